@@ -1,0 +1,14 @@
+namespace XpraAes.Ciphers;
+
+/// <summary>The AES modes that some xpra version has (PROTOCOL section 0). None carries an integrity check, GCM included.</summary>
+public enum AesMode
+{
+    /// <summary>Cipher block chaining, padded: every version.</summary>
+    CBC,
+    /// <summary>Counter mode, 128 bit big endian counter: 4.3 and later.</summary>
+    CTR,
+    /// <summary>The keystream of GCM with a 16 byte IV, without a tag: 4.3 to 6.1.</summary>
+    GCM,
+    /// <summary>CFB128: 4.3 to 6.5.2.</summary>
+    CFB,
+}

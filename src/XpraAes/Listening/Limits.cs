@@ -1,0 +1,56 @@
+namespace XpraAes.Listening;
+
+/// <summary>Every limit of our own in one place, each settable. Those that xpra fixes are in <see cref="ProtocolDefaults"/>.</summary>
+public sealed record Limits
+{
+    /// <summary>The defaults.</summary>
+    public static Limits Default { get; } = new();
+
+    /// <summary>Time to the peer's first hello, and after each packet of ours to its next one, until the session stands. Half of xpra's own 21 s.</summary>
+    public TimeSpan HandshakeTimeout { get; init; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>Time for a person to answer a challenge; xpra's XPRA_CHALLENGE_TIMEOUT.</summary>
+    public TimeSpan ChallengeTimeout { get; init; } = TimeSpan.FromSeconds(120);
+
+    /// <summary>Bytes on the wire of the first packet of a peer that has proven nothing. Real hellos are 1 to 6 KB; arbitrary.</summary>
+    public int FirstPacketSize { get; init; } = 256 * 1024;
+
+    /// <summary>Bytes of a peer's first packet once decompressed; arbitrary.</summary>
+    public int FirstPacketDecompressedSize { get; init; } = 1024 * 1024;
+
+    /// <summary>Bytes of payload of any later packet; xpra's max_packet_size.</summary>
+    public int PacketSize { get; init; } = ProtocolDefaults.MaxPacketSize;
+
+    /// <summary>Bytes of any later packet once decompressed; arbitrary, twice the packet size.</summary>
+    public int DecompressedSize { get; init; } = 2 * ProtocolDefaults.MaxPacketSize;
+
+    /// <summary>Levels of lists and dictionaries inside each other; arbitrary, real packets have under 10.</summary>
+    public int EncodingDepth { get; init; } = 32;
+
+    /// <summary>Values in one packet, containers included; arbitrary, the largest real `info` has some 10,000.</summary>
+    public int EncodingItems { get; init; } = 500_000;
+
+    /// <summary>Values in the first packet of a peer that has proven nothing; arbitrary, real hellos have under 2,000.</summary>
+    public int FirstPacketItems { get; init; } = 20_000;
+
+    /// <summary>The fewest PBKDF2 iterations a listener accepts from a client.</summary>
+    public int MinIterations { get; init; } = 1_000;
+
+    /// <summary>The most PBKDF2 iterations a listener accepts from a client: about 40 ms of work. A client may not make us work for a second.</summary>
+    public int MaxIterations { get; init; } = 100_000;
+
+    /// <summary>Connections that have proven nothing, in all.</summary>
+    public int UnprovenConnections { get; init; } = 64;
+
+    /// <summary>Connections that have proven nothing, from one address.</summary>
+    public int UnprovenConnectionsPerSource { get; init; } = 8;
+
+    /// <summary>Between two pings of ours on a standing session; xpra's own interval.</summary>
+    public TimeSpan PingInterval { get; init; } = TimeSpan.FromSeconds(5);
+
+    /// <summary>A standing session whose peer has sent nothing for this long is closed; xpra's XPRA_PING_TIMEOUT.</summary>
+    public TimeSpan IdleTimeout { get; init; } = TimeSpan.FromSeconds(60);
+
+    /// <summary>Between the last packet and the closing of the socket, so that the peer reads the reason.</summary>
+    public TimeSpan CloseGrace { get; init; } = TimeSpan.FromSeconds(1);
+}

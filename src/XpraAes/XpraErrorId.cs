@@ -1,0 +1,92 @@
+namespace XpraAes;
+
+/// <summary>The stable name of each cause of failure. Scripts branch on it: it is the ErrorRecord's FullyQualifiedErrorId up to the comma.</summary>
+public enum XpraErrorId
+{
+    /// <summary>Nobody listens at that address and port.</summary>
+    ConnectionRefused,
+    /// <summary>The host name does not resolve, or no route leads there.</summary>
+    HostUnreachable,
+    /// <summary>The peer, or the network, ended the connection without a word.</summary>
+    ConnectionLost,
+    /// <summary>No TCP connection came about within the deadline.</summary>
+    ConnectTimeout,
+    /// <summary>The connection stands, but the peer stayed silent beyond the deadline.</summary>
+    HandshakeTimeout,
+    /// <summary>The peer speaks HTTP and does not offer xpra there.</summary>
+    PeerIsHttp,
+    /// <summary>The peer speaks TLS.</summary>
+    PeerIsTls,
+    /// <summary>The peer speaks SSH.</summary>
+    PeerIsSsh,
+    /// <summary>The peer speaks RFB (VNC).</summary>
+    PeerIsRfb,
+    /// <summary>The peer sent bytes that are neither an xpra packet nor a protocol we know.</summary>
+    NotXpra,
+    /// <summary>An xpra peer answered with bare text instead of a packet.</summary>
+    PeerSentText,
+    /// <summary>The peer's packet does not decrypt to anything sensible: the two sides hold different key data.</summary>
+    KeyMismatch,
+    /// <summary>One side does not allow the AES mode of the other.</summary>
+    ModeRejected,
+    /// <summary>A packet came in clear where encryption was agreed (PROTOCOL section 1).</summary>
+    PlaintextPacket,
+    /// <summary>An encrypted packet came where no cipher is set.</summary>
+    UnexpectedEncryption,
+    /// <summary>The peer's hello does not say how to encrypt: it has AES off, or ignores it.</summary>
+    CipherCapabilitiesMissing,
+    /// <summary>The peer's cipher capabilities are malformed or of a kind we do not have.</summary>
+    CipherCapabilitiesInvalid,
+    /// <summary>The peer asks for a number of PBKDF2 iterations outside the accepted range.</summary>
+    IterationsRejected,
+    /// <summary>The peer asks for a padding we do not have, or we for one that it lacks.</summary>
+    PaddingRejected,
+    /// <summary>There is no key file at that path.</summary>
+    KeyFileNotFound,
+    /// <summary>The key file holds no key data.</summary>
+    KeyFileEmpty,
+    /// <summary>The key file cannot be read.</summary>
+    KeyFileUnreadable,
+    /// <summary>The key file exists and -Force was not given.</summary>
+    KeyFileExists,
+    /// <summary>The key file cannot be written.</summary>
+    KeyFileUnwritable,
+    /// <summary>No key data was given in any form.</summary>
+    KeyMissing,
+    /// <summary>The text given as key data is not what its prefix says.</summary>
+    KeyTextInvalid,
+    /// <summary>The key was disposed of.</summary>
+    KeyDisposed,
+    /// <summary>Another program listens on that port.</summary>
+    PortInUse,
+    /// <summary>The address to listen on is not one of this machine's, or the port is not allowed.</summary>
+    AddressUnavailable,
+    /// <summary>The URI is not one that xpra or we understand.</summary>
+    InvalidUri,
+    /// <summary>The bind option string is not one that xpra or we understand.</summary>
+    InvalidBind,
+    /// <summary>A value given to us is out of its range.</summary>
+    InvalidOption,
+    /// <summary>A packet is not well formed: header, size, chunk, encoding or compression.</summary>
+    MalformedPacket,
+    /// <summary>The packet is in an encoding we do not have (yaml).</summary>
+    UnsupportedEncoding,
+    /// <summary>The packet is compressed in a way we do not have (lzo, zstd).</summary>
+    UnsupportedCompression,
+    /// <summary>The server asks for a password and none was given.</summary>
+    AuthenticationRequired,
+    /// <summary>The server refused the password or the user name.</summary>
+    AuthenticationFailed,
+    /// <summary>The server asks for a kind of authentication that we do not have, or that is not safe here.</summary>
+    AuthenticationUnsupported,
+    /// <summary>The peer ended the session and said why.</summary>
+    PeerDisconnected,
+    /// <summary>The peer's version is too old, or ours for the peer.</summary>
+    VersionRejected,
+    /// <summary>A limit of ours was reached.</summary>
+    LimitReached,
+    /// <summary>The object is closed.</summary>
+    Closed,
+    /// <summary>There is no live connection or listener of that id.</summary>
+    NotFound,
+}
