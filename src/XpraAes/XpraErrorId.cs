@@ -45,6 +45,8 @@ public enum XpraErrorId
     KeyFileNotFound,
     /// <summary>The key file holds no key data.</summary>
     KeyFileEmpty,
+    /// <summary>The path of the key file is a folder's.</summary>
+    KeyFileIsFolder,
     /// <summary>The key file cannot be read.</summary>
     KeyFileUnreadable,
     /// <summary>The key file exists and -Force was not given.</summary>

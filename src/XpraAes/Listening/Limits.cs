@@ -6,6 +6,12 @@ public sealed record Limits
     /// <summary>The defaults.</summary>
     public static Limits Default { get; } = new();
 
+    /// <summary>Bytes of a key file; arbitrary, real ones have under 100.</summary>
+    public const int KeyFileSize = 64 * 1024;
+
+    /// <summary>A key worth fewer bits than this gets a warning: out of reach of guessing offline, with room to spare.</summary>
+    public const int WeakKeyBits = 96;
+
     /// <summary>Time to the peer's first hello, and after each packet of ours to its next one, until the session stands. Half of xpra's own 21 s.</summary>
     public TimeSpan HandshakeTimeout { get; init; } = TimeSpan.FromSeconds(10);
 
