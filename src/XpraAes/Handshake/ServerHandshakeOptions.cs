@@ -1,0 +1,22 @@
+using XpraAes.Ciphers;
+using XpraAes.Listening;
+
+namespace XpraAes.Handshake;
+
+/// <summary>What a listener brings into each handshake.</summary>
+internal sealed record ServerHandshakeOptions
+{
+    public required XpraKey Key { get; init; }
+
+    /// <summary>The modes that are let in; empty for any.</summary>
+    public required IReadOnlyCollection<AesMode> Modes { get; init; }
+
+    public int KeySize { get; init; } = ProtocolDefaults.KeySize;
+    public KeyHash KeyHash { get; init; } = ProtocolDefaults.KeyHash;
+    public int Iterations { get; init; } = ProtocolDefaults.Iterations;
+    public bool EncryptFirstPacket { get; init; }
+    public required Limits Limits { get; init; }
+
+    /// <summary>Bounds how many key derivations run at a time.</summary>
+    public required DerivationGate Derivations { get; init; }
+}
