@@ -36,7 +36,7 @@ public sealed class CipherInfo
     /// <summary>The padding by xpra's name, <c>PKCS#7</c> or <c>legacy</c>; <c>none</c> in the modes that do not pad.</summary>
     public string? Padding { get; init; }
 
-    /// <summary>The length in bytes that CBC pads to a multiple of: 32 before xpra 6.2, 16 since; 0 in the modes that do not pad.</summary>
+    /// <summary>The length in bytes that CBC pads to a multiple of: 32 before xpra 6.2, 16 since; 0 in the modes that do not pad, null while the peer's packets have not shown it.</summary>
     public int? BlockSize { get; init; }
 
     /// <summary>True: one cipher context for the direction's life. False: a random IV before every packet.</summary>
@@ -78,7 +78,7 @@ public sealed class CipherInfo
             KeyHash = parameters.KeyHash,
             Iterations = parameters.Iterations,
             Padding = padded ? CipherNames.PaddingName(parameters.Padding) : "none",
-            BlockSize = padded ? paddingUnit : 0,
+            BlockSize = !padded ? 0 : paddingUnit == 0 ? null : paddingUnit,
             Stream = parameters.Stream,
             KeyProven = connection.KeyProven,
             KeySource = connection.KeySource,

@@ -35,12 +35,16 @@ internal sealed class ServerHandshake(PacketChannel channel, ServerHandshakeOpti
         return new HandshakeResult(_send!, _receive!, hello, KeyProven: packet.Header.IsEncrypted) { Request = ReadRequest(hello) };
     }
 
-    /// <summary>Sends our hello, or the answer to a request, with our cipher capabilities in it.</summary>
+    /// <summary>Sends our hello, with how the client is to encrypt from here on.</summary>
     public Task SendHelloAsync(XpraDictionary hello, CancellationToken cancellationToken)
     {
         CipherCapabilities.Write(hello, _receive!, _streamAsked);
         return channel.SendAsync([Hello.PacketType, hello], cancellationToken);
     }
+
+    /// <summary>Sends the answer to a request. As from xpra's servers, only <c>version</c>'s says how to encrypt: that client insists on it, the others print it as information.</summary>
+    public Task SendAnswerAsync(string request, XpraDictionary answer, CancellationToken cancellationToken)
+        => request == "version" ? SendHelloAsync(answer, cancellationToken) : channel.SendAsync([Hello.PacketType, answer], cancellationToken);
 
     /// <summary>Ends the handshake with a reason that reaches the client encrypted.</summary>
     public Task RefuseAsync(string reason, string? details, CancellationToken cancellationToken)

@@ -110,7 +110,7 @@ internal sealed class ClientService(AesListener listener, ListenerOptions option
         }
         if (_responder.Answer(client) is { } answer)
         {
-            await handshake.SendHelloAsync(answer, cancellationToken).ConfigureAwait(false);
+            await handshake.SendAnswerAsync(client.Request!, answer, cancellationToken).ConfigureAwait(false);
             Interlocked.Increment(ref _accepted);
             Log.RequestAnswered(options.Logger, peer, client.Request!);
         }
