@@ -50,13 +50,16 @@ public static class XpraConnector
         {
             var handshake = new ClientHandshake(channel, new ClientHandshakeOptions
             {
-                Key = key,
-                Mode = options.Mode,
-                KeySize = options.KeySize,
-                KeyHash = options.KeyHash,
-                Iterations = options.Iterations,
-                Stream = options.Stream,
-                FirstPacket = attempt.FirstPacket,
+                Cipher = new ClientCipherOptions
+                {
+                    Key = key,
+                    Mode = options.Mode,
+                    KeySize = options.KeySize,
+                    KeyHash = options.KeyHash,
+                    Iterations = options.Iterations,
+                    Stream = options.Stream,
+                    FirstPacket = attempt.FirstPacket,
+                },
                 UserName = options.UserName,
                 Password = options.Password,
                 Encoding = attempt.Encoding,
@@ -64,7 +67,9 @@ public static class XpraConnector
                 Timeout = options.Timeout,
             }, options.Logger);
             var agreed = await handshake.RunAsync(cancellationToken).ConfigureAwait(false);
-            var connection = new XpraConnection(channel, agreed, ConnectionDirection.Outbound, options.Endpoint.ToString(), peer, key, options.Limits, options.Logger);
+            var leg = CipherLeg.Of(peer, agreed.PeerVersion, agreed.Send, agreed.Receive, key, channel.Reader);
+            var session = new EndpointSession(channel, leg, agreed.PeerHello, isClient: true, options.Limits, info: null);
+            var connection = new XpraConnection(session, ConnectionDirection.Outbound, options.Endpoint.ToString(), options.Limits, options.Logger);
             connection.Start();
             await MeasureLatencyAsync(connection, options.Timeout, cancellationToken).ConfigureAwait(false);
             return connection;

@@ -106,7 +106,9 @@ internal sealed class ClientService(AesListener listener, ListenerOptions option
         {
             await handshake.SendHelloAsync(_responder.SessionHello(), cancellationToken).ConfigureAwait(false);
             Interlocked.Increment(ref _accepted);
-            return new XpraConnection(channel, client, ConnectionDirection.Inbound, $"tcp://{listener.Endpoint}/", peer, key, options.Limits, options.Logger, _responder.Info);
+            var leg = CipherLeg.Of(peer, client.PeerVersion, client.Send, client.Receive, key, channel.Reader);
+            var session = new EndpointSession(channel, leg, client.PeerHello, isClient: false, options.Limits, _responder.Info);
+            return new XpraConnection(session, ConnectionDirection.Inbound, $"tcp://{listener.Endpoint}/", options.Limits, options.Logger);
         }
         if (_responder.Answer(client) is { } answer)
         {
