@@ -16,8 +16,6 @@ public sealed class PacketEncryptor : IDisposable
         _mode = mode;
         _usedIvs = _ivs.Length;
         _paddingUnit = parameters.Mode == AesMode.CBC ? parameters.PaddingUnit : 0;
-        if (parameters.Mode == AesMode.CBC && _paddingUnit is not (16 or 32))
-            throw new ArgumentOutOfRangeException(nameof(parameters), _paddingUnit, "CBC pads to 16 or 32 bytes.");
     }
 
     /// <summary>What the peer asked for.</summary>
