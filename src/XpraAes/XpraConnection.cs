@@ -71,6 +71,9 @@ public sealed class XpraConnection : IAsyncDisposable
     /// <summary>Why it was closed; null while it is open.</summary>
     public string? CloseReason => Volatile.Read(ref _closeReason);
 
+    /// <summary>The stable name of what broke it; null while it is open, and where it ended in order.</summary>
+    public XpraErrorId? CloseCause { get; private set; }
+
     /// <summary>When the hellos were exchanged, in local time.</summary>
     public DateTime Opened { get; } = DateTime.Now;
 
@@ -169,6 +172,7 @@ public sealed class XpraConnection : IAsyncDisposable
         }
         catch (XpraAesException e)
         {
+            CloseCause = e.Id;
             reason = $"{e.Id}: {e.Message}";
         }
         catch (Exception e)

@@ -5,7 +5,9 @@ namespace XpraAes.Handshake;
 /// <summary>How a client encrypts and asks to be encrypted to.</summary>
 internal sealed record ClientCipherOptions
 {
-    public required XpraKey Key { get; init; }
+    /// <summary>The keys to try on the server's first packet; mostly one.</summary>
+    public required IReadOnlyList<XpraKey> Keys { get; init; }
+
     public required AesMode Mode { get; init; }
     public int KeySize { get; init; } = ProtocolDefaults.KeySize;
     public KeyHash KeyHash { get; init; } = ProtocolDefaults.KeyHash;

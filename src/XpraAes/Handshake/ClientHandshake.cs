@@ -2,6 +2,7 @@ using System.Security.Cryptography;
 using Microsoft.Extensions.Logging;
 using XpraAes.Diagnostics;
 using XpraAes.Encodings;
+using XpraAes.Listening;
 using XpraAes.Packets;
 
 namespace XpraAes.Handshake;
@@ -15,12 +16,12 @@ namespace XpraAes.Handshake;
 /// S->C hello      under #1 (or #2), server capabilities
 /// </code>
 /// </summary>
-internal sealed class ClientHandshake(PacketChannel channel, ClientHandshakeOptions options, ILogger log)
+internal sealed class ClientHandshake(PacketChannel channel, ClientHandshakeOptions options, Limits limits, ILogger log)
 {
     /// <summary>A server that repeats its challenge more often than this is playing games; arbitrary, real ones have one to three modules.</summary>
     private const int MaxChallenges = 5;
 
-    private readonly ClientLeg _leg = new(channel, options.Cipher, options.Timeout, log);
+    private readonly ClientLeg _leg = new(channel, options.Cipher, options.Timeout, limits, log);
 
     /// <summary>Runs to the server's hello.</summary>
     /// <exception cref="XpraAesException">Whatever went wrong, by its cause. After that the channel is of no use.</exception>
@@ -39,7 +40,7 @@ internal sealed class ClientHandshake(PacketChannel channel, ClientHandshakeOpti
                 case Hello.PacketType when packet.Dictionary(1) is { } hello:
                     _leg.Accept(hello);
                     _leg.Complete(hello, packet.Header);
-                    return new HandshakeResult(_leg.Send, _leg.Receive, hello, KeyProven: options.Cipher is not null);
+                    return new HandshakeResult(_leg.Send, _leg.Receive, hello, KeyProven: options.Cipher is not null) { Encoding = packet.Header.Encoding, Key = _leg.Key };
                 case Hello.ChallengeType when challenges++ == MaxChallenges:
                     throw new XpraAesException(XpraErrorId.AuthenticationFailed, "The server repeats its challenge without end.");
                 case Hello.ChallengeType:

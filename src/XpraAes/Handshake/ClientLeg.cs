@@ -2,6 +2,7 @@ using Microsoft.Extensions.Logging;
 using XpraAes.Ciphers;
 using XpraAes.Diagnostics;
 using XpraAes.Encodings;
+using XpraAes.Listening;
 using XpraAes.Packets;
 
 namespace XpraAes.Handshake;
@@ -10,13 +11,18 @@ namespace XpraAes.Handshake;
 /// The client's half of one encrypted connection to a server: each hello that leaves announces how the server encrypts towards
 /// us, and what the server announces sets how we encrypt towards it (PROTOCOL sections 5 and 6). Without cipher options the leg is plain.
 /// </summary>
-internal sealed class ClientLeg(PacketChannel channel, ClientCipherOptions? cipher, TimeSpan timeout, ILogger log)
+internal sealed class ClientLeg(PacketChannel channel, ClientCipherOptions? cipher, TimeSpan timeout, Limits limits, ILogger log)
 {
+    private bool _keyIsKnown = cipher is not { Keys.Count: > 1 };
+
     /// <summary>How we encrypt; null while the leg is in clear.</summary>
     public CipherParameters? Send { get; private set; }
 
     /// <summary>How the server encrypts; null where the leg is plain.</summary>
     public CipherParameters? Receive { get; private set; }
+
+    /// <summary>The key in use: where several were given, the first until the server's packet has shown which; null where the leg is plain.</summary>
+    public XpraKey? Key { get; private set; } = cipher?.Keys[0];
 
     public PacketChannel Channel => channel;
 
@@ -35,7 +41,7 @@ internal sealed class ClientLeg(PacketChannel channel, ClientCipherOptions? ciph
         var unit = cipher.Stream is not null ? 16 : channel.Reader.Decryptor?.PaddingUnit ?? 0;
         var receive = CipherCapabilities.Generate(cipher.Mode, cipher.KeySize, cipher.KeyHash, cipher.Iterations, PaddingScheme.Pkcs7, unit, cipher.Stream ?? true);
         CipherCapabilities.Write(hello, receive, cipher.Stream);
-        var decryptor = SessionCiphers.CreateDecryptor(cipher.Key, receive);
+        var decryptor = SessionCiphers.CreateDecryptor(Key!, receive);
         Log.AnnouncedCipher(log, receive.Mode, receive.KeySize * 8, receive.KeyHash, receive.Iterations, receive.Stream);
         await channel.SendAsync([Hello.PacketType, hello], cancellationToken).ConfigureAwait(false);
         channel.Reader.Arm(decryptor);
@@ -85,7 +91,7 @@ internal sealed class ClientLeg(PacketChannel channel, ClientCipherOptions? ciph
 
     private void Arm(CipherParameters parameters)
     {
-        channel.Writer.Arm(SessionCiphers.CreateEncryptor(cipher!.Key, parameters));
+        channel.Writer.Arm(SessionCiphers.CreateEncryptor(Key!, parameters));
         Send = parameters;
     }
 
@@ -95,6 +101,8 @@ internal sealed class ClientLeg(PacketChannel channel, ClientCipherOptions? ciph
         deadline.CancelAfter(timeout);
         try
         {
+            if (!_keyIsKnown)
+                await ChooseKeyAsync(deadline.Token).ConfigureAwait(false);
             return await channel.ReceiveAsync(deadline.Token).ConfigureAwait(false)
                 ?? throw new XpraAesException(XpraErrorId.ConnectionLost, "The server closed the connection without an answer.",
                     "See the server's log. xpra closes so when it cannot decrypt the packet, or has no AES on this socket.");
@@ -109,6 +117,15 @@ internal sealed class ClientLeg(PacketChannel channel, ClientCipherOptions? ciph
             throw new XpraAesException(XpraErrorId.KeyMismatch, "The server's answer does not decrypt: it holds other key data.",
                 "Compare the fingerprints of both key files (Get-XpraAesKey). A byte order mark, a space, or another encoding makes another key. A 3.1 server speaks CBC whatever mode is asked for.", e);
         }
+    }
+
+    private async Task ChooseKeyAsync(CancellationToken cancellationToken)
+    {
+        if (await KeyTrial.FindAsync(channel.Reader, cipher!.Keys, Receive!, limits, cancellationToken).ConfigureAwait(false) is not { } key)
+            return; // in clear, or no key fits: the packet is read, and refused, as always
+        Key = key;
+        _keyIsKnown = true;
+        channel.Reader.Arm(SessionCiphers.CreateDecryptor(key, Receive!));
     }
 
     private static XpraAesException AnswerInClear(Packet packet) => packet.Type switch

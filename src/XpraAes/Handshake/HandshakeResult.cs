@@ -15,4 +15,10 @@ internal sealed record HandshakeResult(CipherParameters? Send, CipherParameters?
 
     /// <summary>What the client asked for; null for a session.</summary>
     public string? Request { get; init; }
+
+    /// <summary>The encoding of the peer's hello.</summary>
+    public PacketEncoding Encoding { get; init; }
+
+    /// <summary>The key that both sides hold; null where the connection is in clear.</summary>
+    public XpraKey? Key { get; init; }
 }
