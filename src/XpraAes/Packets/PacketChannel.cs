@@ -113,6 +113,9 @@ internal sealed class PacketChannel(Stream stream, Limits limits) : IAsyncDispos
 
     private void KeepChunk(PacketHeader header)
     {
+        // Where clear packets are let through for the sake of a refusal, one must not slip into the encrypted packet behind it.
+        if (Reader.Decryptor is not null && !header.IsEncrypted)
+            throw new XpraAesException(XpraErrorId.PlaintextPacket, "The peer sent a part of a packet in clear where encryption was agreed.");
         if (_chunks.Count >= ProtocolDefaults.MaxPendingChunks || IsStranger && _chunks.Count > 0)
             throw new MalformedPacketException("Too many chunks wait for their main packet.");
         if (_chunks.Exists(chunk => chunk.Index == header.ChunkIndex))
