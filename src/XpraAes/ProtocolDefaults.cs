@@ -47,6 +47,9 @@ public static class ProtocolDefaults
     /// <summary>The salt of an encrypted first packet: sixteen ASCII zeros (PROTOCOL section 6, XPRA_ENCRYPT_FIRST_PACKET).</summary>
     public static ReadOnlySpan<byte> FirstPacketSalt => "0000000000000000"u8;
 
+    /// <summary>The version in our hellos: recent enough for every peer (at least 3.0 is asked for), and the first generation with everything that we speak (PROTOCOL sections 0 and 4).</summary>
+    public const string AnnouncedVersion = "6.2.5";
+
     /// <summary>xpra's registered TCP port.</summary>
     public const int Port = 14500;
 }

@@ -45,6 +45,8 @@ public enum XpraErrorId
     KeyFileNotFound,
     /// <summary>The key file holds no key data.</summary>
     KeyFileEmpty,
+    /// <summary>The path of the key file is a folder's.</summary>
+    KeyFileIsFolder,
     /// <summary>The key file cannot be read.</summary>
     KeyFileUnreadable,
     /// <summary>The key file exists and -Force was not given.</summary>
@@ -83,6 +85,8 @@ public enum XpraErrorId
     PeerDisconnected,
     /// <summary>The peer's version is too old, or ours for the peer.</summary>
     VersionRejected,
+    /// <summary>The client asked for something that is not served here.</summary>
+    RequestRefused,
     /// <summary>A limit of ours was reached.</summary>
     LimitReached,
     /// <summary>The object is closed.</summary>

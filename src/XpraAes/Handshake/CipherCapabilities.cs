@@ -1,0 +1,206 @@
+using System.Security.Cryptography;
+using System.Text;
+using XpraAes.Ciphers;
+using XpraAes.Encodings;
+
+namespace XpraAes.Handshake;
+
+/// <summary>
+/// The cipher capabilities of a hello or a challenge (PROTOCOL section 5): how the other side must encrypt towards the one who
+/// announces them. Flat (<c>cipher</c>, <c>cipher.iv</c>, ...) up to xpra 5, nested in <c>encryption</c> from 5 on.
+/// </summary>
+internal sealed record CipherCapabilities
+{
+    private const string NestedKey = "encryption";
+    private const string FlatPrefix = "cipher.";
+    private const string Aes = "AES";
+    private const string Pbkdf2 = "PBKDF2";
+
+    /// <summary>A salt longer than this is nobody's: xpra's have 64 bytes; arbitrary.</summary>
+    private const int MaxSaltSize = 1024;
+
+    // The characters of xpra's own IVs from 4.3 on: each stands for one byte, in every packet encoding.
+    private const string IVAlphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+
+    public required CipherParameters Parameters { get; init; }
+
+    /// <summary>Whether the peer said <c>stream</c> at all: only xpra 6.2 and later do, and those pad to 16 bytes.</summary>
+    public bool HasStream { get; init; }
+
+    /// <summary>The paddings that the peer can read.</summary>
+    public IReadOnlyList<PaddingScheme> PaddingOptions { get; init; } = [PaddingScheme.Pkcs7];
+
+    /// <summary>New random salt and IV with the given parameters.</summary>
+    public static CipherParameters Generate(AesMode mode, int keySize, KeyHash keyHash, int iterations, PaddingScheme padding, int paddingUnit, bool stream)
+    {
+        Span<char> iv = stackalloc char[ProtocolDefaults.BlockSize];
+        RandomNumberGenerator.GetItems(IVAlphabet, iv);
+        return new CipherParameters
+        {
+            Mode = mode,
+            IV = Encoding.ASCII.GetBytes(iv.ToArray()),
+            Salt = RandomNumberGenerator.GetBytes(ProtocolDefaults.SaltSize),
+            KeySize = keySize,
+            KeyHash = keyHash,
+            Iterations = iterations,
+            Padding = padding,
+            PaddingUnit = paddingUnit,
+            Stream = stream,
+        };
+    }
+
+    /// <summary>Reads the capabilities of a hello or of a challenge's third item. Null: there are none, the peer has AES off.</summary>
+    /// <exception cref="XpraAesException">CipherCapabilitiesInvalid, PaddingRejected or ModeRejected where they ask for what xpra does not have.</exception>
+    public static CipherCapabilities? Read(XpraDictionary? capabilities)
+    {
+        if (capabilities is null)
+            return null;
+        if (capabilities.GetDictionary(NestedKey) is { } nested && nested.ContainsKey("cipher"))
+            return Read(nested, "");
+        // The bare form is what the browser client reads in a challenge.
+        if (capabilities.ContainsKey("cipher"))
+            return Read(capabilities, capabilities.ContainsKey("iv") ? "" : FlatPrefix);
+        return null;
+    }
+
+    /// <summary>Whether a hello says anything about ciphers.</summary>
+    public static bool IsIn(XpraDictionary capabilities)
+        => capabilities.ContainsKey("cipher") || capabilities.GetDictionary(NestedKey)?.ContainsKey("cipher") == true;
+
+    /// <summary>Writes both forms, so that every generation finds its own (PROTOCOL section 12).</summary>
+    /// <param name="capabilities">The hello.</param>
+    /// <param name="parameters">How the peer shall encrypt towards us.</param>
+    /// <param name="stream">The <c>stream</c> capability; null leaves it out: a peer older than 6.2 would not know it, and a newer one then streams.</param>
+    public static void Write(XpraDictionary capabilities, CipherParameters parameters, bool? stream)
+    {
+        var nested = Describe(parameters, stream);
+        foreach (var (name, value) in nested)
+            capabilities[(string)name == "cipher" ? "cipher" : FlatPrefix + name] = value;
+        capabilities[NestedKey] = nested;
+    }
+
+    /// <summary>The third item of a challenge: bare for the browser client, flat up to 5, nested from 5 on.</summary>
+    public static XpraDictionary ForChallenge(CipherParameters parameters, bool? stream)
+    {
+        var capabilities = Describe(parameters, stream);
+        Write(capabilities, parameters, stream);
+        return capabilities;
+    }
+
+    /// <summary>Takes every form out of a hello.</summary>
+    public static void Remove(XpraDictionary capabilities)
+    {
+        capabilities.Remove(NestedKey);
+        foreach (var key in capabilities.Select(pair => pair.Key).OfType<string>().ToArray())
+        {
+            if (key == "cipher" || key.StartsWith(FlatPrefix, StringComparison.Ordinal))
+                capabilities.Remove(key);
+        }
+    }
+
+    private static XpraDictionary Describe(CipherParameters parameters, bool? stream)
+    {
+        var caps = new XpraDictionary
+        {
+            ["cipher"] = Aes,
+            ["mode"] = parameters.Mode.ToString(),
+            ["iv"] = Encoding.Latin1.GetString(parameters.IV.Span),
+            ["key_salt"] = parameters.Salt.ToArray(),
+            ["key_size"] = (long)parameters.KeySize,
+            ["key_hash"] = parameters.KeyHash.ToString(),
+            ["key_stretch"] = Pbkdf2,
+            ["key_stretch_iterations"] = (long)parameters.Iterations,
+            ["padding"] = CipherNames.PaddingName(parameters.Padding),
+            ["padding.options"] = new object?[] { CipherNames.PaddingName(PaddingScheme.Pkcs7) },
+        };
+        if (stream is { } value)
+            caps["stream"] = value;
+        return caps;
+    }
+
+    private static CipherCapabilities Read(XpraDictionary caps, string prefix)
+    {
+        var cipher = caps.GetString("cipher");
+        if (!string.Equals(cipher, Aes, StringComparison.OrdinalIgnoreCase))
+            throw Invalid("ask for a cipher other than AES");
+        if (caps.GetString(prefix + "key_stretch") is { } stretch && stretch != Pbkdf2)
+            throw Invalid("ask for a key stretching other than PBKDF2");
+        var salt = caps.GetBytes(prefix + "key_salt");
+        if (salt is not { Length: > 0 and <= MaxSaltSize })
+            throw Invalid($"lack a salt of 1 to {MaxSaltSize} bytes");
+        if (caps.GetInteger(prefix + "key_stretch_iterations") is not { } iterations)
+            throw Invalid("lack the number of iterations");
+        if (iterations is < 1 or > ProtocolDefaults.MaxIterations)
+        {
+            throw new XpraAesException(XpraErrorId.IterationsRejected,
+                $"The peer asks for {iterations} PBKDF2 iterations; xpra has {ProtocolDefaults.MinIterations} to {ProtocolDefaults.MaxIterations}.");
+        }
+        var keySize = caps.GetInteger(prefix + "key_size") ?? ProtocolDefaults.KeySize;
+        if (keySize is not (16 or 24 or 32))
+            throw Invalid($"ask for a key of {keySize} bytes; AES has 16, 24 and 32");
+        var hasStream = caps.GetBoolean(prefix + "stream");
+        return new CipherCapabilities
+        {
+            HasStream = hasStream is not null,
+            PaddingOptions = ReadPaddingOptions(caps.GetStrings(prefix + "padding.options")),
+            Parameters = new CipherParameters
+            {
+                Mode = ReadMode(caps.GetString(prefix + "mode")),
+                IV = ReadIV(caps.GetBytes(prefix + "iv")),
+                Salt = salt,
+                KeySize = (int)keySize,
+                KeyHash = ReadHash(caps.GetString(prefix + "key_hash")),
+                Iterations = (int)iterations,
+                Padding = ReadPadding(caps.GetString(prefix + "padding"), prefix),
+                PaddingUnit = hasStream is null ? 32 : 16,
+                Stream = hasStream ?? true,
+            },
+        };
+    }
+
+    private static AesMode ReadMode(string? name)
+    {
+        if (string.IsNullOrEmpty(name))
+            return AesMode.CBC; // xpra up to 4.2 has no other and does not say so.
+        return CipherNames.TryParseMode(name, out var mode)
+            ? mode
+            : throw new XpraAesException(XpraErrorId.ModeRejected, $"The peer asks for the AES mode '{Packets.PeerIdentification.Sanitize(name)}', which xpra does not have.");
+    }
+
+    private static KeyHash ReadHash(string? name)
+    {
+        if (string.IsNullOrEmpty(name))
+            return KeyHash.SHA1;
+        return CipherNames.TryParseHash(name, out var hash) ? hash : throw Invalid("ask for a key hash that xpra does not have");
+    }
+
+    private static byte[] ReadIV(byte[]? iv)
+    {
+        if (iv is { Length: > ProtocolDefaults.BlockSize })
+            iv = Encoding.Latin1.GetBytes(Encoding.UTF8.GetString(iv)); // text of 16 characters above 127 that came as UTF-8 bytes
+        return iv is { Length: ProtocolDefaults.BlockSize } ? iv : throw Invalid("lack an IV of 16 bytes");
+    }
+
+    private static PaddingScheme ReadPadding(string? name, string prefix)
+    {
+        if (string.IsNullOrEmpty(name)) // assumed by each generation if not negotiated: PROTOCOL section 0
+            return prefix.Length > 0 ? PaddingScheme.Legacy : PaddingScheme.Pkcs7;
+        return CipherNames.TryParsePadding(name, out var padding)
+            ? padding
+            : throw new XpraAesException(XpraErrorId.PaddingRejected, $"The peer asks for the padding '{Packets.PeerIdentification.Sanitize(name)}', which xpra does not have.");
+    }
+
+    private static PaddingScheme[] ReadPaddingOptions(IReadOnlyList<string> names)
+    {
+        var options = new List<PaddingScheme>();
+        foreach (var name in names)
+        {
+            if (CipherNames.TryParsePadding(name, out var padding))
+                options.Add(padding);
+        }
+        return options.Count > 0 ? [.. options] : [PaddingScheme.Pkcs7];
+    }
+
+    private static XpraAesException Invalid(string what)
+        => new(XpraErrorId.CipherCapabilitiesInvalid, $"The peer's cipher capabilities {what}.");
+}

@@ -1,0 +1,91 @@
+using System.Security.Cryptography;
+using Microsoft.Extensions.Logging;
+using XpraAes.Diagnostics;
+using XpraAes.Encodings;
+using XpraAes.Listening;
+using XpraAes.Packets;
+
+namespace XpraAes.Handshake;
+
+/// <summary>
+/// The client's side of PROTOCOL section 6:
+/// <code>
+/// C->S hello      clear (or under the fixed first-packet cipher), our capabilities #1
+/// S->C challenge  under #1, server capabilities #1       (only where the server asks for a password)
+/// C->S hello      under server #1, our capabilities #2
+/// S->C hello      under #1 (or #2), server capabilities
+/// </code>
+/// </summary>
+internal sealed class ClientHandshake(PacketChannel channel, ClientHandshakeOptions options, Limits limits, ILogger log)
+{
+    /// <summary>A server that repeats its challenge more often than this is playing games; arbitrary, real ones have one to three modules.</summary>
+    private const int MaxChallenges = 5;
+
+    private readonly ClientLeg _leg = new(channel, options.Cipher, options.Timeout, limits, log);
+
+    /// <summary>Runs to the server's hello.</summary>
+    /// <exception cref="XpraAesException">Whatever went wrong, by its cause. After that the channel is of no use.</exception>
+    public async Task<HandshakeResult> RunAsync(CancellationToken cancellationToken)
+    {
+        channel.Encoding = options.Encoding;
+        var first = NewHello();
+        if (options.Password is not null)
+            first["challenge"] = true;
+        await _leg.SendHelloAsync(first, cancellationToken).ConfigureAwait(false);
+        for (var challenges = 0; ;)
+        {
+            var packet = await _leg.ReceiveAsync(cancellationToken).ConfigureAwait(false);
+            switch (packet.Type)
+            {
+                case Hello.PacketType when packet.Dictionary(1) is { } hello:
+                    _leg.Accept(hello);
+                    _leg.Complete(hello, packet.Header);
+                    return new HandshakeResult(_leg.Send, _leg.Receive, hello, KeyProven: options.Cipher is not null) { Encoding = packet.Header.Encoding, Key = _leg.Key };
+                case Hello.ChallengeType when challenges++ == MaxChallenges:
+                    throw new XpraAesException(XpraErrorId.AuthenticationFailed, "The server repeats its challenge without end.");
+                case Hello.ChallengeType:
+                    await AnswerAsync(packet, cancellationToken).ConfigureAwait(false);
+                    break;
+                default:
+                    // Events may overtake the hello; they are of no use to us.
+                    break;
+            }
+        }
+    }
+
+    private XpraDictionary NewHello()
+    {
+        var hello = Hello.ForClient(options.Uuid, options.UserName, allowXor: options.Cipher is not null);
+        if (options.Capabilities is { } extra)
+        {
+            foreach (var (name, value) in extra)
+                hello[(string)name] = value;
+        }
+        return hello;
+    }
+
+    private async Task AnswerAsync(Packet challenge, CancellationToken cancellationToken)
+    {
+        var (digest, saltDigest) = (challenge.Text(3), challenge.Text(4));
+        Log.ChallengeReceived(log, digest, saltDigest);
+        if (options.Password is null)
+        {
+            throw new XpraAesException(XpraErrorId.AuthenticationRequired,
+                $"The server asks for {(challenge.Text(5) is { Length: > 0 } prompt ? $"'{prompt}'" : "a password")}, and none was given.",
+                "Give it with -Credential or -PasswordFile.");
+        }
+        if (digest == "xor" && options.Cipher is null)
+            throw new XpraAesException(XpraErrorId.AuthenticationUnsupported, "The server asks for the password under xor, on a connection in clear.", "Turn AES on, or give the server an hmac based authentication.");
+        if (challenge.Bytes(1) is not { Length: >= 16 and <= 256 } serverSalt)
+            throw new MalformedPacketException("The server's challenge has no salt of 16 to 256 bytes.");
+
+        var clientSalt = RandomNumberGenerator.GetBytes(Challenge.ClientSaltSize);
+        var response = Challenge.Respond(options.Password.Span, serverSalt, clientSalt, digest, saltDigest);
+        var hello = NewHello();
+        hello["challenge_response"] = response;
+        hello["challenge_client_salt"] = clientSalt;
+        hello["challenge_padding"] = Challenge.Padding(response.Length);
+        _leg.Accept(challenge.Dictionary(2));
+        await _leg.SendHelloAsync(hello, cancellationToken).ConfigureAwait(false);
+    }
+}

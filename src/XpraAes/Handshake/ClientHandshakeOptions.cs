@@ -1,0 +1,23 @@
+using XpraAes.Encodings;
+using XpraAes.Keys;
+
+namespace XpraAes.Handshake;
+
+/// <summary>What a client brings into a handshake.</summary>
+internal sealed record ClientHandshakeOptions
+{
+    /// <summary>How to encrypt; null for a connection in clear, which only a probe wants.</summary>
+    public required ClientCipherOptions? Cipher { get; init; }
+
+    public string? UserName { get; init; }
+    public SecretBuffer? Password { get; init; }
+
+    /// <summary>What the first hello is written in.</summary>
+    public PacketEncoding Encoding { get; init; } = PacketEncoding.RencodePlus;
+
+    public required string Uuid { get; init; }
+    public required TimeSpan Timeout { get; init; }
+
+    /// <summary>Further capabilities for the hello, such as a request.</summary>
+    public XpraDictionary? Capabilities { get; init; }
+}

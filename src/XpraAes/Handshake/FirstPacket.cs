@@ -1,0 +1,96 @@
+using XpraAes.Ciphers;
+using XpraAes.Encodings;
+using XpraAes.Listening;
+using XpraAes.Packets;
+
+namespace XpraAes.Handshake;
+
+/// <summary>
+/// xpra's XPRA_ENCRYPT_FIRST_PACKET: the first hello encrypted under a fixed salt and IV, with the iterations and the padding of the
+/// sender's generation, which nothing announces (PROTOCOL section 6). As a client one of the variants has to be chosen; as a
+/// listener all are tried on the one packet.
+/// </summary>
+internal sealed record FirstPacket(int Iterations, PaddingScheme Padding, int PaddingUnit, PacketEncoding Encoding)
+{
+    /// <summary>What the generations send, newest first: 6.2 and later, 6.0 and 6.1, 5.1, 4.3 to 5.0, 3.1 to 4.2.</summary>
+    public static IReadOnlyList<FirstPacket> Variants { get; } =
+    [
+        new(10_000, PaddingScheme.Pkcs7, 16, PacketEncoding.RencodePlus),
+        new(1_000, PaddingScheme.Pkcs7, 32, PacketEncoding.RencodePlus),
+        new(10_000, PaddingScheme.Legacy, 32, PacketEncoding.RencodePlus),
+        new(1_000, PaddingScheme.Legacy, 32, PacketEncoding.RencodePlus),
+        new(1_000, PaddingScheme.Legacy, 32, PacketEncoding.Rencode),
+    ];
+
+    /// <summary>The parameters that both sides assume.</summary>
+    public CipherParameters Parameters(AesMode mode) => new()
+    {
+        Mode = mode,
+        IV = ProtocolDefaults.FirstPacketIV.ToArray(),
+        Salt = ProtocolDefaults.FirstPacketSalt.ToArray(),
+        KeySize = ProtocolDefaults.KeySize,
+        KeyHash = KeyHash.SHA1,
+        Iterations = Iterations,
+        Padding = Padding,
+        PaddingUnit = PaddingUnit,
+    };
+
+    /// <summary>Finds the variant under which the packet at the head of the stream makes sense. Null: none, or it is in clear.</summary>
+    public static async Task<CipherParameters?> DetectAsync(PacketReader reader, XpraKey key, IEnumerable<AesMode> modes, Limits limits, DerivationGate derivations, CancellationToken cancellationToken)
+    {
+        var header = PacketHeader.Parse((await reader.PeekAsync(PacketHeader.Size, cancellationToken).ConfigureAwait(false)).Span);
+        if (!header.IsEncrypted || header.PayloadSize > reader.MaxPayloadSize)
+            return null;
+        // Both units pad at least to 16: what goes beyond is not needed to tell them apart.
+        var padded = header.PayloadSize + PacketPadding.Size(header.PayloadSize, ProtocolDefaults.BlockSize);
+        foreach (var mode in modes)
+        {
+            var size = mode == AesMode.CBC ? padded : header.PayloadSize;
+            var wire = (await reader.PeekAsync(PacketHeader.Size + size, cancellationToken).ConfigureAwait(false))[PacketHeader.Size..];
+            foreach (var iterations in Variants.Select(variant => variant.Iterations).Distinct())
+            {
+                var candidate = Variants.First(variant => variant.Iterations == iterations).Parameters(mode);
+                var plain = await derivations.RunAsync(() => Decrypt(key, candidate, wire.Span), cancellationToken).ConfigureAwait(false);
+                if (Fits(plain, header, limits) && FindPadding(candidate, plain.AsSpan(header.PayloadSize)) is { } found)
+                    return found;
+            }
+        }
+        return null;
+    }
+
+    private static byte[] Decrypt(XpraKey key, CipherParameters parameters, ReadOnlySpan<byte> wire)
+    {
+        var plain = new byte[wire.Length];
+        using var cipher = SessionCiphers.CreateMode(key, parameters, encrypts: false);
+        cipher.Transform(wire, plain);
+        return plain;
+    }
+
+    private static bool Fits(byte[] plain, PacketHeader header, Limits limits)
+    {
+        try
+        {
+            var data = plain.AsSpan(0, header.PayloadSize);
+            if (header.Compression != 0)
+                data = PacketCompression.Decompress(header.Compression, data, limits.FirstPacketDecompressedSize);
+            return PacketCodec.Decode(header.Encoding, data, new DecodeLimits(limits.EncodingDepth, limits.FirstPacketItems)) is object?[];
+        }
+        catch (MalformedPacketException)
+        {
+            return false;
+        }
+    }
+
+    private static CipherParameters? FindPadding(CipherParameters candidate, ReadOnlySpan<byte> padding)
+    {
+        if (candidate.Mode != AesMode.CBC)
+            return candidate;
+        if (PacketPadding.IsAll(padding, (byte)' '))
+            return candidate with { Padding = PaddingScheme.Legacy, PaddingUnit = 32 };
+        if (PacketPadding.IsAll(padding, (byte)padding.Length))
+            return candidate with { Padding = PaddingScheme.Pkcs7, PaddingUnit = 0 }; // 16, or 32 where both pad alike
+        if (PacketPadding.IsAll(padding, (byte)(padding.Length + 16)))
+            return candidate with { Padding = PaddingScheme.Pkcs7, PaddingUnit = 32 };
+        return null;
+    }
+}

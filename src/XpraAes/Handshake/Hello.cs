@@ -1,0 +1,117 @@
+using System.Globalization;
+using XpraAes.Encodings;
+
+namespace XpraAes.Handshake;
+
+/// <summary>The capabilities of our own hellos, cipher capabilities aside (PROTOCOL sections 4 and 12).</summary>
+internal static class Hello
+{
+    public const string PacketType = "hello";
+    public const string ChallengeType = "challenge";
+    public const string DisconnectType = "disconnect";
+
+    private static readonly (PacketEncoding Encoding, string Name)[] s_encodings =
+        [(PacketEncoding.RencodePlus, "rencodeplus"), (PacketEncoding.Rencode, "rencode"), (PacketEncoding.Bencode, "bencode")];
+
+    private static readonly string[] s_compressors = ["lz4", "lzo", "zlib", "brotli", "zstd"];
+
+    /// <summary>The digests that answer a challenge, strongest first (PROTOCOL section 9).</summary>
+    public static IReadOnlyList<string> Digests { get; } = ["hmac+sha512", "hmac+sha384", "hmac+sha256", "hmac+sha224"];
+
+    /// <summary>A hello for a session without windows that every server generation accepts. It announces no compressor and no packet alias, and does not mention <c>steal</c>: 6.5.3 takes even a false one for a claim to the whole session.</summary>
+    public static XpraDictionary ForClient(string uuid, string? userName, bool allowXor)
+    {
+        var hello = Common(uuid);
+        hello["client_type"] = "PowerShell";
+        hello["digest"] = allowXor ? [.. Digests, "xor"] : Digests.ToArray<object?>();
+        hello["salt-digest"] = Digests.ToArray<object?>();
+        hello["ui_client"] = false;
+        hello["windows"] = false;
+        hello["keyboard"] = false;
+        hello["pointer"] = false;
+        hello["share"] = true;
+        hello["ping"] = true;
+        hello["network-state"] = true;
+        hello["info-namespace"] = true;
+        // 4.4 servers fail with an AttributeError without it.
+        hello["encodings"] = new object?[] { "rgb32" };
+        hello["encoding.generic"] = true;
+        hello["namespace"] = true;
+        if (!string.IsNullOrEmpty(userName))
+            hello["username"] = userName;
+        return hello;
+    }
+
+    /// <summary>The hello of our own listener to a client whose session stands.</summary>
+    public static XpraDictionary ForServer(string uuid)
+    {
+        var hello = Common(uuid);
+        hello["server_type"] = "PowerShell";
+        hello["server.mode"] = "aes listener";
+        hello["info-request"] = true;
+        hello["readonly-server"] = true;
+        hello["readonly"] = true;
+        hello["ping"] = true;
+        hello["network-state"] = true;
+        hello["start_time"] = Environment.TickCount64 / 1000;
+        // 6.5.3 clients fail without it.
+        hello["file"] = new XpraDictionary();
+        return hello;
+    }
+
+    private static XpraDictionary Common(string uuid)
+    {
+        var hello = new XpraDictionary
+        {
+            ["version"] = ProtocolDefaults.AnnouncedVersion,
+            ["uuid"] = uuid,
+            ["platform"] = OperatingSystem.IsWindows() ? "win32" : OperatingSystem.IsMacOS() ? "darwin" : "linux",
+            ["hostname"] = Environment.MachineName,
+            ["encoders"] = s_encodings.Select(encoding => (object?)encoding.Name).ToArray(),
+            ["yaml"] = false,
+            ["chunks"] = true,
+            ["current_time"] = DateTimeOffset.UtcNow.ToUnixTimeSeconds(),
+        };
+        foreach (var (_, name) in s_encodings)
+            hello[name] = true;
+        AnnounceNoCompressor(hello);
+        return hello;
+    }
+
+    /// <summary>The encoding to answer a hello in: the first that the peer announced; else the one it used itself.</summary>
+    public static PacketEncoding ChooseEncoding(XpraDictionary hello, PacketEncoding used)
+        => AnnouncedEncodings(hello) is [var first, ..] ? first : used;
+
+    /// <summary>The encodings of ours that the peer announced as a list or as booleans, by xpra's order of performance.</summary>
+    public static IReadOnlyList<PacketEncoding> AnnouncedEncodings(XpraDictionary hello)
+    {
+        var announced = hello.GetStrings("encoders");
+        return [.. s_encodings.Where(encoding => announced.Contains(encoding.Name) || hello.GetBoolean(encoding.Name) == true).Select(encoding => encoding.Encoding)];
+    }
+
+    /// <summary>Makes a hello announce one encoding and no compressor: what passes a translator is neither in another encoding nor compressed.</summary>
+    public static void AnnounceOnly(XpraDictionary hello, PacketEncoding only)
+    {
+        foreach (var (encoding, name) in s_encodings)
+            hello[name] = encoding == only;
+        hello["yaml"] = false;
+        hello["encoders"] = new object?[] { s_encodings.First(encoding => encoding.Encoding == only).Name };
+        AnnounceNoCompressor(hello);
+    }
+
+    private static void AnnounceNoCompressor(XpraDictionary hello)
+    {
+        // A boolean of its own for each compressor: some versions read the list, others the booleans.
+        hello["compressors"] = Array.Empty<object?>();
+        foreach (var name in s_compressors)
+            hello[name] = false;
+        hello["compression_level"] = 0L;
+    }
+
+    /// <summary>A disconnect packet with its reason and, where there is more to say, a second text.</summary>
+    public static object?[] Disconnect(string reason, string? details = null)
+        => details is null ? [DisconnectType, reason] : [DisconnectType, reason, details];
+
+    /// <summary>A new uuid as xpra writes it: 32 hex digits.</summary>
+    public static string NewUuid() => Guid.NewGuid().ToString("N", CultureInfo.InvariantCulture);
+}

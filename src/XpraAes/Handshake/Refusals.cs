@@ -1,0 +1,61 @@
+using XpraAes.Packets;
+
+namespace XpraAes.Handshake;
+
+/// <summary>The words of refusals: those that xpra's servers send, and ours.</summary>
+internal static class Refusals
+{
+    /// <summary>What a stranger is told in clear, whatever the reason: it names no configuration.</summary>
+    public const string ForStrangers = "encryption error: this connection needs AES encryption with a shared key";
+
+    // Parts of the reasons that xpra's servers give (PROTOCOL sections 4 and 6), most exact first.
+    private static readonly (string Part, XpraErrorId Id)[] Reasons =
+    [
+        ("unsupported AES mode", XpraErrorId.ModeRejected),
+        ("is configured for", XpraErrorId.ModeRejected),
+        ("is not accepted here", XpraErrorId.ModeRejected),
+        ("unsupported padding", XpraErrorId.PaddingRejected),
+        ("does not support encryption", XpraErrorId.CipherCapabilitiesMissing),
+        ("missing encryption tokens", XpraErrorId.CipherCapabilitiesMissing),
+        ("encryption key is missing", XpraErrorId.CipherCapabilitiesMissing),
+        ("iterations", XpraErrorId.IterationsRejected),
+        ("authentication", XpraErrorId.AuthenticationFailed),
+        ("invalid username", XpraErrorId.AuthenticationFailed),
+        ("version error", XpraErrorId.VersionRejected),
+        ("incompatible version", XpraErrorId.VersionRejected),
+    ];
+
+    /// <summary>The exception for a server's disconnect before its hello.</summary>
+    public static XpraAesException FromServer(Packet disconnect, bool inClear)
+    {
+        var reason = Reason(disconnect);
+        var id = IdOf(reason);
+        var how = inClear ? "in clear, so the reason is unproven" : "encrypted, so the key is right";
+        return new XpraAesException(id, $"The server refused the connection: '{reason}' ({how}).", Advice(id));
+    }
+
+    /// <summary>The reason and details of a disconnect packet in one line.</summary>
+    public static string Reason(Packet disconnect)
+        => disconnect.Text(2) is { Length: > 0 } details ? $"{disconnect.Text(1)}: {details}" : disconnect.Text(1);
+
+    /// <summary>The cause behind a reason's text.</summary>
+    public static XpraErrorId IdOf(string reason)
+    {
+        foreach (var (part, id) in Reasons)
+        {
+            if (reason.Contains(part, StringComparison.OrdinalIgnoreCase))
+                return id;
+        }
+        return XpraErrorId.PeerDisconnected;
+    }
+
+    private static string? Advice(XpraErrorId id) => id switch
+    {
+        XpraErrorId.ModeRejected => "Ask for a mode that the server takes: encryption=AES-CBC is in every version; GCM is gone since 6.2, CFB since 6.5.3.",
+        XpraErrorId.PaddingRejected => "The two versions share no CBC padding; use AES-CTR, which has none.",
+        XpraErrorId.CipherCapabilitiesMissing => "Start the server with encryption=AES and a key on the socket that you connect to. Versions 6.4.0 to 6.5.3 ignore that option silently.",
+        XpraErrorId.AuthenticationFailed => "Check the user name and the password. A password file must not end in a newline.",
+        XpraErrorId.IterationsRejected => "Ask for 1,000 to 10,000 iterations, which every version accepts.",
+        _ => null,
+    };
+}

@@ -1,0 +1,217 @@
+using Microsoft.Extensions.Logging;
+using XpraAes.Ciphers;
+using XpraAes.Diagnostics;
+using XpraAes.Encodings;
+using XpraAes.Keys;
+using XpraAes.Packets;
+
+namespace XpraAes.Handshake;
+
+/// <summary>
+/// The listener's side of PROTOCOL section 6: read the client's hello, take its capabilities for what we send, and announce
+/// ours for what it sends. A hello in clear proves nothing; <see cref="HandshakeResult.KeyProven"/> is true only where the client
+/// encrypted its hello.
+/// </summary>
+internal sealed class ServerHandshake(PacketChannel channel, ServerHandshakeOptions options, ILogger log)
+{
+    private const string AuthenticationFailed = "authentication failed";
+
+    private CipherParameters? _send;
+    private CipherParameters? _receive;
+    private bool? _streamAsked;
+
+    /// <summary>Reads hellos until one asks for something and sets both ciphers. The caller answers with <see cref="SendHelloAsync"/> or <see cref="RefuseAsync"/>.</summary>
+    /// <exception cref="XpraAesException">The client was refused, and told so as far as it can understand us.</exception>
+    public async Task<HandshakeResult> RunAsync(CancellationToken cancellationToken)
+    {
+        if (options.EncryptFirstPacket)
+            await ArmForFirstPacketAsync(cancellationToken).ConfigureAwait(false);
+        var client = await ReceiveHelloAsync(options.Limits.HandshakeTimeout, cancellationToken).ConfigureAwait(false);
+        // As xpra's servers do, tell the version without a password; it names no configuration.
+        if (options.Password is { } password && client.Request != "version")
+            return await AuthenticateAsync(new Authenticator(options.UserName, password), client, cancellationToken).ConfigureAwait(false);
+        if (options.SatisfyExpectedChallenge && client.PeerHello.ContainsKey("challenge"))
+            return await SatisfyAsync(client, cancellationToken).ConfigureAwait(false);
+        return client;
+    }
+
+    /// <summary>Sends a challenge, ours or a target's, with how the client is to encrypt its answer, and receives that answer: a whole hello.</summary>
+    public async Task<HandshakeResult> ChallengeAsync(object?[] challenge, CancellationToken cancellationToken)
+    {
+        object?[] packet = [.. challenge.Take(2), CipherCapabilities.ForChallenge(_receive!, _streamAsked), .. challenge.Skip(3)];
+        await channel.SendAsync(packet, cancellationToken).ConfigureAwait(false);
+        return await ReceiveHelloAsync(options.Limits.ChallengeTimeout, cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <summary>Sends our hello, with how the client is to encrypt from here on.</summary>
+    public Task SendHelloAsync(XpraDictionary hello, CancellationToken cancellationToken)
+    {
+        CipherCapabilities.Write(hello, _receive!, _streamAsked);
+        return channel.SendAsync([Hello.PacketType, hello], cancellationToken);
+    }
+
+    /// <summary>Sends the answer to a request. As from xpra's servers, only <c>version</c>'s says how to encrypt: that client insists on it, the others print it as information.</summary>
+    public Task SendAnswerAsync(string request, XpraDictionary answer, CancellationToken cancellationToken)
+        => request == "version" ? SendHelloAsync(answer, cancellationToken) : channel.SendAsync([Hello.PacketType, answer], cancellationToken);
+
+    /// <summary>Ends the handshake with a reason that reaches the client encrypted.</summary>
+    public Task RefuseAsync(string reason, string? details, CancellationToken cancellationToken)
+        => channel.SendAsync(Hello.Disconnect(reason, details), cancellationToken);
+
+    /// <summary>What a client asks for by <c>request</c>, or up to 4.x by <c>name_request</c> (PROTOCOL section 4); null for a session.</summary>
+    private static string? ReadRequest(XpraDictionary hello)
+    {
+        if (hello.GetString("request") is { Length: > 0 } request)
+            return request.EndsWith("_request", StringComparison.Ordinal) ? request[..^"_request".Length] : request;
+        if (hello.GetStrings("command_request").Count > 0)
+            return "command";
+        foreach (var (name, value) in hello)
+        {
+            if (name is string key && key.EndsWith("_request", StringComparison.Ordinal) && value is true or 1L)
+                return key[..^"_request".Length];
+        }
+        return null;
+    }
+
+    private async Task ArmForFirstPacketAsync(CancellationToken cancellationToken)
+    {
+        using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        deadline.CancelAfter(options.Limits.HandshakeTimeout);
+        try
+        {
+            var modes = options.Modes.Count > 0 ? options.Modes : Enum.GetValues<AesMode>();
+            var parameters = await FirstPacket.DetectAsync(channel.Reader, options.Key, modes, options.Limits, options.Derivations, deadline.Token).ConfigureAwait(false)
+                ?? throw new XpraAesException(XpraErrorId.KeyMismatch, "The client's first packet does not decrypt: it is in clear, or the client holds other key data.",
+                    "Set XPRA_ENCRYPT_FIRST_PACKET=1 for the client, or leave -EncryptFirstPacket out here, and compare the keys' fingerprints.");
+            channel.Reader.Arm(await options.Derivations.RunAsync(() => SessionCiphers.CreateDecryptor(options.Key, parameters), deadline.Token).ConfigureAwait(false));
+        }
+        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+        {
+            throw NoHello(options.Limits.HandshakeTimeout);
+        }
+    }
+
+    private static XpraAesException NoHello(TimeSpan patience)
+        => new(XpraErrorId.HandshakeTimeout, $"The client sent no hello within {patience.TotalSeconds:0.#} s.");
+
+    private async Task<HandshakeResult> AuthenticateAsync(Authenticator authenticator, HandshakeResult client, CancellationToken cancellationToken)
+    {
+        object?[] challenge;
+        try
+        {
+            challenge = authenticator.CreateChallenge(client.PeerHello);
+        }
+        catch (XpraAesException e)
+        {
+            await RefuseAsync(AuthenticationFailed, e.Message, cancellationToken).ConfigureAwait(false);
+            throw;
+        }
+        var answer = await ChallengeAsync(challenge, cancellationToken).ConfigureAwait(false);
+        if (authenticator.Verify(answer.PeerHello))
+            return answer;
+        await Task.Delay(options.Limits.AuthenticationDelay, cancellationToken).ConfigureAwait(false);
+        await RefuseAsync(AuthenticationFailed, null, cancellationToken).ConfigureAwait(false);
+        throw new XpraAesException(XpraErrorId.AuthenticationFailed, "The client gave a wrong password or user name.");
+    }
+
+    /// <summary>A client that has a password sends its whole hello only after a challenge, whether we want one or not: any answer will do.</summary>
+    private Task<HandshakeResult> SatisfyAsync(HandshakeResult client, CancellationToken cancellationToken)
+    {
+        using var noPassword = new SecretBuffer(0);
+        return ChallengeAsync(new Authenticator(null, noPassword).CreateChallenge(client.PeerHello), cancellationToken);
+    }
+
+    private async Task<HandshakeResult> ReceiveHelloAsync(TimeSpan patience, CancellationToken cancellationToken)
+    {
+        var packet = await ReceivePacketAsync(patience, cancellationToken).ConfigureAwait(false);
+        var hello = await AcceptAsync(packet, cancellationToken).ConfigureAwait(false);
+        return new HandshakeResult(_send, _receive, hello, KeyProven: packet.Header.IsEncrypted) { Request = ReadRequest(hello), Encoding = packet.Header.Encoding, Key = options.Key };
+    }
+
+    private async Task<Packet> ReceivePacketAsync(TimeSpan patience, CancellationToken cancellationToken)
+    {
+        using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        deadline.CancelAfter(patience);
+        Packet? packet;
+        try
+        {
+            packet = await channel.ReceiveAsync(deadline.Token).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+        {
+            throw NoHello(patience);
+        }
+        catch (MalformedPacketException e) when (channel.Reader.Decryptor is not null)
+        {
+            throw new XpraAesException(XpraErrorId.KeyMismatch, "The client's packet does not decrypt: it holds other key data.", innerException: e);
+        }
+        if (packet is null)
+            throw new XpraAesException(XpraErrorId.ConnectionLost, "The client closed the connection before its hello.");
+        if (packet.Type != Hello.PacketType || packet.Dictionary(1) is null)
+            throw new MalformedPacketException("The client's first packet is not a hello.");
+        return packet;
+    }
+
+    /// <summary>Sets both ciphers from the client's hello, or refuses it: encrypted where one derivation allows it, else with one fixed clear text.</summary>
+    private async Task<XpraDictionary> AcceptAsync(Packet packet, CancellationToken cancellationToken)
+    {
+        var hello = packet.Dictionary(1)!;
+        if (_send is null)
+            channel.Encoding = Hello.ChooseEncoding(hello, packet.Header.Encoding);
+        CipherCapabilities announced;
+        try
+        {
+            announced = CheckCapabilities(hello);
+        }
+        catch (XpraAesException)
+        {
+            await RefuseStrangerAsync(cancellationToken).ConfigureAwait(false);
+            throw;
+        }
+
+        var send = announced.Parameters;
+        if (send.Mode == AesMode.CBC && !announced.HasStream && channel.Reader.Decryptor is { PaddingUnit: > 0 } decryptor)
+            send = send with { PaddingUnit = decryptor.PaddingUnit };
+        channel.Writer.Arm(await options.Derivations.RunAsync(() => SessionCiphers.CreateEncryptor(options.Key, send), cancellationToken).ConfigureAwait(false));
+        await RequireAllowedModeAsync(send.Mode, cancellationToken).ConfigureAwait(false);
+
+        _streamAsked = announced.HasStream ? send.Stream : null;
+        var padding = announced.PaddingOptions.Contains(PaddingScheme.Pkcs7) ? PaddingScheme.Pkcs7 : PaddingScheme.Legacy;
+        var receive = CipherCapabilities.Generate(send.Mode, options.KeySize, options.KeyHash, options.Iterations, padding, send.PaddingUnit, send.Stream);
+        channel.Reader.Arm(await options.Derivations.RunAsync(() => SessionCiphers.CreateDecryptor(options.Key, receive), cancellationToken).ConfigureAwait(false));
+        (_send, _receive) = (send, receive);
+        Log.AcceptedCipher(log, send.Mode, send.KeySize * 8, send.KeyHash, send.Iterations, send.Stream, send.PaddingUnit);
+        return hello;
+    }
+
+    private CipherCapabilities CheckCapabilities(XpraDictionary hello)
+    {
+        var announced = CipherCapabilities.Read(hello)
+            ?? throw new XpraAesException(XpraErrorId.CipherCapabilitiesMissing, "The client's hello has no cipher capabilities: it has AES off.",
+                "Give the client encryption=AES and the key, as in the listener's AttachUri.");
+        var iterations = announced.Parameters.Iterations;
+        if (iterations < options.Limits.MinIterations || iterations > options.Limits.MaxIterations)
+        {
+            throw new XpraAesException(XpraErrorId.IterationsRejected,
+                $"The client asks for {iterations} PBKDF2 iterations; {options.Limits.MinIterations} to {options.Limits.MaxIterations} are accepted here.");
+        }
+        return announced;
+    }
+
+    private async Task RequireAllowedModeAsync(AesMode mode, CancellationToken cancellationToken)
+    {
+        if (options.Modes.Count == 0 || options.Modes.Contains(mode))
+            return;
+        var allowed = string.Join(" or ", options.Modes.Select(m => $"encryption=AES-{m}"));
+        await RefuseAsync("encryption error", $"AES-{mode} is not accepted here: use {allowed} in the client's URI", cancellationToken).ConfigureAwait(false);
+        throw new XpraAesException(XpraErrorId.ModeRejected, $"The client asks for AES-{mode}; the listener takes {string.Join(", ", options.Modes)}.",
+            $"Put {allowed} in the client's URI, or allow {mode} with -Mode.");
+    }
+
+    private async Task RefuseStrangerAsync(CancellationToken cancellationToken)
+    {
+        // In clear only to one who has spoken in clear so far: never clear text where a cipher is set.
+        if (channel.Writer.Encryptor is null)
+            await channel.SendAsync(Hello.Disconnect(Refusals.ForStrangers), cancellationToken).ConfigureAwait(false);
+    }
+}

@@ -1,0 +1,33 @@
+using XpraAes.Ciphers;
+using XpraAes.Keys;
+using XpraAes.Listening;
+
+namespace XpraAes.Handshake;
+
+/// <summary>What a listener brings into each handshake.</summary>
+internal sealed record ServerHandshakeOptions
+{
+    public required XpraKey Key { get; init; }
+
+    /// <summary>The modes that are let in; empty for any.</summary>
+    public required IReadOnlyCollection<AesMode> Modes { get; init; }
+
+    public int KeySize { get; init; } = ProtocolDefaults.KeySize;
+    public KeyHash KeyHash { get; init; } = ProtocolDefaults.KeyHash;
+    public int Iterations { get; init; } = ProtocolDefaults.Iterations;
+    public bool EncryptFirstPacket { get; init; }
+
+    /// <summary>The password that a client must know; null for none.</summary>
+    public SecretBuffer? Password { get; init; }
+
+    /// <summary>The user name that a client must give; null for any.</summary>
+    public string? UserName { get; init; }
+
+    /// <summary>Whether a client that expects a challenge gets one although no password is set. A gateway leaves that to its target.</summary>
+    public bool SatisfyExpectedChallenge { get; init; } = true;
+
+    public required Limits Limits { get; init; }
+
+    /// <summary>Bounds how many key derivations run at a time.</summary>
+    public required DerivationGate Derivations { get; init; }
+}

@@ -1,0 +1,106 @@
+using System.Runtime.InteropServices;
+using System.Security.Cryptography;
+using XpraAes.Listening;
+
+namespace XpraAes.Keys;
+
+/// <summary>Key files, as xpra reads them: every byte counts, but CR and LF at both ends (PROTOCOL section 5). Key data goes straight from and to pinned buffers.</summary>
+internal static partial class KeyFile
+{
+    private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite;
+    private const UnixFileMode OthersReadOrWrite = UnixFileMode.GroupRead | UnixFileMode.GroupWrite | UnixFileMode.OtherRead | UnixFileMode.OtherWrite;
+
+    /// <summary>The key data of a file, and its mode where others have access to it. Throws KeyFileNotFound, KeyFileIsFolder, KeyFileUnreadable, LimitReached.</summary>
+    internal static SecretBuffer Read(string path, out UnixFileMode? openToOthers)
+    {
+        openToOthers = null;
+        try
+        {
+            // Without a buffer of its own, the stream reads into ours and nowhere else.
+            using var file = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete, bufferSize: 0);
+            if (!OperatingSystem.IsWindows())
+            {
+                var mode = File.GetUnixFileMode(file.SafeFileHandle);
+                if ((mode & OthersReadOrWrite) != 0)
+                    openToOthers = mode;
+            }
+            using var content = new SecretBuffer(Limits.KeyFileSize + 1);
+            var length = file.ReadAtLeast(content.Span, content.Length, throwOnEndOfStream: false);
+            if (length > Limits.KeyFileSize)
+                throw Error(XpraErrorId.LimitReached, path, $"The key file {path} is larger than {Limits.KeyFileSize} bytes.", "Check the path: a key file holds one key, and seldom more than 100 bytes.");
+            return new SecretBuffer(content.Span[..length].Trim("\r\n"u8));
+        }
+        catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException or ArgumentException)
+        {
+            throw Error(XpraErrorId.KeyFileNotFound, path, $"There is no key file {path}.", "Check the path, or make a key there with New-XpraAesKey -Path.", e);
+        }
+        catch (UnauthorizedAccessException e) when (Directory.Exists(path))
+        {
+            throw Error(XpraErrorId.KeyFileIsFolder, path, $"{path} is a folder, not a key file.", "Give the path of the key file in it.", e);
+        }
+        catch (Exception e) when (e is UnauthorizedAccessException or IOException)
+        {
+            throw Error(XpraErrorId.KeyFileUnreadable, path, $"The key file {path} cannot be read: {e.Message}", "Give the user that runs this the right to read it.", e);
+        }
+    }
+
+    /// <summary>Writes a key file of mode 0600 at once and as a whole, or not at all. Throws KeyFileExists, KeyFileUnwritable.</summary>
+    internal static void Write(string path, ReadOnlySpan<byte> data, bool overwrite)
+    {
+        if (!overwrite && Path.Exists(path))
+            throw Exists(path);
+        var folder = Path.GetDirectoryName(path);
+        var temporary = Path.Combine(folder ?? "", $".xpra-key-{RandomNumberGenerator.GetHexString(16, lowercase: true)}");
+        try
+        {
+            using (var file = new FileStream(temporary, NewFile()))
+            {
+                file.Write(data);
+                file.Flush(flushToDisk: true);
+            }
+            Publish(temporary, path, overwrite);
+        }
+        catch (Exception e) when (e is UnauthorizedAccessException or IOException)
+        {
+            if (File.Exists(temporary))
+                File.Delete(temporary);
+            if (!overwrite && Path.Exists(path))
+                throw Exists(path);
+            var action = Directory.Exists(folder)
+                ? "Check the rights to the folder and the space on the disk. Where the file system has no hard links, -Force does without."
+                : "Make the folder first.";
+            throw Error(XpraErrorId.KeyFileUnwritable, path, $"The key file {path} cannot be written: {e.Message}", action, e);
+        }
+    }
+
+    // File.Move without overwriting looks for the file first, and renames then: two that save at once would both succeed. A link fails by itself where the name exists.
+    private static void Publish(string temporary, string path, bool overwrite)
+    {
+        if (overwrite || OperatingSystem.IsWindows())
+        {
+            File.Move(temporary, path, overwrite);
+            return;
+        }
+        if (Link(temporary, path) != 0)
+            throw new IOException(Marshal.GetLastPInvokeErrorMessage());
+        File.Delete(temporary);
+    }
+
+    [LibraryImport("libc", EntryPoint = "link", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
+    private static partial int Link(string existing, string path);
+
+    private static FileStreamOptions NewFile()
+    {
+        var options = new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write, Share = FileShare.None, BufferSize = 0 };
+        if (!OperatingSystem.IsWindows())
+            options.UnixCreateMode = OwnerOnly;
+        return options;
+    }
+
+    private static XpraAesException Exists(string path)
+        => Error(XpraErrorId.KeyFileExists, path, $"{path} exists.", "Choose another path, or use -Force to replace it: whoever holds the old key is then locked out.");
+
+    private static XpraAesException Error(XpraErrorId id, string path, string message, string action, Exception? inner = null)
+        => new(id, message, action, inner) { Target = path };
+}

@@ -1,0 +1,159 @@
+using System.Buffers.Text;
+using System.Text.Unicode;
+using XpraAes.Listening;
+
+namespace XpraAes.Keys;
+
+/// <summary>Tells what key data looks like, how much it can be worth, and what is wrong with it. Makes no copy of it.</summary>
+internal static class KeyInspector
+{
+    private const int MinBase64Length = 16;
+    private const int UuidLength = 36;
+    private const int RandomUuidBits = 122;
+    private const int OtherUuidBits = 60;
+
+    internal static KeyFormat FormatOf(ReadOnlySpan<byte> data)
+    {
+        if (data.IsEmpty)
+            return KeyFormat.Empty;
+        if (data.Length % 2 == 0 && All(data, char.IsAsciiHexDigit))
+            return KeyFormat.Hex;
+        if (IsUuid(data))
+            return KeyFormat.Uuid;
+        if (IsBase64(data))
+            return KeyFormat.Base64;
+        return IsText(data) ? KeyFormat.Text : KeyFormat.Binary;
+    }
+
+    /// <summary>The strength in bits, supposing that the key is random among keys of its form: for text that a person chose, it is less.</summary>
+    internal static int BitsOf(ReadOnlySpan<byte> data, KeyFormat format) => format switch
+    {
+        KeyFormat.Empty => 0,
+        KeyFormat.Hex => 4 * data.Length,
+        KeyFormat.Base64 => 8 * Base64Size(data),
+        // Version 4 has 122 random bits; in the others a time, a machine or a name stands for most of them (RFC 9562).
+        KeyFormat.Uuid => data[14] == '4' ? RandomUuidBits : OtherUuidBits,
+        KeyFormat.Text => (int)(data.Length * Math.Log2(AlphabetOf(data))),
+        _ => 8 * data.Length,
+    };
+
+    internal static IEnumerable<KeyProblem> ProblemsOf(ReadOnlySpan<byte> data, KeyFormat format, int bits, KeySource source)
+    {
+        var problems = new List<KeyProblem>();
+        if (format == KeyFormat.Empty)
+        {
+            problems.Add(new(KeyProblemId.Empty, "There is no key data.", "Make a key with New-XpraAesKey -Path."));
+            return problems;
+        }
+        if (data.StartsWith("\uFEFF"u8))
+            problems.Add(new(KeyProblemId.ByteOrderMark, "The key begins with a UTF-8 byte order mark, which xpra takes for part of the key.", "Write the key file again without one: Set-Content -Encoding utf8NoBOM."));
+        if (IsUtf16(data))
+            problems.Add(new(KeyProblemId.Utf16, "The key is UTF-16 text, whose NUL bytes xpra takes for part of the key.", "Write the key file again: Set-Content -Encoding utf8NoBOM."));
+        else if (IsText(data) && (IsWhiteSpace(data[0]) || IsWhiteSpace(data[^1])))
+            problems.Add(new(KeyProblemId.SurroundingWhiteSpace, "The key begins or ends with white space, which xpra takes for part of the key: it strips nothing but CR and LF.", "Remove the white space on both sides of the connection, or make sure that both have it."));
+        if (source is KeySource.KeyFile or KeySource.Environment && IsText(data) && HasPrefix(data))
+            problems.Add(new(KeyProblemId.PrefixTakenLiterally, "The key begins with 0x, base64: or b64:. xpra decodes that in keydata= alone: here the characters themselves are the key.", "Use the same form on both sides of the connection."));
+        if (source == KeySource.Password)
+            problems.Add(new(KeyProblemId.Password, "The key is a password. Whoever sees one encrypted packet can guess at it offline.", "Use a key of New-XpraAesKey, and the password for authentication alone."));
+        else if (bits < Limits.WeakKeyBits)
+            problems.Add(new(KeyProblemId.Weak, $"The key is worth {bits} bits at most. Whoever sees one encrypted packet can guess at it offline.", $"Use a key of {Limits.WeakKeyBits} bits or more, such as New-XpraAesKey makes."));
+        return problems;
+    }
+
+    internal static KeyProblem CharactersSkipped { get; } = new(
+        KeyProblemId.CharactersSkipped,
+        "The base64 text holds characters that are not base64. They were skipped, as xpra does without a word.",
+        "Compare the text with the original. In a URI, + has to be written %2B.");
+
+    internal static KeyProblem OpenToOthers(string path, UnixFileMode mode) => new(
+        KeyProblemId.OpenToOthers,
+        $"Other users of this machine can read or change the key file: its mode is {Convert.ToString((int)mode, 8)}.",
+        $"Run: chmod 600 {ShellQuote(path)}");
+
+    /// <summary>Whether the bytes are UTF-8 text without control characters, so that a string of them is written back to the same bytes.</summary>
+    internal static bool IsText(ReadOnlySpan<byte> data)
+        => Utf8.IsValid(data) && All(data, static c => !char.IsControl(c) || IsWhiteSpace((byte)c) || c >= 0x80);
+
+    private static bool All(ReadOnlySpan<byte> data, Func<char, bool> holds)
+    {
+        foreach (var b in data)
+        {
+            if (!holds((char)b))
+                return false;
+        }
+        return true;
+    }
+
+    // xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx
+    private static bool IsUuid(ReadOnlySpan<byte> data)
+    {
+        if (data.Length != UuidLength)
+            return false;
+        for (var i = 0; i < data.Length; i++)
+        {
+            var fits = i is 8 or 13 or 18 or 23 ? data[i] == '-' : char.IsAsciiHexDigit((char)data[i]);
+            if (!fits)
+                return false;
+        }
+        return true;
+    }
+
+    private static bool IsBase64(ReadOnlySpan<byte> data)
+    {
+        if (data.Length < MinBase64Length || data.Length % 4 != 0 || data.ContainsAny(" \t\r\n"u8) || !Base64.IsValid(data))
+            return false;
+        // Long words are base64 too, to the letter. What is random and this long has both cases.
+        return data[^1] == '=' || data.ContainsAnyInRange((byte)'A', (byte)'Z') && data.ContainsAnyInRange((byte)'a', (byte)'z');
+    }
+
+    private static int Base64Size(ReadOnlySpan<byte> data) => data.TrimEnd((byte)'=').Length * 6 / 8;
+
+    // ASCII text, little or big endian, with a byte order mark or without; the newline that was cut may have left half a character.
+    private static bool IsUtf16(ReadOnlySpan<byte> data)
+    {
+        if (data.StartsWith((ReadOnlySpan<byte>)[0xFF, 0xFE]) || data.StartsWith((ReadOnlySpan<byte>)[0xFE, 0xFF]))
+            data = data[2..];
+        return data.Length >= 2 && (HasNulsAt(data, 0) || HasNulsAt(data, 1));
+    }
+
+    private static bool HasNulsAt(ReadOnlySpan<byte> data, int parity)
+    {
+        for (var i = 0; i < data.Length; i++)
+        {
+            if (i % 2 == parity ? data[i] != 0 : data[i] is 0 or >= 0x80)
+                return false;
+        }
+        return true;
+    }
+
+    private static bool HasPrefix(ReadOnlySpan<byte> data)
+    {
+        Span<char> start = stackalloc char[8];
+        var length = Math.Min(start.Length, data.Length);
+        for (var i = 0; i < length; i++)
+            start[i] = (char)data[i];
+        var found = KeyText.HasPrefix(start[..length]);
+        start.Clear();
+        return found;
+    }
+
+    private static bool IsWhiteSpace(byte b) => b is (byte)' ' or >= (byte)'\t' and <= (byte)'\r';
+
+    private static int AlphabetOf(ReadOnlySpan<byte> text)
+    {
+        int digits = 0, lower = 0, upper = 0, others = 0;
+        foreach (var b in text)
+        {
+            if (char.IsAsciiDigit((char)b)) digits = 10;
+            else if (char.IsAsciiLetterLower((char)b)) lower = 26;
+            else if (char.IsAsciiLetterUpper((char)b)) upper = 26;
+            else others = 33;
+        }
+        return digits + lower + upper + others;
+    }
+
+    private static string ShellQuote(string path)
+        => path.All(static c => char.IsAsciiLetterOrDigit(c) || c is '/' or '.' or '_' or '-' or '+')
+            ? path
+            : $"'{path.Replace("'", "'\\''", StringComparison.Ordinal)}'";
+}

@@ -1,0 +1,53 @@
+namespace XpraAes.Keys;
+
+/// <summary>Every form in which a key may have been given, and xpra's order between them (PROTOCOL section 5). A class and no record: what it holds must not be printed.</summary>
+internal sealed class KeySelection
+{
+    /// <summary>A key object, which goes before every other form; xpra has nothing like it.</summary>
+    public XpraKey? Key { get; init; }
+
+    /// <summary>The key of a <c>keydata=</c> option, in a URI or in bind options.</summary>
+    public XpraKey? OptionKey { get; init; }
+
+    /// <summary>Text of -KeyData.</summary>
+    public string? KeyData { get; init; }
+
+    /// <summary>The path of a <c>keyfile=</c> option, in a URI or in bind options.</summary>
+    public string? OptionKeyFile { get; init; }
+
+    /// <summary>The path of -KeyFile.</summary>
+    public string? KeyFile { get; init; }
+
+    /// <summary>A password that serves as key data where nothing else was given; null where it must not.</summary>
+    public SecretBuffer? Password { get; init; }
+
+    /// <summary>
+    /// The key to use, always one of its own that the caller disposes of: the key object, <c>keydata=</c>, -KeyData, <c>keyfile=</c>, -KeyFile, XPRA_ENCRYPTION_KEY, the password.
+    /// Unlike xpra, which then tries the next form, it throws where the key file named is missing or empty: KeyFileNotFound, KeyFileEmpty and the others of <see cref="XpraKey.FromFile"/>.
+    /// Throws KeyTextInvalid, and KeyMissing where no form was given.
+    /// </summary>
+    public XpraKey Resolve()
+    {
+        if ((Key ?? OptionKey) is { } key)
+            return key.Clone();
+        if (KeyData is not null)
+            return XpraKey.FromText(KeyData);
+        if ((OptionKeyFile ?? KeyFile) is { } path)
+            return ReadFile(path);
+        if (XpraKey.FromEnvironment() is { } fromEnvironment)
+            return fromEnvironment;
+        if (Password is { Length: > 0 })
+            return XpraKey.FromPassword(Password.Span);
+        throw new XpraAesException(
+            XpraErrorId.KeyMissing,
+            "AES needs a key, and none was given.",
+            "Give -KeyFile, -KeyData or -Key, or keyfile= in the URI, or set XPRA_ENCRYPTION_KEY. New-XpraAesKey -Path makes a key file.");
+    }
+
+    private static XpraKey ReadFile(string path)
+    {
+        var key = XpraKey.FromFile(path);
+        _ = key.Data;
+        return key;
+    }
+}

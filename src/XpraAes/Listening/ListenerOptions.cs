@@ -1,0 +1,56 @@
+using System.Net;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
+using XpraAes.Ciphers;
+using XpraAes.Keys;
+
+namespace XpraAes.Listening;
+
+/// <summary>What a listener is to do.</summary>
+public sealed record ListenerOptions
+{
+    /// <summary>The address to listen on; loopback by default, <see cref="IPAddress.Any"/> opens it to other machines.</summary>
+    public IPAddress Address { get; init; } = IPAddress.Loopback;
+
+    /// <summary>The TCP port; 0 takes a free one.</summary>
+    public int Port { get; init; }
+
+    /// <summary>The modes that are let in; empty for every mode that xpra has.</summary>
+    public IReadOnlyList<AesMode> Modes { get; init; } = [];
+
+    /// <summary>The key data that both sides hold. The caller keeps it; a copy is made.</summary>
+    public required XpraKey Key { get; init; }
+
+    /// <summary>The AES key size in bytes that we announce: 16, 24 or 32.</summary>
+    public int KeySize { get; init; } = ProtocolDefaults.KeySize;
+
+    /// <summary>The PBKDF2 hash that we announce.</summary>
+    public KeyHash KeyHash { get; init; } = ProtocolDefaults.KeyHash;
+
+    /// <summary>The PBKDF2 iterations that we announce, 100 to 1,000,000.</summary>
+    public int Iterations { get; init; } = ProtocolDefaults.Iterations;
+
+    /// <summary>xpra's XPRA_ENCRYPT_FIRST_PACKET: clients must have it set too. In CTR, GCM and CFB it leaves the first packet without secrecy.</summary>
+    public bool EncryptFirstPacket { get; init; }
+
+    /// <summary>The password that a client must know, by xpra's challenge; null for none.</summary>
+    public SecretBuffer? Password { get; init; }
+
+    /// <summary>The user name that a client must give together with the password; null for any.</summary>
+    public string? UserName { get; init; }
+
+    /// <summary>Where sessions are passed on to; null: the listener answers by itself.</summary>
+    public TargetOptions? Target { get; init; }
+
+    /// <summary>Requests beyond sessions and <c>info</c> that may reach the target, such as <c>stop</c> or <c>command</c>. A stranger's hello proves no key, and servers act on it.</summary>
+    public IReadOnlyCollection<string> AllowRequests { get; init; } = [];
+
+    /// <summary>Addresses that the limits on strangers do not apply to: those of a proxy or tunnel, behind which everyone has one address.</summary>
+    public IReadOnlyList<IPNetwork> TrustedSources { get; init; } = [];
+
+    /// <summary>The bounds that hold for this listener.</summary>
+    public Limits Limits { get; init; } = Limits.Default;
+
+    /// <summary>Where log events go.</summary>
+    public ILogger Logger { get; init; } = NullLogger.Instance;
+}

@@ -1,0 +1,108 @@
+using System.Globalization;
+using XpraAes.Ciphers;
+using XpraAes.Encodings;
+using XpraAes.Handshake;
+
+namespace XpraAes.Listening;
+
+/// <summary>What a listener without a target answers by itself (PROTOCOL section 4): it has no display, but clients can ask who it is and who is there.</summary>
+internal sealed class Responder(AesListener listener)
+{
+    private const string NoDisplay = "this listener has no display: it answers info, version, id, ping and events; attach to an xpra server instead";
+
+    private readonly string _uuid = Hello.NewUuid();
+    private readonly DateTimeOffset _started = DateTimeOffset.UtcNow;
+
+    /// <summary>Whether the hello asks for a session that it can serve: events, or one without windows.</summary>
+    public static bool IsSession(HandshakeResult client) => client.Request is null or "event" && !WantsDisplay(client.PeerHello);
+
+    /// <summary>The hello that opens a session.</summary>
+    public XpraDictionary SessionHello() => Hello.ForServer(_uuid);
+
+    /// <summary>The answer to a request; null where it has none.</summary>
+    public XpraDictionary? Answer(HandshakeResult client) => client.Request switch
+    {
+        "version" => Version(),
+        "id" => Identity(),
+        "connect_test" => new XpraDictionary { ["connect_test_response"] = client.PeerHello.GetString("connect_test_request") ?? "" },
+        "info" => Info(),
+        _ => null,
+    };
+
+    /// <summary>Why a client is sent away.</summary>
+    public static string Refusal(HandshakeResult client) => client.Request is null or "event"
+        ? NoDisplay
+        : $"'{Packets.PeerIdentification.Sanitize(client.Request)}' is not served here; {NoDisplay}";
+
+    /// <summary>What <c>xpra info</c> shows, with the cipher lines of the attached clients under the keys that a real server uses.</summary>
+    public XpraDictionary Info()
+    {
+        var info = Identity();
+        info["version"] = ProtocolDefaults.AnnouncedVersion;
+        info["mode"] = "aes listener";
+        info["start_time"] = _started.ToUnixTimeSeconds();
+        info["elapsed_time"] = (long)(DateTimeOffset.UtcNow - _started).TotalSeconds;
+        info["network"] = new XpraDictionary
+        {
+            ["encryption"] = "AES",
+            ["tcp-encryption"] = "AES",
+        };
+        var connections = listener.Connections;
+        info["clients"] = new XpraDictionary { [""] = (long)connections.Count };
+        if (connections.Count == 1)
+        {
+            info["client"] = Describe(connections[0]);
+        }
+        else
+        {
+            for (var i = 0; i < connections.Count; i++)
+                info[string.Create(CultureInfo.InvariantCulture, $"client[{i}]")] = Describe(connections[i]);
+        }
+        return info;
+    }
+
+    private static bool WantsDisplay(XpraDictionary hello)
+        => (hello.GetBoolean("ui_client") ?? true) && (hello.GetBoolean("windows") ?? true);
+
+    private static XpraDictionary Version() => new()
+    {
+        ["version"] = ProtocolDefaults.AnnouncedVersion,
+    };
+
+    private XpraDictionary Identity() => new()
+    {
+        ["session-type"] = "aes listener",
+        ["session-name"] = "XpraAes",
+        ["uuid"] = _uuid,
+        ["platform"] = OperatingSystem.IsWindows() ? "win32" : OperatingSystem.IsMacOS() ? "darwin" : "linux",
+        ["pid"] = (long)Environment.ProcessId,
+    };
+
+    private static XpraDictionary Describe(XpraConnection connection)
+    {
+        var ciphers = connection.GetCipherInfo();
+        return new XpraDictionary
+        {
+            ["version"] = connection.PeerVersion ?? "",
+            ["connection"] = new XpraDictionary
+            {
+                ["endpoint"] = connection.Peer,
+                ["protocol"] = "xpra",
+                ["type"] = "tcp",
+                ["input"] = Direction(ciphers[1], connection.BytesIn),
+                ["output"] = Direction(ciphers[0], connection.BytesOut),
+            },
+        };
+    }
+
+    private static XpraDictionary Direction(CipherInfo cipher, long bytes) => new()
+    {
+        ["bytecount"] = bytes,
+        ["cipher"] = new XpraDictionary
+        {
+            [""] = cipher.Cipher,
+            ["mode"] = cipher.Mode?.ToString() ?? "",
+            ["padding"] = cipher.Mode == AesMode.CBC ? cipher.Padding ?? "" : "",
+        },
+    };
+}

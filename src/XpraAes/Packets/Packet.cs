@@ -1,0 +1,37 @@
+using System.Text;
+using XpraAes.Encodings;
+
+namespace XpraAes.Packets;
+
+/// <summary>One decoded packet: a list whose first item names its type (PROTOCOL section 2).</summary>
+internal sealed record Packet(object?[] Items, PacketHeader Header)
+{
+    /// <summary>The type's name. Aliases (integers, xpra 3.1) come out as <c>#n</c>: we never announce any.</summary>
+    public string Type { get; } = Items.Length == 0 ? "" : Items[0] switch
+    {
+        string s => s,
+        byte[] b => Encoding.Latin1.GetString(b),
+        long n => $"#{n}",
+        _ => "",
+    };
+
+    public object? this[int index] => index < Items.Length ? Items[index] : null;
+
+    public XpraDictionary? Dictionary(int index) => this[index] as XpraDictionary;
+
+    public byte[]? Bytes(int index) => this[index] switch
+    {
+        byte[] b => b,
+        string s => Encoding.UTF8.GetBytes(s),
+        _ => null,
+    };
+
+    /// <summary>A text item, fit to be shown; empty where there is none.</summary>
+    public string Text(int index) => this[index] switch
+    {
+        string s => PeerIdentification.Sanitize(s),
+        byte[] b => PeerIdentification.Sanitize(Encoding.UTF8.GetString(b)),
+        long n => n.ToString(System.Globalization.CultureInfo.InvariantCulture),
+        _ => "",
+    };
+}

@@ -1,0 +1,146 @@
+using System.Net.Sockets;
+using XpraAes.Encodings;
+using XpraAes.Listening;
+
+namespace XpraAes.Packets;
+
+/// <summary>Whole packets in and out of a stream: framing, ciphers, chunks, decompression and encoding together. Any thread may send; one loop receives.</summary>
+internal sealed class PacketChannel(Stream stream, Limits limits) : IAsyncDisposable
+{
+    private readonly SemaphoreSlim _sending = new(1, 1);
+    private readonly List<(byte Index, byte[] Data)> _chunks = [];
+    private int _disposed;
+
+    public PacketReader Reader { get; } = new(stream, limits.FirstPacketSize);
+
+    public PacketWriter Writer { get; } = new(stream);
+
+    /// <summary>The encoding of what we send.</summary>
+    public PacketEncoding Encoding { get; set; } = PacketEncoding.RencodePlus;
+
+    /// <summary>True until <see cref="TrustPeer"/>: the tighter bounds for strangers hold.</summary>
+    public bool IsStranger { get; private set; } = true;
+
+    /// <summary>The peer has proven the key, or is the server that we chose: the bounds of a standing session hold from here on.</summary>
+    public void TrustPeer()
+    {
+        IsStranger = false;
+        Reader.MaxPayloadSize = limits.PacketSize;
+    }
+
+    /// <summary>Encodes, frames, encrypts and sends one packet.</summary>
+    public Task SendAsync(object?[] packet, CancellationToken cancellationToken)
+        => SendEncodedAsync(PacketCodec.Encode(Encoding, packet), cancellationToken);
+
+    private async Task SendEncodedAsync(byte[] data, CancellationToken cancellationToken)
+    {
+        await _sending.WaitAsync(cancellationToken).ConfigureAwait(false);
+        try
+        {
+            Writer.Append((byte)Encoding, compression: 0, chunkIndex: 0, data);
+            await Writer.FlushAsync(cancellationToken).ConfigureAwait(false);
+        }
+        catch (Exception e) when (e is IOException or SocketException or ObjectDisposedException)
+        {
+            throw Lost(e);
+        }
+        finally
+        {
+            _sending.Release();
+        }
+    }
+
+    /// <summary>Receives one packet with its chunks put in place. Null: the peer closed its side between two packets.</summary>
+    /// <exception cref="MalformedPacketException">What came does not decode.</exception>
+    /// <exception cref="XpraAesException">As <see cref="PacketReader.ReadAsync"/>.</exception>
+    public async ValueTask<Packet?> ReceiveAsync(CancellationToken cancellationToken)
+    {
+        while (await ReadAsync(cancellationToken).ConfigureAwait(false))
+        {
+            var header = Reader.Header;
+            if (header.IsChunk)
+                KeepChunk(header);
+            else
+                return Decode(header);
+        }
+        return null;
+    }
+
+    /// <summary>Tells the peer that nothing more comes; it can still send.</summary>
+    public void ShutdownSend()
+    {
+        try
+        {
+            if (stream is NetworkStream { Socket: var socket })
+                socket.Shutdown(SocketShutdown.Send);
+        }
+        catch (Exception e) when (e is SocketException or ObjectDisposedException)
+        {
+            // The connection is gone already.
+        }
+    }
+
+    /// <summary>Ends pending reads and writes. What holds buffers is freed by <see cref="DisposeAsync"/> once the receiving loop is over.</summary>
+    public void Abort() => stream.Dispose();
+
+    public async ValueTask DisposeAsync()
+    {
+        if (Interlocked.Exchange(ref _disposed, 1) != 0)
+            return;
+        await stream.DisposeAsync().ConfigureAwait(false);
+        // A sender may still be inside: its write fails at once, since the stream is gone.
+        await _sending.WaitAsync().ConfigureAwait(false);
+        Writer.Dispose();
+        Reader.Dispose();
+        _sending.Release();
+    }
+
+    private static XpraAesException Lost(Exception e) => e.InnerException is SocketException { SocketErrorCode: SocketError.ConnectionReset }
+        ? new XpraAesException(XpraErrorId.ConnectionLost, "The peer reset the connection.", innerException: e)
+        : new XpraAesException(XpraErrorId.ConnectionLost, "The connection was lost.", innerException: e);
+
+    private async ValueTask<bool> ReadAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await Reader.ReadAsync(cancellationToken).ConfigureAwait(false);
+        }
+        catch (Exception e) when (e is IOException or SocketException or ObjectDisposedException)
+        {
+            throw Lost(e);
+        }
+    }
+
+    private void KeepChunk(PacketHeader header)
+    {
+        if (_chunks.Count >= ProtocolDefaults.MaxPendingChunks || IsStranger && _chunks.Count > 0)
+            throw new MalformedPacketException("Too many chunks wait for their main packet.");
+        if (_chunks.Exists(chunk => chunk.Index == header.ChunkIndex))
+            throw new MalformedPacketException($"Chunk {header.ChunkIndex} came twice.");
+        _chunks.Add((header.ChunkIndex, Decompress(header)));
+    }
+
+    private Packet Decode(PacketHeader header)
+    {
+        var decodeLimits = new DecodeLimits(limits.EncodingDepth, IsStranger ? limits.FirstPacketItems : limits.EncodingItems);
+        var data = header.Compression == 0 ? Reader.Payload.Span : Decompress(header);
+        if (PacketCodec.Decode(header.Encoding, data, decodeLimits) is not object?[] { Length: > 0 } items)
+            throw new MalformedPacketException("A packet is a list that starts with its type; this one is not.");
+        foreach (var (index, content) in _chunks)
+        {
+            if (index >= items.Length)
+                throw new MalformedPacketException($"Chunk {index} belongs to no item of its packet.");
+            items[index] = content;
+        }
+        _chunks.Clear();
+        return new Packet(items, header);
+    }
+
+    private byte[] Decompress(PacketHeader header)
+    {
+        if (header.Compression == 0)
+            return Reader.Payload.ToArray();
+        return PacketCompression.Decompress(header.Compression, Reader.Payload.Span,
+            IsStranger ? limits.FirstPacketDecompressedSize : limits.DecompressedSize);
+    }
+}

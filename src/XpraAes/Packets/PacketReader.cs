@@ -1,0 +1,219 @@
+using System.Buffers;
+using XpraAes.Ciphers;
+
+namespace XpraAes.Packets;
+
+/// <summary>
+/// Cuts a stream into packets and decrypts them in place. Memory is bounded by <see cref="MaxPayloadSize"/>, checked before
+/// anything is allocated for a packet. While nothing is under way the buffer is with the pool. Not thread safe: one loop reads.
+/// </summary>
+internal sealed class PacketReader(Stream stream, int maxPayloadSize) : IDisposable
+{
+    /// <summary>Read this much at once: several packets of a busy session.</summary>
+    private const int ReadSize = 64 * 1024;
+
+    /// <summary>Bytes of a stranger's first words that are worth keeping for <see cref="PeerIdentification"/>.</summary>
+    private const int GreetingSize = 512;
+
+    private byte[] _buffer = [];
+    private int _start;
+    private int _end;
+    private long _bytesRead;
+    private bool _anyPacket;
+
+    /// <summary>What decrypts; null while the direction is in clear. Owned by this reader.</summary>
+    public PacketDecryptor? Decryptor { get; private set; }
+
+    /// <summary>The largest payload in bytes that is accepted, padding aside.</summary>
+    public int MaxPayloadSize { get; set; } = maxPayloadSize;
+
+    /// <summary>Bytes received so far.</summary>
+    public long BytesRead => Interlocked.Read(ref _bytesRead);
+
+    /// <summary>The header of the packet read last.</summary>
+    public PacketHeader Header { get; private set; }
+
+    /// <summary>The payload of the packet read last, decrypted, without IV and padding; valid until the next read.</summary>
+    public ReadOnlyMemory<byte> Payload { get; private set; }
+
+    /// <summary>From here on every packet must be encrypted, and is decrypted with this one in place of the earlier one.</summary>
+    public void Arm(PacketDecryptor decryptor)
+    {
+        Decryptor?.Dispose();
+        Decryptor = decryptor;
+    }
+
+    /// <summary>Reads one packet. False: the peer closed its side between two packets.</summary>
+    /// <exception cref="MalformedPacketException">The header, or after decryption the padding, is wrong.</exception>
+    /// <exception cref="XpraAesException">PlaintextPacket, UnexpectedEncryption, LimitReached, ConnectionLost in the middle of a packet, or what <see cref="PeerIdentification"/> made of a stranger.</exception>
+    public async ValueTask<bool> ReadAsync(CancellationToken cancellationToken)
+    {
+        Payload = default;
+        if (_start == _end)
+            Release();
+        if (!await FillAsync(1, cancellationToken).ConfigureAwait(false))
+            return false;
+        if (_buffer[_start] != PacketHeader.Magic)
+            throw await IdentifyAsync(cancellationToken).ConfigureAwait(false);
+
+        await FillOrLoseAsync(PacketHeader.Size, cancellationToken).ConfigureAwait(false);
+        var header = PacketHeader.Parse(_buffer.AsSpan(_start, PacketHeader.Size));
+        var decryptor = Check(header);
+        var wireSize = decryptor?.WireSize(header.PayloadSize) ?? header.PayloadSize;
+        await FillOrLoseAsync(PacketHeader.Size + wireSize, cancellationToken).ConfigureAwait(false);
+
+        var payloadStart = _start + PacketHeader.Size;
+        var offset = 0;
+        if (decryptor is not null)
+        {
+            var status = decryptor.Decrypt(_buffer.AsSpan(payloadStart, wireSize), header.PayloadSize);
+            if (status == DecryptStatus.MoreNeeded)
+            {
+                // The first packet has just shown that this peer pads to 32 bytes (PROTOCOL section 12).
+                wireSize = decryptor.WireSize(header.PayloadSize);
+                await FillOrLoseAsync(PacketHeader.Size + wireSize, cancellationToken).ConfigureAwait(false);
+                payloadStart = _start + PacketHeader.Size;
+                status = decryptor.Decrypt(_buffer.AsSpan(payloadStart, wireSize), header.PayloadSize);
+            }
+            if (status != DecryptStatus.Done)
+                throw new MalformedPacketException("A packet did not decrypt.", XpraErrorId.KeyMismatch);
+            offset = decryptor.DataOffset;
+        }
+        Header = header;
+        Payload = _buffer.AsMemory(payloadStart + offset, header.PayloadSize - offset);
+        _start = payloadStart + wireSize;
+        _anyPacket = true;
+        return true;
+    }
+
+    /// <summary>Looks at the next bytes of the stream without taking them. Valid until the next call.</summary>
+    /// <exception cref="XpraAesException">ConnectionLost, or what <see cref="PeerIdentification"/> made of a stranger.</exception>
+    public async ValueTask<ReadOnlyMemory<byte>> PeekAsync(int count, CancellationToken cancellationToken)
+    {
+        await FillOrLoseAsync(1, cancellationToken).ConfigureAwait(false);
+        if (_buffer[_start] != PacketHeader.Magic)
+            throw await IdentifyAsync(cancellationToken).ConfigureAwait(false);
+        await FillOrLoseAsync(count, cancellationToken).ConfigureAwait(false);
+        return _buffer.AsMemory(_start, count);
+    }
+
+    /// <summary>Reads and forgets whatever comes until the peer closes its side.</summary>
+    public async Task DrainAsync(CancellationToken cancellationToken)
+    {
+        var waste = ArrayPool<byte>.Shared.Rent(PacketHeader.Size * 512);
+        try
+        {
+            while (await stream.ReadAsync(waste, cancellationToken).ConfigureAwait(false) > 0)
+            {
+            }
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(waste);
+        }
+    }
+
+    public void Dispose()
+    {
+        Decryptor?.Dispose();
+        Decryptor = null;
+        Payload = default;
+        _start = _end = 0;
+        Release();
+    }
+
+    private PacketDecryptor? Check(PacketHeader header)
+    {
+        if (header.PayloadSize > MaxPayloadSize)
+        {
+            throw new XpraAesException(XpraErrorId.LimitReached,
+                $"The peer announced a packet of {header.PayloadSize} bytes; {MaxPayloadSize} are accepted here.");
+        }
+        if (header.IsEncrypted && Decryptor is null)
+            throw new XpraAesException(XpraErrorId.UnexpectedEncryption, "The peer sent an encrypted packet before any cipher was agreed.");
+        return header.IsEncrypted ? Decryptor : RequireClear();
+    }
+
+    /// <summary>A clear packet is let through only to the one caller that looks into it for the peer's last words.</summary>
+    private PacketDecryptor? RequireClear()
+    {
+        if (Decryptor is not null && !AllowClear)
+            throw new XpraAesException(XpraErrorId.PlaintextPacket, "The peer sent a packet in clear where encryption was agreed.");
+        return null;
+    }
+
+    /// <summary>Let clear packets through although a cipher is set: the caller tells by the header and trusts them in nothing.</summary>
+    public bool AllowClear { get; set; }
+
+    private async ValueTask FillOrLoseAsync(int count, CancellationToken cancellationToken)
+    {
+        if (!await FillAsync(count, cancellationToken).ConfigureAwait(false))
+            throw new XpraAesException(XpraErrorId.ConnectionLost, "The peer closed the connection in the middle of a packet.");
+    }
+
+    /// <summary>Makes at least <paramref name="count"/> unread bytes stand in the buffer. False: the stream ended first.</summary>
+    private async ValueTask<bool> FillAsync(int count, CancellationToken cancellationToken)
+    {
+        while (_end - _start < count)
+        {
+            if (_buffer.Length == 0)
+            {
+                // Wait without a buffer: an idle connection costs none.
+                await stream.ReadAsync(Memory<byte>.Empty, cancellationToken).ConfigureAwait(false);
+                _buffer = ArrayPool<byte>.Shared.Rent(ReadSize);
+            }
+            else if (_buffer.Length - _start < count)
+            {
+                MakeRoom(count);
+            }
+            var read = await stream.ReadAsync(_buffer.AsMemory(_end), cancellationToken).ConfigureAwait(false);
+            if (read == 0)
+                return false;
+            _end += read;
+            Interlocked.Add(ref _bytesRead, read);
+        }
+        return true;
+    }
+
+    /// <summary>Moves what is unread to the front. Grows with what has arrived, not with what was announced.</summary>
+    private void MakeRoom(int count)
+    {
+        var unread = _end - _start;
+        var target = _buffer;
+        if (count > _buffer.Length && unread > _buffer.Length / 2)
+            target = ArrayPool<byte>.Shared.Rent(Math.Min(count, 2 * _buffer.Length));
+        if (_start > 0 || !ReferenceEquals(target, _buffer))
+            _buffer.AsSpan(_start, unread).CopyTo(target);
+        if (!ReferenceEquals(target, _buffer))
+            ArrayPool<byte>.Shared.Return(_buffer);
+        _buffer = target;
+        _start = 0;
+        _end = unread;
+    }
+
+    private void Release()
+    {
+        _start = _end = 0;
+        if (_buffer.Length > 0)
+            ArrayPool<byte>.Shared.Return(_buffer);
+        _buffer = [];
+    }
+
+    private async ValueTask<XpraAesException> IdentifyAsync(CancellationToken cancellationToken)
+    {
+        if (_anyPacket)
+            return new MalformedPacketException($"A packet starts with 0x50, this one with 0x{_buffer[_start]:x2}.");
+        // A greeting comes in one piece or is followed by silence: take what is there, and what comes at once.
+        using var patience = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        patience.CancelAfter(TimeSpan.FromMilliseconds(250));
+        try
+        {
+            await FillAsync(GreetingSize, patience.Token).ConfigureAwait(false);
+        }
+        catch (Exception e) when (e is OperationCanceledException or IOException && !cancellationToken.IsCancellationRequested)
+        {
+            // What has come will do.
+        }
+        return PeerIdentification.Describe(_buffer.AsSpan(_start, Math.Min(_end - _start, GreetingSize)));
+    }
+}

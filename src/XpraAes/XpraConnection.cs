@@ -1,0 +1,207 @@
+using Microsoft.Extensions.Logging;
+using XpraAes.Ciphers;
+using XpraAes.Connections;
+using XpraAes.Diagnostics;
+using XpraAes.Encodings;
+using XpraAes.Keys;
+using XpraAes.Listening;
+
+namespace XpraAes;
+
+/// <summary>A standing session with an xpra peer, encrypted in both directions. It runs in the background until it is closed.</summary>
+public sealed class XpraConnection : IAsyncDisposable
+{
+    private readonly ISession _session;
+    private readonly Limits _limits;
+    private readonly ILogger _log;
+    private readonly CancellationTokenSource _ending = new();
+    private readonly TaskCompletionSource _closed = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private int _state;
+    private volatile bool _keyProven;
+    private string? _closeReason;
+
+    internal XpraConnection(ISession session, ConnectionDirection direction, string endpoint, Limits limits, ILogger log)
+    {
+        _session = session;
+        _limits = limits;
+        _log = log;
+        _keyProven = direction == ConnectionDirection.Outbound;
+        Id = LiveObjects.NextId();
+        Direction = direction;
+        Endpoint = endpoint;
+        session.KeyProven = ProveKey;
+    }
+
+    /// <summary>Raised once, when the connection is closed, from a thread of the pool.</summary>
+    public event EventHandler? Closed;
+
+    /// <summary>A number of its own in this process.</summary>
+    public int Id { get; }
+
+    /// <summary>Where it leads: the server's URI, or the listener's.</summary>
+    public string Endpoint { get; }
+
+    /// <summary>The peer's address and port.</summary>
+    public string Peer => Leg.Peer;
+
+    /// <summary>Who opened it.</summary>
+    public ConnectionDirection Direction { get; }
+
+    /// <summary>The AES mode of what we send; <see cref="GetCipherInfo"/> has both directions.</summary>
+    public AesMode? Mode => Leg.Send?.Mode;
+
+    /// <summary>The PBKDF2 salt of what we send, in hex; <see cref="GetCipherInfo"/> has both directions.</summary>
+    public string? Salt => Leg.Send is { } send ? Convert.ToHexString(send.Salt.Span).ToLowerInvariant() : null;
+
+    /// <summary>Where the key data came from.</summary>
+    public KeySource? KeySource => Leg.KeySource;
+
+    /// <summary>The fingerprint of the key data.</summary>
+    public string? KeyFingerprint => Leg.KeyFingerprint;
+
+    /// <summary>Whether a packet of the peer's has decrypted yet: a clear hello proves nothing.</summary>
+    public bool KeyProven => _keyProven;
+
+    /// <summary>The xpra version that the peer names; null where it names none.</summary>
+    public string? PeerVersion => Leg.PeerVersion;
+
+    /// <summary>How far it is.</summary>
+    public ConnectionState State => (ConnectionState)Volatile.Read(ref _state);
+
+    /// <summary>Why it was closed; null while it is open.</summary>
+    public string? CloseReason => Volatile.Read(ref _closeReason);
+
+    /// <summary>The stable name of what broke it; null while it is open, and where it ended in order.</summary>
+    public XpraErrorId? CloseCause { get; private set; }
+
+    /// <summary>When the hellos were exchanged, in local time.</summary>
+    public DateTime Opened { get; } = DateTime.Now;
+
+    /// <summary>Bytes received from the peer, headers and handshake included.</summary>
+    public long BytesIn => _session.BytesIn;
+
+    /// <summary>Bytes sent to the peer, headers and handshake included.</summary>
+    public long BytesOut => _session.BytesOut;
+
+    /// <summary>The time between the last ping of ours and its echo; null before the first, and where the session is relayed.</summary>
+    public TimeSpan? Latency => (_session as EndpointSession)?.Latency;
+
+    /// <summary>Completes when the connection is closed.</summary>
+    public Task Completion => _closed.Task;
+
+    private CipherLeg Leg => _session.Legs[0];
+
+    /// <summary>Called once, when the peer's first packet has decrypted.</summary>
+    internal event Action? KeyProvenChanged;
+
+    /// <summary>Two rows for each leg: what each direction really uses.</summary>
+    public IReadOnlyList<CipherInfo> GetCipherInfo() =>
+    [
+        .. _session.Legs.SelectMany(leg => new[]
+        {
+            CipherInfo.From(this, leg, CipherDirection.Send, leg.Send, leg.Send?.PaddingUnit ?? 0),
+            CipherInfo.From(this, leg, CipherDirection.Receive, leg.Receive, leg.ReceivePaddingUnit),
+        }),
+    ];
+
+    /// <summary>Sends a ping and waits for its echo.</summary>
+    /// <exception cref="XpraAesException">Closed or ConnectionLost; InvalidOption where the session is relayed.</exception>
+    /// <exception cref="TimeoutException">No echo within the time given.</exception>
+    public Task<TimeSpan> PingAsync(TimeSpan timeout, CancellationToken cancellationToken = default)
+        => RequireEndpoint().PingAsync(timeout, cancellationToken);
+
+    /// <summary>Sends a disconnect packet, gives the peer a second to close, and closes.</summary>
+    public Task CloseAsync() => CloseAsync(Direction == ConnectionDirection.Outbound ? "client request" : "server exit");
+
+    /// <inheritdoc/>
+    public async ValueTask DisposeAsync() => await CloseAsync().ConfigureAwait(false);
+
+    /// <summary>For example <c>2 tcp://127.0.0.1:10000/ AES-CTR Open</c>.</summary>
+    public override string ToString() => $"{Id} {Endpoint} {(Mode is { } mode ? $"AES-{mode}" : "none")} {State}";
+
+    /// <summary>Asks the peer for its information, as <c>xpra info</c> shows it.</summary>
+    internal Task<XpraDictionary> RequestInfoAsync(TimeSpan timeout, CancellationToken cancellationToken)
+        => RequireEndpoint().RequestInfoAsync(timeout, cancellationToken);
+
+    internal async Task CloseAsync(string reason)
+    {
+        if (Interlocked.CompareExchange(ref _state, (int)ConnectionState.Closing, (int)ConnectionState.Open) == (int)ConnectionState.Open)
+        {
+            Interlocked.CompareExchange(ref _closeReason, reason, null);
+            using var grace = new CancellationTokenSource(_limits.CloseGrace);
+            try
+            {
+                await _session.SendDisconnectAsync(reason, grace.Token).ConfigureAwait(false);
+                await _closed.Task.WaitAsync(grace.Token).ConfigureAwait(false);
+            }
+            catch (Exception e) when (e is XpraAesException or OperationCanceledException)
+            {
+                // The peer is gone or does not listen: then without its consent.
+            }
+            await _ending.CancelAsync().ConfigureAwait(false);
+            _session.Abort();
+        }
+        await _closed.Task.ConfigureAwait(false);
+    }
+
+    /// <summary>Enters the registry and starts to run in the background.</summary>
+    internal void Start()
+    {
+        LiveObjects.Add(this);
+        Log.SessionOpened(_log, Peer, PeerVersion ?? "unknown", Mode);
+        _ = Task.Run(RunAsync);
+    }
+
+    /// <summary>Ends it at once, without a word to the peer.</summary>
+    internal void Cut()
+    {
+        Interlocked.CompareExchange(ref _closeReason, "cut off", null);
+        _session.Abort();
+    }
+
+    private async Task RunAsync()
+    {
+        string reason;
+        try
+        {
+            reason = await _session.RunAsync(_ending.Token).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException)
+        {
+            reason = "closed";
+        }
+        catch (XpraAesException e)
+        {
+            CloseCause = e.Id;
+            reason = $"{e.Id}: {e.Message}";
+        }
+        catch (Exception e)
+        {
+            // The process goes on; the log has the trace.
+            Log.SessionFailed(_log, Peer, e);
+            reason = "internal failure";
+        }
+        Interlocked.CompareExchange(ref _closeReason, reason, null);
+        Interlocked.Exchange(ref _state, (int)ConnectionState.Closed);
+        LiveObjects.Remove(this);
+        await _session.DisposeAsync().ConfigureAwait(false);
+        Log.SessionClosed(_log, Peer, CloseReason!);
+        _closed.TrySetResult();
+        Closed?.Invoke(this, EventArgs.Empty);
+    }
+
+    private void ProveKey()
+    {
+        _keyProven = true;
+        Log.KeyProven(_log, Peer);
+        KeyProvenChanged?.Invoke();
+    }
+
+    private EndpointSession RequireEndpoint()
+    {
+        if (State != ConnectionState.Open)
+            throw new XpraAesException(XpraErrorId.Closed, $"The connection {Id} is closed: {CloseReason}.");
+        return _session as EndpointSession
+            ?? throw new XpraAesException(XpraErrorId.InvalidOption, $"The connection {Id} is relayed to another program, which pings by itself.");
+    }
+}

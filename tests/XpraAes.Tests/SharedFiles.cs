@@ -1,0 +1,33 @@
+namespace XpraAes.Tests;
+
+/// <summary>Finds the files that tests read: the folder <c>shared</c> beside the repository, else the selection that the repository carries.</summary>
+internal static class SharedFiles
+{
+    private static readonly string s_repository = FindRepository();
+    private static readonly string s_own = Path.Combine(s_repository, "tests", "XpraAes.Tests", "captures");
+
+    /// <summary>The full path of a file or folder under <c>shared</c>; null where it does not exist.</summary>
+    public static string? Find(string path)
+    {
+        var full = Path.GetFullPath(Path.Combine(s_repository, "..", "shared", path));
+        return Path.Exists(full) ? full : null;
+    }
+
+    /// <summary>Values and their bytes in each packet encoding.</summary>
+    public static string Encoders => Find("captures/encoders.json") ?? Path.Combine(s_own, "encoders.json");
+
+    /// <summary>Every recorded session, those in the folder that XPRA_CAPTURES names included.</summary>
+    public static IEnumerable<string> Captures =>
+        new[] { Find("captures") ?? s_own, Environment.GetEnvironmentVariable("XPRA_CAPTURES") }
+            .Where(folder => !string.IsNullOrEmpty(folder))
+            .SelectMany(folder => Directory.EnumerateFiles(folder!, "*.json").Order(StringComparer.Ordinal))
+            .Where(file => Path.GetFileName(file) != "encoders.json");
+
+    private static string FindRepository()
+    {
+        var folder = AppContext.BaseDirectory;
+        while (!File.Exists(Path.Combine(folder, "XpraAes.slnx")))
+            folder = Path.GetDirectoryName(folder) ?? throw new DirectoryNotFoundException("The tests run outside of the repository.");
+        return folder;
+    }
+}
