@@ -1,4 +1,5 @@
 using XpraAes.Ciphers;
+using XpraAes.Connections;
 using XpraAes.Keys;
 
 namespace XpraAes;
@@ -63,8 +64,20 @@ public sealed class CipherInfo
     /// <summary>For example <c>AES-CTR Send 256 bits</c>.</summary>
     public override string ToString() => Mode is null ? $"{Cipher} {Direction}" : $"{Cipher}-{Mode} {Direction} {KeySize} bits";
 
-    internal static CipherInfo From(XpraConnection connection, CipherDirection direction, CipherParameters parameters, int paddingUnit)
+    internal static CipherInfo From(XpraConnection connection, CipherLeg leg, CipherDirection direction, CipherParameters? parameters, int paddingUnit)
     {
+        if (parameters is null)
+        {
+            return new CipherInfo
+            {
+                Connection = connection.Id,
+                Direction = direction,
+                Cipher = "none",
+                KeyProven = false,
+                Peer = leg.Peer,
+                PeerVersion = leg.PeerVersion,
+            };
+        }
         var padded = parameters.Mode == AesMode.CBC;
         return new CipherInfo
         {
@@ -81,10 +94,10 @@ public sealed class CipherInfo
             BlockSize = !padded ? 0 : paddingUnit == 0 ? null : paddingUnit,
             Stream = parameters.Stream,
             KeyProven = connection.KeyProven,
-            KeySource = connection.KeySource,
-            KeyFingerprint = connection.KeyFingerprint,
-            Peer = connection.Peer,
-            PeerVersion = connection.PeerVersion,
+            KeySource = leg.KeySource,
+            KeyFingerprint = leg.KeyFingerprint,
+            Peer = leg.Peer,
+            PeerVersion = leg.PeerVersion,
         };
     }
 }

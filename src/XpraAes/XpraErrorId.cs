@@ -87,6 +87,8 @@ public enum XpraErrorId
     PeerDisconnected,
     /// <summary>The peer's version is too old, or ours for the peer.</summary>
     VersionRejected,
+    /// <summary>The client asked for something that is not served here.</summary>
+    RequestRefused,
     /// <summary>A limit of ours was reached.</summary>
     LimitReached,
     /// <summary>The object is closed.</summary>

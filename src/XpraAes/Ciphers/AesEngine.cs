@@ -4,11 +4,14 @@ namespace XpraAes.Ciphers;
 /// <remarks>Source and destination are exactly the same memory, or have none in common. Not for two threads at once.</remarks>
 internal abstract class AesEngine : IDisposable
 {
+    private static readonly bool HardwareAllowed = IsHardwareAllowed();
+
     /// <summary>Bytes of keystream that are worth making at once.</summary>
     public abstract int KeystreamBatch { get; }
 
-    /// <summary>The engine for this key of 16, 24 or 32 bytes: the processor's own instructions where there are any, else the platform's library.</summary>
-    public static AesEngine Create(ReadOnlySpan<byte> key, bool portable = false) => new PortableAes(key);
+    /// <summary>The engine for this key of 16, 24 or 32 bytes: the processor's own instructions where there are any, unless <paramref name="portable"/>, the AppContext switch <c>XpraAes.DisableHardwareAes</c> or the environment's <c>XPRAAES_PORTABLE_AES=1</c> asks for the platform's library.</summary>
+    public static AesEngine Create(ReadOnlySpan<byte> key, bool portable = false)
+        => HardwareAllowed && !portable ? new HardwareAes(key) : new PortableAes(key);
 
     /// <summary>Encrypts one block in place.</summary>
     public abstract void EncryptBlock(Span<byte> block);
@@ -30,4 +33,9 @@ internal abstract class AesEngine : IDisposable
 
     /// <summary>Zeroes the key.</summary>
     public abstract void Dispose();
+
+    private static bool IsHardwareAllowed()
+        => HardwareAes.IsSupported
+            && !(AppContext.TryGetSwitch("XpraAes.DisableHardwareAes", out bool disabled) && disabled)
+            && Environment.GetEnvironmentVariable("XPRAAES_PORTABLE_AES") != "1";
 }

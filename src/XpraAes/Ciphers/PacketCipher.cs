@@ -10,7 +10,13 @@ public static class PacketCipher
     public static PacketDecryptor CreateDecryptor(CipherParameters parameters, ReadOnlySpan<byte> derivedKey) => CreateDecryptor(parameters, derivedKey, portable: false);
 
     internal static PacketEncryptor CreateEncryptor(CipherParameters parameters, ReadOnlySpan<byte> derivedKey, bool portable)
-        => new(parameters, CreateMode(parameters, derivedKey, encrypts: true, portable));
+    {
+        ArgumentNullException.ThrowIfNull(parameters);
+        if (parameters is { Mode: AesMode.CBC, PaddingUnit: 0 })
+            throw new ArgumentException("A sender must know the padding unit.", nameof(parameters));
+
+        return new PacketEncryptor(parameters, CreateMode(parameters, derivedKey, encrypts: true, portable));
+    }
 
     internal static PacketDecryptor CreateDecryptor(CipherParameters parameters, ReadOnlySpan<byte> derivedKey, bool portable)
         => new(parameters, CreateMode(parameters, derivedKey, encrypts: false, portable));
@@ -21,6 +27,9 @@ public static class PacketCipher
         CheckKeySize(parameters);
         if (derivedKey.Length != parameters.KeySize)
             throw new ArgumentException($"The derived key has {parameters.KeySize} bytes.", nameof(derivedKey));
+
+        if (parameters.PaddingUnit is not (0 or 16 or PacketPadding.MaxUnit))
+            throw new ArgumentException($"CBC pads to 16 or 32 bytes, not {parameters.PaddingUnit}.", nameof(parameters));
 
         if (parameters.Stream && parameters.IV.Length != ProtocolDefaults.BlockSize)
             throw Invalid($"The IV has {parameters.IV.Length} bytes, not {ProtocolDefaults.BlockSize}.");

@@ -7,14 +7,15 @@ public sealed class PacketEncryptor : IDisposable
 {
     private readonly BlockModeCipher _mode;
     private readonly int _paddingUnit;
+    private readonly byte[] _ivs = new byte[16 * ProtocolDefaults.BlockSize];
+    private int _usedIvs;
 
     internal PacketEncryptor(CipherParameters parameters, BlockModeCipher mode)
     {
         Parameters = parameters;
         _mode = mode;
+        _usedIvs = _ivs.Length;
         _paddingUnit = parameters.Mode == AesMode.CBC ? parameters.PaddingUnit : 0;
-        if (parameters.Mode == AesMode.CBC && _paddingUnit is not (16 or 32))
-            throw new ArgumentOutOfRangeException(nameof(parameters), _paddingUnit, "CBC pads to 16 or 32 bytes.");
     }
 
     /// <summary>What the peer asked for.</summary>
@@ -50,7 +51,7 @@ public sealed class PacketEncryptor : IDisposable
         padding.Fill(PacketPadding.Value(Parameters.Padding, padding.Length));
         if (!Parameters.Stream)
         {
-            RandomNumberGenerator.Fill(wire[..DataOffset]);
+            NextIV().CopyTo(wire);
             _mode.Reset(wire[..DataOffset]);
         }
 
@@ -60,4 +61,18 @@ public sealed class PacketEncryptor : IDisposable
 
     /// <summary>Zeroes the key.</summary>
     public void Dispose() => _mode.Dispose();
+
+    // Several at once: a call for random bytes costs more than a small packet, however few they are.
+    private ReadOnlySpan<byte> NextIV()
+    {
+        if (_usedIvs == _ivs.Length)
+        {
+            RandomNumberGenerator.Fill(_ivs);
+            _usedIvs = 0;
+        }
+
+        var iv = _ivs.AsSpan(_usedIvs, ProtocolDefaults.BlockSize);
+        _usedIvs += iv.Length;
+        return iv;
+    }
 }

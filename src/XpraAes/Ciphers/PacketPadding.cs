@@ -1,5 +1,3 @@
-using System.Security.Cryptography;
-
 namespace XpraAes.Ciphers;
 
 /// <summary>CBC's padding (PROTOCOL section 7).</summary>
@@ -14,11 +12,13 @@ internal static class PacketPadding
     /// <summary>The value of every byte of a padding of this length.</summary>
     public static byte Value(PaddingScheme scheme, int size) => scheme == PaddingScheme.Legacy ? (byte)' ' : (byte)size;
 
-    /// <summary>Whether every byte has this value, found out in a time that does not depend on the bytes.</summary>
+    /// <summary>Whether every byte has this value, found out in a time that does not depend on the bytes: no way out before the last one.</summary>
     public static bool IsAll(ReadOnlySpan<byte> padding, byte value)
     {
-        Span<byte> expected = stackalloc byte[MaxUnit];
-        expected.Fill(value);
-        return CryptographicOperations.FixedTimeEquals(padding, expected[..padding.Length]);
+        int difference = 0;
+        foreach (byte one in padding)
+            difference |= one ^ value;
+
+        return difference == 0;
     }
 }

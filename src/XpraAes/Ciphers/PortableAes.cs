@@ -12,7 +12,7 @@ internal sealed class PortableAes : AesEngine
 
     private readonly Aes _aes = Aes.Create();
     private readonly SecretBuffer _key;
-    private readonly SecretBuffer _scratch = new(4096);
+    private readonly SecretBuffer _scratch = new(8192);
     // The chains inside the two CBC transforms. They cannot be set, but a block XORed with what is there comes out as if anything else were.
     private readonly SecretBuffer _encryptChain = new(Block);
     private readonly SecretBuffer _decryptChain = new(Block);
@@ -108,14 +108,16 @@ internal sealed class PortableAes : AesEngine
     public override void XorCounter32(ReadOnlySpan<byte> source, Span<byte> destination, Span<byte> counter)
     {
         var scratch = _scratch.Span;
+        ulong high = BinaryPrimitives.ReadUInt64BigEndian(counter);
+        ulong middle = (ulong)BinaryPrimitives.ReadUInt32BigEndian(counter[8..]) << 32;
         uint low = BinaryPrimitives.ReadUInt32BigEndian(counter[12..]);
         while (!source.IsEmpty)
         {
             int length = Math.Min(source.Length, scratch.Length);
             for (int at = 0; at < length; at += Block, low++)
             {
-                counter[..12].CopyTo(scratch[at..]);
-                BinaryPrimitives.WriteUInt32BigEndian(scratch[(at + 12)..], low);
+                BinaryPrimitives.WriteUInt64BigEndian(scratch[at..], high);
+                BinaryPrimitives.WriteUInt64BigEndian(scratch[(at + 8)..], middle | low);
             }
 
             EncryptEcb(length);

@@ -1,4 +1,5 @@
 using System.Net;
+using System.Net.Sockets;
 
 namespace XpraAes.Connections;
 
@@ -11,6 +12,19 @@ internal static class AddressText
         null => "unknown",
         _ => endPoint.ToString() is { Length: > 0 } text ? text : "local socket",
     };
+
+    /// <summary>The address that a client came from; <see cref="IPAddress.None"/> where it has none.</summary>
+    public static IPAddress SourceOf(Socket socket)
+    {
+        try
+        {
+            return socket.RemoteEndPoint is IPEndPoint { Address: var address } ? Unmap(address) : IPAddress.None;
+        }
+        catch (Exception e) when (e is SocketException or ObjectDisposedException)
+        {
+            return IPAddress.None;
+        }
+    }
 
     public static IPAddress Unmap(IPAddress address) => address.IsIPv4MappedToIPv6 ? address.MapToIPv4() : address;
 }

@@ -19,12 +19,10 @@ internal sealed class BindAuth
     internal static BindAuth Parse(string text)
     {
         var options = new Dictionary<string, string>();
-        var bracket = text.IndexOf('(', StringComparison.Ordinal);
-        var bracketed = bracket > 0 && text.EndsWith(')');
-        var end = bracketed ? bracket : text.AsSpan().IndexOfAny(':', ',');
+        var end = text.AsSpan().IndexOfAny(":,(");
         if (end < 0)
             return new BindAuth(text, options);
-        var list = bracketed ? text[(end + 1)..^1] : text[(end + 1)..];
+        var list = text[end] == '(' && text.EndsWith(')') ? text[(end + 1)..^1] : text[(end + 1)..];
         foreach (var (name, value) in BindOptions.SplitList(list))
             options[name] = value;
         return new BindAuth(text[..end], options);

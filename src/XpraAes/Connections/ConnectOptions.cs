@@ -15,6 +15,9 @@ public sealed record ConnectOptions
     /// <summary>The key data that both sides hold. The caller keeps it; a copy is made.</summary>
     public required XpraKey Key { get; init; }
 
+    /// <summary>Further keys to try on the server's first encrypted packet, in one connection: for the time while a key is being replaced.</summary>
+    public IReadOnlyList<XpraKey> OtherKeys { get; init; } = [];
+
     /// <summary>The AES mode of both directions.</summary>
     public AesMode Mode { get; init; } = AesMode.CBC;
 

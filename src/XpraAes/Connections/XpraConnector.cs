@@ -24,13 +24,14 @@ public static class XpraConnector
     {
         OptionChecks.Require(options.KeySize, options.Iterations);
         using var key = options.Key.Clone();
+        var keys = options.OtherKeys.Prepend(key).ToArray();
         var uuid = Hello.NewUuid();
         var attempts = options.EncryptFirstPacket ? s_encrypted : s_inClear;
         for (var attempt = 0; ; attempt++)
         {
             try
             {
-                return await ConnectOnceAsync(options, key, attempts[attempt], uuid, cancellationToken).ConfigureAwait(false);
+                return await ConnectOnceAsync(options, keys, attempts[attempt], uuid, cancellationToken).ConfigureAwait(false);
             }
             catch (XpraAesException e) when (attempt + 1 < attempts.Length && IsWorthAnother(e.Id, options.EncryptFirstPacket))
             {
@@ -43,7 +44,7 @@ public static class XpraConnector
         }
     }
 
-    private static async Task<XpraConnection> ConnectOnceAsync(ConnectOptions options, XpraKey key, Attempt attempt, string uuid, CancellationToken cancellationToken)
+    private static async Task<XpraConnection> ConnectOnceAsync(ConnectOptions options, XpraKey[] keys, Attempt attempt, string uuid, CancellationToken cancellationToken)
     {
         var (stream, peer) = await Transport.ConnectAsync(options.Endpoint, options.Timeout, cancellationToken).ConfigureAwait(false);
         var channel = new PacketChannel(stream, options.Limits);
@@ -51,21 +52,26 @@ public static class XpraConnector
         {
             var handshake = new ClientHandshake(channel, new ClientHandshakeOptions
             {
-                Key = key,
-                Mode = options.Mode,
-                KeySize = options.KeySize,
-                KeyHash = options.KeyHash,
-                Iterations = options.Iterations,
-                Stream = options.Stream,
-                FirstPacket = attempt.FirstPacket,
+                Cipher = new ClientCipherOptions
+                {
+                    Keys = keys,
+                    Mode = options.Mode,
+                    KeySize = options.KeySize,
+                    KeyHash = options.KeyHash,
+                    Iterations = options.Iterations,
+                    Stream = options.Stream,
+                    FirstPacket = attempt.FirstPacket,
+                },
                 UserName = options.UserName,
                 Password = options.Password,
                 Encoding = attempt.Encoding,
                 Uuid = uuid,
                 Timeout = options.Timeout,
-            }, options.Logger);
+            }, options.Limits, options.Logger);
             var agreed = await handshake.RunAsync(cancellationToken).ConfigureAwait(false);
-            var connection = new XpraConnection(channel, agreed, ConnectionDirection.Outbound, options.Endpoint.ToString(), peer, key, options.Limits, options.Logger);
+            var leg = CipherLeg.Of(peer, agreed.PeerVersion, agreed.Send, agreed.Receive, agreed.Key, channel.Reader);
+            var session = new EndpointSession(channel, leg, agreed.PeerHello, isClient: true, options.Limits, info: null);
+            var connection = new XpraConnection(session, ConnectionDirection.Outbound, options.Endpoint.ToString(), options.Limits, options.Logger);
             connection.Start();
             await MeasureLatencyAsync(connection, options.Timeout, cancellationToken).ConfigureAwait(false);
             return connection;

@@ -29,7 +29,7 @@ internal static partial class Log
     public static partial void RequestRefused(ILogger logger, string peer, string request);
 
     [LoggerMessage(113, LogLevel.Information, "{Peer}: session open, xpra {Version}, AES-{Mode}")]
-    public static partial void SessionOpened(ILogger logger, string peer, string version, AesMode mode);
+    public static partial void SessionOpened(ILogger logger, string peer, string version, AesMode? mode);
 
     [LoggerMessage(114, LogLevel.Information, "{Peer}: session closed: {Reason}")]
     public static partial void SessionClosed(ILogger logger, string peer, string reason);
@@ -46,8 +46,8 @@ internal static partial class Log
     [LoggerMessage(202, LogLevel.Debug, "Challenge received: digest {Digest}, salt digest {SaltDigest}")]
     public static partial void ChallengeReceived(ILogger logger, string digest, string saltDigest);
 
-    [LoggerMessage(203, LogLevel.Debug, "{Peer}: key proven by a packet of type '{PacketType}'")]
-    public static partial void KeyProven(ILogger logger, string peer, string packetType);
+    [LoggerMessage(203, LogLevel.Debug, "{Peer}: key proven, a packet has decrypted")]
+    public static partial void KeyProven(ILogger logger, string peer);
 
     [LoggerMessage(204, LogLevel.Debug, "The server did not take the first packet ({Cause}); trying again in {Encoding}")]
     public static partial void TryingAgain(ILogger logger, XpraErrorId cause, PacketEncoding encoding);

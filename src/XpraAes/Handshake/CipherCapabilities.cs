@@ -63,6 +63,10 @@ internal sealed record CipherCapabilities
         return null;
     }
 
+    /// <summary>Whether a hello says anything about ciphers.</summary>
+    public static bool IsIn(XpraDictionary capabilities)
+        => capabilities.ContainsKey("cipher") || capabilities.GetDictionary(NestedKey)?.ContainsKey("cipher") == true;
+
     /// <summary>Writes both forms, so that every generation finds its own (PROTOCOL section 12).</summary>
     /// <param name="capabilities">The hello.</param>
     /// <param name="parameters">How the peer shall encrypt towards us.</param>

@@ -4,15 +4,21 @@ using XpraAes.Encodings;
 namespace XpraAes.Handshake;
 
 /// <summary>What a completed handshake agreed on.</summary>
-/// <param name="Send">How we encrypt towards the peer.</param>
-/// <param name="Receive">How the peer encrypts towards us.</param>
+/// <param name="Send">How we encrypt towards the peer; null where the connection is in clear.</param>
+/// <param name="Receive">How the peer encrypts towards us; null where the connection is in clear.</param>
 /// <param name="PeerHello">The peer's hello, its cipher capabilities included.</param>
 /// <param name="KeyProven">Whether a packet of the peer's has decrypted yet.</param>
-internal sealed record HandshakeResult(CipherParameters Send, CipherParameters Receive, XpraDictionary PeerHello, bool KeyProven)
+internal sealed record HandshakeResult(CipherParameters? Send, CipherParameters? Receive, XpraDictionary PeerHello, bool KeyProven)
 {
     /// <summary>The version that the peer names; null where it names none.</summary>
     public string? PeerVersion => PeerHello.GetString("version") is { Length: > 0 } version ? Packets.PeerIdentification.Sanitize(version) : null;
 
     /// <summary>What the client asked for; null for a session.</summary>
     public string? Request { get; init; }
+
+    /// <summary>The encoding of the peer's hello.</summary>
+    public PacketEncoding Encoding { get; init; }
+
+    /// <summary>The key that both sides hold; null where the connection is in clear.</summary>
+    public XpraKey? Key { get; init; }
 }

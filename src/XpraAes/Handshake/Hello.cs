@@ -10,10 +10,15 @@ internal static class Hello
     public const string ChallengeType = "challenge";
     public const string DisconnectType = "disconnect";
 
+    private static readonly (PacketEncoding Encoding, string Name)[] s_encodings =
+        [(PacketEncoding.RencodePlus, "rencodeplus"), (PacketEncoding.Rencode, "rencode"), (PacketEncoding.Bencode, "bencode")];
+
+    private static readonly string[] s_compressors = ["lz4", "lzo", "zlib", "brotli", "zstd"];
+
     /// <summary>The digests that answer a challenge, strongest first (PROTOCOL section 9).</summary>
     public static IReadOnlyList<string> Digests { get; } = ["hmac+sha512", "hmac+sha384", "hmac+sha256", "hmac+sha224"];
 
-    /// <summary>A hello for a session without windows that every server generation accepts. It announces no compressor and no packet alias.</summary>
+    /// <summary>A hello for a session without windows that every server generation accepts. It announces no compressor and no packet alias, and does not mention <c>steal</c>: 6.5.3 takes even a false one for a claim to the whole session.</summary>
     public static XpraDictionary ForClient(string uuid, string? userName, bool allowXor)
     {
         var hello = Common(uuid);
@@ -25,7 +30,6 @@ internal static class Hello
         hello["keyboard"] = false;
         hello["pointer"] = false;
         hello["share"] = true;
-        hello["steal"] = false;
         hello["ping"] = true;
         hello["network-state"] = true;
         hello["info-namespace"] = true;
@@ -50,41 +54,58 @@ internal static class Hello
         hello["ping"] = true;
         hello["network-state"] = true;
         hello["start_time"] = Environment.TickCount64 / 1000;
+        // 6.5.3 clients fail without it.
+        hello["file"] = new XpraDictionary();
         return hello;
     }
 
-    private static XpraDictionary Common(string uuid) => new()
+    private static XpraDictionary Common(string uuid)
     {
-        ["version"] = ProtocolDefaults.AnnouncedVersion,
-        ["uuid"] = uuid,
-        ["platform"] = OperatingSystem.IsWindows() ? "win32" : OperatingSystem.IsMacOS() ? "darwin" : "linux",
-        ["hostname"] = Environment.MachineName,
-        ["encoders"] = new object?[] { "rencodeplus", "rencode", "bencode" },
-        ["rencodeplus"] = true,
-        ["rencode"] = true,
-        ["bencode"] = true,
-        ["yaml"] = false,
-        // A boolean of its own for each compressor: some versions read the list, others the booleans.
-        ["compressors"] = Array.Empty<object?>(),
-        ["lz4"] = false,
-        ["lzo"] = false,
-        ["zlib"] = false,
-        ["brotli"] = false,
-        ["compression_level"] = 0L,
-        ["chunks"] = true,
-        ["current_time"] = DateTimeOffset.UtcNow.ToUnixTimeSeconds(),
-    };
+        var hello = new XpraDictionary
+        {
+            ["version"] = ProtocolDefaults.AnnouncedVersion,
+            ["uuid"] = uuid,
+            ["platform"] = OperatingSystem.IsWindows() ? "win32" : OperatingSystem.IsMacOS() ? "darwin" : "linux",
+            ["hostname"] = Environment.MachineName,
+            ["encoders"] = s_encodings.Select(encoding => (object?)encoding.Name).ToArray(),
+            ["yaml"] = false,
+            ["chunks"] = true,
+            ["current_time"] = DateTimeOffset.UtcNow.ToUnixTimeSeconds(),
+        };
+        foreach (var (_, name) in s_encodings)
+            hello[name] = true;
+        AnnounceNoCompressor(hello);
+        return hello;
+    }
 
-    /// <summary>The encoding to answer a hello in: by xpra's order of performance, the first that the peer announced as a list or as a boolean; else the one it used itself.</summary>
+    /// <summary>The encoding to answer a hello in: the first that the peer announced; else the one it used itself.</summary>
     public static PacketEncoding ChooseEncoding(XpraDictionary hello, PacketEncoding used)
+        => AnnouncedEncodings(hello) is [var first, ..] ? first : used;
+
+    /// <summary>The encodings of ours that the peer announced as a list or as booleans, by xpra's order of performance.</summary>
+    public static IReadOnlyList<PacketEncoding> AnnouncedEncodings(XpraDictionary hello)
     {
         var announced = hello.GetStrings("encoders");
-        foreach (var (encoding, name) in new[] { (PacketEncoding.RencodePlus, "rencodeplus"), (PacketEncoding.Rencode, "rencode"), (PacketEncoding.Bencode, "bencode") })
-        {
-            if (announced.Contains(name) || hello.GetBoolean(name) == true)
-                return encoding;
-        }
-        return used;
+        return [.. s_encodings.Where(encoding => announced.Contains(encoding.Name) || hello.GetBoolean(encoding.Name) == true).Select(encoding => encoding.Encoding)];
+    }
+
+    /// <summary>Makes a hello announce one encoding and no compressor: what passes a translator is neither in another encoding nor compressed.</summary>
+    public static void AnnounceOnly(XpraDictionary hello, PacketEncoding only)
+    {
+        foreach (var (encoding, name) in s_encodings)
+            hello[name] = encoding == only;
+        hello["yaml"] = false;
+        hello["encoders"] = new object?[] { s_encodings.First(encoding => encoding.Encoding == only).Name };
+        AnnounceNoCompressor(hello);
+    }
+
+    private static void AnnounceNoCompressor(XpraDictionary hello)
+    {
+        // A boolean of its own for each compressor: some versions read the list, others the booleans.
+        hello["compressors"] = Array.Empty<object?>();
+        foreach (var name in s_compressors)
+            hello[name] = false;
+        hello["compression_level"] = 0L;
     }
 
     /// <summary>A disconnect packet with its reason and, where there is more to say, a second text.</summary>

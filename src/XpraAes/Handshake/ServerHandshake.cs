@@ -2,6 +2,7 @@ using Microsoft.Extensions.Logging;
 using XpraAes.Ciphers;
 using XpraAes.Diagnostics;
 using XpraAes.Encodings;
+using XpraAes.Keys;
 using XpraAes.Packets;
 
 namespace XpraAes.Handshake;
@@ -13,6 +14,8 @@ namespace XpraAes.Handshake;
 /// </summary>
 internal sealed class ServerHandshake(PacketChannel channel, ServerHandshakeOptions options, ILogger log)
 {
+    private const string AuthenticationFailed = "authentication failed";
+
     private CipherParameters? _send;
     private CipherParameters? _receive;
     private bool? _streamAsked;
@@ -23,16 +26,21 @@ internal sealed class ServerHandshake(PacketChannel channel, ServerHandshakeOpti
     {
         if (options.EncryptFirstPacket)
             await ArmForFirstPacketAsync(cancellationToken).ConfigureAwait(false);
-        var packet = await ReceiveHelloAsync(options.Limits.HandshakeTimeout, cancellationToken).ConfigureAwait(false);
-        var hello = await AcceptAsync(packet, cancellationToken).ConfigureAwait(false);
-        if (hello.ContainsKey("challenge") && !hello.ContainsKey("challenge_response"))
-        {
-            // A client that has a password sends its whole hello only after a challenge, whether we want one or not.
-            await SendChallengeAsync(cancellationToken).ConfigureAwait(false);
-            packet = await ReceiveHelloAsync(options.Limits.ChallengeTimeout, cancellationToken).ConfigureAwait(false);
-            hello = await AcceptAsync(packet, cancellationToken).ConfigureAwait(false);
-        }
-        return new HandshakeResult(_send!, _receive!, hello, KeyProven: packet.Header.IsEncrypted) { Request = ReadRequest(hello) };
+        var client = await ReceiveHelloAsync(options.Limits.HandshakeTimeout, cancellationToken).ConfigureAwait(false);
+        // As xpra's servers do, tell the version without a password; it names no configuration.
+        if (options.Password is { } password && client.Request != "version")
+            return await AuthenticateAsync(new Authenticator(options.UserName, password), client, cancellationToken).ConfigureAwait(false);
+        if (options.SatisfyExpectedChallenge && client.PeerHello.ContainsKey("challenge"))
+            return await SatisfyAsync(client, cancellationToken).ConfigureAwait(false);
+        return client;
+    }
+
+    /// <summary>Sends a challenge, ours or a target's, with how the client is to encrypt its answer, and receives that answer: a whole hello.</summary>
+    public async Task<HandshakeResult> ChallengeAsync(object?[] challenge, CancellationToken cancellationToken)
+    {
+        object?[] packet = [.. challenge.Take(2), CipherCapabilities.ForChallenge(_receive!, _streamAsked), .. challenge.Skip(3)];
+        await channel.SendAsync(packet, cancellationToken).ConfigureAwait(false);
+        return await ReceiveHelloAsync(options.Limits.ChallengeTimeout, cancellationToken).ConfigureAwait(false);
     }
 
     /// <summary>Sends our hello, with how the client is to encrypt from here on.</summary>
@@ -86,7 +94,41 @@ internal sealed class ServerHandshake(PacketChannel channel, ServerHandshakeOpti
     private static XpraAesException NoHello(TimeSpan patience)
         => new(XpraErrorId.HandshakeTimeout, $"The client sent no hello within {patience.TotalSeconds:0.#} s.");
 
-    private async Task<Packet> ReceiveHelloAsync(TimeSpan patience, CancellationToken cancellationToken)
+    private async Task<HandshakeResult> AuthenticateAsync(Authenticator authenticator, HandshakeResult client, CancellationToken cancellationToken)
+    {
+        object?[] challenge;
+        try
+        {
+            challenge = authenticator.CreateChallenge(client.PeerHello);
+        }
+        catch (XpraAesException e)
+        {
+            await RefuseAsync(AuthenticationFailed, e.Message, cancellationToken).ConfigureAwait(false);
+            throw;
+        }
+        var answer = await ChallengeAsync(challenge, cancellationToken).ConfigureAwait(false);
+        if (authenticator.Verify(answer.PeerHello))
+            return answer;
+        await Task.Delay(options.Limits.AuthenticationDelay, cancellationToken).ConfigureAwait(false);
+        await RefuseAsync(AuthenticationFailed, null, cancellationToken).ConfigureAwait(false);
+        throw new XpraAesException(XpraErrorId.AuthenticationFailed, "The client gave a wrong password or user name.");
+    }
+
+    /// <summary>A client that has a password sends its whole hello only after a challenge, whether we want one or not: any answer will do.</summary>
+    private Task<HandshakeResult> SatisfyAsync(HandshakeResult client, CancellationToken cancellationToken)
+    {
+        using var noPassword = new SecretBuffer(0);
+        return ChallengeAsync(new Authenticator(null, noPassword).CreateChallenge(client.PeerHello), cancellationToken);
+    }
+
+    private async Task<HandshakeResult> ReceiveHelloAsync(TimeSpan patience, CancellationToken cancellationToken)
+    {
+        var packet = await ReceivePacketAsync(patience, cancellationToken).ConfigureAwait(false);
+        var hello = await AcceptAsync(packet, cancellationToken).ConfigureAwait(false);
+        return new HandshakeResult(_send, _receive, hello, KeyProven: packet.Header.IsEncrypted) { Request = ReadRequest(hello), Encoding = packet.Header.Encoding, Key = options.Key };
+    }
+
+    private async Task<Packet> ReceivePacketAsync(TimeSpan patience, CancellationToken cancellationToken)
     {
         using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         deadline.CancelAfter(patience);
@@ -171,12 +213,5 @@ internal sealed class ServerHandshake(PacketChannel channel, ServerHandshakeOpti
         // In clear only to one who has spoken in clear so far: never clear text where a cipher is set.
         if (channel.Writer.Encryptor is null)
             await channel.SendAsync(Hello.Disconnect(Refusals.ForStrangers), cancellationToken).ConfigureAwait(false);
-    }
-
-    private Task SendChallengeAsync(CancellationToken cancellationToken)
-    {
-        var salt = System.Security.Cryptography.RandomNumberGenerator.GetBytes(Challenge.SaltSize);
-        var capabilities = CipherCapabilities.ForChallenge(_receive!, _streamAsked);
-        return channel.SendAsync([Hello.ChallengeType, salt, capabilities, "hmac+sha256", "hmac+sha256", "password"], cancellationToken);
     }
 }

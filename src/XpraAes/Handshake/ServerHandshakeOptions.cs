@@ -1,4 +1,5 @@
 using XpraAes.Ciphers;
+using XpraAes.Keys;
 using XpraAes.Listening;
 
 namespace XpraAes.Handshake;
@@ -15,6 +16,16 @@ internal sealed record ServerHandshakeOptions
     public KeyHash KeyHash { get; init; } = ProtocolDefaults.KeyHash;
     public int Iterations { get; init; } = ProtocolDefaults.Iterations;
     public bool EncryptFirstPacket { get; init; }
+
+    /// <summary>The password that a client must know; null for none.</summary>
+    public SecretBuffer? Password { get; init; }
+
+    /// <summary>The user name that a client must give; null for any.</summary>
+    public string? UserName { get; init; }
+
+    /// <summary>Whether a client that expects a challenge gets one although no password is set. A gateway leaves that to its target.</summary>
+    public bool SatisfyExpectedChallenge { get; init; } = true;
+
     public required Limits Limits { get; init; }
 
     /// <summary>Bounds how many key derivations run at a time.</summary>

@@ -1,10 +1,11 @@
+using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using XpraAes.Listening;
 
 namespace XpraAes.Keys;
 
 /// <summary>Key files, as xpra reads them: every byte counts, but CR and LF at both ends (PROTOCOL section 5). Key data goes straight from and to pinned buffers.</summary>
-internal static class KeyFile
+internal static partial class KeyFile
 {
     private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite;
     private const UnixFileMode OthersReadOrWrite = UnixFileMode.GroupRead | UnixFileMode.GroupWrite | UnixFileMode.OtherRead | UnixFileMode.OtherWrite;
@@ -57,18 +58,37 @@ internal static class KeyFile
                 file.Write(data);
                 file.Flush(flushToDisk: true);
             }
-            // Without overwriting, the platform links the new name, which fails if it exists by now: no race is lost.
-            File.Move(temporary, path, overwrite);
+            Publish(temporary, path, overwrite);
         }
         catch (Exception e) when (e is UnauthorizedAccessException or IOException)
         {
-            File.Delete(temporary);
+            if (File.Exists(temporary))
+                File.Delete(temporary);
             if (!overwrite && Path.Exists(path))
                 throw Exists(path);
-            var action = Directory.Exists(folder) ? "Check the rights to the folder and the space on the disk." : "Make the folder first.";
+            var action = Directory.Exists(folder)
+                ? "Check the rights to the folder and the space on the disk. Where the file system has no hard links, -Force does without."
+                : "Make the folder first.";
             throw Error(XpraErrorId.KeyFileUnwritable, path, $"The key file {path} cannot be written: {e.Message}", action, e);
         }
     }
+
+    // File.Move without overwriting looks for the file first, and renames then: two that save at once would both succeed. A link fails by itself where the name exists.
+    private static void Publish(string temporary, string path, bool overwrite)
+    {
+        if (overwrite || OperatingSystem.IsWindows())
+        {
+            File.Move(temporary, path, overwrite);
+            return;
+        }
+        if (Link(temporary, path) != 0)
+            throw new IOException(Marshal.GetLastPInvokeErrorMessage());
+        File.Delete(temporary);
+    }
+
+    [LibraryImport("libc", EntryPoint = "link", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
+    private static partial int Link(string existing, string path);
 
     private static FileStreamOptions NewFile()
     {

@@ -50,7 +50,7 @@ internal static class KeyInspector
         if (IsUtf16(data))
             problems.Add(new(KeyProblemId.Utf16, "The key is UTF-16 text, whose NUL bytes xpra takes for part of the key.", "Write the key file again: Set-Content -Encoding utf8NoBOM."));
         else if (IsText(data) && (IsWhiteSpace(data[0]) || IsWhiteSpace(data[^1])))
-            problems.Add(new(KeyProblemId.SurroundingWhiteSpace, "The key begins or ends with white space, which xpra takes for part of the key: it strips nothing but CR and LF, and those only from a key file.", "Remove the white space on both sides of the connection, or make sure that both have it."));
+            problems.Add(new(KeyProblemId.SurroundingWhiteSpace, "The key begins or ends with white space, which xpra takes for part of the key: it strips nothing but CR and LF.", "Remove the white space on both sides of the connection, or make sure that both have it."));
         if (source is KeySource.KeyFile or KeySource.Environment && IsText(data) && HasPrefix(data))
             problems.Add(new(KeyProblemId.PrefixTakenLiterally, "The key begins with 0x, base64: or b64:. xpra decodes that in keydata= alone: here the characters themselves are the key.", "Use the same form on both sides of the connection."));
         if (source == KeySource.Password)
@@ -108,21 +108,19 @@ internal static class KeyInspector
 
     private static int Base64Size(ReadOnlySpan<byte> data) => data.TrimEnd((byte)'=').Length * 6 / 8;
 
+    // ASCII text, little or big endian, with a byte order mark or without; the newline that was cut may have left half a character.
     private static bool IsUtf16(ReadOnlySpan<byte> data)
     {
-        if (data.Length < 4)
-            return false;
         if (data.StartsWith((ReadOnlySpan<byte>)[0xFF, 0xFE]) || data.StartsWith((ReadOnlySpan<byte>)[0xFE, 0xFF]))
-            return true;
-        return HasNulsAt(data, 0) || HasNulsAt(data, 1);
+            data = data[2..];
+        return data.Length >= 2 && (HasNulsAt(data, 0) || HasNulsAt(data, 1));
     }
 
-    // ASCII text in UTF-16 has a NUL in every second byte, and only there.
     private static bool HasNulsAt(ReadOnlySpan<byte> data, int parity)
     {
         for (var i = 0; i < data.Length; i++)
         {
-            if ((data[i] == 0) != (i % 2 == parity))
+            if (i % 2 == parity ? data[i] != 0 : data[i] is 0 or >= 0x80)
                 return false;
         }
         return true;

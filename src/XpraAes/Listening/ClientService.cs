@@ -1,4 +1,4 @@
-using System.Collections.Concurrent;
+using System.Net;
 using System.Net.Sockets;
 using XpraAes.Connections;
 using XpraAes.Diagnostics;
@@ -7,133 +7,147 @@ using XpraAes.Packets;
 
 namespace XpraAes.Listening;
 
-/// <summary>Serves the clients of one listener, each from its first byte to its last.</summary>
-internal sealed class ClientService(AesListener listener, ListenerOptions options, XpraKey key) : IDisposable
+/// <summary>Serves the clients that come in under one configuration of a listener, each from its first byte to its last.</summary>
+internal sealed class ClientService(AesListener listener, ListenerOptions options)
 {
-    /// <summary>Two derivations at a time leave the rest of a small machine to the sessions that stand.</summary>
-    private const int ConcurrentDerivations = 2;
-
-    /// <summary>A client that asked and got its answer closes by itself; xpra's own servers wait as long.</summary>
-    private static readonly TimeSpan s_answeredPatience = TimeSpan.FromSeconds(5);
-
-    private readonly DerivationGate _derivations = new(ConcurrentDerivations);
+    private readonly XpraKey _key = options.Key.Clone();
     private readonly Responder _responder = new(listener);
-    private readonly ConcurrentDictionary<int, XpraConnection> _connections = new();
-    private long _accepted;
-    private long _rejected;
-    private long _bytesIn;
-    private long _bytesOut;
+    private int _users = 1; // the listener itself, until it retires this configuration
 
-    public IReadOnlyList<XpraConnection> Connections => [.. _connections.Values.OrderBy(connection => connection.Id)];
+    public ListenerOptions Options { get; } = options;
 
-    public long Accepted => Interlocked.Read(ref _accepted);
+    public string KeyFingerprint => _key.Fingerprint;
 
-    public long Rejected => Interlocked.Read(ref _rejected);
+    public Keys.KeySource KeySource => _key.KeySource;
 
-    public long BytesIn => Interlocked.Read(ref _bytesIn) + _connections.Values.Sum(connection => connection.BytesIn);
+    public string? KeyPath => _key.Path;
 
-    public long BytesOut => Interlocked.Read(ref _bytesOut) + _connections.Values.Sum(connection => connection.BytesOut);
-
-    public void CountRejected() => Interlocked.Increment(ref _rejected);
+    /// <summary>No further client comes in under this configuration; the key goes when the last handshake is over.</summary>
+    public void Retire() => Leave();
 
     /// <summary>Serves one client and returns when its connection is closed. Throws nothing.</summary>
-    /// <param name="socket">The accepted socket; closed here.</param>
-    /// <param name="proven">Called when the client has proven the key.</param>
-    /// <param name="cancellationToken">Cuts the client off.</param>
-    public async Task ServeAsync(Socket socket, Action proven, CancellationToken cancellationToken)
+    public async Task ServeAsync(Socket socket, SourceGuard.Slot slot, CancellationToken cancellationToken)
     {
+        var address = AddressText.SourceOf(socket);
         var peer = "unknown";
         PacketChannel? channel = null;
+        XpraConnection? connection = null;
+        var entered = Enter();
         try
         {
+            if (!entered)
+                return;
             peer = AddressText.Of(socket.RemoteEndPoint);
-            Log.PeerConnected(options.Logger, peer);
+            Log.PeerConnected(Options.Logger, peer);
             socket.NoDelay = true;
             socket.SetSocketOption(SocketOptionLevel.Socket, SocketOptionName.KeepAlive, true);
-            channel = new PacketChannel(new NetworkStream(socket, ownsSocket: true), options.Limits);
-            if (await OpenAsync(channel, socket, peer, cancellationToken).ConfigureAwait(false) is { } connection)
-            {
-                channel = null; // the connection owns it now
-                await RunAsync(connection, proven, cancellationToken).ConfigureAwait(false);
-            }
+            await Task.Delay(listener.Guard.DelayFor(address), cancellationToken).ConfigureAwait(false);
+            var stream = await ServerTransport.OpenAsync(socket, Options.Limits, cancellationToken).ConfigureAwait(false);
+            channel = new PacketChannel(stream, Options.Limits);
+            connection = await OpenAsync(channel, socket, peer, cancellationToken).ConfigureAwait(false);
         }
         catch (XpraAesException e)
         {
-            CountRejected();
-            Log.PeerRefused(options.Logger, peer, e.Id, e.Message);
+            listener.Refuse(peer, e);
+            if (IsFailure(e.Id))
+                listener.Guard.RecordFailure(address);
             if (channel is not null)
-                await LingerAsync(channel, socket, options.Limits.CloseGrace, cancellationToken).ConfigureAwait(false);
+                await LingerAsync(channel, socket, Options.Limits.CloseGrace, cancellationToken).ConfigureAwait(false);
         }
-        catch (Exception e) when (e is OperationCanceledException or ObjectDisposedException or SocketException)
+        catch (Exception e) when (e is OperationCanceledException or ObjectDisposedException or SocketException or IOException)
         {
-            CountRejected();
+            listener.Refuse(peer, new XpraAesException(XpraErrorId.ConnectionLost, "The connection was lost.", innerException: e));
         }
         catch (Exception e)
         {
-            CountRejected();
-            Log.SessionFailed(options.Logger, peer, e);
+            Log.SessionFailed(Options.Logger, peer, e);
         }
         finally
         {
-            if (channel is not null)
-            {
-                Interlocked.Add(ref _bytesIn, channel.Reader.BytesRead);
-                Interlocked.Add(ref _bytesOut, channel.Writer.BytesWritten);
-                await channel.DisposeAsync().ConfigureAwait(false);
-            }
-            socket.Dispose();
+            if (entered)
+                Leave();
+            if (connection is null)
+                await CloseAsync(channel, socket).ConfigureAwait(false);
         }
+        if (connection is not null)
+            await RunAsync(connection, address, slot, cancellationToken).ConfigureAwait(false);
     }
 
-    public void Dispose() => _derivations.Dispose();
+    /// <summary>What counts against an address: what no honest client with the key sends. A plain close does not.</summary>
+    private static bool IsFailure(XpraErrorId? id)
+        => id is XpraErrorId.MalformedPacket or XpraErrorId.KeyMismatch or XpraErrorId.AuthenticationFailed or XpraErrorId.LimitReached
+            or XpraErrorId.NotXpra or XpraErrorId.UnexpectedEncryption or XpraErrorId.PlaintextPacket;
 
     /// <summary>The handshake and what follows it at once. Null: the client had a request, which is answered, or was sent away.</summary>
     private async Task<XpraConnection?> OpenAsync(PacketChannel channel, Socket socket, string peer, CancellationToken cancellationToken)
     {
         var handshake = new ServerHandshake(channel, new ServerHandshakeOptions
         {
-            Key = key,
-            Modes = options.Modes,
-            KeySize = options.KeySize,
-            KeyHash = options.KeyHash,
-            Iterations = options.Iterations,
-            EncryptFirstPacket = options.EncryptFirstPacket,
-            Limits = options.Limits,
-            Derivations = _derivations,
-        }, options.Logger);
+            Key = _key,
+            Modes = Options.Modes,
+            KeySize = Options.KeySize,
+            KeyHash = Options.KeyHash,
+            Iterations = Options.Iterations,
+            EncryptFirstPacket = Options.EncryptFirstPacket,
+            Password = Options.Password,
+            UserName = Options.UserName,
+            SatisfyExpectedChallenge = Options.Target is null,
+            Limits = Options.Limits,
+            Derivations = listener.Derivations,
+        }, Options.Logger);
         var client = await handshake.RunAsync(cancellationToken).ConfigureAwait(false);
-        if (Responder.IsSession(client))
+        if (Options.Target is { } target && Gateway.Passes(client, Options.AllowRequests))
+        {
+            var relay = await new Gateway(target, Options, _key).OpenAsync(channel, handshake, client, peer, cancellationToken).ConfigureAwait(false);
+            return Stand(relay);
+        }
+        if (Options.Target is null && Responder.IsSession(client))
         {
             await handshake.SendHelloAsync(_responder.SessionHello(), cancellationToken).ConfigureAwait(false);
-            Interlocked.Increment(ref _accepted);
-            return new XpraConnection(channel, client, ConnectionDirection.Inbound, $"tcp://{listener.Endpoint}/", peer, key, options.Limits, options.Logger, _responder.Info);
+            var leg = CipherLeg.Of(peer, client.PeerVersion, client.Send, client.Receive, _key, channel.Reader);
+            return Stand(new EndpointSession(channel, leg, client.PeerHello, isClient: false, Options.Limits, _responder.Info));
         }
         if (_responder.Answer(client) is { } answer)
         {
             await handshake.SendAnswerAsync(client.Request!, answer, cancellationToken).ConfigureAwait(false);
-            Interlocked.Increment(ref _accepted);
-            Log.RequestAnswered(options.Logger, peer, client.Request!);
+            listener.Counters.Accept();
+            Log.RequestAnswered(Options.Logger, peer, client.Request!);
         }
         else
         {
             await handshake.RefuseAsync(Responder.Refusal(client), null, cancellationToken).ConfigureAwait(false);
-            CountRejected();
-            Log.RequestRefused(options.Logger, peer, PeerIdentification.Sanitize(client.Request ?? "attach"));
+            listener.Refuse(peer, new XpraAesException(XpraErrorId.RequestRefused, $"The client asks for '{PeerIdentification.Sanitize(client.Request ?? "a display")}', which is not served here."));
         }
-        await LingerAsync(channel, socket, s_answeredPatience, cancellationToken).ConfigureAwait(false);
+        await LingerAsync(channel, socket, Options.Limits.AnsweredTimeout, cancellationToken).ConfigureAwait(false);
         return null;
     }
 
-    private async Task RunAsync(XpraConnection connection, Action proven, CancellationToken cancellationToken)
+    private XpraConnection Stand(ISession session)
     {
-        _connections[connection.Id] = connection;
-        connection.KeyProvenChanged += proven;
+        listener.Counters.Accept();
+        return new XpraConnection(session, ConnectionDirection.Inbound, $"tcp://{listener.Endpoint}/", Options.Limits, Options.Logger);
+    }
+
+    private async Task RunAsync(XpraConnection connection, IPAddress address, SourceGuard.Slot slot, CancellationToken cancellationToken)
+    {
+        connection.KeyProvenChanged += slot.Dispose;
+        listener.Open(connection);
         connection.Start();
         using (cancellationToken.Register(connection.Cut))
             await connection.Completion.ConfigureAwait(false);
-        Interlocked.Add(ref _bytesIn, connection.BytesIn);
-        Interlocked.Add(ref _bytesOut, connection.BytesOut);
-        _connections.TryRemove(connection.Id, out _);
+        if (!connection.KeyProven && IsFailure(connection.CloseCause))
+            listener.Guard.RecordFailure(address);
+        listener.Close(connection);
+    }
+
+    private async Task CloseAsync(PacketChannel? channel, Socket socket)
+    {
+        if (channel is not null)
+        {
+            listener.Counters.AddBytes(channel.Reader.BytesRead, channel.Writer.BytesWritten);
+            await channel.DisposeAsync().ConfigureAwait(false);
+        }
+        socket.Dispose();
     }
 
     /// <summary>Closes our side and waits for the client to close its own, so that it reads our last packet and not a reset.</summary>
@@ -146,9 +160,27 @@ internal sealed class ClientService(AesListener listener, ListenerOptions option
             socket.Shutdown(SocketShutdown.Send);
             await channel.Reader.DrainAsync(deadline.Token).ConfigureAwait(false);
         }
-        catch (Exception e) when (e is OperationCanceledException or SocketException or ObjectDisposedException or IOException)
+        catch (Exception e) when (e is OperationCanceledException or SocketException or ObjectDisposedException or IOException or XpraAesException)
         {
             // It has had its time.
         }
+    }
+
+    private bool Enter()
+    {
+        while (true)
+        {
+            var users = Volatile.Read(ref _users);
+            if (users == 0)
+                return false;
+            if (Interlocked.CompareExchange(ref _users, users + 1, users) == users)
+                return true;
+        }
+    }
+
+    private void Leave()
+    {
+        if (Interlocked.Decrement(ref _users) == 0)
+            _key.Dispose();
     }
 }

@@ -27,6 +27,9 @@ public sealed record Limits
     /// <summary>Bytes of payload of any later packet; xpra's max_packet_size.</summary>
     public int PacketSize { get; init; } = ProtocolDefaults.MaxPacketSize;
 
+    /// <summary>Bytes of payload of any packet that a gateway's target sends: graphical clients raise xpra's limit to width times height times 4, here for two 4K screens side by side.</summary>
+    public int RelayedPacketSize { get; init; } = 64 * 1024 * 1024;
+
     /// <summary>Bytes of any later packet once decompressed; arbitrary, twice the packet size.</summary>
     public int DecompressedSize { get; init; } = 2 * ProtocolDefaults.MaxPacketSize;
 
@@ -45,11 +48,41 @@ public sealed record Limits
     /// <summary>The most PBKDF2 iterations a listener accepts from a client: about 40 ms of work. A client may not make us work for a second.</summary>
     public int MaxIterations { get; init; } = 100_000;
 
+    /// <summary>Connections that the system may hold ready while we are busy accepting; arbitrary.</summary>
+    public int Backlog { get; init; } = 512;
+
     /// <summary>Connections that have proven nothing, in all.</summary>
     public int UnprovenConnections { get; init; } = 64;
 
     /// <summary>Connections that have proven nothing, from one address.</summary>
     public int UnprovenConnectionsPerSource { get; init; } = 8;
+
+    /// <summary>Before a wrong response to a challenge is answered; xpra's own.</summary>
+    public TimeSpan AuthenticationDelay { get; init; } = TimeSpan.FromSeconds(1);
+
+    /// <summary>Failures of one address within <see cref="FailureWindow"/> after which it is blocked; xpra's own.</summary>
+    public int FailuresBeforeBlock { get; init; } = 5;
+
+    /// <summary>How long a failure of an address is remembered, and how long it stays blocked; xpra's own.</summary>
+    public TimeSpan FailureWindow { get; init; } = TimeSpan.FromSeconds(60);
+
+    /// <summary>By how much each remembered failure of an address delays its next connection; arbitrary.</summary>
+    public TimeSpan DelayPerFailure { get; init; } = TimeSpan.FromMilliseconds(250);
+
+    /// <summary>Addresses whose failures are remembered at a time: bounds the memory that strangers can take; arbitrary.</summary>
+    public int RememberedSources { get; init; } = 10_000;
+
+    /// <summary>Key derivations at a time: the rest of a small machine stays with the sessions that stand.</summary>
+    public int ConcurrentDerivations { get; init; } = 2;
+
+    /// <summary>A client that asked and got its answer closes by itself, or is closed after this; xpra's own.</summary>
+    public TimeSpan AnsweredTimeout { get; init; } = TimeSpan.FromSeconds(5);
+
+    /// <summary>One direction of a relayed session may go on alone for this long after the other has ended; arbitrary.</summary>
+    public TimeSpan HalfCloseTimeout { get; init; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>Time for the gateway to reach its target.</summary>
+    public TimeSpan TargetConnectTimeout { get; init; } = TimeSpan.FromSeconds(5);
 
     /// <summary>Between two pings of ours on a standing session; xpra's own interval.</summary>
     public TimeSpan PingInterval { get; init; } = TimeSpan.FromSeconds(5);

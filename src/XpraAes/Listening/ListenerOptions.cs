@@ -2,6 +2,7 @@ using System.Net;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 using XpraAes.Ciphers;
+using XpraAes.Keys;
 
 namespace XpraAes.Listening;
 
@@ -31,6 +32,21 @@ public sealed record ListenerOptions
 
     /// <summary>xpra's XPRA_ENCRYPT_FIRST_PACKET: clients must have it set too. In CTR, GCM and CFB it leaves the first packet without secrecy.</summary>
     public bool EncryptFirstPacket { get; init; }
+
+    /// <summary>The password that a client must know, by xpra's challenge; null for none.</summary>
+    public SecretBuffer? Password { get; init; }
+
+    /// <summary>The user name that a client must give together with the password; null for any.</summary>
+    public string? UserName { get; init; }
+
+    /// <summary>Where sessions are passed on to; null: the listener answers by itself.</summary>
+    public TargetOptions? Target { get; init; }
+
+    /// <summary>Requests beyond sessions and <c>info</c> that may reach the target, such as <c>stop</c> or <c>command</c>. A stranger's hello proves no key, and servers act on it.</summary>
+    public IReadOnlyCollection<string> AllowRequests { get; init; } = [];
+
+    /// <summary>Addresses that the limits on strangers do not apply to: those of a proxy or tunnel, behind which everyone has one address.</summary>
+    public IReadOnlyList<IPNetwork> TrustedSources { get; init; } = [];
 
     /// <summary>The bounds that hold for this listener.</summary>
     public Limits Limits { get; init; } = Limits.Default;

@@ -66,6 +66,20 @@ internal sealed class PacketChannel(Stream stream, Limits limits) : IAsyncDispos
         return null;
     }
 
+    /// <summary>Tells the peer that nothing more comes; it can still send.</summary>
+    public void ShutdownSend()
+    {
+        try
+        {
+            if (stream is NetworkStream { Socket: var socket })
+                socket.Shutdown(SocketShutdown.Send);
+        }
+        catch (Exception e) when (e is SocketException or ObjectDisposedException)
+        {
+            // The connection is gone already.
+        }
+    }
+
     /// <summary>Ends pending reads and writes. What holds buffers is freed by <see cref="DisposeAsync"/> once the receiving loop is over.</summary>
     public void Abort() => stream.Dispose();
 

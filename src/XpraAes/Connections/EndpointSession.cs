@@ -1,0 +1,229 @@
+using System.Collections.Concurrent;
+using System.Diagnostics;
+using XpraAes.Encodings;
+using XpraAes.Handshake;
+using XpraAes.Listening;
+using XpraAes.Packets;
+
+namespace XpraAes.Connections;
+
+/// <summary>A session of which we are one end: it answers and sends pings, answers or asks for information, and disconnects with a word.</summary>
+internal sealed class EndpointSession(PacketChannel channel, CipherLeg leg, XpraDictionary peerHello, bool isClient, Limits limits, Func<XpraDictionary>? info) : ISession
+{
+    private readonly ConcurrentDictionary<long, TaskCompletionSource> _pings = new();
+    private TaskCompletionSource<XpraDictionary>? _infoResponse;
+    private long _lastReceived = Stopwatch.GetTimestamp();
+    private long _lastPing;
+    private long _latencyTicks = -1;
+    private bool _keyProven;
+    private volatile string? _silence;
+
+    public IReadOnlyList<CipherLeg> Legs { get; } = [leg];
+
+    public long BytesIn => channel.Reader.BytesRead;
+
+    public long BytesOut => channel.Writer.BytesWritten;
+
+    public Action? KeyProven { private get; set; }
+
+    /// <summary>The time between the last ping of ours and its echo; null before the first.</summary>
+    public TimeSpan? Latency => Interlocked.Read(ref _latencyTicks) is >= 0 and var ticks ? TimeSpan.FromTicks(ticks) : null;
+
+    /// <summary>Whether the peer says that it echoes pings: servers always do.</summary>
+    private bool PeerPings => isClient || peerHello.GetBoolean("ping") == true || peerHello.GetBoolean("network-state") == true;
+
+    public async Task<string> RunAsync(CancellationToken ending)
+    {
+        using var over = CancellationTokenSource.CreateLinkedTokenSource(ending);
+        var pinging = PingRegularlyAsync(over.Token);
+        try
+        {
+            return await ReceiveAsync(over.Token).ConfigureAwait(false);
+        }
+        catch (XpraAesException) when (_silence is not null)
+        {
+            return _silence;
+        }
+        finally
+        {
+            await over.CancelAsync().ConfigureAwait(false);
+            await pinging.ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>Sends a ping and waits for its echo.</summary>
+    /// <exception cref="TimeoutException">No echo within the time given.</exception>
+    public async Task<TimeSpan> PingAsync(TimeSpan timeout, CancellationToken cancellationToken)
+    {
+        var sent = Stopwatch.GetTimestamp();
+        var token = NextPingToken();
+        var echo = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        _pings[token] = echo;
+        try
+        {
+            await channel.SendAsync(["ping", token, DateTimeOffset.UtcNow.ToUnixTimeMilliseconds()], cancellationToken).ConfigureAwait(false);
+            await echo.Task.WaitAsync(timeout, cancellationToken).ConfigureAwait(false);
+            var latency = Stopwatch.GetElapsedTime(sent);
+            Interlocked.Exchange(ref _latencyTicks, latency.Ticks);
+            return latency;
+        }
+        finally
+        {
+            _pings.TryRemove(token, out _);
+        }
+    }
+
+    /// <summary>Asks the peer for its information, as <c>xpra info</c> shows it.</summary>
+    /// <exception cref="TimeoutException">No answer within the time given.</exception>
+    public async Task<XpraDictionary> RequestInfoAsync(TimeSpan timeout, CancellationToken cancellationToken)
+    {
+        var response = new TaskCompletionSource<XpraDictionary>(TaskCreationOptions.RunContinuationsAsynchronously);
+        _infoResponse = response;
+        object?[] request = ["info-request", new object?[] { peerHello.GetString("uuid") ?? "" }, Array.Empty<object?>(), Array.Empty<object?>()];
+        await channel.SendAsync(request, cancellationToken).ConfigureAwait(false);
+        return await response.Task.WaitAsync(timeout, cancellationToken).ConfigureAwait(false);
+    }
+
+    public Task SendDisconnectAsync(string reason, CancellationToken cancellationToken)
+        => channel.SendAsync(Hello.Disconnect(reason), cancellationToken);
+
+    public void Abort() => channel.Abort();
+
+    public async ValueTask DisposeAsync()
+    {
+        await channel.DisposeAsync().ConfigureAwait(false);
+        var closed = new XpraAesException(XpraErrorId.Closed, "The connection is closed.");
+        foreach (var ping in _pings.Values)
+            ping.TrySetException(closed);
+        _infoResponse?.TrySetException(closed);
+    }
+
+    private async Task<string> ReceiveAsync(CancellationToken cancellationToken)
+    {
+        while (await ReceivePacketAsync(cancellationToken).ConfigureAwait(false) is { } packet)
+        {
+            Interlocked.Exchange(ref _lastReceived, Stopwatch.GetTimestamp());
+            if (!_keyProven && !isClient)
+            {
+                _keyProven = true;
+                channel.TrustPeer();
+                KeyProven?.Invoke();
+            }
+            if (await HandleAsync(packet, cancellationToken).ConfigureAwait(false) is { } end)
+                return end;
+        }
+        return "the peer closed the connection";
+    }
+
+    private async Task<Packet?> ReceivePacketAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await channel.ReceiveAsync(cancellationToken).ConfigureAwait(false);
+        }
+        catch (MalformedPacketException e) when (!_keyProven && !isClient)
+        {
+            throw new XpraAesException(XpraErrorId.KeyMismatch, "The peer's first packet does not decrypt: it holds other key data.", innerException: e);
+        }
+    }
+
+    /// <summary>Serves one packet; the reason to end, or null to go on.</summary>
+    private async Task<string?> HandleAsync(Packet packet, CancellationToken cancellationToken)
+    {
+        switch (packet.Type)
+        {
+            case "ping":
+                // The load averages, which only graphs show, and then the session id where the ping had one.
+                await channel.SendAsync(["ping_echo", packet[1], 0L, 0L, 0L, LatencyMilliseconds, .. packet.Items.Skip(3).Take(1)], cancellationToken).ConfigureAwait(false);
+                return null;
+            case "ping_echo":
+                if (packet[1] is long token && _pings.TryRemove(token, out var echo))
+                    echo.TrySetResult();
+                return null;
+            case "info-request" when info is not null:
+                await channel.SendAsync(["info-response", info()], cancellationToken).ConfigureAwait(false);
+                return null;
+            case "info-response" when packet.Dictionary(1) is { } response:
+                Interlocked.Exchange(ref _infoResponse, null)?.TrySetResult(response);
+                return null;
+            case Hello.DisconnectType:
+                await FarewellAsync(cancellationToken).ConfigureAwait(false);
+                return $"the peer disconnected: {Refusals.Reason(packet)}";
+            default:
+                // A session without a display has no use for anything else.
+                return null;
+        }
+    }
+
+    /// <summary>xpra's servers answer a client's disconnect with one of their own.</summary>
+    private async Task FarewellAsync(CancellationToken cancellationToken)
+    {
+        if (isClient)
+            return;
+        using var grace = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        grace.CancelAfter(limits.CloseGrace);
+        try
+        {
+            await SendDisconnectAsync("client request", grace.Token).ConfigureAwait(false);
+        }
+        catch (Exception e) when (e is XpraAesException or OperationCanceledException)
+        {
+            // It did not wait for an answer.
+        }
+    }
+
+    /// <summary>Pings at intervals, and ends the session where the peer no longer echoes.</summary>
+    private async Task PingRegularlyAsync(CancellationToken cancellationToken)
+    {
+        using var timer = new PeriodicTimer(limits.PingInterval);
+        try
+        {
+            while (await timer.WaitForNextTickAsync(cancellationToken).ConfigureAwait(false))
+            {
+                if (!PeerPings)
+                    continue;
+                if (Stopwatch.GetElapsedTime(Interlocked.Read(ref _lastReceived)) > limits.IdleTimeout)
+                    throw new TimeoutException();
+                await PingAsync(limits.IdleTimeout, cancellationToken).ConfigureAwait(false);
+            }
+        }
+        catch (Exception e) when (e is OperationCanceledException or XpraAesException)
+        {
+            // The session ends; the receiving loop knows why.
+        }
+        catch (TimeoutException)
+        {
+            var reason = isClient ? "server ping timeout" : "client ping timeout";
+            await TellSilentPeerAsync(reason).ConfigureAwait(false);
+            _silence = reason;
+            channel.Abort();
+        }
+    }
+
+    private async Task TellSilentPeerAsync(string reason)
+    {
+        using var grace = new CancellationTokenSource(limits.CloseGrace);
+        try
+        {
+            await SendDisconnectAsync(reason, grace.Token).ConfigureAwait(false);
+        }
+        catch (Exception e) when (e is XpraAesException or OperationCanceledException)
+        {
+            // It is gone, as the silence said.
+        }
+    }
+
+    private long LatencyMilliseconds => Latency is { } latency ? (long)latency.TotalMilliseconds : -1;
+
+    /// <summary>xpra's token is a monotonic time in milliseconds; ours also differs from the one before.</summary>
+    private long NextPingToken()
+    {
+        while (true)
+        {
+            var last = Interlocked.Read(ref _lastPing);
+            var next = Math.Max(last + 1, Environment.TickCount64);
+            if (Interlocked.CompareExchange(ref _lastPing, next, last) == last)
+                return next;
+        }
+    }
+}

@@ -1,0 +1,139 @@
+using Microsoft.Extensions.Logging;
+using XpraAes.Ciphers;
+using XpraAes.Diagnostics;
+using XpraAes.Encodings;
+using XpraAes.Listening;
+using XpraAes.Packets;
+
+namespace XpraAes.Handshake;
+
+/// <summary>
+/// The client's half of one encrypted connection to a server: each hello that leaves announces how the server encrypts towards
+/// us, and what the server announces sets how we encrypt towards it (PROTOCOL sections 5 and 6). Without cipher options the leg is plain.
+/// </summary>
+internal sealed class ClientLeg(PacketChannel channel, ClientCipherOptions? cipher, TimeSpan timeout, Limits limits, ILogger log)
+{
+    private bool _keyIsKnown = cipher is not { Keys.Count: > 1 };
+
+    /// <summary>How we encrypt; null while the leg is in clear.</summary>
+    public CipherParameters? Send { get; private set; }
+
+    /// <summary>How the server encrypts; null where the leg is plain.</summary>
+    public CipherParameters? Receive { get; private set; }
+
+    /// <summary>The key in use: where several were given, the first until the server's packet has shown which; null where the leg is plain.</summary>
+    public XpraKey? Key { get; private set; } = cipher?.Keys[0];
+
+    public PacketChannel Channel => channel;
+
+    /// <summary>Sends a hello with new cipher capabilities in it, and expects every answer to be encrypted under them.</summary>
+    public async Task SendHelloAsync(XpraDictionary hello, CancellationToken cancellationToken)
+    {
+        CipherCapabilities.Remove(hello);
+        if (cipher is null)
+        {
+            await channel.SendAsync([Hello.PacketType, hello], cancellationToken).ConfigureAwait(false);
+            return;
+        }
+        if (cipher.FirstPacket is { } first && Send is null)
+            Arm(first.Parameters(cipher.Mode));
+        // The server's padding unit shows in its first packet, unless we say ourselves how it is to pad.
+        var unit = cipher.Stream is not null ? 16 : channel.Reader.Decryptor?.PaddingUnit ?? 0;
+        var receive = CipherCapabilities.Generate(cipher.Mode, cipher.KeySize, cipher.KeyHash, cipher.Iterations, PaddingScheme.Pkcs7, unit, cipher.Stream ?? true);
+        CipherCapabilities.Write(hello, receive, cipher.Stream);
+        var decryptor = SessionCiphers.CreateDecryptor(Key!, receive);
+        Log.AnnouncedCipher(log, receive.Mode, receive.KeySize * 8, receive.KeyHash, receive.Iterations, receive.Stream);
+        await channel.SendAsync([Hello.PacketType, hello], cancellationToken).ConfigureAwait(false);
+        channel.Reader.Arm(decryptor);
+        // Servers refuse in clear what they refuse before their cipher is set: such a packet is read for its reason and trusted in nothing.
+        channel.Reader.AllowClear = true;
+        Receive = receive;
+    }
+
+    /// <summary>Receives the server's next packet before the session stands. A disconnect, or a packet in clear, is thrown as the refusal that it is.</summary>
+    public async Task<Packet> ReceiveAsync(CancellationToken cancellationToken)
+    {
+        var packet = await ReceiveInTimeAsync(cancellationToken).ConfigureAwait(false);
+        if (cipher is not null && !packet.Header.IsEncrypted)
+            throw AnswerInClear(packet);
+        channel.TrustPeer();
+        if (packet.Type == Hello.DisconnectType)
+            throw Refusals.FromServer(packet, inClear: cipher is null);
+        return packet;
+    }
+
+    /// <summary>Takes over how the server wants us to encrypt, from its challenge or its hello.</summary>
+    /// <exception cref="XpraAesException">CipherCapabilitiesMissing, and those of <see cref="CipherCapabilities.Read(XpraDictionary)"/>.</exception>
+    public void Accept(XpraDictionary? capabilities)
+    {
+        if (cipher is null)
+            return;
+        var announced = CipherCapabilities.Read(capabilities) ?? throw new XpraAesException(XpraErrorId.CipherCapabilitiesMissing,
+            "The server's answer does not say how to encrypt towards it.",
+            "Start the server with encryption=AES on the socket that you connect to.");
+        var parameters = announced.Parameters;
+        if (channel.Reader.Decryptor is { } decryptor && parameters.Mode == AesMode.CBC)
+        {
+            if (announced.HasStream)
+                decryptor.SetPaddingUnit(parameters.PaddingUnit);
+            else if (decryptor.PaddingUnit > 0)
+                parameters = parameters with { PaddingUnit = decryptor.PaddingUnit };
+        }
+        Arm(parameters);
+    }
+
+    /// <summary>The handshake is over: from here on nothing in clear is even looked at.</summary>
+    public void Complete(XpraDictionary serverHello, PacketHeader header)
+    {
+        channel.Encoding = Hello.ChooseEncoding(serverHello, header.Encoding);
+        channel.Reader.AllowClear = false;
+    }
+
+    private void Arm(CipherParameters parameters)
+    {
+        channel.Writer.Arm(SessionCiphers.CreateEncryptor(Key!, parameters));
+        Send = parameters;
+    }
+
+    private async Task<Packet> ReceiveInTimeAsync(CancellationToken cancellationToken)
+    {
+        using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        deadline.CancelAfter(timeout);
+        try
+        {
+            if (!_keyIsKnown)
+                await ChooseKeyAsync(deadline.Token).ConfigureAwait(false);
+            return await channel.ReceiveAsync(deadline.Token).ConfigureAwait(false)
+                ?? throw new XpraAesException(XpraErrorId.ConnectionLost, "The server closed the connection without an answer.",
+                    "See the server's log. xpra closes so when it cannot decrypt the packet, or has no AES on this socket.");
+        }
+        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+        {
+            throw new XpraAesException(XpraErrorId.HandshakeTimeout, $"The server did not answer within {timeout.TotalSeconds:0.#} s.",
+                "xpra servers of 6.4 and later stay silent when they refuse an AES client: check that AES is on, the mode, and the key. Other programs wait for the client to speak first.");
+        }
+        catch (MalformedPacketException e) when (channel.Reader.Decryptor is not null)
+        {
+            throw new XpraAesException(XpraErrorId.KeyMismatch, "The server's answer does not decrypt: it holds other key data.",
+                "Compare the fingerprints of both key files (Get-XpraAesKey). A byte order mark, a space, or another encoding makes another key. A 3.1 server speaks CBC whatever mode is asked for.", e);
+        }
+    }
+
+    private async Task ChooseKeyAsync(CancellationToken cancellationToken)
+    {
+        if (await KeyTrial.FindAsync(channel.Reader, cipher!.Keys, Receive!, limits, cancellationToken).ConfigureAwait(false) is not { } key)
+            return; // in clear, or no key fits: the packet is read, and refused, as always
+        Key = key;
+        _keyIsKnown = true;
+        channel.Reader.Arm(SessionCiphers.CreateDecryptor(key, Receive!));
+    }
+
+    private static XpraAesException AnswerInClear(Packet packet) => packet.Type switch
+    {
+        Hello.DisconnectType => Refusals.FromServer(packet, inClear: true),
+        Hello.PacketType => new XpraAesException(XpraErrorId.PlaintextPacket,
+            "The server answered in clear: AES is off there.",
+            "Start the server with encryption=AES on this socket. Versions 6.4.0 to 6.5.3 ignore that option silently."),
+        _ => new XpraAesException(XpraErrorId.PlaintextPacket, $"The server sent '{PeerIdentification.Sanitize(packet.Type)}' in clear where encryption was asked for."),
+    };
+}

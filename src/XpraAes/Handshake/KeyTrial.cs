@@ -1,0 +1,46 @@
+using XpraAes.Encodings;
+using XpraAes.Ciphers;
+using XpraAes.Listening;
+using XpraAes.Packets;
+
+namespace XpraAes.Handshake;
+
+/// <summary>Tries keys on a packet that has come, without taking it off the stream: which one makes sense of it?</summary>
+internal static class KeyTrial
+{
+    /// <summary>The first key under which the packet at the head of the stream decrypts to something. Null: none, or the packet is in clear.</summary>
+    public static async Task<XpraKey?> FindAsync(PacketReader reader, IEnumerable<XpraKey> keys, CipherParameters parameters, Limits limits, CancellationToken cancellationToken)
+    {
+        var header = PacketHeader.Parse((await reader.PeekAsync(PacketHeader.Size, cancellationToken).ConfigureAwait(false)).Span);
+        if (!header.IsEncrypted || header.PayloadSize > reader.MaxPayloadSize)
+            return null;
+        foreach (var key in keys)
+        {
+            using var decryptor = SessionCiphers.CreateDecryptor(key, parameters);
+            var wire = (await reader.PeekAsync(PacketHeader.Size + decryptor.WireSize(header.PayloadSize), cancellationToken).ConfigureAwait(false))[PacketHeader.Size..];
+            var plain = wire.ToArray();
+            // MoreNeeded says that the padding is right, and of a peer that pads to 32 bytes.
+            if (decryptor.Decrypt(plain, header.PayloadSize) != DecryptStatus.WrongPadding
+                && MakesSense(plain.AsSpan(decryptor.DataOffset..header.PayloadSize), header, limits))
+            {
+                return key;
+            }
+        }
+        return null;
+    }
+
+    /// <summary>Whether decrypted data decompresses and decodes to a packet.</summary>
+    public static bool MakesSense(ReadOnlySpan<byte> data, PacketHeader header, Limits limits)
+    {
+        try
+        {
+            if (header.Compression != 0)
+                data = PacketCompression.Decompress(header.Compression, data, limits.DecompressedSize);
+            return PacketCodec.Decode(header.Encoding, data, new DecodeLimits(limits.EncodingDepth, limits.EncodingItems)) is object?[] { Length: > 0 };
+        }
+        catch (MalformedPacketException)
+        {
+            return false;
+        }
+    }
+}

@@ -1,0 +1,25 @@
+namespace XpraAes;
+
+/// <summary>What happened to one client of a listener.</summary>
+public sealed class ListenerEventArgs : EventArgs
+{
+    internal ListenerEventArgs(string peer, XpraConnection? connection, XpraErrorId? cause, string? message)
+    {
+        Peer = peer;
+        Connection = connection;
+        Cause = cause;
+        Message = message;
+    }
+
+    /// <summary>The client's address and port.</summary>
+    public string Peer { get; }
+
+    /// <summary>The session; null where none came about.</summary>
+    public XpraConnection? Connection { get; }
+
+    /// <summary>Why the handshake failed; null where it did not.</summary>
+    public XpraErrorId? Cause { get; }
+
+    /// <summary>The cause in words; null where the handshake did not fail.</summary>
+    public string? Message { get; }
+}

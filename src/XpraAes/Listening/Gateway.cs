@@ -1,0 +1,154 @@
+using Microsoft.Extensions.Logging;
+using XpraAes.Connections;
+using XpraAes.Diagnostics;
+using XpraAes.Encodings;
+using XpraAes.Handshake;
+using XpraAes.Packets;
+
+namespace XpraAes.Listening;
+
+/// <summary>
+/// Puts a client of the listener through to the target: the client's hello goes on without its cipher capabilities (or with those
+/// of the target leg), the target's challenge and hello come back with ours in them, and from then on packets are relayed.
+/// </summary>
+internal sealed class Gateway(TargetOptions target, ListenerOptions options, XpraKey clientKey)
+{
+    /// <summary>A target that repeats its challenge more often than this is playing games; arbitrary, real ones have one to three modules.</summary>
+    private const int MaxChallenges = 5;
+
+    // What a client's answer to our own challenge leaves in its hello: not for the target's eyes.
+    private static readonly string[] s_answers = ["challenge", "challenge_response", "challenge_client_salt", "challenge_padding"];
+
+    private readonly ILogger _log = options.Logger;
+
+    /// <summary>How the hello is written to the target, and whether packets are translated because the client does not know that encoding.</summary>
+    private readonly record struct Attempt(PacketEncoding Encoding, bool Translate);
+
+    /// <summary>Whether a client's wish is for the target: a session, <c>info</c>, or what the listener's owner allows. A clear hello proves nothing, and servers act on it.</summary>
+    public static bool Passes(HandshakeResult client, IReadOnlyCollection<string> allowedRequests)
+        => client.Request is null or "event" or "info" || allowedRequests.Contains(client.Request);
+
+    /// <summary>Connects to the target and completes the client's handshake with its answers.</summary>
+    /// <exception cref="XpraAesException">The target is down or refuses; the client has been told.</exception>
+    public async Task<RelaySession> OpenAsync(PacketChannel channel, ServerHandshake handshake, HandshakeResult client, string peer, CancellationToken cancellationToken)
+    {
+        try
+        {
+            var attempts = Attempts(client);
+            for (var i = 0; ; i++)
+            {
+                try
+                {
+                    return await OpenAsync(attempts[i], channel, handshake, client, peer, cancellationToken).ConfigureAwait(false);
+                }
+                catch (XpraAesException e) when (i + 1 < attempts.Count && e.Id is XpraErrorId.PeerSentText or XpraErrorId.ConnectionLost)
+                {
+                    Log.TryingAgain(_log, e.Id, attempts[i + 1].Encoding);
+                }
+            }
+        }
+        catch (XpraAesException e) when (e.Target is not null)
+        {
+            await handshake.RefuseAsync("connection error", $"the gateway's target: {e.Message}", cancellationToken).ConfigureAwait(false);
+            throw;
+        }
+    }
+
+    /// <summary>First what the client itself wrote, then what else it knows, then what only we know.</summary>
+    private static List<Attempt> Attempts(HandshakeResult client)
+    {
+        var known = new[] { client.Encoding }.Concat(Hello.AnnouncedEncodings(client.PeerHello)).Distinct().ToList();
+        return
+        [
+            .. known.Where(encoding => encoding != PacketEncoding.Bencode).Select(encoding => new Attempt(encoding, Translate: false)),
+            .. new[] { PacketEncoding.RencodePlus, PacketEncoding.Rencode }.Except(known).Select(encoding => new Attempt(encoding, Translate: true)),
+        ];
+    }
+
+    private async Task<RelaySession> OpenAsync(Attempt attempt, PacketChannel channel, ServerHandshake handshake, HandshakeResult client, string peer, CancellationToken cancellationToken)
+    {
+        PacketChannel? targetChannel = null;
+        try
+        {
+            var (stream, targetPeer) = await Transport.ConnectAsync(target.Endpoint, options.Limits.TargetConnectTimeout, cancellationToken).ConfigureAwait(false);
+            targetChannel = new PacketChannel(stream, options.Limits) { Encoding = attempt.Encoding };
+            targetChannel.TrustPeer();
+            var leg = new ClientLeg(targetChannel, CipherOptions(), options.Limits.HandshakeTimeout, options.Limits, _log);
+            await leg.SendHelloAsync(HelloFor(client, attempt, answersTarget: false), cancellationToken).ConfigureAwait(false);
+            for (var challenges = 0; ;)
+            {
+                var packet = await leg.ReceiveAsync(cancellationToken).ConfigureAwait(false);
+                if (packet.Type == Hello.ChallengeType && challenges++ < MaxChallenges)
+                {
+                    leg.Accept(packet.Dictionary(2));
+                    client = await handshake.ChallengeAsync(packet.Items, cancellationToken).ConfigureAwait(false);
+                    await leg.SendHelloAsync(HelloFor(client, attempt, answersTarget: true), cancellationToken).ConfigureAwait(false);
+                }
+                else if (packet.Type == Hello.PacketType && packet.Dictionary(1) is { } hello)
+                {
+                    return await CompleteAsync(attempt, channel, handshake, client, peer, leg, targetPeer, packet.Header, hello, cancellationToken).ConfigureAwait(false);
+                }
+            }
+        }
+        catch (XpraAesException e)
+        {
+            if (targetChannel is not null)
+                await targetChannel.DisposeAsync().ConfigureAwait(false);
+            throw new XpraAesException(e.Id, e.Message, e.RecommendedAction, e) { Target = target.ToString() };
+        }
+        catch
+        {
+            if (targetChannel is not null)
+                await targetChannel.DisposeAsync().ConfigureAwait(false);
+            throw;
+        }
+    }
+
+    private async Task<RelaySession> CompleteAsync(Attempt attempt, PacketChannel channel, ServerHandshake handshake, HandshakeResult client, string peer,
+        ClientLeg leg, string targetPeer, PacketHeader header, XpraDictionary hello, CancellationToken cancellationToken)
+    {
+        var targetVersion = hello.GetString("version") is { Length: > 0 } version ? PeerIdentification.Sanitize(version) : null;
+        if (client.Request is null || CipherCapabilities.IsIn(hello))
+            leg.Accept(hello);
+        leg.Complete(hello, header);
+        CipherCapabilities.Remove(hello);
+        if (header.Encoding != PacketEncoding.RencodePlus)
+            hello = (XpraDictionary)PacketTranslator.ToText([Hello.PacketType, hello])[1]!;
+        if (attempt.Translate)
+            Hello.AnnounceOnly(hello, client.Encoding);
+        if (client.Request is null)
+            await handshake.SendHelloAsync(hello, cancellationToken).ConfigureAwait(false);
+        else
+            await handshake.SendAnswerAsync(client.Request, hello, cancellationToken).ConfigureAwait(false);
+        return new RelaySession(
+            channel, CipherLeg.Of(peer, client.PeerVersion, client.Send, client.Receive, clientKey, channel.Reader),
+            leg.Channel, CipherLeg.Of(targetPeer, targetVersion, leg.Send, leg.Receive, leg.Key, leg.Channel.Reader),
+            attempt.Translate ? new PacketTranslator(attempt.Encoding, options.Limits) : null,
+            attempt.Translate ? new PacketTranslator(client.Encoding, options.Limits) : null,
+            options.Limits);
+    }
+
+    private XpraDictionary HelloFor(HandshakeResult client, Attempt attempt, bool answersTarget)
+    {
+        var hello = client.PeerHello.Clone();
+        if (client.Encoding != PacketEncoding.RencodePlus)
+            hello = (XpraDictionary)PacketTranslator.ToText([Hello.PacketType, hello])[1]!;
+        if (options.Password is not null && !answersTarget)
+        {
+            foreach (var name in s_answers)
+                hello.Remove(name);
+        }
+        if (attempt.Translate)
+            Hello.AnnounceOnly(hello, attempt.Encoding);
+        return hello;
+    }
+
+    private ClientCipherOptions? CipherOptions() => target.Keys.Count == 0 ? null : new ClientCipherOptions
+    {
+        Keys = target.Keys,
+        Mode = target.Mode,
+        KeySize = target.KeySize,
+        KeyHash = target.KeyHash,
+        Iterations = target.Iterations,
+    };
+}

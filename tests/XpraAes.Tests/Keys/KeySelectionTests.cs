@@ -1,0 +1,101 @@
+using System.Text;
+using XpraAes.Keys;
+using Xunit;
+
+namespace XpraAes.Tests.Keys;
+
+public sealed class KeySelectionTests : IDisposable
+{
+    private const string Variable = "XPRA_ENCRYPTION_KEY";
+
+    private readonly string? _before = Environment.GetEnvironmentVariable(Variable);
+    private readonly TempFolder _folder = new();
+
+    public KeySelectionTests() => Environment.SetEnvironmentVariable(Variable, null);
+
+    public void Dispose()
+    {
+        Environment.SetEnvironmentVariable(Variable, _before);
+        _folder.Dispose();
+    }
+
+    [Fact]
+    public void The_first_form_given_wins_in_the_order_of_xpra()
+    {
+        Environment.SetEnvironmentVariable(Variable, "environment");
+        using var key = XpraKey.FromText("object");
+        using var optionKey = XpraKey.FromXpraText("0x" + Convert.ToHexString("option"u8));
+        using var password = SecretBuffer.FromUtf8("password");
+        var optionFile = _folder.Write("option", "option file"u8);
+        var file = _folder.Write("file", "file"u8);
+
+        Assert.Equal(("object", KeySource.KeyData), Resolve(new() { Key = key, OptionKey = optionKey, KeyData = "text", OptionKeyFile = optionFile, KeyFile = file, Password = password }));
+        Assert.Equal(("option", KeySource.Uri), Resolve(new() { OptionKey = optionKey, KeyData = "text", OptionKeyFile = optionFile, KeyFile = file, Password = password }));
+        Assert.Equal(("text", KeySource.KeyData), Resolve(new() { KeyData = "text", OptionKeyFile = optionFile, KeyFile = file, Password = password }));
+        Assert.Equal(("option file", KeySource.KeyFile), Resolve(new() { OptionKeyFile = optionFile, KeyFile = file, Password = password }));
+        Assert.Equal(("file", KeySource.KeyFile), Resolve(new() { KeyFile = file, Password = password }));
+        Assert.Equal(("environment", KeySource.Environment), Resolve(new() { Password = password }));
+        Environment.SetEnvironmentVariable(Variable, null);
+        Assert.Equal(("password", KeySource.Password), Resolve(new() { Password = password }));
+    }
+
+    [Fact]
+    public void The_key_found_is_the_callers_own()
+    {
+        using var key = XpraKey.FromText("object");
+        new KeySelection { Key = key }.Resolve().Dispose();
+
+        Assert.Equal("object", key.ToString());
+    }
+
+    [Fact]
+    public void A_named_file_that_is_missing_or_empty_is_an_error_and_no_other_form_is_tried()
+    {
+        Environment.SetEnvironmentVariable(Variable, "environment");
+        var empty = _folder.Write("empty", "\n"u8);
+
+        Assert.Equal(XpraErrorId.KeyFileNotFound, Assert.Throws<XpraAesException>(() => new KeySelection { KeyFile = _folder["none"] }.Resolve()).Id);
+        Assert.Equal(XpraErrorId.KeyFileEmpty, Assert.Throws<XpraAesException>(() => new KeySelection { KeyFile = empty }.Resolve()).Id);
+    }
+
+    [Fact]
+    public void Where_no_form_is_given_the_error_says_how_to_give_one()
+    {
+        using var none = SecretBuffer.FromUtf8("");
+        var error = Assert.Throws<XpraAesException>(() => new KeySelection { Password = none }.Resolve());
+
+        Assert.Equal(XpraErrorId.KeyMissing, error.Id);
+        Assert.Contains("-KeyFile", error.RecommendedAction, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("key", "6b6579")]
+    [InlineData("\r\nkey\n", "6b6579")]
+    [InlineData("0xff", "30786666")]
+    [InlineData("caf\u00e9", "636166e9")]
+    [InlineData("\u20ac\u00e9", "e282acc3a9")]
+    public void The_environment_variable_is_taken_as_Latin1_or_else_as_UTF8_without_newlines_at_its_ends(string value, string hex)
+    {
+        Environment.SetEnvironmentVariable(Variable, value);
+        using var key = XpraKey.FromEnvironment();
+
+        Assert.Equal(hex, Convert.ToHexString(key!.Data), ignoreCase: true);
+        Assert.Equal(KeySource.Environment, key.KeySource);
+    }
+
+    [Theory]
+    [InlineData(null)]
+    [InlineData("\n")]
+    public void An_environment_variable_without_a_key_is_none(string? value)
+    {
+        Environment.SetEnvironmentVariable(Variable, value);
+
+        Assert.Null(XpraKey.FromEnvironment());
+    }
+
+    private static (string, KeySource) Resolve(KeySelection selection)
+    {
+        using var key = selection.Resolve();
+        return (Encoding.UTF8.GetString(key.Data), key.KeySource);
+    }
+}
