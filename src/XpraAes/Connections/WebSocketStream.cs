@@ -10,7 +10,8 @@ namespace XpraAes.Connections;
 
 /// <summary>
 /// The bytes inside the frames of a websocket (RFC 6455), as xpra uses it: one stream of bytes, cut into frames anyhow (PROTOCOL section 3).
-/// One reader and one writer at a time may use it, beside each other. Cancelling a read loses nothing; cancelling a write ends the writing.
+/// One reader and one writer at a time may use it, beside each other. Cancelling a read loses nothing;
+/// cancelling a write, or a read in the middle of answering a ping, ends the writing.
 /// </summary>
 /// <remarks>
 /// .NET's own WebSocket does not fit: it refuses the unmasked frames of xpra's Python clients and masked ones of a server, wants TEXT
