@@ -106,7 +106,7 @@ public sealed class ModuleTests
         DirectoryInfo checkout = Directory.CreateTempSubdirectory("xpra-aes-");
         try
         {
-            foreach (string file in Directory.GetFiles(TestPaths.Root, "XpraAes.*").Where(file => Path.GetExtension(file) is ".psd1" or ".psm1" or ".ps1xml"))
+            foreach (string file in Directory.GetFiles(SharedFiles.Repository, "XpraAes.*").Where(file => Path.GetExtension(file) is ".psd1" or ".psm1" or ".ps1xml"))
             {
                 File.Copy(file, Path.Combine(checkout.FullName, Path.GetFileName(file)));
             }
