@@ -25,6 +25,9 @@ internal static class SharedFiles
             .SelectMany(folder => Directory.EnumerateFiles(folder!, "*.json").Order(StringComparer.Ordinal))
             .Where(file => Path.GetFileName(file) != "encoders.json");
 
+    /// <summary>The recorded sessions that the repository carries: a selection of the others.</summary>
+    public static IEnumerable<string> OwnCaptures => Directory.EnumerateFiles(s_own, "*.json").Where(file => Path.GetFileName(file) != "encoders.json");
+
     private static string FindRepository()
     {
         var folder = AppContext.BaseDirectory;
