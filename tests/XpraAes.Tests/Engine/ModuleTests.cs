@@ -41,7 +41,6 @@ public sealed class ModuleTests
         Assert.Empty(import.Output);
         Assert.Empty(import.Errors);
         Assert.Empty(import.Warnings);
-        Assert.SkipWhen(Implemented(host).Length == 0, "The module has no cmdlets yet.");
         Assert.Equal(Declared(host), host.Run(Commands).Output.Select(name => $"{name}").Order());
     }
 
@@ -49,7 +48,6 @@ public sealed class ModuleTests
     public void The_manifest_exports_exactly_the_cmdlets_that_the_assembly_has()
     {
         using EngineHost host = EngineHost.WithModule();
-        Assert.SkipWhen(Implemented(host).Length == 0, "The module has no cmdlets yet.");
         Assert.Equal(Implemented(host), Declared(host));
     }
 
