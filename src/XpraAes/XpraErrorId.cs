@@ -81,6 +81,8 @@ public enum XpraErrorId
     AuthenticationFailed,
     /// <summary>The server asks for a kind of authentication that we do not have, or that is not safe here.</summary>
     AuthenticationUnsupported,
+    /// <summary>The password file is missing, empty or cannot be read.</summary>
+    PasswordFileUnreadable,
     /// <summary>The peer ended the session and said why.</summary>
     PeerDisconnected,
     /// <summary>The peer's version is too old, or ours for the peer.</summary>

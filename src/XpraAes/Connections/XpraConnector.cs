@@ -22,6 +22,7 @@ public static class XpraConnector
     /// <exception cref="XpraAesException">Whatever went wrong, by its cause, with the endpoint as target.</exception>
     public static async Task<XpraConnection> ConnectAsync(ConnectOptions options, CancellationToken cancellationToken = default)
     {
+        OptionChecks.Require(options.KeySize, options.Iterations);
         using var key = options.Key.Clone();
         var keys = options.OtherKeys.Prepend(key).ToArray();
         var uuid = Hello.NewUuid();

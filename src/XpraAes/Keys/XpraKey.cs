@@ -93,8 +93,12 @@ public sealed class XpraKey : IDisposable
     public static XpraKey FromText(string keyData)
     {
         ArgumentNullException.ThrowIfNull(keyData);
-        return FromDecoded(KeyText.Read(keyData, out var skipped), skipped, KeySource.KeyData);
+        return FromText(keyData, KeySource.KeyData);
     }
+
+    /// <summary>As <see cref="FromText(string)"/>, for text that never becomes a string.</summary>
+    internal static XpraKey FromText(ReadOnlySpan<char> keyData, KeySource source)
+        => FromDecoded(KeyText.Read(keyData, out var skipped), skipped, source);
 
     /// <summary>Key data as xpra's parser reads the value of <c>keydata=</c>: prefixed, or else bare hexadecimal digits, or else bare base64 (PROTOCOL section 5). Throws KeyTextInvalid where xpra finds no key.</summary>
     public static XpraKey FromXpraText(string keyData)

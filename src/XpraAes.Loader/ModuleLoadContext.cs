@@ -1,0 +1,49 @@
+using System.Reflection;
+using System.Runtime.Loader;
+
+namespace XpraAes.Loader;
+
+/// <summary>Keeps our assemblies and their dependencies away from those of other modules: whatever lies beside this assembly is loaded here and nowhere else.</summary>
+public sealed class ModuleLoadContext : AssemblyLoadContext
+{
+    private const string CmdletAssembly = "XpraAes.PowerShell";
+    private static readonly object Gate = new();
+    private static ModuleLoadContext? s_instance;
+
+    private readonly string _directory;
+    private readonly Assembly _cmdlets;
+
+    private ModuleLoadContext(string directory)
+        : base("XpraAes")
+    {
+        _directory = directory;
+        _cmdlets = LoadFromAssemblyName(new AssemblyName(CmdletAssembly));
+    }
+
+    /// <summary>The assembly with the cmdlets: the same one for every import in this process, so that there is one registry of what is live.</summary>
+    /// <param name="directory">The bin directory of the module that is being imported.</param>
+    /// <exception cref="InvalidOperationException">This process already runs another version of the module.</exception>
+    public static Assembly LoadCmdlets(string directory)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(directory);
+        lock (Gate)
+        {
+            s_instance ??= new ModuleLoadContext(directory);
+        }
+
+        Version? loaded = s_instance._cmdlets.GetName().Version;
+        Version? asked = AssemblyName.GetAssemblyName(Path.Combine(directory, CmdletAssembly + ".dll")).Version;
+        return loaded == asked
+            ? s_instance._cmdlets
+            : throw new InvalidOperationException(
+                $"XpraAes {loaded} is in use in this process and cannot be replaced by {asked}. Start a new PowerShell to use the other version.");
+    }
+
+    /// <summary>Ours where we have it; everything else (the engine, the framework) is the process's own.</summary>
+    protected override Assembly? Load(AssemblyName assemblyName)
+    {
+        ArgumentNullException.ThrowIfNull(assemblyName);
+        string path = Path.Combine(_directory, assemblyName.Name + ".dll");
+        return File.Exists(path) ? LoadFromAssemblyPath(path) : null;
+    }
+}

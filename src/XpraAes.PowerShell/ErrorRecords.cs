@@ -1,0 +1,41 @@
+using System.Management.Automation;
+
+namespace XpraAes.PowerShell;
+
+/// <summary>Our exceptions as PowerShell shows them: the id scripts branch on, a category, the endpoint or file, and what to do.</summary>
+internal static class ErrorRecords
+{
+    public static ErrorRecord From(XpraAesException exception) =>
+        new(exception, exception.Id.ToString(), CategoryOf(exception.Id), exception.Target)
+        {
+            ErrorDetails = new ErrorDetails(exception.Message) { RecommendedAction = exception.RecommendedAction ?? "" },
+        };
+
+    internal static ErrorCategory CategoryOf(XpraErrorId id) => id switch
+    {
+        XpraErrorId.ConnectionRefused or XpraErrorId.HostUnreachable or XpraErrorId.ConnectionLost
+            or XpraErrorId.PeerDisconnected => ErrorCategory.ConnectionError,
+        XpraErrorId.ConnectTimeout or XpraErrorId.HandshakeTimeout => ErrorCategory.OperationTimeout,
+        XpraErrorId.PeerIsHttp or XpraErrorId.PeerIsTls or XpraErrorId.PeerIsSsh or XpraErrorId.PeerIsRfb
+            or XpraErrorId.NotXpra or XpraErrorId.PeerSentText or XpraErrorId.CipherCapabilitiesMissing
+            or XpraErrorId.CipherCapabilitiesInvalid or XpraErrorId.VersionRejected => ErrorCategory.ProtocolError,
+        XpraErrorId.KeyMismatch or XpraErrorId.ModeRejected or XpraErrorId.PlaintextPacket or XpraErrorId.UnexpectedEncryption
+            or XpraErrorId.IterationsRejected or XpraErrorId.PaddingRejected => ErrorCategory.SecurityError,
+        XpraErrorId.AuthenticationRequired or XpraErrorId.AuthenticationFailed
+            or XpraErrorId.AuthenticationUnsupported => ErrorCategory.AuthenticationError,
+        XpraErrorId.RequestRefused => ErrorCategory.PermissionDenied,
+        XpraErrorId.KeyFileNotFound or XpraErrorId.NotFound => ErrorCategory.ObjectNotFound,
+        XpraErrorId.KeyFileUnreadable or XpraErrorId.KeyFileIsFolder or XpraErrorId.PasswordFileUnreadable => ErrorCategory.ReadError,
+        XpraErrorId.KeyFileUnwritable => ErrorCategory.WriteError,
+        XpraErrorId.KeyFileExists => ErrorCategory.ResourceExists,
+        XpraErrorId.PortInUse => ErrorCategory.ResourceBusy,
+        XpraErrorId.AddressUnavailable => ErrorCategory.ResourceUnavailable,
+        XpraErrorId.KeyMissing or XpraErrorId.KeyTextInvalid or XpraErrorId.InvalidUri or XpraErrorId.InvalidBind
+            or XpraErrorId.InvalidOption => ErrorCategory.InvalidArgument,
+        XpraErrorId.KeyFileEmpty or XpraErrorId.MalformedPacket => ErrorCategory.InvalidData,
+        XpraErrorId.UnsupportedEncoding or XpraErrorId.UnsupportedCompression => ErrorCategory.NotImplemented,
+        XpraErrorId.KeyDisposed or XpraErrorId.Closed or XpraErrorId.RequestRefused => ErrorCategory.InvalidOperation,
+        XpraErrorId.LimitReached => ErrorCategory.LimitsExceeded,
+        _ => ErrorCategory.NotSpecified,
+    };
+}

@@ -1,0 +1,78 @@
+using System.Management.Automation.Runspaces;
+using XpraAes.PowerShell;
+
+namespace XpraAes.Tests.Engine;
+
+/// <summary>What runs in the background ends with the last runspace that removes the module, and not before.</summary>
+[Trait("Category", "Engine")]
+[Collection(nameof(ModuleLifetimeTests))]
+[CollectionDefinition(nameof(ModuleLifetimeTests), DisableParallelization = true)] // it ends whatever runs in this process
+public sealed class ModuleLifetimeTests
+{
+    [Fact]
+    public void Only_the_last_runspace_to_remove_the_module_ends_what_runs()
+    {
+        int ended = 0;
+        Action count = () => ended++;
+        using EngineHost first = new();
+        using EngineHost second = new();
+        using EngineHost closed = new();
+        ModuleLifetime.Ended += count;
+        try
+        {
+            In(first, ModuleLifetime.Enter);
+            In(first, ModuleLifetime.Enter);
+            In(second, ModuleLifetime.Enter);
+            In(closed, ModuleLifetime.Enter);
+            closed.Dispose();
+            Assert.Equal(0, ended);
+            In(first, ModuleLifetime.Leave);
+            Assert.Equal(0, ended);
+            In(second, ModuleLifetime.Leave);
+            Assert.Equal(1, ended);
+        }
+        finally
+        {
+            ModuleLifetime.Ended -= count;
+        }
+    }
+
+    [Fact]
+    public async Task The_module_itself_counts_its_runspaces()
+    {
+        const string Script = """
+            Import-Module XpraAes
+            $lifetime = & (Get-Module XpraAes) { $lifetime }
+            $ended = $lifetime.GetEvent('Ended', [System.Reflection.BindingFlags]'Static, NonPublic')
+            $null = $ended.GetAddMethod($true).Invoke($null, @(, [System.Action]{ 'ended' | Set-Content "$PSScriptRoot/ended" }))
+
+            $other = [powershell]::Create([initialsessionstate]::CreateDefault2())
+            $null = $other.AddScript('Import-Module XpraAes').Invoke()
+            Remove-Module XpraAes
+            "removed here: $([System.IO.File]::Exists("$PSScriptRoot/ended"))"
+            Import-Module XpraAes
+            $other.Commands.Clear()
+            $null = $other.AddScript('Remove-Module XpraAes').Invoke()
+            "removed there: $([System.IO.File]::Exists("$PSScriptRoot/ended"))"
+            Remove-Module XpraAes
+            "removed everywhere: $([System.IO.File]::Exists("$PSScriptRoot/ended"))"
+            """;
+        var (_, output, errors) = await ShellProcess.RunScriptAsync(Script);
+        Assert.Equal("", errors);
+        Assert.Equal("removed here: False\nremoved there: False\nremoved everywhere: True\n", output);
+    }
+
+    private static void In(EngineHost host, Action action)
+    {
+        Runspace? before = Runspace.DefaultRunspace;
+        Runspace.DefaultRunspace = host.Runspace;
+        try
+        {
+            action();
+        }
+        finally
+        {
+            Runspace.DefaultRunspace = before;
+        }
+    }
+}

@@ -1,0 +1,65 @@
+using System.Diagnostics;
+
+namespace XpraAes.Tests.Engine;
+
+/// <summary>Runs xpra-aes as a process of its own.</summary>
+internal static class ShellProcess
+{
+    private static readonly TimeSpan Deadline = TimeSpan.FromMinutes(2);
+
+    /// <summary>Runs it to its end.</summary>
+    public static async Task<(int ExitCode, string Output, string Errors)> RunAsync(params string[] arguments)
+    {
+        using Process process = Start(arguments);
+        process.StandardInput.Close();
+        return await FinishAsync(process);
+    }
+
+    /// <summary>Runs a script, written to a file of its own, to its end.</summary>
+    public static async Task<(int ExitCode, string Output, string Errors)> RunScriptAsync(string script, params string[] arguments)
+    {
+        DirectoryInfo directory = Directory.CreateTempSubdirectory("xpra-aes-");
+        try
+        {
+            string path = Path.Combine(directory.FullName, "script.ps1");
+            await File.WriteAllTextAsync(path, script);
+            return await RunAsync([path, .. arguments]);
+        }
+        finally
+        {
+            directory.Delete(recursive: true);
+        }
+    }
+
+    public static Process Start(params string[] arguments)
+    {
+        // A process that was itself started in the background of a shell ignores SIGINT and hands that down; env takes it back.
+        string[] prefix = OperatingSystem.IsLinux() ? ["env", "--default-signal=INT", "dotnet", TestPaths.Shell] : ["dotnet", TestPaths.Shell];
+        ProcessStartInfo start = new(prefix[0], [.. prefix[1..], .. arguments])
+        {
+            RedirectStandardInput = true,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+        };
+        return Process.Start(start)!;
+    }
+
+    public static async Task<(int ExitCode, string Output, string Errors)> FinishAsync(Process process, TimeSpan? within = null)
+    {
+        using CancellationTokenSource deadline = new(within ?? Deadline);
+        try
+        {
+            Task<string> output = process.StandardOutput.ReadToEndAsync(deadline.Token);
+            Task<string> errors = process.StandardError.ReadToEndAsync(deadline.Token);
+            await process.WaitForExitAsync(deadline.Token);
+            return (process.ExitCode, await output, await errors);
+        }
+        finally
+        {
+            if (!process.HasExited)
+            {
+                process.Kill(entireProcessTree: true);
+            }
+        }
+    }
+}

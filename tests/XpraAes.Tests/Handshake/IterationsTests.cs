@@ -1,0 +1,45 @@
+using XpraAes.Ciphers;
+using XpraAes.Connections;
+using XpraAes.Encodings;
+using XpraAes.Handshake;
+using Xunit;
+
+namespace XpraAes.Tests.Handshake;
+
+/// <summary>The range of PBKDF2 iterations that any xpra version has (PROTOCOL section 0): 100 to 1,000,000.</summary>
+public sealed class IterationsTests
+{
+    [Theory]
+    [InlineData(99)]
+    [InlineData(1_000_001)]
+    public async Task We_announce_no_number_that_no_server_accepts(int iterations)
+    {
+        using var key = XpraKey.Generate();
+        var options = new ConnectOptions { Endpoint = new XpraEndpoint(TransportKind.Tcp, "127.0.0.1", 1), Key = key, Iterations = iterations };
+        var refusal = await Assert.ThrowsAsync<XpraAesException>(() => XpraConnector.ConnectAsync(options));
+        Assert.Equal(XpraErrorId.IterationsRejected, refusal.Id);
+    }
+
+    [Theory]
+    [InlineData(0)]
+    [InlineData(99)]
+    [InlineData(1_000_001)]
+    public void We_take_none_from_a_peer_either(int iterations)
+    {
+        var refusal = Assert.Throws<XpraAesException>(() => CipherCapabilities.Read(Announced(iterations)));
+        Assert.Equal(XpraErrorId.IterationsRejected, refusal.Id);
+    }
+
+    [Theory]
+    [InlineData(100)]
+    [InlineData(1_000_000)]
+    public void The_ends_of_the_range_are_in_it(int iterations)
+        => Assert.Equal(iterations, CipherCapabilities.Read(Announced(iterations))!.Parameters.Iterations);
+
+    private static XpraDictionary Announced(int iterations)
+    {
+        var capabilities = new XpraDictionary();
+        CipherCapabilities.Write(capabilities, new CipherParameters { Mode = AesMode.CTR, IV = new byte[16], Salt = new byte[64], Iterations = iterations }, stream: null);
+        return capabilities;
+    }
+}

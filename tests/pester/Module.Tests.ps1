@@ -1,0 +1,35 @@
+BeforeAll {
+    $manifest = "$PSScriptRoot/../../out/XpraAes/XpraAes.psd1"
+    Import-Module $manifest -Force
+}
+
+Describe 'Using the module' -Tag Unit {
+    It 'has a manifest that PowerShell accepts' {
+        { Test-ModuleManifest -Path $manifest -ErrorAction Stop } | Should -Not -Throw
+    }
+
+    It 'brings every command that its manifest names' {
+        $declared = (Import-PowerShellDataFile -Path $manifest).CmdletsToExport | Sort-Object
+        (Get-Command -Module XpraAes).Name | Sort-Object | Should -Be $declared
+    }
+
+    It 'names its commands with approved verbs' {
+        $approved = (Get-Verb).Verb
+        Get-Command -Module XpraAes | ForEach-Object { $_.Verb | Should -BeIn $approved }
+    }
+
+    It 'goes without a trace and comes back' {
+        Remove-Module XpraAes
+        Get-Command -Module XpraAes* | Should -BeNullOrEmpty
+        Import-Module $manifest
+        Get-Module XpraAes | Should -Not -BeNullOrEmpty
+    }
+
+    It 'is there in every runspace of a parallel loop' {
+        $versions = 1..3 | ForEach-Object -Parallel {
+            Import-Module $using:manifest
+            (Get-Module XpraAes).Version
+        }
+        $versions | Should -HaveCount 3
+    }
+}
