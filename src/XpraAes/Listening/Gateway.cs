@@ -16,6 +16,9 @@ internal sealed class Gateway(TargetOptions target, ListenerOptions options, Xpr
     /// <summary>A target that repeats its challenge more often than this is playing games; arbitrary, real ones have one to three modules.</summary>
     private const int MaxChallenges = 5;
 
+    /// <summary>Events may overtake the hello, but not in numbers; arbitrary.</summary>
+    private const int MaxPacketsBeforeHello = 100;
+
     // What a client's answer to our own challenge leaves in its hello: not for the target's eyes.
     private static readonly string[] s_answers = ["challenge", "challenge_response", "challenge_client_salt", "challenge_padding"];
 
@@ -75,7 +78,7 @@ internal sealed class Gateway(TargetOptions target, ListenerOptions options, Xpr
             targetChannel.TrustPeer();
             var leg = new ClientLeg(targetChannel, CipherOptions(), options.Limits.HandshakeTimeout, options.Limits, _log);
             await leg.SendHelloAsync(HelloFor(client, attempt, answersTarget: false), cancellationToken).ConfigureAwait(false);
-            for (var challenges = 0; ;)
+            for (int packets = 0, challenges = 0; packets < MaxPacketsBeforeHello; packets++)
             {
                 var packet = await leg.ReceiveAsync(cancellationToken).ConfigureAwait(false);
                 if (packet.Type == Hello.ChallengeType && challenges++ < MaxChallenges)
@@ -89,6 +92,7 @@ internal sealed class Gateway(TargetOptions target, ListenerOptions options, Xpr
                     return await CompleteAsync(attempt, channel, handshake, client, peer, leg, targetPeer, packet.Header, hello, cancellationToken).ConfigureAwait(false);
                 }
             }
+            throw new MalformedPacketException("The target sends packets, but no hello.");
         }
         catch (XpraAesException e)
         {
@@ -115,7 +119,10 @@ internal sealed class Gateway(TargetOptions target, ListenerOptions options, Xpr
         if (header.Encoding != PacketEncoding.RencodePlus)
             hello = (XpraDictionary)PacketTranslator.ToText([Hello.PacketType, hello])[1]!;
         if (attempt.Translate)
+        {
             Hello.AnnounceOnly(hello, client.Encoding);
+            hello.Remove("aliases"); // the translator goes by the packet types' names
+        }
         if (client.Request is null)
             await handshake.SendHelloAsync(hello, cancellationToken).ConfigureAwait(false);
         else
@@ -138,6 +145,8 @@ internal sealed class Gateway(TargetOptions target, ListenerOptions options, Xpr
             foreach (var name in s_answers)
                 hello.Remove(name);
         }
+        // Without aliases the target writes packet types as names, which we read during the handshake.
+        hello.Remove("aliases");
         if (attempt.Translate)
             Hello.AnnounceOnly(hello, attempt.Encoding);
         return hello;
