@@ -9,7 +9,7 @@ public sealed class QuickstartTests
     [Fact]
     public async Task It_shows_every_mode_at_both_ends_and_leaves_nothing_behind()
     {
-        var (exitCode, output, errors) = await ShellProcess.RunAsync(Path.Combine(TestPaths.Root, "samples", "quickstart.ps1"));
+        var (exitCode, output, errors) = await ShellProcess.RunAsync(Path.Combine(SharedFiles.Repository, "samples", "quickstart.ps1"));
         Assert.Equal((0, ""), (exitCode, errors));
         var lines = output.Split('\n', StringSplitOptions.RemoveEmptyEntries);
         Assert.Single(lines, line => line.StartsWith("Connection Direction Peer ", StringComparison.Ordinal));
