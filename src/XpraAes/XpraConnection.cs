@@ -95,7 +95,7 @@ public sealed class XpraConnection : IAsyncDisposable
     internal event Action? KeyProvenChanged;
 
     /// <summary>Two rows for each leg: what each direction really uses.</summary>
-    public IReadOnlyList<CipherInfo> GetCipherInfo() =>
+    public CipherInfo[] GetCipherInfo() =>
     [
         .. _session.Legs.SelectMany(leg => new[]
         {

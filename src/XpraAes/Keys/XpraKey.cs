@@ -59,7 +59,7 @@ public sealed class XpraKey : IDisposable
     public string? Path { get; private set; }
 
     /// <summary>What is wrong with the key, none of which keeps it from being used, but <see cref="KeyProblemId.Empty"/>.</summary>
-    public IReadOnlyList<KeyProblem> Problems { get; }
+    public KeyProblem[] Problems { get; }
 
     /// <summary>The bytes. Throws KeyDisposed, KeyFileEmpty.</summary>
     internal ReadOnlySpan<byte> Data
