@@ -9,8 +9,8 @@ namespace XpraAes.Handshake;
 
 /// <summary>
 /// The listener's side of PROTOCOL section 6: read the client's hello, take its capabilities for what we send, and announce
-/// ours for what it sends. A hello in clear proves nothing; <see cref="HandshakeResult.KeyProven"/> is true only where the client
-/// encrypted its hello.
+/// ours for what it sends. A hello in clear proves nothing, nor does one under the fixed cipher of an encrypted first packet, which
+/// anyone can send again who has seen it; <see cref="HandshakeResult.KeyProven"/> is true only where the hello came under a salt of ours.
 /// </summary>
 internal sealed class ServerHandshake(PacketChannel channel, ServerHandshakeOptions options, ILogger log)
 {
@@ -30,7 +30,7 @@ internal sealed class ServerHandshake(PacketChannel channel, ServerHandshakeOpti
         // As xpra's servers do, tell the version without a password; it names no configuration.
         if (options.Password is { } password && client.Request != "version")
             return await AuthenticateAsync(new Authenticator(options.UserName, password), client, cancellationToken).ConfigureAwait(false);
-        if (options.SatisfyExpectedChallenge && client.PeerHello.ContainsKey("challenge"))
+        if (options.SatisfyExpectedChallenge && client.PeerHello.GetBoolean("challenge") == true)
             return await SatisfyAsync(client, cancellationToken).ConfigureAwait(false);
         return client;
     }
@@ -124,8 +124,9 @@ internal sealed class ServerHandshake(PacketChannel channel, ServerHandshakeOpti
     private async Task<HandshakeResult> ReceiveHelloAsync(TimeSpan patience, CancellationToken cancellationToken)
     {
         var packet = await ReceivePacketAsync(patience, cancellationToken).ConfigureAwait(false);
+        var underOurSalt = _receive is not null;
         var hello = await AcceptAsync(packet, cancellationToken).ConfigureAwait(false);
-        return new HandshakeResult(_send, _receive, hello, KeyProven: packet.Header.IsEncrypted) { Request = ReadRequest(hello), Encoding = packet.Header.Encoding, Key = options.Key };
+        return new HandshakeResult(_send, _receive, hello, KeyProven: underOurSalt) { Request = ReadRequest(hello), Encoding = packet.Header.Encoding, Key = options.Key };
     }
 
     private async Task<Packet> ReceivePacketAsync(TimeSpan patience, CancellationToken cancellationToken)

@@ -99,13 +99,13 @@ internal sealed class ClientService(AesListener listener, ListenerOptions option
         if (Options.Target is { } target && Gateway.Passes(client, Options.AllowRequests))
         {
             var relay = await new Gateway(target, Options, _key).OpenAsync(channel, handshake, client, peer, cancellationToken).ConfigureAwait(false);
-            return Stand(relay);
+            return Stand(relay, client);
         }
         if (Options.Target is null && Responder.IsSession(client))
         {
             await handshake.SendHelloAsync(_responder.SessionHello(), cancellationToken).ConfigureAwait(false);
             var leg = CipherLeg.Of(peer, client.PeerVersion, client.Send, client.Receive, _key, channel.Reader);
-            return Stand(new EndpointSession(channel, leg, client.PeerHello, isClient: false, Options.Limits, _responder.Info));
+            return Stand(new EndpointSession(channel, leg, client.PeerHello, isClient: false, Options.Limits, _responder.Info), client);
         }
         if (_responder.Answer(client) is { } answer)
         {
@@ -122,15 +122,17 @@ internal sealed class ClientService(AesListener listener, ListenerOptions option
         return null;
     }
 
-    private XpraConnection Stand(ISession session)
+    private XpraConnection Stand(ISession session, HandshakeResult client)
     {
         listener.Counters.Accept();
-        return new XpraConnection(session, ConnectionDirection.Inbound, $"tcp://{listener.Endpoint}/", Options.Limits, Options.Logger);
+        return new XpraConnection(session, ConnectionDirection.Inbound, $"tcp://{listener.Endpoint}/", client.KeyProven, Options.Limits, Options.Logger);
     }
 
     private async Task RunAsync(XpraConnection connection, IPAddress address, SourceGuard.Slot slot, CancellationToken cancellationToken)
     {
         connection.KeyProvenChanged += slot.Dispose;
+        if (connection.KeyProven)
+            slot.Dispose();
         listener.Open(connection);
         connection.Start();
         using (cancellationToken.Register(connection.Cut))
