@@ -43,7 +43,8 @@ internal sealed record FirstPacket(int Iterations, PaddingScheme Padding, int Pa
             return null;
         // Both units pad at least to 16: what goes beyond is not needed to tell them apart.
         var padded = header.PayloadSize + PacketPadding.Size(header.PayloadSize, ProtocolDefaults.BlockSize);
-        foreach (var mode in modes)
+        // CBC last: the other modes have no padding, and a client that uses them sends nothing behind the data that could be waited for.
+        foreach (var mode in modes.OrderBy(mode => mode == AesMode.CBC))
         {
             var size = mode == AesMode.CBC ? padded : header.PayloadSize;
             var wire = (await reader.PeekAsync(PacketHeader.Size + size, cancellationToken).ConfigureAwait(false))[PacketHeader.Size..];

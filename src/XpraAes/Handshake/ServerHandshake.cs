@@ -141,7 +141,7 @@ internal sealed class ServerHandshake(PacketChannel channel, ServerHandshakeOpti
         {
             throw NoHello(patience);
         }
-        catch (MalformedPacketException e) when (channel.Reader.Decryptor is not null)
+        catch (MalformedPacketException e) when (e.Id == XpraErrorId.KeyMismatch || channel.Reader.Header.IsEncrypted)
         {
             throw new XpraAesException(XpraErrorId.KeyMismatch, "The client's packet does not decrypt: it holds other key data.", innerException: e);
         }
