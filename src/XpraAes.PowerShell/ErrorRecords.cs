@@ -23,8 +23,9 @@ internal static class ErrorRecords
             or XpraErrorId.IterationsRejected or XpraErrorId.PaddingRejected => ErrorCategory.SecurityError,
         XpraErrorId.AuthenticationRequired or XpraErrorId.AuthenticationFailed
             or XpraErrorId.AuthenticationUnsupported => ErrorCategory.AuthenticationError,
+        XpraErrorId.RequestRefused => ErrorCategory.PermissionDenied,
         XpraErrorId.KeyFileNotFound or XpraErrorId.NotFound => ErrorCategory.ObjectNotFound,
-        XpraErrorId.KeyFileUnreadable => ErrorCategory.ReadError,
+        XpraErrorId.KeyFileUnreadable or XpraErrorId.KeyFileIsFolder or XpraErrorId.PasswordFileUnreadable => ErrorCategory.ReadError,
         XpraErrorId.KeyFileUnwritable => ErrorCategory.WriteError,
         XpraErrorId.KeyFileExists => ErrorCategory.ResourceExists,
         XpraErrorId.PortInUse => ErrorCategory.ResourceBusy,
@@ -33,7 +34,7 @@ internal static class ErrorRecords
             or XpraErrorId.InvalidOption => ErrorCategory.InvalidArgument,
         XpraErrorId.KeyFileEmpty or XpraErrorId.MalformedPacket => ErrorCategory.InvalidData,
         XpraErrorId.UnsupportedEncoding or XpraErrorId.UnsupportedCompression => ErrorCategory.NotImplemented,
-        XpraErrorId.KeyDisposed or XpraErrorId.Closed => ErrorCategory.InvalidOperation,
+        XpraErrorId.KeyDisposed or XpraErrorId.Closed or XpraErrorId.RequestRefused => ErrorCategory.InvalidOperation,
         XpraErrorId.LimitReached => ErrorCategory.LimitsExceeded,
         _ => ErrorCategory.NotSpecified,
     };

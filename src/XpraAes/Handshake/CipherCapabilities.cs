@@ -133,7 +133,8 @@ internal sealed record CipherCapabilities
         if (iterations is < ProtocolDefaults.MinIterations or > ProtocolDefaults.MaxIterations)
         {
             throw new XpraAesException(XpraErrorId.IterationsRejected,
-                $"The peer asks for {iterations} PBKDF2 iterations; xpra has {ProtocolDefaults.MinIterations} to {ProtocolDefaults.MaxIterations}.");
+                $"The peer asks for {iterations} PBKDF2 iterations; xpra has {ProtocolDefaults.MinIterations} to {ProtocolDefaults.MaxIterations}.",
+                "Have the peer ask for 1,000 to 10,000, which every version accepts (its XPRA_CRYPTO_DEFAULT_ITERATIONS).");
         }
         var keySize = caps.GetInteger(prefix + "key_size") ?? ProtocolDefaults.KeySize;
         if (keySize is not (16 or 24 or 32))

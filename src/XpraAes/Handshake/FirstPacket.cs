@@ -38,7 +38,7 @@ internal sealed record FirstPacket(int Iterations, PaddingScheme Padding, int Pa
     /// <summary>Finds the variant under which the packet at the head of the stream makes sense. Null: none, or it is in clear.</summary>
     public static async Task<CipherParameters?> DetectAsync(PacketReader reader, XpraKey key, IEnumerable<AesMode> modes, Limits limits, DerivationGate derivations, CancellationToken cancellationToken)
     {
-        var header = PacketHeader.Parse((await reader.PeekAsync(PacketHeader.Size, cancellationToken).ConfigureAwait(false)).Span);
+        var header = await reader.PeekHeaderAsync(cancellationToken).ConfigureAwait(false);
         if (!header.IsEncrypted || header.PayloadSize > reader.MaxPayloadSize)
             return null;
         // Both units pad at least to 16: what goes beyond is not needed to tell them apart.
