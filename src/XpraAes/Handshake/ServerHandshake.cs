@@ -142,7 +142,7 @@ internal sealed class ServerHandshake(PacketChannel channel, ServerHandshakeOpti
         {
             throw NoHello(patience);
         }
-        catch (MalformedPacketException e) when (channel.Reader.Decryptor is not null)
+        catch (MalformedPacketException e) when (e.Id == XpraErrorId.KeyMismatch || channel.Reader.Header.IsEncrypted)
         {
             throw new XpraAesException(XpraErrorId.KeyMismatch, "The client's packet does not decrypt: it holds other key data.", innerException: e);
         }
@@ -177,10 +177,17 @@ internal sealed class ServerHandshake(PacketChannel channel, ServerHandshakeOpti
         await RequireAllowedModeAsync(send.Mode, cancellationToken).ConfigureAwait(false);
 
         _streamAsked = announced.HasStream ? send.Stream : null;
-        var padding = announced.PaddingOptions.Contains(PaddingScheme.Pkcs7) ? PaddingScheme.Pkcs7 : PaddingScheme.Legacy;
-        var receive = CipherCapabilities.Generate(send.Mode, options.KeySize, options.KeyHash, options.Iterations, padding, send.PaddingUnit, send.Stream);
-        channel.Reader.Arm(await options.Derivations.RunAsync(() => SessionCiphers.CreateDecryptor(options.Key, receive), cancellationToken).ConfigureAwait(false));
-        (_send, _receive) = (send, receive);
+        // The browser client, alone in wanting stream=false, sends on while it derives a new key: under the one from the challenge, which
+        // therefore stays (each packet has its own IV), or in clear. So it gets as little to derive as it asks of us.
+        if (send.Stream || _receive?.Mode != send.Mode)
+        {
+            var iterations = send.Stream ? options.Iterations : Math.Min(options.Iterations, send.Iterations);
+            var padding = announced.PaddingOptions.Contains(PaddingScheme.Pkcs7) ? PaddingScheme.Pkcs7 : PaddingScheme.Legacy;
+            var receive = CipherCapabilities.Generate(send.Mode, options.KeySize, options.KeyHash, iterations, padding, send.PaddingUnit, send.Stream);
+            channel.Reader.Arm(await options.Derivations.RunAsync(() => SessionCiphers.CreateDecryptor(options.Key, receive), cancellationToken).ConfigureAwait(false));
+            _receive = receive;
+        }
+        _send = send;
         Log.AcceptedCipher(log, send.Mode, send.KeySize * 8, send.KeyHash, send.Iterations, send.Stream, send.PaddingUnit);
         return hello;
     }

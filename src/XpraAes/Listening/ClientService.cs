@@ -44,15 +44,15 @@ internal sealed class ClientService(AesListener listener, ListenerOptions option
             await Task.Delay(listener.Guard.DelayFor(address), cancellationToken).ConfigureAwait(false);
             var stream = await ServerTransport.OpenAsync(socket, Options.Limits, cancellationToken).ConfigureAwait(false);
             channel = new PacketChannel(stream, Options.Limits);
-            connection = await OpenAsync(channel, socket, peer, cancellationToken).ConfigureAwait(false);
+            connection = await OpenAsync(channel, peer, cancellationToken).ConfigureAwait(false);
         }
         catch (XpraAesException e)
         {
             listener.Refuse(peer, e);
             if (IsFailure(e.Id))
                 listener.Guard.RecordFailure(address);
-            if (channel is not null)
-                await LingerAsync(channel, socket, Options.Limits.CloseGrace, cancellationToken).ConfigureAwait(false);
+            channel ??= new PacketChannel(new NetworkStream(socket, ownsSocket: true), Options.Limits); // only to linger: HTTP has got its answer
+            await LingerAsync(channel, Options.Limits.CloseGrace, cancellationToken).ConfigureAwait(false);
         }
         catch (Exception e) when (e is OperationCanceledException or ObjectDisposedException or SocketException or IOException)
         {
@@ -79,7 +79,7 @@ internal sealed class ClientService(AesListener listener, ListenerOptions option
             or XpraErrorId.NotXpra or XpraErrorId.UnexpectedEncryption or XpraErrorId.PlaintextPacket;
 
     /// <summary>The handshake and what follows it at once. Null: the client had a request, which is answered, or was sent away.</summary>
-    private async Task<XpraConnection?> OpenAsync(PacketChannel channel, Socket socket, string peer, CancellationToken cancellationToken)
+    private async Task<XpraConnection?> OpenAsync(PacketChannel channel, string peer, CancellationToken cancellationToken)
     {
         var handshake = new ServerHandshake(channel, new ServerHandshakeOptions
         {
@@ -118,7 +118,7 @@ internal sealed class ClientService(AesListener listener, ListenerOptions option
             await handshake.RefuseAsync(Responder.Refusal(client), null, cancellationToken).ConfigureAwait(false);
             listener.Refuse(peer, new XpraAesException(XpraErrorId.RequestRefused, $"The client asks for '{PeerIdentification.Sanitize(client.Request ?? "a display")}', which is not served here."));
         }
-        await LingerAsync(channel, socket, Options.Limits.AnsweredTimeout, cancellationToken).ConfigureAwait(false);
+        await LingerAsync(channel, Options.Limits.AnsweredTimeout, cancellationToken).ConfigureAwait(false);
         return null;
     }
 
@@ -153,13 +153,13 @@ internal sealed class ClientService(AesListener listener, ListenerOptions option
     }
 
     /// <summary>Closes our side and waits for the client to close its own, so that it reads our last packet and not a reset.</summary>
-    private static async Task LingerAsync(PacketChannel channel, Socket socket, TimeSpan patience, CancellationToken cancellationToken)
+    private static async Task LingerAsync(PacketChannel channel, TimeSpan patience, CancellationToken cancellationToken)
     {
         using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         deadline.CancelAfter(patience);
         try
         {
-            socket.Shutdown(SocketShutdown.Send);
+            await channel.ShutdownSendAsync(deadline.Token).ConfigureAwait(false);
             await channel.Reader.DrainAsync(deadline.Token).ConfigureAwait(false);
         }
         catch (Exception e) when (e is OperationCanceledException or SocketException or ObjectDisposedException or IOException or XpraAesException)
