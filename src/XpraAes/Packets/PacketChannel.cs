@@ -1,4 +1,5 @@
 using System.Net.Sockets;
+using XpraAes.Connections;
 using XpraAes.Encodings;
 using XpraAes.Listening;
 
@@ -73,14 +74,16 @@ internal sealed class PacketChannel(Stream stream, Limits limits) : IAsyncDispos
     }
 
     /// <summary>Tells the peer that nothing more comes; it can still send.</summary>
-    public void ShutdownSend()
+    public async Task ShutdownSendAsync(CancellationToken cancellationToken)
     {
         try
         {
-            if (stream is NetworkStream { Socket: var socket })
+            if (stream is WebSocketStream webSocket)
+                await webSocket.CloseAsync(cancellationToken).ConfigureAwait(false);
+            else if (stream is NetworkStream { Socket: var socket })
                 socket.Shutdown(SocketShutdown.Send);
         }
-        catch (Exception e) when (e is SocketException or ObjectDisposedException)
+        catch (Exception e) when (e is IOException or SocketException or ObjectDisposedException)
         {
             // The connection is gone already.
         }
