@@ -48,10 +48,10 @@ public sealed class AesListener : IAsyncDisposable
     /// <summary>The address and port that it listens on; of several binds the first.</summary>
     public string Endpoint => AddressText.Of(First.LocalEndPoint);
 
-    // Arrays, where a script may want an element: PowerShell has no index into the read-only lists that the compiler makes.
+    // What scripts see as a list is an array inside: PowerShell has no index into the read-only lists that the compiler makes.
 
     /// <summary>Every address and port that it listens on.</summary>
-    public string[] Endpoints => [.. _binds.Select(bind => AddressText.Of(bind.LocalEndPoint))];
+    public IReadOnlyList<string> Endpoints => (string[])[.. _binds.Select(bind => AddressText.Of(bind.LocalEndPoint))];
 
     /// <summary>The port that it listens on; of several binds the first.</summary>
     public int Port => First.LocalEndPoint.Port;
@@ -72,7 +72,7 @@ public sealed class AesListener : IAsyncDisposable
     public ListenerState State => (ListenerState)Volatile.Read(ref _state);
 
     /// <summary>The sessions that stand.</summary>
-    public XpraConnection[] Connections => Counters.Connections;
+    public IReadOnlyList<XpraConnection> Connections => Counters.Connections;
 
     /// <summary>Clients let in so far, for a session or a request.</summary>
     public long Accepted => Counters.Accepted;

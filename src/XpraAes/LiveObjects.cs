@@ -10,10 +10,10 @@ public static class LiveObjects
     private static int s_lastId;
 
     /// <summary>The listeners that are not stopped, oldest first.</summary>
-    public static AesListener[] Listeners => [.. s_listeners.Values.OrderBy(listener => listener.Id)];
+    public static IReadOnlyList<AesListener> Listeners => [.. s_listeners.Values.OrderBy(listener => listener.Id)];
 
     /// <summary>The connections that are not closed, of listeners and of our own making, oldest first.</summary>
-    public static XpraConnection[] Connections => [.. s_connections.Values.OrderBy(connection => connection.Id)];
+    public static IReadOnlyList<XpraConnection> Connections => [.. s_connections.Values.OrderBy(connection => connection.Id)];
 
     /// <summary>Ends everything, politely but within two seconds; for the module's removal and the process's exit.</summary>
     public static async Task CloseAllAsync()

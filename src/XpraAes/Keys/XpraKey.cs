@@ -25,7 +25,7 @@ public sealed class XpraKey : IDisposable
         Path = path;
         Format = KeyInspector.FormatOf(data.Span);
         Bits = KeyInspector.BitsOf(data.Span, Format);
-        Problems = [.. KeyInspector.ProblemsOf(data.Span, Format, Bits, source), .. problems];
+        Problems = (KeyProblem[])[.. KeyInspector.ProblemsOf(data.Span, Format, Bits, source), .. problems];
     }
 
     private XpraKey(XpraKey other)
@@ -59,7 +59,7 @@ public sealed class XpraKey : IDisposable
     public string? Path { get; private set; }
 
     /// <summary>What is wrong with the key, none of which keeps it from being used, but <see cref="KeyProblemId.Empty"/>.</summary>
-    public KeyProblem[] Problems { get; }
+    public IReadOnlyList<KeyProblem> Problems { get; }
 
     /// <summary>The bytes. Throws KeyDisposed, KeyFileEmpty.</summary>
     internal ReadOnlySpan<byte> Data

@@ -48,14 +48,14 @@ internal sealed class Responder(AesListener listener)
             ["tcp-encryption"] = "AES",
         };
         var connections = listener.Connections;
-        info["clients"] = new XpraDictionary { [""] = (long)connections.Length };
-        if (connections.Length == 1)
+        info["clients"] = new XpraDictionary { [""] = (long)connections.Count };
+        if (connections.Count == 1)
         {
             info["client"] = Describe(connections[0]);
         }
         else
         {
-            for (var i = 0; i < connections.Length; i++)
+            for (var i = 0; i < connections.Count; i++)
                 info[string.Create(CultureInfo.InvariantCulture, $"client[{i}]")] = Describe(connections[i]);
         }
         return info;
