@@ -103,6 +103,9 @@ public sealed class AesListener : IAsyncDisposable
     /// <summary>Completes when the listener has stopped.</summary>
     public Task Completion => _stopped.Task;
 
+    /// <summary>Clients being served, whatever they have come to: what must be none when all are gone.</summary>
+    internal int Serving => _serving.Count;
+
     internal ListenerCounters Counters { get; } = new();
 
     internal SourceGuard Guard { get; }
@@ -185,20 +188,33 @@ public sealed class AesListener : IAsyncDisposable
     internal void Open(XpraConnection connection)
     {
         Counters.Open(connection);
-        ConnectionOpened?.Invoke(this, new ListenerEventArgs(connection.Peer, connection, null, null));
+        Raise(ConnectionOpened, new ListenerEventArgs(connection.Peer, connection, null, null));
     }
 
     internal void Close(XpraConnection connection)
     {
         Counters.Close(connection);
-        ConnectionClosed?.Invoke(this, new ListenerEventArgs(connection.Peer, connection, connection.CloseCause, connection.CloseReason));
+        Raise(ConnectionClosed, new ListenerEventArgs(connection.Peer, connection, connection.CloseCause, connection.CloseReason));
     }
 
     internal void Refuse(string peer, XpraAesException cause)
     {
         Counters.Refuse(cause.Id);
         Log.PeerRefused(_options.Logger, peer, cause.Id, cause.Message);
-        HandshakeFailed?.Invoke(this, new ListenerEventArgs(peer, null, cause.Id, cause.Message));
+        Raise(HandshakeFailed, new ListenerEventArgs(peer, null, cause.Id, cause.Message));
+    }
+
+    /// <summary>A handler's failure is its own: it must neither end a session nor keep the listener from stopping.</summary>
+    private void Raise(EventHandler<ListenerEventArgs>? handlers, ListenerEventArgs what)
+    {
+        try
+        {
+            handlers?.Invoke(this, what);
+        }
+        catch (Exception e)
+        {
+            Log.HandlerFailed(_options.Logger, Endpoint, e);
+        }
     }
 
     private static void Validate(ListenerOptions options)

@@ -142,7 +142,7 @@ internal sealed class ServerHandshake(PacketChannel channel, ServerHandshakeOpti
         {
             throw NoHello(patience);
         }
-        catch (MalformedPacketException e) when (e.Id == XpraErrorId.KeyMismatch || channel.Reader.Header.IsEncrypted)
+        catch (MalformedPacketException e) when (channel.MeansAnotherKey(e))
         {
             throw new XpraAesException(XpraErrorId.KeyMismatch, "The client's packet does not decrypt: it holds other key data.", innerException: e);
         }

@@ -73,6 +73,10 @@ internal sealed class PacketChannel(Stream stream, Limits limits) : IAsyncDispos
         return null;
     }
 
+    /// <summary>Whether a packet that came out wrong speaks of another key. Encoding and compression stand in the header, in clear: where they are not supported here, that says nothing about the key.</summary>
+    public bool MeansAnotherKey(MalformedPacketException failure)
+        => failure.Id == XpraErrorId.KeyMismatch || failure.Id == XpraErrorId.MalformedPacket && Reader.Header.IsEncrypted;
+
     /// <summary>Tells the peer that nothing more comes; it can still send.</summary>
     public async Task ShutdownSendAsync(CancellationToken cancellationToken)
     {
