@@ -152,10 +152,10 @@ internal sealed class PacketReader(Stream stream, int maxPayloadSize) : IDisposa
         }
     }
 
+    /// <summary>Zeroes the key. The decryptor stays, of no more use, but to tell what it was.</summary>
     public void Dispose()
     {
         Decryptor?.Dispose();
-        Decryptor = null;
         Payload = default;
         _start = _end = 0;
         Release();
