@@ -7,7 +7,8 @@ namespace XpraAes.Handshake;
 /// <summary>What a listener brings into each handshake.</summary>
 internal sealed record ServerHandshakeOptions
 {
-    public required XpraKey Key { get; init; }
+    /// <summary>The keys that clients may hold: several only with <see cref="EncryptFirstPacket"/>, none where they come in clear.</summary>
+    public required IReadOnlyList<XpraKey> Keys { get; init; }
 
     /// <summary>The modes that are let in; empty for any.</summary>
     public required IReadOnlyCollection<AesMode> Modes { get; init; }
