@@ -10,17 +10,17 @@ namespace XpraAes.Listening;
 /// <summary>Serves the clients that come in under one configuration of a listener, each from its first byte to its last.</summary>
 internal sealed class ClientService(AesListener listener, ListenerOptions options)
 {
-    private readonly XpraKey _key = options.Key.Clone();
     private readonly Responder _responder = new(listener);
     private int _users = 1; // the listener itself, until it retires this configuration
 
-    public ListenerOptions Options { get; } = options;
+    /// <summary>The configuration, with a key and a password of its own.</summary>
+    public ListenerOptions Options { get; } = options with { Key = options.Key.Clone(), Password = options.Password?.Clone() };
 
-    public string KeyFingerprint => _key.Fingerprint;
+    public string KeyFingerprint => Options.Key.Fingerprint;
 
-    public Keys.KeySource KeySource => _key.KeySource;
+    public Keys.KeySource KeySource => Options.Key.KeySource;
 
-    public string? KeyPath => _key.Path;
+    public string? KeyPath => Options.Key.Path;
 
     /// <summary>No further client comes in under this configuration; the key goes when the last handshake is over.</summary>
     public void Retire() => Leave();
@@ -83,7 +83,7 @@ internal sealed class ClientService(AesListener listener, ListenerOptions option
     {
         var handshake = new ServerHandshake(channel, new ServerHandshakeOptions
         {
-            Key = _key,
+            Key = Options.Key,
             Modes = Options.Modes,
             KeySize = Options.KeySize,
             KeyHash = Options.KeyHash,
@@ -98,13 +98,13 @@ internal sealed class ClientService(AesListener listener, ListenerOptions option
         var client = await handshake.RunAsync(cancellationToken).ConfigureAwait(false);
         if (Options.Target is { } target && Gateway.Passes(client, Options.AllowRequests))
         {
-            var relay = await new Gateway(target, Options, _key).OpenAsync(channel, handshake, client, peer, cancellationToken).ConfigureAwait(false);
+            var relay = await new Gateway(target, Options, Options.Key).OpenAsync(channel, handshake, client, peer, cancellationToken).ConfigureAwait(false);
             return Stand(relay);
         }
         if (Options.Target is null && Responder.IsSession(client))
         {
             await handshake.SendHelloAsync(_responder.SessionHello(), cancellationToken).ConfigureAwait(false);
-            var leg = CipherLeg.Of(peer, client.PeerVersion, client.Send, client.Receive, _key, channel.Reader);
+            var leg = CipherLeg.Of(peer, client.PeerVersion, client.Send, client.Receive, Options.Key, channel.Reader);
             return Stand(new EndpointSession(channel, leg, client.PeerHello, isClient: false, Options.Limits, _responder.Info));
         }
         if (_responder.Answer(client) is { } answer)
@@ -181,6 +181,9 @@ internal sealed class ClientService(AesListener listener, ListenerOptions option
     private void Leave()
     {
         if (Interlocked.Decrement(ref _users) == 0)
-            _key.Dispose();
+        {
+            Options.Key.Dispose();
+            Options.Password?.Dispose();
+        }
     }
 }
