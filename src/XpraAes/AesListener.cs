@@ -92,9 +92,7 @@ public sealed class AesListener : IAsyncDisposable
     {
         get
         {
-            var address = AddressText.Unmap(First.LocalEndPoint.Address);
-            var host = address.Equals(IPAddress.Any) || address.Equals(IPAddress.IPv6Any) ? Environment.MachineName : address.ToString();
-            return XpraUri.Build(new XpraEndpoint(TransportKind.Tcp, host, Port, null), Mode[0], First.Service.KeyPath ?? "key.txt");
+            return XpraUri.Build(ForClients(First.LocalEndPoint), Mode[0], First.Service.KeyPath ?? "key.txt");
         }
     }
 
@@ -109,6 +107,9 @@ public sealed class AesListener : IAsyncDisposable
 
     /// <summary>The configuration of the first bind.</summary>
     internal ListenerOptions Options => First.Service.Options;
+
+    /// <summary>Every address it listens on, with the configuration of clients there.</summary>
+    internal IReadOnlyList<(IPEndPoint EndPoint, ListenerOptions Options)> Binds => [.. _binds.Select(bind => (bind.LocalEndPoint, bind.Service.Options))];
 
     private Bind First => _binds[0];
 
@@ -179,6 +180,14 @@ public sealed class AesListener : IAsyncDisposable
 
     /// <summary>For example <c>1 127.0.0.1:10000 Listening</c>.</summary>
     public override string ToString() => $"{Id} {Endpoint} {State}";
+
+    /// <summary>Where clients on other machines reach this address: where it is every address, under this machine's name.</summary>
+    internal static XpraEndpoint ForClients(IPEndPoint endPoint)
+    {
+        var address = AddressText.Unmap(endPoint.Address);
+        var host = address.Equals(IPAddress.Any) || address.Equals(IPAddress.IPv6Any) ? Environment.MachineName : address.ToString();
+        return new XpraEndpoint(TransportKind.Tcp, host, endPoint.Port);
+    }
 
     internal void Open(XpraConnection connection)
     {

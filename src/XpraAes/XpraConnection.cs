@@ -89,6 +89,9 @@ public sealed class XpraConnection : IAsyncDisposable
     /// <summary>Completes when the connection is closed.</summary>
     public Task Completion => _closed.Task;
 
+    /// <summary>The full path of the key file; null where the key is from none.</summary>
+    internal string? KeyPath => Leg.KeyPath;
+
     private CipherLeg Leg => _session.Legs[0];
 
     /// <summary>Called once, when the peer's first packet has decrypted.</summary>
