@@ -48,8 +48,10 @@ public sealed class AesListener : IAsyncDisposable
     /// <summary>The address and port that it listens on; of several binds the first.</summary>
     public string Endpoint => AddressText.Of(First.LocalEndPoint);
 
+    // What scripts see as a list is an array inside: PowerShell has no index into the read-only lists that the compiler makes.
+
     /// <summary>Every address and port that it listens on.</summary>
-    public IReadOnlyList<string> Endpoints => [.. _binds.Select(bind => AddressText.Of(bind.LocalEndPoint))];
+    public IReadOnlyList<string> Endpoints => (string[])[.. _binds.Select(bind => AddressText.Of(bind.LocalEndPoint))];
 
     /// <summary>The port that it listens on; of several binds the first.</summary>
     public int Port => First.LocalEndPoint.Port;
@@ -98,6 +100,9 @@ public sealed class AesListener : IAsyncDisposable
 
     /// <summary>Completes when the listener has stopped.</summary>
     public Task Completion => _stopped.Task;
+
+    /// <summary>Clients being served, whatever they have come to: what must be none when all are gone.</summary>
+    internal int Serving => _serving.Count;
 
     internal ListenerCounters Counters { get; } = new();
 
@@ -192,20 +197,33 @@ public sealed class AesListener : IAsyncDisposable
     internal void Open(XpraConnection connection)
     {
         Counters.Open(connection);
-        ConnectionOpened?.Invoke(this, new ListenerEventArgs(connection.Peer, connection, null, null));
+        Raise(ConnectionOpened, new ListenerEventArgs(connection.Peer, connection, null, null));
     }
 
     internal void Close(XpraConnection connection)
     {
         Counters.Close(connection);
-        ConnectionClosed?.Invoke(this, new ListenerEventArgs(connection.Peer, connection, connection.CloseCause, connection.CloseReason));
+        Raise(ConnectionClosed, new ListenerEventArgs(connection.Peer, connection, connection.CloseCause, connection.CloseReason));
     }
 
     internal void Refuse(string peer, XpraAesException cause)
     {
         Counters.Refuse(cause.Id);
         Log.PeerRefused(_options.Logger, peer, cause.Id, cause.Message);
-        HandshakeFailed?.Invoke(this, new ListenerEventArgs(peer, null, cause.Id, cause.Message));
+        Raise(HandshakeFailed, new ListenerEventArgs(peer, null, cause.Id, cause.Message));
+    }
+
+    /// <summary>A handler's failure is its own: it must neither end a session nor keep the listener from stopping.</summary>
+    private void Raise(EventHandler<ListenerEventArgs>? handlers, ListenerEventArgs what)
+    {
+        try
+        {
+            handlers?.Invoke(this, what);
+        }
+        catch (Exception e)
+        {
+            Log.HandlerFailed(_options.Logger, Endpoint, e);
+        }
     }
 
     private static void Validate(ListenerOptions options)

@@ -20,12 +20,12 @@ public sealed class XpraConnection : IAsyncDisposable
     private volatile bool _keyProven;
     private string? _closeReason;
 
-    internal XpraConnection(ISession session, ConnectionDirection direction, string endpoint, Limits limits, ILogger log)
+    internal XpraConnection(ISession session, ConnectionDirection direction, string endpoint, bool keyProven, Limits limits, ILogger log)
     {
         _session = session;
         _limits = limits;
         _log = log;
-        _keyProven = direction == ConnectionDirection.Outbound;
+        _keyProven = keyProven;
         Id = LiveObjects.NextId();
         Direction = direction;
         Endpoint = endpoint;
@@ -98,7 +98,7 @@ public sealed class XpraConnection : IAsyncDisposable
     internal event Action? KeyProvenChanged;
 
     /// <summary>Two rows for each leg: what each direction really uses.</summary>
-    public IReadOnlyList<CipherInfo> GetCipherInfo() =>
+    public IReadOnlyList<CipherInfo> GetCipherInfo() => (CipherInfo[])
     [
         .. _session.Legs.SelectMany(leg => new[]
         {

@@ -21,6 +21,7 @@ public sealed class ConnectXpraAesCommand : EncryptionCommand
     private readonly Dictionary<(string? File, string? Data), XpraKey> _keys = [];
     private readonly ConcurrentDictionary<XpraConnection, byte> _unseen = new();
     private bool _begun;
+    private volatile bool _ended;
 
     /// <summary>URIs as xpra's clients take them: tcp://host:port/?encryption=AES-GCM&amp;keyfile=key.txt.</summary>
     [Parameter(Mandatory = true, Position = 0, ParameterSetName = nameof(Uri), ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
@@ -89,6 +90,7 @@ public sealed class ConnectXpraAesCommand : EncryptionCommand
         finally
         {
             // A pipeline that was stopped, or has enough, never saw these: nobody else would close them.
+            _ended = true;
             foreach (var connection in _unseen.Keys.Where(Claim))
                 _ = connection.CloseAsync();
         }
@@ -210,7 +212,7 @@ public sealed class ConnectXpraAesCommand : EncryptionCommand
                 if (Claim(connection))
                     cmdlet.WriteObject(connection);
             });
-            if (cancellationToken.IsCancellationRequested && Claim(connection))
+            if (_ended && Claim(connection))
                 await connection.CloseAsync();
         }
         catch (XpraAesException e)

@@ -136,7 +136,7 @@ internal sealed class EndpointSession(PacketChannel channel, CipherLeg leg, Xpra
         {
             return await channel.ReceiveAsync(cancellationToken).ConfigureAwait(false);
         }
-        catch (MalformedPacketException e) when (!_keyProven && !isClient)
+        catch (MalformedPacketException e) when (!_keyProven && !isClient && channel.MeansAnotherKey(e))
         {
             throw new XpraAesException(XpraErrorId.KeyMismatch, "The peer's first packet does not decrypt: it holds other key data.", innerException: e);
         }

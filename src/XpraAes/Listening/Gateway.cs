@@ -84,7 +84,7 @@ internal sealed class Gateway(TargetOptions target, ListenerOptions options, Xpr
                 if (packet.Type == Hello.ChallengeType && challenges++ < MaxChallenges)
                 {
                     leg.Accept(packet.Dictionary(2));
-                    client = await handshake.ChallengeAsync(packet.Items, cancellationToken).ConfigureAwait(false);
+                    client = await handshake.ChallengeAsync(ToText(packet.Header.Encoding, packet.Items), cancellationToken).ConfigureAwait(false);
                     await leg.SendHelloAsync(HelloFor(client, attempt, answersTarget: true), cancellationToken).ConfigureAwait(false);
                 }
                 else if (packet.Type == Hello.PacketType && packet.Dictionary(1) is { } hello)
@@ -116,8 +116,7 @@ internal sealed class Gateway(TargetOptions target, ListenerOptions options, Xpr
             leg.Accept(hello);
         leg.Complete(hello, header);
         CipherCapabilities.Remove(hello);
-        if (header.Encoding != PacketEncoding.RencodePlus)
-            hello = (XpraDictionary)PacketTranslator.ToText([Hello.PacketType, hello])[1]!;
+        hello = (XpraDictionary)ToText(header.Encoding, [Hello.PacketType, hello])[1]!;
         if (attempt.Translate)
         {
             Hello.AnnounceOnly(hello, client.Encoding);
@@ -137,9 +136,7 @@ internal sealed class Gateway(TargetOptions target, ListenerOptions options, Xpr
 
     private XpraDictionary HelloFor(HandshakeResult client, Attempt attempt, bool answersTarget)
     {
-        var hello = client.PeerHello.Clone();
-        if (client.Encoding != PacketEncoding.RencodePlus)
-            hello = (XpraDictionary)PacketTranslator.ToText([Hello.PacketType, hello])[1]!;
+        var hello = (XpraDictionary)ToText(client.Encoding, [Hello.PacketType, client.PeerHello.Clone()])[1]!;
         if (options.Password is not null && !answersTarget)
         {
             foreach (var name in s_answers)
@@ -151,6 +148,10 @@ internal sealed class Gateway(TargetOptions target, ListenerOptions options, Xpr
             Hello.AnnounceOnly(hello, attempt.Encoding);
         return hello;
     }
+
+    /// <summary>What came in an encoding without text, for a side that may expect text.</summary>
+    private static object?[] ToText(PacketEncoding encoding, object?[] packet)
+        => encoding == PacketEncoding.RencodePlus ? packet : PacketTranslator.ToText(packet);
 
     private ClientCipherOptions? CipherOptions() => target.Keys.Count == 0 ? null : new ClientCipherOptions
     {

@@ -20,7 +20,7 @@ internal sealed class ListenerCounters
     private long _bytesIn;
     private long _bytesOut;
 
-    public IReadOnlyList<XpraConnection> Connections => [.. _connections.Values.OrderBy(connection => connection.Id)];
+    public IReadOnlyList<XpraConnection> Connections => (XpraConnection[])[.. _connections.Values.OrderBy(connection => connection.Id)];
 
     public long Accepted => Interlocked.Read(ref _accepted);
 

@@ -1,4 +1,5 @@
 using System.Net.Sockets;
+using XpraAes.Connections;
 using XpraAes.Encodings;
 using XpraAes.Listening;
 
@@ -72,15 +73,21 @@ internal sealed class PacketChannel(Stream stream, Limits limits) : IAsyncDispos
         return null;
     }
 
+    /// <summary>Whether a packet that came out wrong speaks of another key. Encoding and compression stand in the header, in clear: where they are not supported here, that says nothing about the key.</summary>
+    public bool MeansAnotherKey(MalformedPacketException failure)
+        => failure.Id == XpraErrorId.KeyMismatch || failure.Id == XpraErrorId.MalformedPacket && Reader.Header.IsEncrypted;
+
     /// <summary>Tells the peer that nothing more comes; it can still send.</summary>
-    public void ShutdownSend()
+    public async Task ShutdownSendAsync(CancellationToken cancellationToken)
     {
         try
         {
-            if (stream is NetworkStream { Socket: var socket })
+            if (stream is WebSocketStream webSocket)
+                await webSocket.CloseAsync(cancellationToken).ConfigureAwait(false);
+            else if (stream is NetworkStream { Socket: var socket })
                 socket.Shutdown(SocketShutdown.Send);
         }
-        catch (Exception e) when (e is SocketException or ObjectDisposedException)
+        catch (Exception e) when (e is IOException or SocketException or ObjectDisposedException)
         {
             // The connection is gone already.
         }

@@ -30,7 +30,7 @@ internal sealed class PacketReader(Stream stream, int maxPayloadSize) : IDisposa
     /// <summary>Bytes received so far.</summary>
     public long BytesRead => Interlocked.Read(ref _bytesRead);
 
-    /// <summary>The header of the packet read last.</summary>
+    /// <summary>The header of the packet read last; empty after a failure.</summary>
     public PacketHeader Header { get; private set; }
 
     /// <summary>The payload of the packet read last, decrypted, without IV and padding; valid until the next read.</summary>
@@ -49,6 +49,7 @@ internal sealed class PacketReader(Stream stream, int maxPayloadSize) : IDisposa
     public async ValueTask<bool> ReadAsync(CancellationToken cancellationToken)
     {
         Payload = default;
+        Header = default;
         if (_start == _end)
             Release();
         if (!await FillAsync(1, cancellationToken).ConfigureAwait(false))
