@@ -74,6 +74,12 @@ public sealed class ConvertToXpraCommandLineCommand : XpraCmdlet
     [ValidateNotNullOrEmpty]
     public string? PasswordFile { get; set; }
 
+    /// <summary>The user name that a client gives: of a password, servers of xpra ask for that of the user who runs them.</summary>
+    [Parameter]
+    [TextOnly]
+    [ValidateNotNullOrEmpty]
+    public string? UserName { get; set; }
+
     /// <inheritdoc/>
     protected override void Process()
     {
@@ -110,7 +116,7 @@ public sealed class ConvertToXpraCommandLineCommand : XpraCmdlet
             throw Twice("a key", "-KeyFile, -KeyData and -Key");
         if (uri.Password is not null && PasswordFile is null)
             WriteWarning("The password of the URI is left out: it would be seen by every user of that machine. Write it to a file, and give -PasswordFile.");
-        WriteLine(uri.Endpoint, uri.Encryption ?? Mode, uri.KeyFile, uri.Key);
+        WriteLine(uri.Endpoint, uri.Encryption ?? Mode, uri.KeyFile, uri.Key, uri.UserName);
     }
 
     private void WriteLive(object input)
@@ -127,7 +133,7 @@ public sealed class ConvertToXpraCommandLineCommand : XpraCmdlet
                         WriteWarning($"The listener {listener.Id} asks for a password: give -PasswordFile, or the command line leaves it out.");
                     if (options.EncryptFirstPacket)
                         WriteWarning($"The listener {listener.Id} encrypts the first packet too: set XPRA_ENCRYPT_FIRST_PACKET=1 in the environment of the command.");
-                    WriteLine(endpoint, options.Modes, FileFor(key.Path), null);
+                    WriteLine(endpoint, options.Modes, FileFor(key.Path), null, options.UserName);
                 }
                 break;
             case XpraConnection connection:
@@ -140,18 +146,21 @@ public sealed class ConvertToXpraCommandLineCommand : XpraCmdlet
     }
 
     /// <summary>For parameters: the key of the URI, else -Key, -KeyData or -KeyFile.</summary>
-    private void WriteLine(XpraEndpoint endpoint, AesMode? mode, string? uriKeyFile = null, XpraKey? uriKey = null)
+    private void WriteLine(XpraEndpoint endpoint, AesMode? mode, string? uriKeyFile = null, XpraKey? uriKey = null, string? uriUserName = null)
     {
         using var text = KeyData is null ? null : XpraKey.FromText(KeyData);
         var key = Key ?? uriKey ?? text;
         // Of a key that is in a file, the path is enough.
         var file = FileFor(key is null ? uriKeyFile : key.Path);
-        WriteLine(endpoint, mode is { } one ? [one] : [], file, file is null ? key : null);
+        WriteLine(endpoint, mode is { } one ? [one] : [], file, file is null ? key : null, uriUserName);
     }
 
-    private void WriteLine(XpraEndpoint endpoint, IReadOnlyList<AesMode> modes, string? keyFile, XpraKey? key)
+    private void WriteLine(XpraEndpoint endpoint, IReadOnlyList<AesMode> modes, string? keyFile, XpraKey? key, string? userName = null)
     {
-        var line = XpraCommandLine.Create(Role, XpraVersion, endpoint, modes, keyFile, key, PasswordFile is null ? null : Absolute(PasswordFile));
+        userName = UserName ?? userName;
+        var line = XpraCommandLine.Create(Role, XpraVersion, endpoint, modes, keyFile, key, PasswordFile is null ? null : Absolute(PasswordFile), userName);
+        if (Role == XpraRole.Client && PasswordFile is not null && userName is null && ParameterSetName != nameof(InputObject))
+            WriteWarning("No user name is given, and many xpra servers with a password refuse that: give -UserName, the user who runs the server.");
         if (key is not null)
             WriteWarning("The command line shows the key itself: to every user of the machine where it runs, and to its logs and history. A key file with -KeyFile does not.");
         WriteObject(line);

@@ -39,7 +39,9 @@ public sealed class XpraCommandLine
     /// <param name="keyFile">The path of the key file where the command will run; null where the key is given.</param>
     /// <param name="key">The key, whose bytes will stand on the command line; null where a file is given.</param>
     /// <param name="passwordFile">The path of a password file where the command will run; null for none.</param>
-    internal static XpraCommandLine Create(XpraRole role, string xpraVersion, XpraEndpoint endpoint, IReadOnlyList<AesMode> modes, string? keyFile, XpraKey? key, string? passwordFile = null)
+    /// <param name="userName">The user name that a client gives; null for none.</param>
+    internal static XpraCommandLine Create(
+        XpraRole role, string xpraVersion, XpraEndpoint endpoint, IReadOnlyList<AesMode> modes, string? keyFile, XpraKey? key, string? passwordFile = null, string? userName = null)
     {
         var release = XpraRelease.Parse(xpraVersion);
         if (endpoint.Transport == TransportKind.Unix && !release.EncryptsUnixSockets)
@@ -49,7 +51,7 @@ public sealed class XpraCommandLine
         var usable = Usable(release, modes);
         List<string> arguments = role == XpraRole.Server
             ? ["start", .. ServerArguments(release, endpoint, usable, keyFile, key)]
-            : ["attach", .. ClientArguments(release, endpoint, release.NamesModes && modes.Count > 0 ? usable[0] : null, keyFile, key)];
+            : ["attach", .. ClientArguments(release, endpoint.Transport, WithUser(endpoint, userName, release), release.NamesModes && modes.Count > 0 ? usable[0] : null, keyFile, key)];
         if (passwordFile is not null)
             arguments.Add(role == XpraRole.Client ? $"--password-file={passwordFile}" : $"--{AuthOption(endpoint.Transport)}=file:filename={Plain(passwordFile, release)}");
         return new XpraCommandLine(role, release, arguments);
@@ -91,20 +93,31 @@ public sealed class XpraCommandLine
         return [$"--{option}={address},encryption={encryption},{keyOption}"];
     }
 
-    private static IEnumerable<string> ClientArguments(XpraRelease release, XpraEndpoint endpoint, AesMode? mode, string? keyFile, XpraKey? key)
+    private static IEnumerable<string> ClientArguments(XpraRelease release, TransportKind transport, string uri, AesMode? mode, string? keyFile, XpraKey? key)
     {
         // Plain AES is CBC for a client.
         var encryption = mode is { } named ? NameOf(named) : "AES";
         if (!release.HasSocketOptions)
-            return [$"{endpoint}", "--tcp-encryption=AES", $"--tcp-encryption-keyfile={RequireFile(release, keyFile)}"];
-        if (release.IgnoresEncryptionInUris)
-            return [$"{endpoint}", $"--encryption={encryption}", $"--encryption-keyfile={RequireFile(release, keyFile)}"];
+            return [uri, "--tcp-encryption=AES", $"--tcp-encryption-keyfile={RequireFile(release, keyFile)}"];
+        // Of a Unix socket's URI, no version hands the options on.
+        if (release.IgnoresEncryptionInUris || transport == TransportKind.Unix)
+            return [uri, $"--encryption={encryption}", $"--encryption-keyfile={RequireFile(release, keyFile)}"];
         if (keyFile is null)
-            return [$"{endpoint}?encryption={encryption}&keydata={KeyText.ToPrefixedHex(key!.Data)}"];
+            return [$"{uri}?encryption={encryption}&keydata={KeyText.ToPrefixedHex(key!.Data)}"];
         var encoded = XpraUri.EncodePath(keyFile);
         if (encoded != keyFile && !release.DecodesUris)
             throw Misread(keyFile, release);
-        return [$"{endpoint}?encryption={encryption}&keyfile={encoded}"];
+        return [$"{uri}?encryption={encryption}&keyfile={encoded}"];
+    }
+
+    private static string WithUser(XpraEndpoint endpoint, string? userName, XpraRelease release)
+    {
+        if (userName is null)
+            return $"{endpoint}";
+        // xpra decodes nothing there.
+        if (!userName.All(static c => char.IsLetterOrDigit(c) || c is '.' or '_' or '-' or '$'))
+            throw new XpraAesException(XpraErrorId.InvalidOption, $"{release} would not read the user name {userName} in a URI as it is written.", "Leave it out, where the server takes any name.") { Target = userName };
+        return $"{endpoint}".Replace("://", $"://{userName}@", StringComparison.Ordinal);
     }
 
     private static string NameOf(AesMode mode) => $"AES-{mode}";

@@ -35,7 +35,7 @@ public sealed class CommandLineTests : IDisposable
     [InlineData("-ComputerName h -Port 1 -KeyFile /elsewhere/k -XpraVersion 3.1 -Role Server", "xpra start --bind-tcp=h:1 --tcp-encryption=AES --tcp-encryption-keyfile=/elsewhere/k")]
     [InlineData("-ComputerName h -Port 1 -Key (Get-XpraAesKey key.txt) -XpraVersion 4.4 -Role Server", "xpra start '--bind-tcp=h:1,encryption=AES,keyfile=FILE'")]
     [InlineData("-Uri 'tcp://h:1/?encryption=AES-GCM&keyfile=key.txt' -XpraVersion 5.1", "xpra attach 'tcp://h:1/?encryption=AES-GCM&keyfile=FILE'")]
-    [InlineData("-Uri 'ws://h:1/' -Mode CFB -KeyFile key.txt -XpraVersion 6.1 -PasswordFile /p", "xpra attach 'ws://h:1/?encryption=AES-CFB&keyfile=FILE' --password-file=/p")]
+    [InlineData("-Uri 'ws://h:1/' -Mode CFB -KeyFile key.txt -XpraVersion 6.1 -PasswordFile /p -UserName ada", "xpra attach 'ws://ada@h:1/?encryption=AES-CFB&keyfile=FILE' --password-file=/p")]
     public void Parameters_make_a_line(string arguments, string line)
     {
         var result = _host.Run($"ConvertTo-XpraCommandLine {arguments}");
@@ -100,6 +100,7 @@ public sealed class CommandLineTests : IDisposable
     {
         _folder.Write("p.txt", "correct horse"u8);
         _host.Run("$l = Start-XpraAesListener -Port 0 -KeyFile key.txt -PasswordFile p.txt -Mode CBC -EncryptFirstPacket");
+        Assert.Contains("-UserName", Assert.Single(_host.Run("ConvertTo-XpraCommandLine -ComputerName h -KeyFile /k -PasswordFile /p -XpraVersion 6.2").Warnings), StringComparison.Ordinal);
         var result = _host.Run("$l | ConvertTo-XpraCommandLine -XpraVersion 6.2");
         Assert.Collection(result.Warnings,
             warning => Assert.Contains("-PasswordFile", warning, StringComparison.Ordinal),

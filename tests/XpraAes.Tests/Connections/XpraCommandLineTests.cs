@@ -127,7 +127,7 @@ public sealed class XpraCommandLineTests
         Assert.Equal("start --bind-ws=example:8080 --tcp-encryption=AES --tcp-encryption-keyfile=/etc/xpra/key.txt", Arguments(XpraRole.Server, "3.1", "", WebSocket));
         Assert.Equal("attach ws://example:8080/?encryption=AES&keyfile=/etc/xpra/key.txt", Arguments(XpraRole.Client, "5.1", "", WebSocket));
         Assert.Equal("start --bind=/run/xpra/s,encryption=AES,keyfile=/etc/xpra/key.txt", Arguments(XpraRole.Server, "5.1", "", Unix));
-        Assert.Equal("attach socket:///run/xpra/s?encryption=AES&keyfile=/etc/xpra/key.txt", Arguments(XpraRole.Client, "5.1", "", Unix));
+        Assert.Equal("attach socket:///run/xpra/s --encryption=AES --encryption-keyfile=/etc/xpra/key.txt", Arguments(XpraRole.Client, "5.1", "", Unix));
         Fails(XpraErrorId.VersionRejected, () => Arguments(XpraRole.Client, "4.4", "", Unix));
     }
 
@@ -138,6 +138,15 @@ public sealed class XpraCommandLineTests
         Assert.Equal("--tcp-auth=file:filename=/p", XpraCommandLine.Create(XpraRole.Server, "6.2", Tcp, [], KeyFile, null, "/p").Arguments[^1]);
         Assert.Equal("--ws-auth=file:filename=/p", XpraCommandLine.Create(XpraRole.Server, "6.2", WebSocket, [], KeyFile, null, "/p").Arguments[^1]);
         Assert.Equal("--auth=file:filename=/p", XpraCommandLine.Create(XpraRole.Server, "6.2", Unix, [], KeyFile, null, "/p").Arguments[^1]);
+    }
+
+    [Fact]
+    public void A_user_name_stands_in_the_URI_and_only_for_a_client()
+    {
+        Assert.Equal("tcp://ada@example:10000/?encryption=AES&keyfile=/etc/xpra/key.txt", XpraCommandLine.Create(XpraRole.Client, "6.2", Tcp, [], KeyFile, null, null, "ada").Arguments[1]);
+        Assert.Equal("ws://ada@example:8080/", XpraCommandLine.Create(XpraRole.Client, "6.5", WebSocket, [], KeyFile, null, null, "ada").Arguments[1]);
+        Assert.Equal("start --bind-tcp=example:10000,encryption=AES,keyfile=/etc/xpra/key.txt", string.Join(' ', XpraCommandLine.Create(XpraRole.Server, "6.2", Tcp, [], KeyFile, null, null, "ada").Arguments));
+        Fails(XpraErrorId.InvalidOption, () => XpraCommandLine.Create(XpraRole.Client, "6.2", Tcp, [], KeyFile, null, null, "a@b"));
     }
 
     [Theory]
