@@ -5,7 +5,6 @@ using XpraAes.Connections;
 using XpraAes.Encodings;
 using XpraAes.Handshake;
 using XpraAes.Keys;
-using XpraAes.Packets;
 using Xunit;
 
 namespace XpraAes.Tests.Listening;
