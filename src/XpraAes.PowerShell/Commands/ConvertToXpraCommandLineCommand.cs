@@ -124,14 +124,16 @@ public sealed class ConvertToXpraCommandLineCommand : XpraCmdlet
         switch (input)
         {
             case AesListener listener:
-                foreach (var (endPoint, options) in listener.Binds)
+                foreach (var (bound, options) in listener.Binds)
                 {
-                    var endpoint = Role == XpraRole.Client ? AesListener.ForClients(endPoint) : new XpraEndpoint(TransportKind.Tcp, $"{endPoint.Address}", endPoint.Port);
+                    var endpoint = Role == XpraRole.Client ? AesListener.ForClients(bound) : bound;
+                    if (options.Key is not { } key)
+                        throw new XpraAesException(XpraErrorId.InvalidOption, $"The listener {listener.Id} is the local end of an encrypted connection and takes clients in clear.", $"Attach to it without any option for AES: xpra attach {bound}");
                     if (options.Password is not null && PasswordFile is null)
                         WriteWarning($"The listener {listener.Id} asks for a password: give -PasswordFile, or the command line leaves it out.");
                     if (options.EncryptFirstPacket)
                         WriteWarning($"The listener {listener.Id} encrypts the first packet too: set XPRA_ENCRYPT_FIRST_PACKET=1 in the environment of the command.");
-                    WriteLine(endpoint, options.Modes, FileFor(options.Key.Path), null, options.UserName);
+                    WriteLine(endpoint, options.Modes, FileFor(key.Path), null, options.UserName);
                 }
                 break;
             case XpraConnection connection:

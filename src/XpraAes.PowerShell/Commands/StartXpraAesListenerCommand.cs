@@ -73,7 +73,7 @@ public sealed class StartXpraAesListenerCommand : EncryptionCommand
     }
 
     private static string Describe(ListenerOptions bind)
-        => $"{string.Join(", ", bind.Modes.Select(mode => $"AES-{mode}"))} with the key {bind.Key.Fingerprint}{(bind.Password is null ? "" : " and a password")}";
+        => $"{string.Join(", ", bind.Modes.Select(mode => $"AES-{mode}"))} with the key {bind.Key?.Fingerprint}{(bind.Password is null ? "" : " and a password")}";
 
     private ListenerOptions FromBind(string text, List<IDisposable> secrets)
     {
