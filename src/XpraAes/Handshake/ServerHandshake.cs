@@ -20,6 +20,7 @@ internal sealed class ServerHandshake(PacketChannel channel, ServerHandshakeOpti
     private CipherParameters? _send;
     private CipherParameters? _receive;
     private bool? _streamAsked;
+    private bool _challenged;
 
     /// <summary>Reads hellos until one asks for something and sets both ciphers. The caller answers with <see cref="SendHelloAsync"/> or <see cref="RefuseAsync"/>.</summary>
     /// <exception cref="XpraAesException">The client was refused, and told so as far as it can understand us.</exception>
@@ -40,6 +41,7 @@ internal sealed class ServerHandshake(PacketChannel channel, ServerHandshakeOpti
     public async Task<HandshakeResult> ChallengeAsync(object?[] challenge, CancellationToken cancellationToken)
     {
         var capabilities = _receive is null ? [] : CipherCapabilities.ForChallenge(_receive, _streamAsked);
+        _challenged = true;
         object?[] packet = [.. challenge.Take(2), capabilities, .. challenge.Skip(3)];
         await channel.SendAsync(packet, cancellationToken).ConfigureAwait(false);
         return await ReceiveHelloAsync(options.Limits.ChallengeTimeout, cancellationToken).ConfigureAwait(false);
@@ -153,6 +155,7 @@ internal sealed class ServerHandshake(PacketChannel channel, ServerHandshakeOpti
         if (_key is not { } key)
         {
             await RequireNoCipherAsync(hello, cancellationToken).ConfigureAwait(false);
+            await RequireServedAsync(hello, cancellationToken).ConfigureAwait(false);
             return hello;
         }
         CipherCapabilities announced;
@@ -171,6 +174,7 @@ internal sealed class ServerHandshake(PacketChannel channel, ServerHandshakeOpti
             send = send with { PaddingUnit = decryptor.PaddingUnit };
         channel.Writer.Arm(await options.Derivations.RunAsync(() => SessionCiphers.CreateEncryptor(key, send), cancellationToken).ConfigureAwait(false));
         await RequireAllowedModeAsync(send.Mode, cancellationToken).ConfigureAwait(false);
+        await RequireServedAsync(hello, cancellationToken).ConfigureAwait(false);
 
         _streamAsked = announced.HasStream ? send.Stream : null;
         // The browser client, alone in wanting stream=false, sends on while it derives a new key: under the one from the challenge, which
@@ -210,6 +214,17 @@ internal sealed class ServerHandshake(PacketChannel channel, ServerHandshakeOpti
                 $"The client asks for {iterations} PBKDF2 iterations; {options.Limits.MinIterations} to {options.Limits.MaxIterations} are accepted here.");
         }
         return announced;
+    }
+
+    /// <summary>What a client wants stands in its whole hello, which comes after the challenge where there is one.</summary>
+    private async Task RequireServedAsync(XpraDictionary hello, CancellationToken cancellationToken)
+    {
+        var request = HelloRequest.Read(hello);
+        var isWhole = _challenged || options.Password is null && hello.GetBoolean("challenge") != true;
+        if (!isWhole || options.Refuse(request, hello, _receive is not null) is not { } reason)
+            return;
+        await RefuseAsync(reason, null, cancellationToken).ConfigureAwait(false);
+        throw new XpraAesException(XpraErrorId.RequestRefused, $"The client asks for {(request is null ? "a display" : $"'{PeerIdentification.Sanitize(request)}'")}, which is not served here.");
     }
 
     private async Task RequireAllowedModeAsync(AesMode mode, CancellationToken cancellationToken)

@@ -34,9 +34,15 @@ internal sealed class Gateway(TargetOptions target, ListenerOptions options)
     /// Whether a client's wish is for the target: a session, <c>info</c>, what the listener's owner allows, and anything once the
     /// client has proven that it may. A clear hello proves nothing, and servers act on it; the file of a Unix socket only its owner can open.
     /// </summary>
-    public static bool Passes(HandshakeResult client, ListenerOptions options)
-        => client.Request is null or "info"
-        || !s_ownRequests.Contains(client.Request) && (client.KeyProven || options.SocketPath is not null || options.AllowRequests.Contains(client.Request));
+    public static bool Passes(string? request, bool keyProven, ListenerOptions options)
+        => request is null or "info"
+        || !s_ownRequests.Contains(request) && (keyProven || options.SocketPath is not null || options.AllowRequests.Contains(request));
+
+    /// <summary>Why a client that asks for this is sent away; null: it is for the target, or answered by us.</summary>
+    public static string? Refuse(string? request, bool keyProven, ListenerOptions options)
+        => Passes(request, keyProven, options) || s_ownRequests.Contains(request)
+            ? null
+            : $"'{PeerIdentification.Sanitize(request!)}' is not passed on here: the listener's owner can allow it (-AllowRequest)";
 
     /// <summary>Connects to the target and completes the client's handshake with its answers.</summary>
     /// <exception cref="XpraAesException">The target is down or refuses; the client has been told.</exception>

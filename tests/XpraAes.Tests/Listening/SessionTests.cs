@@ -249,7 +249,6 @@ public sealed class SessionTests
     public async Task Two_hundred_connections_leave_nothing_behind()
     {
         await using var loopback = Loopback.Start();
-        _ = loopback.Key.Fingerprint;
         var ids = new List<int>();
         for (var round = 0; round < 50; round++)
         {
