@@ -136,7 +136,7 @@ internal sealed class ClientService
         }
         else
         {
-            await handshake.RefuseAsync(Responder.Refusal(client), null, cancellationToken).ConfigureAwait(false);
+            await handshake.RefuseAsync(Options.Target is null ? Responder.Refusal(client) : Gateway.Refusal(client), null, cancellationToken).ConfigureAwait(false);
             _listener.Refuse(peer, new XpraAesException(XpraErrorId.RequestRefused, $"The client asks for '{PeerIdentification.Sanitize(client.Request ?? "a display")}', which is not served here."));
         }
         await channel.LingerAsync(Options.Limits.AnsweredTimeout, cancellationToken).ConfigureAwait(false);

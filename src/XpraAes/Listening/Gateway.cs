@@ -38,6 +38,10 @@ internal sealed class Gateway(TargetOptions target, ListenerOptions options)
         => client.Request is null or "info"
         || !s_ownRequests.Contains(client.Request) && (client.KeyProven || options.SocketPath is not null || options.AllowRequests.Contains(client.Request));
 
+    /// <summary>Why a client is sent away whose wish does not pass.</summary>
+    public static string Refusal(HandshakeResult client)
+        => $"'{PeerIdentification.Sanitize(client.Request ?? "")}' is not passed on to the server, since a first packet in clear does not prove who asks: the gateway must allow it by name";
+
     /// <summary>Connects to the target and completes the client's handshake with its answers.</summary>
     /// <exception cref="XpraAesException">The target is down or refuses; the client has been told.</exception>
     public async Task<RelaySession> OpenAsync(PacketChannel channel, ServerHandshake handshake, HandshakeResult client, string peer, CancellationToken cancellationToken)
@@ -97,7 +101,7 @@ internal sealed class Gateway(TargetOptions target, ListenerOptions options)
         var isTargetsTurn = true;
         try
         {
-            var (stream, targetPeer) = await Transport.ConnectAsync(target.Endpoint, options.Limits.TargetConnectTimeout, cancellationToken).ConfigureAwait(false);
+            var (stream, targetPeer) = await Transport.ConnectAsync(target.Endpoint, options.Limits.TargetConnectTimeout, options.Limits, cancellationToken).ConfigureAwait(false);
             targetChannel = new PacketChannel(stream, options.Limits) { Encoding = attempt.Encoding };
             targetChannel.TrustPeer();
             var leg = new ClientLeg(targetChannel, CipherOptions(), options.Limits.HandshakeTimeout, options.Limits, _log);

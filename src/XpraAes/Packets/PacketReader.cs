@@ -1,4 +1,3 @@
-using System.Buffers;
 using System.Buffers.Binary;
 using System.Runtime.CompilerServices;
 using XpraAes.Ciphers;
@@ -138,7 +137,7 @@ internal sealed class PacketReader(Stream stream, int maxPayloadSize) : IDisposa
     /// <summary>Reads and forgets whatever comes until the peer closes its side.</summary>
     public async Task DrainAsync(CancellationToken cancellationToken)
     {
-        var waste = ArrayPool<byte>.Shared.Rent(PacketHeader.Size * 512);
+        var waste = PacketBuffers.Rent(PacketHeader.Size * 512);
         try
         {
             while (await stream.ReadAsync(waste, cancellationToken).ConfigureAwait(false) > 0)
@@ -147,7 +146,7 @@ internal sealed class PacketReader(Stream stream, int maxPayloadSize) : IDisposa
         }
         finally
         {
-            ArrayPool<byte>.Shared.Return(waste);
+            PacketBuffers.Return(waste);
         }
     }
 
@@ -200,7 +199,7 @@ internal sealed class PacketReader(Stream stream, int maxPayloadSize) : IDisposa
             {
                 // Wait without a buffer: an idle connection costs none.
                 await stream.ReadAsync(Memory<byte>.Empty, cancellationToken).ConfigureAwait(false);
-                _buffer = ArrayPool<byte>.Shared.Rent(ReadSize);
+                _buffer = PacketBuffers.Rent(ReadSize);
             }
             else if (_buffer.Length - _start < count)
             {
@@ -221,11 +220,11 @@ internal sealed class PacketReader(Stream stream, int maxPayloadSize) : IDisposa
         var unread = _end - _start;
         var target = _buffer;
         if (count > _buffer.Length && unread > _buffer.Length / 2)
-            target = ArrayPool<byte>.Shared.Rent(Math.Min(count, 2 * _buffer.Length));
+            target = PacketBuffers.Rent(Math.Min(count, 2 * _buffer.Length));
         if (_start > 0 || !ReferenceEquals(target, _buffer))
             _buffer.AsSpan(_start, unread).CopyTo(target);
         if (!ReferenceEquals(target, _buffer))
-            ArrayPool<byte>.Shared.Return(_buffer);
+            PacketBuffers.Return(_buffer);
         _buffer = target;
         _start = 0;
         _end = unread;
@@ -234,8 +233,7 @@ internal sealed class PacketReader(Stream stream, int maxPayloadSize) : IDisposa
     private void Release()
     {
         _start = _end = 0;
-        if (_buffer.Length > 0)
-            ArrayPool<byte>.Shared.Return(_buffer);
+        PacketBuffers.Return(_buffer);
         _buffer = [];
     }
 
