@@ -50,8 +50,10 @@ public sealed class AesListener : IAsyncDisposable
     /// <summary>The address and port, or the Unix socket, that it listens on; of several binds the first.</summary>
     public string Endpoint => First.Socket.Address;
 
+    // What scripts see as a list is an array inside: PowerShell has no index into the read-only lists that the compiler makes.
+
     /// <summary>Everything that it listens on.</summary>
-    public IReadOnlyList<string> Endpoints => [.. _binds.Select(bind => bind.Socket.Address)];
+    public IReadOnlyList<string> Endpoints => (string[])[.. _binds.Select(bind => bind.Socket.Address)];
 
     /// <summary>The port that it listens on, 0 for a Unix socket; of several binds the first.</summary>
     public int Port => First.Socket.Endpoint.Port;
@@ -71,7 +73,7 @@ public sealed class AesListener : IAsyncDisposable
     public string? KeyFingerprint => Options.Key?.Fingerprint;
 
     /// <summary>The fingerprints of each bind's key data, in the order of <see cref="Endpoints"/>; null where clients come in clear.</summary>
-    public IReadOnlyList<string?> KeyFingerprints => [.. _binds.Select(bind => bind.Service.Options.Key?.Fingerprint)];
+    public IReadOnlyList<string?> KeyFingerprints => (string?[])[.. _binds.Select(bind => bind.Service.Options.Key?.Fingerprint)];
 
     /// <summary>Where sessions are passed on to; null: it answers by itself.</summary>
     public string? Target => Options.Target?.ToString();
@@ -117,6 +119,9 @@ public sealed class AesListener : IAsyncDisposable
 
     /// <summary>Completes when the listener has stopped.</summary>
     public Task Completion => _stopped.Task;
+
+    /// <summary>Clients being served, whatever they have come to: what must be none when all are gone.</summary>
+    internal int Serving => _serving.Count;
 
     internal ListenerCounters Counters { get; }
 
@@ -215,20 +220,33 @@ public sealed class AesListener : IAsyncDisposable
     internal void Open(XpraConnection connection)
     {
         Counters.Open(connection);
-        ConnectionOpened?.Invoke(this, new ListenerEventArgs(connection.Peer, connection, null, null));
+        Raise(ConnectionOpened, new ListenerEventArgs(connection.Peer, connection, null, null));
     }
 
     internal void Close(XpraConnection connection)
     {
         Counters.Close(connection);
-        ConnectionClosed?.Invoke(this, new ListenerEventArgs(connection.Peer, connection, connection.CloseCause, connection.CloseReason));
+        Raise(ConnectionClosed, new ListenerEventArgs(connection.Peer, connection, connection.CloseCause, connection.CloseReason));
     }
 
     internal void Refuse(string peer, XpraAesException cause)
     {
         Counters.Refuse(cause.Id);
         Log.PeerRefused(_options.Logger, peer, cause.Id, cause.Message);
-        HandshakeFailed?.Invoke(this, new ListenerEventArgs(peer, null, cause.Id, cause.Message));
+        Raise(HandshakeFailed, new ListenerEventArgs(peer, null, cause.Id, cause.Message));
+    }
+
+    /// <summary>A handler's failure is its own: it must neither end a session nor keep the listener from stopping.</summary>
+    private void Raise(EventHandler<ListenerEventArgs>? handlers, ListenerEventArgs what)
+    {
+        try
+        {
+            handlers?.Invoke(this, what);
+        }
+        catch (Exception e)
+        {
+            Log.HandlerFailed(_options.Logger, Endpoint, e);
+        }
     }
 
     private void LogListening()

@@ -103,7 +103,7 @@ public sealed class XpraConnection : IAsyncDisposable
     internal event Action? KeyProvenChanged;
 
     /// <summary>Two rows for each leg: what each direction really uses.</summary>
-    public IReadOnlyList<CipherInfo> GetCipherInfo() =>
+    public IReadOnlyList<CipherInfo> GetCipherInfo() => (CipherInfo[])
     [
         .. _session.Legs.SelectMany(leg => new[]
         {

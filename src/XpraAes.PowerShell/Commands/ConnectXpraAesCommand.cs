@@ -22,6 +22,7 @@ public sealed class ConnectXpraAesCommand : EncryptionCommand
     private readonly ConcurrentDictionary<XpraConnection, byte> _unseen = new();
     private SecretBuffer? _password;
     private bool _begun;
+    private volatile bool _ended;
 
     /// <summary>URIs as xpra's clients take them: tcp://host:port/?encryption=AES-GCM&amp;keyfile=key.txt.</summary>
     [Parameter(Mandatory = true, Position = 0, ParameterSetName = nameof(Uri), ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
@@ -103,6 +104,7 @@ public sealed class ConnectXpraAesCommand : EncryptionCommand
         finally
         {
             // A pipeline that was stopped, or has enough, never saw these: nobody else would close them.
+            _ended = true;
             foreach (var connection in _unseen.Keys.Where(Claim))
                 _ = connection.CloseAsync();
         }
@@ -219,7 +221,7 @@ public sealed class ConnectXpraAesCommand : EncryptionCommand
                 if (Claim(connection))
                     cmdlet.WriteObject(connection);
             });
-            if (cancellationToken.IsCancellationRequested && Claim(connection))
+            if (_ended && Claim(connection))
                 await connection.CloseAsync();
         }
         catch (XpraAesException e)

@@ -137,7 +137,7 @@ internal sealed class EndpointSession(PacketChannel channel, CipherLeg leg, Xpra
                 throw new MalformedPacketException("The peer's first packet has no name.");
             return packet;
         }
-        catch (MalformedPacketException e) when (!_keyProven && !isClient)
+        catch (MalformedPacketException e) when (!_keyProven && !isClient && channel.MeansAnotherKey(e))
         {
             throw new XpraAesException(XpraErrorId.KeyMismatch, "The peer's first packet does not decrypt: it holds other key data.", innerException: e);
         }

@@ -44,6 +44,7 @@ internal sealed class WebSocketStream : Stream
     private long _left;
     private uint _mask;
     private bool _moreFragments;
+    private bool _anyFrame;
 
     // A control frame that was read and awaits its answer.
     private byte _control;
@@ -219,6 +220,10 @@ internal sealed class WebSocketStream : Stream
         var opcode = (byte)(data[0] & OpcodeBits);
         var isFinal = (data[0] & FinalBit) != 0;
         var shortLength = data[1] & LengthBits;
+        // Servers up to 4.x write their last words as bare text, past the websocket (PROTOCOL section 2).
+        if (!_anyFrame && (data[0] & ReservedBits) != 0 && PeerIdentification.TryReadText(data, out _))
+            throw PeerIdentification.Describe(data);
+        _anyFrame = true;
         Check(opcode, isFinal, data[0], shortLength);
 
         var lengthSize = shortLength switch { Length16 => 2, Length64 => 8, _ => 0 };

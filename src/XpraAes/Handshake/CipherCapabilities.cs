@@ -177,8 +177,9 @@ internal sealed record CipherCapabilities
 
     private static byte[] ReadIV(byte[]? iv)
     {
-        if (iv is { Length: > ProtocolDefaults.BlockSize })
-            iv = Encoding.Latin1.GetBytes(Encoding.UTF8.GetString(iv)); // text of 16 characters above 127 that came as UTF-8 bytes
+        // Text of 16 characters above 127 that came as UTF-8 bytes.
+        if (iv is { Length: > ProtocolDefaults.BlockSize } && Encoding.UTF8.GetString(iv) is var text && text.All(c => c <= 0xff))
+            iv = Encoding.Latin1.GetBytes(text);
         return iv is { Length: ProtocolDefaults.BlockSize } ? iv : throw Invalid("lack an IV of 16 bytes");
     }
 

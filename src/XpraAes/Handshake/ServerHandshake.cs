@@ -9,8 +9,8 @@ namespace XpraAes.Handshake;
 
 /// <summary>
 /// The listener's side of PROTOCOL section 6: read the client's hello, take its capabilities for what we send, and announce
-/// ours for what it sends. A hello in clear proves nothing; <see cref="HandshakeResult.KeyProven"/> is true only where the client
-/// encrypted its hello.
+/// ours for what it sends. A hello in clear proves nothing, nor does one under the fixed cipher of an encrypted first packet, which
+/// anyone can send again who has seen it; <see cref="HandshakeResult.KeyProven"/> is true only where the hello came under a salt of ours.
 /// </summary>
 internal sealed class ServerHandshake(PacketChannel channel, ServerHandshakeOptions options, ILogger log)
 {
@@ -20,6 +20,7 @@ internal sealed class ServerHandshake(PacketChannel channel, ServerHandshakeOpti
     private CipherParameters? _send;
     private CipherParameters? _receive;
     private bool? _streamAsked;
+    private bool _challenged;
 
     /// <summary>Reads hellos until one asks for something and sets both ciphers. The caller answers with <see cref="SendHelloAsync"/> or <see cref="RefuseAsync"/>.</summary>
     /// <exception cref="XpraAesException">The client was refused, and told so as far as it can understand us.</exception>
@@ -31,7 +32,7 @@ internal sealed class ServerHandshake(PacketChannel channel, ServerHandshakeOpti
         // As xpra's servers do, tell the version without a password; it names no configuration.
         if (options.Password is { } password && client.Request != "version")
             return await AuthenticateAsync(new Authenticator(options.UserName, password), client, cancellationToken).ConfigureAwait(false);
-        if (options.SatisfyExpectedChallenge && client.PeerHello.ContainsKey("challenge"))
+        if (options.SatisfyExpectedChallenge && client.PeerHello.GetBoolean("challenge") == true)
             return await SatisfyAsync(client, cancellationToken).ConfigureAwait(false);
         return client;
     }
@@ -40,6 +41,7 @@ internal sealed class ServerHandshake(PacketChannel channel, ServerHandshakeOpti
     public async Task<HandshakeResult> ChallengeAsync(object?[] challenge, CancellationToken cancellationToken)
     {
         var capabilities = _receive is null ? [] : CipherCapabilities.ForChallenge(_receive, _streamAsked);
+        _challenged = true;
         object?[] packet = [.. challenge.Take(2), capabilities, .. challenge.Skip(3)];
         await channel.SendAsync(packet, cancellationToken).ConfigureAwait(false);
         return await ReceiveHelloAsync(options.Limits.ChallengeTimeout, cancellationToken).ConfigureAwait(false);
@@ -115,8 +117,9 @@ internal sealed class ServerHandshake(PacketChannel channel, ServerHandshakeOpti
     private async Task<HandshakeResult> ReceiveHelloAsync(TimeSpan patience, CancellationToken cancellationToken)
     {
         var packet = await ReceivePacketAsync(patience, cancellationToken).ConfigureAwait(false);
+        var underOurSalt = _receive is not null;
         var hello = await AcceptAsync(packet, cancellationToken).ConfigureAwait(false);
-        return new HandshakeResult(_send, _receive, hello, KeyProven: packet.Header.IsEncrypted) { Request = HelloRequest.Read(hello), Encoding = packet.Header.Encoding, Key = _key };
+        return new HandshakeResult(_send, _receive, hello, KeyProven: underOurSalt) { Request = HelloRequest.Read(hello), Encoding = packet.Header.Encoding, Key = _key };
     }
 
     private async Task<Packet> ReceivePacketAsync(TimeSpan patience, CancellationToken cancellationToken)
@@ -132,7 +135,7 @@ internal sealed class ServerHandshake(PacketChannel channel, ServerHandshakeOpti
         {
             throw NoHello(patience);
         }
-        catch (MalformedPacketException e) when (channel.Reader.Decryptor is not null)
+        catch (MalformedPacketException e) when (channel.MeansAnotherKey(e))
         {
             throw new XpraAesException(XpraErrorId.KeyMismatch, "The client's packet does not decrypt: it holds other key data.", innerException: e);
         }
@@ -152,6 +155,7 @@ internal sealed class ServerHandshake(PacketChannel channel, ServerHandshakeOpti
         if (_key is not { } key)
         {
             await RequireNoCipherAsync(hello, cancellationToken).ConfigureAwait(false);
+            await RequireServedAsync(hello, cancellationToken).ConfigureAwait(false);
             return hello;
         }
         CipherCapabilities announced;
@@ -170,12 +174,20 @@ internal sealed class ServerHandshake(PacketChannel channel, ServerHandshakeOpti
             send = send with { PaddingUnit = decryptor.PaddingUnit };
         channel.Writer.Arm(await options.Derivations.RunAsync(() => SessionCiphers.CreateEncryptor(key, send), cancellationToken).ConfigureAwait(false));
         await RequireAllowedModeAsync(send.Mode, cancellationToken).ConfigureAwait(false);
+        await RequireServedAsync(hello, cancellationToken).ConfigureAwait(false);
 
         _streamAsked = announced.HasStream ? send.Stream : null;
-        var padding = announced.PaddingOptions.Contains(PaddingScheme.Pkcs7) ? PaddingScheme.Pkcs7 : PaddingScheme.Legacy;
-        var receive = CipherCapabilities.Generate(send.Mode, options.KeySize, options.KeyHash, options.Iterations, padding, send.PaddingUnit, send.Stream);
-        channel.Reader.Arm(await options.Derivations.RunAsync(() => SessionCiphers.CreateDecryptor(key, receive), cancellationToken).ConfigureAwait(false));
-        (_send, _receive) = (send, receive);
+        // The browser client, alone in wanting stream=false, sends on while it derives a new key: under the one from the challenge, which
+        // therefore stays (each packet has its own IV), or in clear. So it gets as little to derive as it asks of us.
+        if (send.Stream || _receive?.Mode != send.Mode)
+        {
+            var iterations = send.Stream ? options.Iterations : Math.Min(options.Iterations, send.Iterations);
+            var padding = announced.PaddingOptions.Contains(PaddingScheme.Pkcs7) ? PaddingScheme.Pkcs7 : PaddingScheme.Legacy;
+            var receive = CipherCapabilities.Generate(send.Mode, options.KeySize, options.KeyHash, iterations, padding, send.PaddingUnit, send.Stream);
+            channel.Reader.Arm(await options.Derivations.RunAsync(() => SessionCiphers.CreateDecryptor(key, receive), cancellationToken).ConfigureAwait(false));
+            _receive = receive;
+        }
+        _send = send;
         Log.AcceptedCipher(log, send.Mode, send.KeySize * 8, send.KeyHash, send.Iterations, send.Stream, send.PaddingUnit);
         return hello;
     }
@@ -202,6 +214,17 @@ internal sealed class ServerHandshake(PacketChannel channel, ServerHandshakeOpti
                 $"The client asks for {iterations} PBKDF2 iterations; {options.Limits.MinIterations} to {options.Limits.MaxIterations} are accepted here.");
         }
         return announced;
+    }
+
+    /// <summary>What a client wants stands in its whole hello, which comes after the challenge where there is one.</summary>
+    private async Task RequireServedAsync(XpraDictionary hello, CancellationToken cancellationToken)
+    {
+        var request = HelloRequest.Read(hello);
+        var isWhole = _challenged || options.Password is null && !(options.SatisfyExpectedChallenge && hello.GetBoolean("challenge") == true);
+        if (!isWhole || options.Refuse(request, hello, _receive is not null) is not { } reason)
+            return;
+        await RefuseAsync(reason, null, cancellationToken).ConfigureAwait(false);
+        throw new XpraAesException(XpraErrorId.RequestRefused, $"The client asks for {(request is null ? "a display" : $"'{PeerIdentification.Sanitize(request)}'")}, which is not served here.");
     }
 
     private async Task RequireAllowedModeAsync(AesMode mode, CancellationToken cancellationToken)

@@ -1,4 +1,5 @@
 using XpraAes.Ciphers;
+using XpraAes.Encodings;
 using XpraAes.Keys;
 using XpraAes.Listening;
 
@@ -26,6 +27,9 @@ internal sealed record ServerHandshakeOptions
 
     /// <summary>Whether a client that expects a challenge gets one although no password is set. A gateway leaves that to its target.</summary>
     public bool SatisfyExpectedChallenge { get; init; } = true;
+
+    /// <summary>Why a client that asks for this is sent away; null lets it in. Told are the request, the hello, and whether the key is proven. Decided before a key is derived for what it sends.</summary>
+    public Func<string?, XpraDictionary, bool, string?> Refuse { get; init; } = (_, _, _) => null;
 
     public required Limits Limits { get; init; }
 

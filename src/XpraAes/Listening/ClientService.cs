@@ -73,8 +73,8 @@ internal sealed class ClientService
             // What the target does is not the client's doing, but for the password that the client gave it.
             if (IsFailure(e.Id) && (e.Target is null || e.Id == XpraErrorId.AuthenticationFailed))
                 _listener.Guard.RecordFailure(address);
-            if (channel is not null)
-                await channel.LingerAsync(Options.Limits.CloseGrace, cancellationToken).ConfigureAwait(false);
+            channel ??= new PacketChannel(new NetworkStream(socket, ownsSocket: true), Options.Limits); // only to linger: HTTP has got its answer
+            await channel.LingerAsync(Options.Limits.CloseGrace, cancellationToken).ConfigureAwait(false);
         }
         catch (Exception e) when (e is OperationCanceledException or ObjectDisposedException or SocketException or IOException)
         {
@@ -113,32 +113,28 @@ internal sealed class ClientService
             Password = Options.Password,
             UserName = Options.UserName,
             SatisfyExpectedChallenge = Options.Target is null,
+            Refuse = (request, hello, keyProven) => Options.Target is null
+                ? Responder.Refuse(request, hello)
+                : Gateway.Refuse(request, keyProven, Options),
             Limits = Options.Limits,
             Derivations = _listener.Derivations,
         }, Options.Logger);
         var client = await handshake.RunAsync(cancellationToken).ConfigureAwait(false);
-        if (Options.Target is { } target && Gateway.Passes(client, Options))
+        if (Options.Target is { } target && Gateway.Passes(client.Request, client.KeyProven, Options))
         {
             var relay = await new Gateway(target, Options).OpenAsync(channel, handshake, client, peer, cancellationToken).ConfigureAwait(false);
             return Stand(relay, client);
         }
-        if (Options.Target is null && Responder.IsSession(client))
+        if (_responder.Answer(client) is not { } answer)
         {
             await handshake.SendHelloAsync(_responder.SessionHello(), cancellationToken).ConfigureAwait(false);
             var leg = CipherLeg.Of(peer, client.PeerVersion, client.Send, client.Receive, client.Key, channel.Reader);
             return Stand(new EndpointSession(channel, leg, client.PeerHello, isClient: false, Options.Limits, _responder.Info), client);
         }
-        if (_responder.Answer(client) is { } answer)
-        {
-            await handshake.SendAnswerAsync(client.Request!, answer, cancellationToken).ConfigureAwait(false);
-            _listener.Counters.Accept();
-            Log.RequestAnswered(Options.Logger, peer, client.Request!);
-        }
-        else
-        {
-            await handshake.RefuseAsync(Options.Target is null ? Responder.Refusal(client) : Gateway.Refusal(client), null, cancellationToken).ConfigureAwait(false);
-            _listener.Refuse(peer, new XpraAesException(XpraErrorId.RequestRefused, $"The client asks for '{PeerIdentification.Sanitize(client.Request ?? "a display")}', which is not served here."));
-        }
+        // Counted first: a client that has its answer may look at the count.
+        _listener.Counters.Accept();
+        await handshake.SendAnswerAsync(client.Request!, answer, cancellationToken).ConfigureAwait(false);
+        Log.RequestAnswered(Options.Logger, peer, client.Request!);
         await channel.LingerAsync(Options.Limits.AnsweredTimeout, cancellationToken).ConfigureAwait(false);
         return null;
     }

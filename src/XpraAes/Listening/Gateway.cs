@@ -34,13 +34,15 @@ internal sealed class Gateway(TargetOptions target, ListenerOptions options)
     /// Whether a client's wish is for the target: a session, <c>info</c>, what the listener's owner allows, and anything once the
     /// client has proven that it may. A clear hello proves nothing, and servers act on it; the file of a Unix socket only its owner can open.
     /// </summary>
-    public static bool Passes(HandshakeResult client, ListenerOptions options)
-        => client.Request is null or "info"
-        || !s_ownRequests.Contains(client.Request) && (client.KeyProven || options.SocketPath is not null || options.AllowRequests.Contains(client.Request));
+    public static bool Passes(string? request, bool keyProven, ListenerOptions options)
+        => request is null or "info"
+        || !s_ownRequests.Contains(request) && (keyProven || options.SocketPath is not null || options.AllowRequests.Contains(request));
 
-    /// <summary>Why a client is sent away whose wish does not pass.</summary>
-    public static string Refusal(HandshakeResult client)
-        => $"'{PeerIdentification.Sanitize(client.Request ?? "")}' is not passed on to the server, since a first packet in clear does not prove who asks: the gateway must allow it by name";
+    /// <summary>Why a client that asks for this is sent away; null: it is for the target, or answered by us.</summary>
+    public static string? Refuse(string? request, bool keyProven, ListenerOptions options)
+        => Passes(request, keyProven, options) || s_ownRequests.Contains(request)
+            ? null
+            : $"'{PeerIdentification.Sanitize(request!)}' is not passed on here: the listener's owner can allow it (-AllowRequest)";
 
     /// <summary>Connects to the target and completes the client's handshake with its answers.</summary>
     /// <exception cref="XpraAesException">The target is down or refuses; the client has been told.</exception>
@@ -113,7 +115,7 @@ internal sealed class Gateway(TargetOptions target, ListenerOptions options)
                 {
                     leg.Accept(packet.Dictionary(2));
                     isTargetsTurn = false;
-                    client = await handshake.ChallengeAsync(PacketTranslator.ToText(packet.Items), cancellationToken).ConfigureAwait(false);
+                    client = await handshake.ChallengeAsync(ToText(packet.Header.Encoding, packet.Items), cancellationToken).ConfigureAwait(false);
                     isTargetsTurn = true;
                     await leg.SendHelloAsync(HelloFor(client, attempt, answersTarget: true), cancellationToken).ConfigureAwait(false);
                 }
@@ -152,8 +154,7 @@ internal sealed class Gateway(TargetOptions target, ListenerOptions options)
             leg.Accept(hello);
         leg.Complete(hello, header);
         CipherCapabilities.Remove(hello);
-        if (header.Encoding != PacketEncoding.RencodePlus)
-            hello = (XpraDictionary)PacketTranslator.ToText([Hello.PacketType, hello])[1]!;
+        hello = (XpraDictionary)ToText(header.Encoding, [Hello.PacketType, hello])[1]!;
         // Without aliases the client writes packet types as names, by which its first packet is known and the translator goes.
         hello.Remove("aliases");
         if (attempt.Translate)
@@ -165,9 +166,7 @@ internal sealed class Gateway(TargetOptions target, ListenerOptions options)
 
     private XpraDictionary HelloFor(HandshakeResult client, Attempt attempt, bool answersTarget)
     {
-        var hello = client.PeerHello.Clone();
-        if (client.Encoding != PacketEncoding.RencodePlus)
-            hello = (XpraDictionary)PacketTranslator.ToText([Hello.PacketType, hello])[1]!;
+        var hello = (XpraDictionary)ToText(client.Encoding, [Hello.PacketType, client.PeerHello.Clone()])[1]!;
         if (options.Password is not null && !answersTarget)
         {
             foreach (var name in s_answers)
@@ -181,6 +180,10 @@ internal sealed class Gateway(TargetOptions target, ListenerOptions options)
             Hello.AnnounceOnly(hello, attempt.Encoding);
         return hello;
     }
+
+    /// <summary>What came in an encoding without text, for a side that may expect text.</summary>
+    private static object?[] ToText(PacketEncoding encoding, object?[] packet)
+        => encoding == PacketEncoding.RencodePlus ? packet : PacketTranslator.ToText(packet);
 
     private ClientCipherOptions? CipherOptions() => target.Keys.Count == 0 ? null : new ClientCipherOptions
     {

@@ -36,7 +36,7 @@ internal sealed class ListenerCounters(string endpoint)
         get
         {
             lock (_gate)
-                return [.. _connections.Values.OrderBy(connection => connection.Id)];
+                return (XpraConnection[])[.. _connections.Values.OrderBy(connection => connection.Id)];
         }
     }
 

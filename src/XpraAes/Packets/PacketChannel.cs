@@ -1,4 +1,5 @@
 using System.Net.Sockets;
+using XpraAes.Connections;
 using XpraAes.Encodings;
 using XpraAes.Listening;
 
@@ -75,20 +76,24 @@ internal sealed class PacketChannel(Stream stream, Limits limits) : IAsyncDispos
         return null;
     }
 
+    /// <summary>Whether a packet that came out wrong speaks of another key. Encoding and compression stand in the header, in clear: where they are not supported here, that says nothing about the key.</summary>
+    public bool MeansAnotherKey(MalformedPacketException failure)
+        => failure.Id == XpraErrorId.KeyMismatch || failure.Id == XpraErrorId.MalformedPacket && Reader.Header.IsEncrypted;
+
     /// <summary>Tells the peer that nothing more comes; it can still send.</summary>
-    public Task ShutdownSendAsync(CancellationToken cancellationToken)
+    public async Task ShutdownSendAsync(CancellationToken cancellationToken)
     {
         try
         {
-            cancellationToken.ThrowIfCancellationRequested();
-            if (stream is NetworkStream { Socket: var socket })
+            if (stream is WebSocketStream webSocket)
+                await webSocket.CloseAsync(cancellationToken).ConfigureAwait(false);
+            else if (stream is NetworkStream { Socket: var socket })
                 socket.Shutdown(SocketShutdown.Send);
         }
-        catch (Exception e) when (e is SocketException or ObjectDisposedException)
+        catch (Exception e) when (e is IOException or SocketException or ObjectDisposedException)
         {
             // The connection is gone already.
         }
-        return Task.CompletedTask;
     }
 
     /// <summary>Closes our side and waits, but not longer than this, for the peer to close its own, so that it reads our last packet and not a reset.</summary>

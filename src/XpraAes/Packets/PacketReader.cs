@@ -51,7 +51,7 @@ internal sealed class PacketReader(Stream stream, int maxPayloadSize) : IDisposa
         }
     }
 
-    /// <summary>The header of the packet read last.</summary>
+    /// <summary>The header of the packet read last; empty after a failure.</summary>
     public PacketHeader Header { get; private set; }
 
     /// <summary>The payload of the packet read last, decrypted, without IV and padding; valid until the next read.</summary>
@@ -67,46 +67,17 @@ internal sealed class PacketReader(Stream stream, int maxPayloadSize) : IDisposa
     /// <summary>Reads one packet. False: the peer closed its side between two packets.</summary>
     /// <exception cref="MalformedPacketException">The header, or after decryption the padding, is wrong.</exception>
     /// <exception cref="XpraAesException">PlaintextPacket, UnexpectedEncryption, LimitReached, ConnectionLost in the middle of a packet, or what <see cref="PeerIdentification"/> made of a stranger.</exception>
-    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
-    public async ValueTask<bool> ReadAsync(CancellationToken cancellationToken)
+    public ValueTask<bool> ReadAsync(CancellationToken cancellationToken)
     {
         Payload = default;
-        if (_start == _end)
-            Release();
-        if (!await FillAsync(1, cancellationToken).ConfigureAwait(false))
-            return false;
-        var header = await PeekHeaderAsync(cancellationToken).ConfigureAwait(false);
-        var decryptor = Check(header);
-        var wireSize = decryptor?.WireSize(header.PayloadSize) ?? header.PayloadSize;
-        await FillOrLoseAsync(PacketHeader.Size + wireSize, cancellationToken).ConfigureAwait(false);
-
-        var payloadStart = _start + PacketHeader.Size;
-        var offset = 0;
-        if (decryptor is not null)
-        {
-            var status = decryptor.Decrypt(_buffer.AsSpan(payloadStart, wireSize), header.PayloadSize);
-            if (status == DecryptStatus.MoreNeeded)
-            {
-                // The first packet has just shown that this peer pads to 32 bytes (PROTOCOL section 12).
-                wireSize = decryptor.WireSize(header.PayloadSize);
-                await FillOrLoseAsync(PacketHeader.Size + wireSize, cancellationToken).ConfigureAwait(false);
-                payloadStart = _start + PacketHeader.Size;
-                status = decryptor.Decrypt(_buffer.AsSpan(payloadStart, wireSize), header.PayloadSize);
-            }
-            if (status != DecryptStatus.Done)
-                throw new MalformedPacketException("A packet did not decrypt.", XpraErrorId.KeyMismatch);
-            offset = decryptor.DataOffset;
-        }
-        Header = header;
-        Payload = _buffer.AsMemory(payloadStart + offset, header.PayloadSize - offset);
-        _start = payloadStart + wireSize;
-        Interlocked.Increment(ref _packetsRead);
-        return true;
+        Header = default;
+        return _packetsRead > 0 && HasPacket && TryTake() ? new ValueTask<bool>(true) : ReceiveAsync(cancellationToken);
     }
 
     /// <summary>Looks at the next packet's header without taking it.</summary>
     /// <exception cref="MalformedPacketException">The header is wrong.</exception>
     /// <exception cref="XpraAesException">ConnectionLost, or what <see cref="PeerIdentification"/> made of a stranger.</exception>
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     public async ValueTask<PacketHeader> PeekHeaderAsync(CancellationToken cancellationToken)
     {
         await FillOrLoseAsync(1, cancellationToken).ConfigureAwait(false);
@@ -150,14 +121,54 @@ internal sealed class PacketReader(Stream stream, int maxPayloadSize) : IDisposa
         }
     }
 
+    /// <summary>Zeroes the key. The decryptor stays, of no more use, but to tell what it was.</summary>
     public void Dispose()
     {
         Decryptor?.Dispose();
-        Decryptor = null;
         Payload = default;
         _start = _end = 0;
         Release();
     }
+
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    private async ValueTask<bool> ReceiveAsync(CancellationToken cancellationToken)
+    {
+        if (_start == _end)
+            Release();
+        if (!await FillAsync(1, cancellationToken).ConfigureAwait(false))
+            return false;
+        var header = await PeekHeaderAsync(cancellationToken).ConfigureAwait(false);
+        do
+            await FillOrLoseAsync(PacketHeader.Size + WireSize(header, Check(header)), cancellationToken).ConfigureAwait(false);
+        while (!TryTake());
+        return true;
+    }
+
+    /// <summary>Takes the packet at the head of the buffer. False: its first bytes have just shown that this peer pads to 32 bytes (PROTOCOL section 12), and they have not all come.</summary>
+    private bool TryTake()
+    {
+        var header = PacketHeader.Parse(_buffer.AsSpan(_start, PacketHeader.Size));
+        var decryptor = Check(header);
+        var wireSize = WireSize(header, decryptor);
+        if (_end - _start < PacketHeader.Size + wireSize)
+            return false;
+        var start = _start + PacketHeader.Size;
+        switch (decryptor?.Decrypt(_buffer.AsSpan(start, wireSize), header.PayloadSize))
+        {
+            case DecryptStatus.MoreNeeded:
+                return false;
+            case DecryptStatus.WrongPadding:
+                throw new MalformedPacketException("A packet did not decrypt.", XpraErrorId.KeyMismatch);
+        }
+        var offset = decryptor?.DataOffset ?? 0;
+        Header = header;
+        Payload = _buffer.AsMemory(start + offset, header.PayloadSize - offset);
+        _start = start + wireSize;
+        Interlocked.Increment(ref _packetsRead);
+        return true;
+    }
+
+    private static int WireSize(PacketHeader header, PacketDecryptor? decryptor) => decryptor?.WireSize(header.PayloadSize) ?? header.PayloadSize;
 
     private PacketDecryptor? Check(PacketHeader header)
     {

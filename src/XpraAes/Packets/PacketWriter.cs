@@ -72,10 +72,10 @@ internal sealed class PacketWriter(Stream stream) : IDisposable
         Release();
     }
 
+    /// <summary>Zeroes the key. The encryptor stays, of no more use, so that nothing goes out in clear in its place.</summary>
     public void Dispose()
     {
         Encryptor?.Dispose();
-        Encryptor = null;
         Release();
     }
 

@@ -6,10 +6,12 @@ using XpraAes.Keys;
 using XpraAes.Listening;
 using XpraAes.Packets;
 using XpraAes.Tests.Ciphers;
+using XpraAes.Tests.Listening;
 
 namespace XpraAes.Tests.Gateway;
 
 /// <summary>What of a handshake goes through the gateway, and what does not.</summary>
+[Collection(LoopbackCollection.Name)]
 public sealed class HandshakeTests : IDisposable
 {
     private readonly XpraKey _targetKey = XpraKey.FromText("a key for the target of a gateway");
@@ -190,12 +192,15 @@ public sealed class HandshakeTests : IDisposable
     public async Task A_clear_hello_that_asks_for_more_than_a_session_never_reaches_the_target(string name, object? value)
     {
         await using var rig = new Rig();
-        var client = await rig.ConnectAsync();
-        await client.SendHelloAsync((name, value));
-        var refusal = await Assert.ThrowsAsync<RefusedException>(client.ReceiveAsync);
-        Assert.Contains("is not passed on", refusal.Message, StringComparison.Ordinal);
+        foreach (var withPassword in new[] { false, true })
+        {
+            var client = await rig.ConnectAsync();
+            await client.SendHelloAsync((name, value), ("challenge", withPassword));
+            var refusal = await Assert.ThrowsAsync<RefusedException>(client.ReceiveAsync);
+            Assert.Contains("is not passed on", refusal.Message, StringComparison.Ordinal);
+        }
         Assert.Equal(0, rig.Target.Connects);
-        await Rig.UntilAsync(() => rig.Listener.Refusals.GetValueOrDefault(XpraErrorId.RequestRefused) == 1);
+        await Rig.UntilAsync(() => rig.Listener.Refusals.GetValueOrDefault(XpraErrorId.RequestRefused) == 2);
     }
 
     [Fact]

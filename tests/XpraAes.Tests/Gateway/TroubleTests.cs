@@ -4,10 +4,12 @@ using System.Runtime.InteropServices;
 using XpraAes.Encodings;
 using XpraAes.Handshake;
 using XpraAes.Listening;
+using XpraAes.Tests.Listening;
 
 namespace XpraAes.Tests.Gateway;
 
 /// <summary>What the gateway does when things go wrong.</summary>
+[Collection(LoopbackCollection.Name)]
 public sealed class TroubleTests
 {
     private static readonly Limits s_impatient = Limits.Default with

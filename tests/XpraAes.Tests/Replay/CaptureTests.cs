@@ -70,12 +70,11 @@ public sealed class CaptureTests
         Assert.Equal(recorded.GetProperty("plain_sha256").GetString(), Convert.ToHexStringLower(SHA256.HashData(packet.Payload)));
         Assert.Equal(recorded.GetProperty("compression").GetString() ?? "none", PacketCompression.Name(packet.Header.Compression));
         Assert.Equal(recorded.GetProperty("encoder").GetString(), packet.Header.Encoding.ToString().ToLowerInvariant());
-        var decoded = new Packet(packet.Items, packet.Header).Type;
         // Two of the largest packets were recorded without their type.
         if (recorded.TryGetProperty("type", out var type))
-            Assert.Equal(TypeName(type), decoded);
+            Assert.Equal(TypeName(type), packet.Packet.Type);
         else
-            Assert.NotEmpty(decoded);
+            Assert.NotEmpty(packet.Packet.Type);
     }
 
     private static void AssertIs(JsonElement recorded, SessionReplay.Context context)

@@ -1,4 +1,3 @@
-using XpraAes.Encodings;
 using XpraAes.Packets;
 
 namespace XpraAes.Tests.Replay;
@@ -7,18 +6,15 @@ namespace XpraAes.Tests.Replay;
 /// <param name="Number">Its place in the order of arrival, from 0.</param>
 /// <param name="Direction">c2s or s2c.</param>
 /// <param name="Offset">Where its header starts in the direction's stream.</param>
-/// <param name="Header">Its header.</param>
 /// <param name="Wire">Every byte of it, header, IV and padding included.</param>
 /// <param name="Payload">What it holds, decrypted, without IV and padding.</param>
-/// <param name="Items">What that decodes to.</param>
-internal sealed record ReplayedPacket(int Number, string Direction, int Offset, PacketHeader Header, byte[] Wire, byte[] Payload, object?[] Items)
+/// <param name="Packet">What that decodes to.</param>
+internal sealed record ReplayedPacket(int Number, string Direction, int Offset, byte[] Wire, byte[] Payload, Packet Packet)
 {
-    public XpraDictionary? Dictionary(int index) => index < Items.Length ? Items[index] as XpraDictionary : null;
+    public PacketHeader Header => Packet.Header;
 
-    /// <summary>By name. Only xpra's own hello has an alias in the recordings: 1, which 3.1 and 6.1 servers send.</summary>
-    public string Type => new Packet(Items, Header).Type switch
-    {
-        "#1" => "hello",
-        var type => type,
-    };
+    /// <summary>1 is the alias of hello in every recording that has aliases.</summary>
+    public bool IsHello => Packet.Type is "hello" or "#1";
+
+    public bool IsChallenge => Packet.Type == "challenge";
 }

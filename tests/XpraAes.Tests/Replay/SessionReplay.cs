@@ -50,7 +50,7 @@ internal sealed class SessionReplay : IDisposable
             var packet = await NextAsync(recorded.GetProperty("dir").GetString()!, _number);
             _number++;
             yield return packet;
-            if (packet.Type is "hello" or "challenge" && CipherCapabilities.Read(packet.Dictionary(packet.Type == "hello" ? 1 : 2)) is { } announced)
+            if ((packet.IsHello || packet.IsChallenge) && CipherCapabilities.Read(packet.Packet.Dictionary(packet.IsHello ? 1 : 2)) is { } announced)
                 Arm(packet.Direction == "c2s" ? "s2c" : "c2s", announced.Parameters, packet.Number);
         }
         foreach (var (direction, side) in _sides)
@@ -131,6 +131,6 @@ internal sealed class SessionReplay : IDisposable
         var payload = side.Reader.Payload.ToArray();
         var data = header.Compression == 0 ? payload : PacketCompression.Decompress(header.Compression, payload, Limits.Default.DecompressedSize);
         var items = (object?[])PacketCodec.Decode(header.Encoding, data, new DecodeLimits(Limits.Default.EncodingDepth, Limits.Default.EncodingItems))!;
-        return new ReplayedPacket(number, direction, offset, header, side.Bytes[offset..side.Offset], payload, items);
+        return new ReplayedPacket(number, direction, offset, side.Bytes[offset..side.Offset], payload, new Packet(items, header));
     }
 }
