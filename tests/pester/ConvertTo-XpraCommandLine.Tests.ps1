@@ -10,7 +10,7 @@ Describe 'ConvertTo-XpraCommandLine' -Tag Unit {
         @{ Role = 'Server'; XpraVersion = '3.1'; Line = 'xpra start --bind-tcp=h:10000 --tcp-encryption=AES --tcp-encryption-keyfile=/k' }
         @{ Role = 'Server'; XpraVersion = 'master'; Line = "xpra start '--bind-tcp=h:10000,encryption=AES-CBC,keyfile=/k'" }
     ) {
-        $result = ConvertTo-XpraCommandLine -ComputerName h -Port 10000 -Mode CBC -KeyFile /k -Role $Role -XpraVersion $XpraVersion
+        $result = ConvertTo-XpraCommandLine -Uri tcp://h:10000/ -Mode CBC -KeyFile /k -Role $Role -XpraVersion $XpraVersion
         $result.CommandLine | Should -BeExactly $Line
         "$result" | Should -BeExactly $Line
         $result.Role | Should -Be $Role
@@ -18,14 +18,14 @@ Describe 'ConvertTo-XpraCommandLine' -Tag Unit {
     }
 
     It 'refuses what a version cannot do' {
-        { ConvertTo-XpraCommandLine -ComputerName h -Mode GCM -KeyFile /k -XpraVersion 6.2 -ErrorAction Stop } |
+        { ConvertTo-XpraCommandLine -Uri tcp://h/ -Mode GCM -KeyFile /k -XpraVersion 6.2 -ErrorAction Stop } |
             Should -Throw -ErrorId 'ModeRejected*'
-        { ConvertTo-XpraCommandLine -ComputerName h -KeyFile /k -XpraVersion 6.5 -Role Server -ErrorAction Stop } |
+        { ConvertTo-XpraCommandLine -Uri tcp://h/ -KeyFile /k -XpraVersion 6.5 -Role Server -ErrorAction Stop } |
             Should -Throw -ErrorId 'VersionRejected*'
     }
 
     It 'shows its lines as a table' {
-        ConvertTo-XpraCommandLine -ComputerName h -KeyFile /k -XpraVersion 3.1 | Out-String -Width 200 | Should -Match '(?m)^Role +XpraVersion +CommandLine'
+        ConvertTo-XpraCommandLine -Uri tcp://h/ -KeyFile /k -XpraVersion 3.1 | Out-String -Width 200 | Should -Match '(?m)^Role +XpraVersion +CommandLine'
     }
 
     It 'knows the versions' {
