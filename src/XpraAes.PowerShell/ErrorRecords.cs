@@ -23,8 +23,9 @@ internal static class ErrorRecords
             or XpraErrorId.IterationsRejected or XpraErrorId.PaddingRejected => ErrorCategory.SecurityError,
         XpraErrorId.AuthenticationRequired or XpraErrorId.AuthenticationFailed
             or XpraErrorId.AuthenticationUnsupported => ErrorCategory.AuthenticationError,
+        XpraErrorId.RequestRefused => ErrorCategory.PermissionDenied,
         XpraErrorId.KeyFileNotFound or XpraErrorId.NotFound => ErrorCategory.ObjectNotFound,
-        XpraErrorId.KeyFileUnreadable => ErrorCategory.ReadError,
+        XpraErrorId.KeyFileUnreadable or XpraErrorId.KeyFileIsFolder or XpraErrorId.PasswordFileUnreadable => ErrorCategory.ReadError,
         XpraErrorId.KeyFileUnwritable => ErrorCategory.WriteError,
         XpraErrorId.KeyFileExists => ErrorCategory.ResourceExists,
         XpraErrorId.PortInUse => ErrorCategory.ResourceBusy,

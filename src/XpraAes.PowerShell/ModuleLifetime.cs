@@ -11,7 +11,9 @@ public static class ModuleLifetime
 
     /// <summary>Raised when no open runspace has the module any more, because the last one removed it. A runspace that only closes
     /// (the end of a ForEach-Object -Parallel block) raises nothing: what it started lives on.</summary>
-    internal static event Action? Ended;
+    internal static event Action? Ended = CloseAll;
+
+    static ModuleLifetime() => AppDomain.CurrentDomain.ProcessExit += (_, _) => CloseAll();
 
     /// <summary>The current runspace has imported the module.</summary>
     public static void Enter()
@@ -36,4 +38,7 @@ public static class ModuleLifetime
 
         Ended?.Invoke();
     }
+
+    // Within two seconds, so that peers read a reason instead of a reset.
+    private static void CloseAll() => LiveObjects.CloseAllAsync().GetAwaiter().GetResult();
 }

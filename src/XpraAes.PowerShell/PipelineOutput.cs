@@ -31,7 +31,7 @@ internal sealed class PipelineOutput
         }
     }
 
-    private void Post(Action<XpraCmdlet> write)
+    internal void Post(Action<XpraCmdlet> write)
     {
         try
         {

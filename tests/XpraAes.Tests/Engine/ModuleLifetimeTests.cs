@@ -5,6 +5,8 @@ namespace XpraAes.Tests.Engine;
 
 /// <summary>What runs in the background ends with the last runspace that removes the module, and not before.</summary>
 [Trait("Category", "Engine")]
+[Collection(nameof(ModuleLifetimeTests))]
+[CollectionDefinition(nameof(ModuleLifetimeTests), DisableParallelization = true)] // it ends whatever runs in this process
 public sealed class ModuleLifetimeTests
 {
     [Fact]

@@ -1,0 +1,47 @@
+using System.Management.Automation;
+using XpraAes.Keys;
+
+namespace XpraAes.PowerShell.Commands;
+
+/// <summary>Makes a key from the platform's random source, and writes it to a key file if asked to.</summary>
+[Cmdlet(VerbsCommon.New, "XpraAesKey", SupportsShouldProcess = true)]
+[OutputType(typeof(XpraKey))]
+public sealed class NewXpraAesKeyCommand : XpraCmdlet
+{
+    /// <summary>The key file to write: mode 0600, without a newline.</summary>
+    [Parameter(Position = 0)]
+    [NotAKey]
+    [ValidateNotNullOrEmpty]
+    public string? Path { get; set; }
+
+    /// <summary>What the key looks like.</summary>
+    [Parameter]
+    [ValidateSet(nameof(KeyFormat.Hex), nameof(KeyFormat.Base64), nameof(KeyFormat.Uuid))]
+    public KeyFormat Format { get; set; } = KeyFormat.Hex;
+
+    /// <summary>The random bits of a Hex or Base64 key: 256 unless said, a multiple of 8 from 96 to 512.</summary>
+    [Parameter]
+    public int? Bits { get; set; }
+
+    /// <summary>Replaces the key file if there is one.</summary>
+    [Parameter]
+    public SwitchParameter Force { get; set; }
+
+    /// <inheritdoc/>
+    protected override void Process()
+    {
+        var key = XpraKey.Generate(Format, Bits);
+        if (Path is null || Save(key, FilePath.Resolve(this, Path)))
+            WriteObject(key);
+        else
+            key.Dispose();
+    }
+
+    private bool Save(XpraKey key, string path)
+    {
+        if (!ShouldProcess(path, $"Write a new key of {key.Bits} bits, fingerprint {key.Fingerprint}"))
+            return false;
+        key.Save(path, Force);
+        return true;
+    }
+}

@@ -1,0 +1,7 @@
+namespace XpraAes.PowerShell;
+
+/// <summary>The ids of the live listeners.</summary>
+internal sealed class ListenerIdCompleter : LiveIdCompleter
+{
+    private protected override IEnumerable<(int Id, string Meaning)> Live => LiveObjects.Listeners.Select(listener => (listener.Id, $"{listener}"));
+}

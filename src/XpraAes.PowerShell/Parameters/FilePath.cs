@@ -1,0 +1,48 @@
+using System.Collections.ObjectModel;
+using System.Management.Automation;
+
+namespace XpraAes.PowerShell;
+
+/// <summary>Paths of files as PowerShell takes them: relative to its own location, with ~ and drives of its own.</summary>
+internal static class FilePath
+{
+    private const string FileSystem = "FileSystem";
+
+    /// <summary>The full path of a file, which need not exist; wildcards mean nothing. Throws InvalidOption.</summary>
+    public static string Resolve(PSCmdlet cmdlet, string path)
+    {
+        try
+        {
+            var full = cmdlet.SessionState.Path.GetUnresolvedProviderPathFromPSPath(path, out var provider, out _);
+            return provider.Name == FileSystem ? full : throw NotAFile(path);
+        }
+        catch (Exception e) when (e is System.Management.Automation.DriveNotFoundException or ProviderNotFoundException or ProviderInvocationException or NotSupportedException)
+        {
+            throw NotAFile(path, e);
+        }
+    }
+
+    /// <summary>The full paths of the files that a path with wildcards matches; those of folders are left out. Empty where nothing matches. Throws InvalidOption.</summary>
+    public static IReadOnlyList<string> Expand(PSCmdlet cmdlet, string pattern)
+    {
+        Collection<string> found;
+        try
+        {
+            found = cmdlet.SessionState.Path.GetResolvedProviderPathFromPSPath(pattern, out var provider);
+            if (provider.Name != FileSystem)
+                throw NotAFile(pattern);
+        }
+        catch (ItemNotFoundException)
+        {
+            return [];
+        }
+        catch (Exception e) when (e is System.Management.Automation.DriveNotFoundException or ProviderNotFoundException or ProviderInvocationException or NotSupportedException)
+        {
+            throw NotAFile(pattern, e);
+        }
+        return [.. found.Where(path => !Directory.Exists(path))];
+    }
+
+    private static XpraAesException NotAFile(string path, Exception? inner = null)
+        => new(XpraErrorId.InvalidOption, $"{path} is not the path of a file.", "Give the path of a file, with a drive of the file system or none.", inner) { Target = path };
+}

@@ -1,0 +1,44 @@
+using System.Management.Automation;
+using System.Security;
+using XpraAes.Keys;
+
+namespace XpraAes.PowerShell;
+
+/// <summary>
+/// Takes for -Key what New-XpraAesKey, Get-XpraAesKey or a store of secrets gives: a key, a SecureString, the password of a PSCredential, text or bytes.
+/// Text is taken as for -KeyData. The cmdlet always gets a key of its own, and disposes of it.
+/// </summary>
+[AttributeUsage(AttributeTargets.Property)]
+public sealed class KeyTransformationAttribute : ArgumentTransformationAttribute
+{
+    /// <inheritdoc/>
+    public override object Transform(EngineIntrinsics engineIntrinsics, object inputData)
+    {
+        try
+        {
+            return ToKey(inputData is PSObject wrapped ? wrapped.BaseObject : inputData);
+        }
+        catch (XpraAesException e)
+        {
+            throw new ArgumentTransformationMetadataException(e.RecommendedAction is null ? e.Message : $"{e.Message} {e.RecommendedAction}", e);
+        }
+    }
+
+    private static XpraKey ToKey(object? input) => input switch
+    {
+        XpraKey key => key.Clone(),
+        SecureString secret => SecretText.ToKey(secret),
+        PSCredential credential => SecretText.ToKey(credential.Password),
+        byte[] bytes => XpraKey.FromBytes(bytes, KeySource.Secret),
+        string text => XpraKey.FromText(text, KeySource.Secret),
+        // `Get-Content -AsByteStream` gives an array of objects.
+        object[] items when items.Length > 0 && Array.TrueForAll(items, IsByte) => XpraKey.FromBytes(Array.ConvertAll(items, ToByte), KeySource.Secret),
+        null => throw new ArgumentTransformationMetadataException("-Key was given nothing at all."),
+        _ => throw new ArgumentTransformationMetadataException(
+            $"-Key takes a key of New-XpraAesKey or Get-XpraAesKey, a SecureString, a PSCredential, text or bytes, and was given {input.GetType().Name}."),
+    };
+
+    private static bool IsByte(object? item) => item is byte or PSObject { BaseObject: byte };
+
+    private static byte ToByte(object item) => item is PSObject wrapped ? (byte)wrapped.BaseObject : (byte)item;
+}

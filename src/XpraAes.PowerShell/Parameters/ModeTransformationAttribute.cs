@@ -1,0 +1,27 @@
+using System.Management.Automation;
+
+namespace XpraAes.PowerShell;
+
+/// <summary>Takes modes as xpra writes them too, AES-CTR for CTR; and nothing, as in an empty column of a table, for the default.</summary>
+[AttributeUsage(AttributeTargets.Property)]
+public sealed class ModeTransformationAttribute : ArgumentTransformationAttribute
+{
+    private const string Prefix = "AES-";
+
+    /// <inheritdoc/>
+    public override object? Transform(EngineIntrinsics engineIntrinsics, object inputData)
+    {
+        var input = inputData is PSObject wrapped ? wrapped.BaseObject : inputData;
+        return input is object[] several ? Array.ConvertAll(several, Strip) : Strip(input);
+    }
+
+    private static object? Strip(object? item)
+    {
+        if ((item is PSObject wrapped ? wrapped.BaseObject : item) is not string text)
+            return item;
+        text = text.Trim();
+        if (text.Length == 0)
+            return null;
+        return text.StartsWith(Prefix, StringComparison.OrdinalIgnoreCase) ? text[Prefix.Length..] : text;
+    }
+}

@@ -1,0 +1,26 @@
+using System.Globalization;
+using System.Management.Automation;
+
+namespace XpraAes.PowerShell;
+
+/// <summary>Takes a time as a number of seconds, or as a TimeSpan or its text. PowerShell by itself would take a number for ticks.</summary>
+[AttributeUsage(AttributeTargets.Property)]
+public sealed class SecondsTransformationAttribute : ArgumentTransformationAttribute
+{
+    private static readonly TimeSpan Longest = TimeSpan.FromDays(1);
+
+    /// <inheritdoc/>
+    public override object Transform(EngineIntrinsics engineIntrinsics, object inputData)
+    {
+        var input = inputData is PSObject wrapped ? wrapped.BaseObject : inputData;
+        TimeSpan time;
+        if (LanguagePrimitives.TryConvertTo<double>(input, CultureInfo.InvariantCulture, out var seconds) && Math.Abs(seconds) <= Longest.TotalSeconds)
+            time = TimeSpan.FromSeconds(seconds);
+        else if (!LanguagePrimitives.TryConvertTo(input, CultureInfo.InvariantCulture, out time))
+            throw Invalid(input);
+        return time >= TimeSpan.Zero && time <= Longest ? time : throw Invalid(input);
+    }
+
+    private static ArgumentTransformationMetadataException Invalid(object? input)
+        => new($"'{input}' is not a time: give seconds, or a TimeSpan such as 00:00:30, of a day at most.");
+}
