@@ -63,7 +63,7 @@ $tasks = @{
     }
 
     Package = {
-        dotnet msbuild $PSScriptRoot/Package.proj
+        dotnet msbuild $PSScriptRoot/src/Package.proj
     }
 }
 

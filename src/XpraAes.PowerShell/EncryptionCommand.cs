@@ -1,6 +1,7 @@
 using System.Management.Automation;
 using XpraAes.Ciphers;
 using XpraAes.Keys;
+using XpraAes.Listening;
 
 namespace XpraAes.PowerShell;
 
@@ -12,7 +13,7 @@ public abstract class EncryptionCommand : XpraCmdlet
     /// <summary>The key file, read as xpra reads it: CR and LF at the ends go, every other byte counts.</summary>
     [Parameter(ValueFromPipelineByPropertyName = true)]
     [Alias("PSPath", "LiteralPath", "Path")]
-    [NotAKey]
+    [TextOnly]
     [ValidateNotNullOrEmpty]
     public string? KeyFile { get; set; }
 
@@ -48,6 +49,7 @@ public abstract class EncryptionCommand : XpraCmdlet
     /// <inheritdoc/>
     protected override void Start()
     {
+        OptionChecks.Require(KeySize / 8, Iterations);
         if (KeySize < 256)
             WriteWarning($"AES keys of {KeySize} bits are not recommended: every xpra version takes 256, and 256 alone before 4.3.");
     }

@@ -20,12 +20,12 @@ public sealed class XpraConnection : IAsyncDisposable
     private volatile bool _keyProven;
     private string? _closeReason;
 
-    internal XpraConnection(ISession session, ConnectionDirection direction, string endpoint, Limits limits, ILogger log)
+    internal XpraConnection(ISession session, ConnectionDirection direction, string endpoint, bool keyProven, Limits limits, ILogger log)
     {
         _session = session;
         _limits = limits;
         _log = log;
-        _keyProven = direction == ConnectionDirection.Outbound;
+        _keyProven = keyProven;
         Id = LiveObjects.NextId();
         Direction = direction;
         Endpoint = endpoint;

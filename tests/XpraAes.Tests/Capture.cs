@@ -15,6 +15,11 @@ internal sealed class Capture
 
     public bool IsWebSocket => Name.EndsWith("websocket", StringComparison.Ordinal);
 
+    public byte[] KeyData => Convert.FromHexString(Root.GetProperty("key_data").GetString()!);
+
+    /// <summary>Each cipher context in the order in which it was announced.</summary>
+    public JsonElement[] Ciphers => [.. Root.GetProperty("ciphers").EnumerateArray()];
+
     public JsonElement[] Packets => [.. Root.GetProperty("packets").EnumerateArray()];
 
     /// <summary>Every byte of one direction, "c2s" or "s2c".</summary>

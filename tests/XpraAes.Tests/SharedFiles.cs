@@ -3,13 +3,15 @@ namespace XpraAes.Tests;
 /// <summary>Finds the files that tests read: the folder <c>shared</c> beside the repository, else the selection that the repository carries.</summary>
 internal static class SharedFiles
 {
-    private static readonly string s_repository = FindRepository();
-    private static readonly string s_own = Path.Combine(s_repository, "tests", "XpraAes.Tests", "captures");
+    /// <summary>The root of the checkout.</summary>
+    public static string Repository { get; } = FindRepository();
+
+    private static readonly string s_own = Path.Combine(Repository, "tests", "XpraAes.Tests", "captures");
 
     /// <summary>The full path of a file or folder under <c>shared</c>; null where it does not exist.</summary>
     public static string? Find(string path)
     {
-        var full = Path.GetFullPath(Path.Combine(s_repository, "..", "shared", path));
+        var full = Path.GetFullPath(Path.Combine(Repository, "..", "shared", path));
         return Path.Exists(full) ? full : null;
     }
 
@@ -22,6 +24,9 @@ internal static class SharedFiles
             .Where(folder => !string.IsNullOrEmpty(folder))
             .SelectMany(folder => Directory.EnumerateFiles(folder!, "*.json").Order(StringComparer.Ordinal))
             .Where(file => Path.GetFileName(file) != "encoders.json");
+
+    /// <summary>The recorded sessions that the repository carries: a selection of the others.</summary>
+    public static IEnumerable<string> OwnCaptures => Directory.EnumerateFiles(s_own, "*.json").Where(file => Path.GetFileName(file) != "encoders.json");
 
     private static string FindRepository()
     {

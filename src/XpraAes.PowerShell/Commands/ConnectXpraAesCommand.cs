@@ -9,7 +9,8 @@ using XpraAes.Listening;
 namespace XpraAes.PowerShell.Commands;
 
 /// <summary>Connects to xpra servers over AES, to many at once where many are given.</summary>
-[Cmdlet(VerbsCommunications.Connect, "XpraAes", DefaultParameterSetName = nameof(Uri))]
+// There is no default parameter set: rows of a table would be bound to it by the columns that both sets have, and never to the other.
+[Cmdlet(VerbsCommunications.Connect, "XpraAes")]
 [OutputType(typeof(XpraConnection))]
 public sealed class ConnectXpraAesCommand : EncryptionCommand
 {
@@ -21,16 +22,17 @@ public sealed class ConnectXpraAesCommand : EncryptionCommand
     private readonly ConcurrentDictionary<XpraConnection, byte> _unseen = new();
     private SecretBuffer? _password;
     private bool _begun;
+    private volatile bool _ended;
 
     /// <summary>URIs as xpra's clients take them: tcp://host:port/?encryption=AES-GCM&amp;keyfile=key.txt.</summary>
     [Parameter(Mandatory = true, Position = 0, ParameterSetName = nameof(Uri), ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
-    [NotAKey]
+    [TextOnly]
     public string[] Uri { get; set; } = [];
 
     /// <summary>Host names or addresses.</summary>
     [Parameter(Mandatory = true, ParameterSetName = HostSet, ValueFromPipelineByPropertyName = true)]
     [Alias("Host", "HostName")]
-    [NotAKey]
+    [TextOnly]
     public string[] ComputerName { get; set; } = [];
 
     /// <summary>The TCP port; 0, as in an empty column of a table, is xpra's own.</summary>
@@ -50,7 +52,7 @@ public sealed class ConnectXpraAesCommand : EncryptionCommand
 
     /// <summary>A file with the password for a server that asks for one; every byte counts, a newline at the end too.</summary>
     [Parameter]
-    [NotAKey]
+    [TextOnly]
     [ValidateNotNullOrEmpty]
     public string? PasswordFile { get; set; }
 
@@ -102,6 +104,7 @@ public sealed class ConnectXpraAesCommand : EncryptionCommand
         finally
         {
             // A pipeline that was stopped, or has enough, never saw these: nobody else would close them.
+            _ended = true;
             foreach (var connection in _unseen.Keys.Where(Claim))
                 _ = connection.CloseAsync();
         }
@@ -218,7 +221,7 @@ public sealed class ConnectXpraAesCommand : EncryptionCommand
                 if (Claim(connection))
                     cmdlet.WriteObject(connection);
             });
-            if (cancellationToken.IsCancellationRequested && Claim(connection))
+            if (_ended && Claim(connection))
                 await connection.CloseAsync();
         }
         catch (XpraAesException e)

@@ -10,14 +10,14 @@ public sealed class GetXpraAesKeyCommand : XpraCmdlet
     /// <summary>Key files; wildcards are expanded.</summary>
     [Parameter(Mandatory = true, Position = 0, ParameterSetName = nameof(KeyFile), ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
     [Alias("Path")]
-    [NotAKey]
+    [TextOnly]
     [ValidateNotNullOrEmpty]
     public string[] KeyFile { get; set; } = [];
 
     /// <summary>Key files, whose names are taken as they stand.</summary>
     [Parameter(Mandatory = true, ParameterSetName = nameof(LiteralPath), ValueFromPipelineByPropertyName = true)]
     [Alias("PSPath")]
-    [NotAKey]
+    [TextOnly]
     [ValidateNotNullOrEmpty]
     public string[] LiteralPath { get; set; } = [];
 

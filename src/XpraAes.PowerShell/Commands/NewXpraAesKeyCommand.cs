@@ -10,7 +10,7 @@ public sealed class NewXpraAesKeyCommand : XpraCmdlet
 {
     /// <summary>The key file to write: mode 0600, without a newline.</summary>
     [Parameter(Position = 0)]
-    [NotAKey]
+    [TextOnly]
     [ValidateNotNullOrEmpty]
     public string? Path { get; set; }
 

@@ -17,7 +17,7 @@ public sealed class StartXpraAesListenerCommand : EncryptionCommand
 
     /// <summary>Loopback, Any, IPv6Any, or an address of this machine's.</summary>
     [Parameter]
-    [NotAKey]
+    [TextOnly]
     [ArgumentCompleter(typeof(BindAddressCompleter))]
     [ValidateNotNullOrEmpty]
     public string BindAddress { get; set; } = nameof(IPAddress.Loopback);

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Numerics;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
@@ -48,6 +49,7 @@ internal sealed unsafe class HardwareAes : AesEngine
 
     public override void EncryptCbc(ReadOnlySpan<byte> source, Span<byte> destination, Span<byte> chain)
     {
+        Debug.Assert(source.Length % Block == 0);
         if (source.IsEmpty)
             return;
 
@@ -84,6 +86,7 @@ internal sealed unsafe class HardwareAes : AesEngine
 
     public override void EncryptCfb(ReadOnlySpan<byte> source, Span<byte> destination, Span<byte> chain)
     {
+        Debug.Assert(source.Length % Block == 0);
         fixed (byte* schedule = _schedule.Span, from = source, to = destination[..source.Length], chained = chain[..Block])
         {
             var keys = (Vector128<byte>*)schedule;
@@ -109,6 +112,7 @@ internal sealed unsafe class HardwareAes : AesEngine
 
     public override void XorCounter32(ReadOnlySpan<byte> source, Span<byte> destination, Span<byte> counter)
     {
+        Debug.Assert(source.Length % Block == 0);
         fixed (byte* schedule = _schedule.Span, from = source, to = destination[..source.Length], counted = counter[..Block])
         {
             var keys = (Vector128<byte>*)schedule;
@@ -145,6 +149,7 @@ internal sealed unsafe class HardwareAes : AesEngine
 
     private void Decrypt(ReadOnlySpan<byte> source, Span<byte> destination, Span<byte> chain, bool cbc)
     {
+        Debug.Assert(source.Length % Block == 0);
         int wide = source.Length - source.Length % Wide;
         DecryptWide(source[..wide], destination, chain, cbc);
         source = source[wide..];

@@ -45,15 +45,20 @@ public sealed class PacketEncryptor : IDisposable
         if (wire.Length != WireSize(dataLength))
             throw new ArgumentException($"The packet takes {WireSize(dataLength)} bytes, not {wire.Length}.", nameof(wire));
 
+        if (!Parameters.Stream)
+            NextIV().CopyTo(wire);
+        EncryptAfterIV(wire, dataLength);
+    }
+
+    /// <summary>As <see cref="Encrypt"/>, with the packet's IV, where it has one, in place already: a recorded packet comes out as it was.</summary>
+    internal void EncryptAfterIV(Span<byte> wire, int dataLength)
+    {
         // stream:     E(data | padding)
         // otherwise:  IV | E(data | padding), IV random
         var padding = wire[(DataOffset + dataLength)..];
         padding.Fill(PacketPadding.Value(Parameters.Padding, padding.Length));
         if (!Parameters.Stream)
-        {
-            NextIV().CopyTo(wire);
             _mode.Reset(wire[..DataOffset]);
-        }
 
         var body = wire[DataOffset..];
         _mode.Transform(body, body);

@@ -61,8 +61,7 @@ internal sealed class EndpointSession(PacketChannel channel, CipherLeg leg, Xpra
         _pings[token] = echo;
         try
         {
-            await channel.SendAsync(["ping", token, DateTimeOffset.UtcNow.ToUnixTimeMilliseconds()], cancellationToken).ConfigureAwait(false);
-            await echo.Task.WaitAsync(timeout, cancellationToken).ConfigureAwait(false);
+            await AskAsync(["ping", token, DateTimeOffset.UtcNow.ToUnixTimeMilliseconds()], echo.Task, timeout, cancellationToken).ConfigureAwait(false);
             var latency = Stopwatch.GetElapsedTime(sent);
             Interlocked.Exchange(ref _latencyTicks, latency.Ticks);
             return latency;
@@ -80,8 +79,8 @@ internal sealed class EndpointSession(PacketChannel channel, CipherLeg leg, Xpra
         var response = new TaskCompletionSource<XpraDictionary>(TaskCreationOptions.RunContinuationsAsynchronously);
         _infoResponse = response;
         object?[] request = ["info-request", new object?[] { peerHello.GetString("uuid") ?? "" }, Array.Empty<object?>(), Array.Empty<object?>()];
-        await channel.SendAsync(request, cancellationToken).ConfigureAwait(false);
-        return await response.Task.WaitAsync(timeout, cancellationToken).ConfigureAwait(false);
+        await AskAsync(request, response.Task, timeout, cancellationToken).ConfigureAwait(false);
+        return await response.Task.ConfigureAwait(false);
     }
 
     public Task SendDisconnectAsync(string reason, CancellationToken cancellationToken)
@@ -96,6 +95,22 @@ internal sealed class EndpointSession(PacketChannel channel, CipherLeg leg, Xpra
         foreach (var ping in _pings.Values)
             ping.TrySetException(closed);
         _infoResponse?.TrySetException(closed);
+    }
+
+    /// <summary>Sends a packet and waits for its answer. The time for both is limited: a peer that reads nothing holds up the sending too.</summary>
+    private async Task AskAsync(object?[] packet, Task answer, TimeSpan timeout, CancellationToken cancellationToken)
+    {
+        using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        deadline.CancelAfter(timeout);
+        try
+        {
+            await channel.SendAsync(packet, deadline.Token).ConfigureAwait(false);
+            await answer.WaitAsync(deadline.Token).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+        {
+            throw new TimeoutException($"The peer did not answer '{packet[0]}' within {timeout.TotalSeconds:0.#} s.");
+        }
     }
 
     private async Task<string> ReceiveAsync(CancellationToken cancellationToken)

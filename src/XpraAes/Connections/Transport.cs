@@ -6,8 +6,38 @@ namespace XpraAes.Connections;
 internal static class Transport
 {
     /// <summary>Connects to an endpoint. The second value is the peer's address.</summary>
-    /// <exception cref="XpraAesException">ConnectionRefused, HostUnreachable, ConnectTimeout.</exception>
+    /// <exception cref="XpraAesException">ConnectionRefused, HostUnreachable, ConnectTimeout; for a WebSocket also HandshakeTimeout and those of <see cref="WebSocketUpgrade.ConnectAsync"/>.</exception>
     public static async Task<(Stream Stream, string Peer)> ConnectAsync(XpraEndpoint endpoint, TimeSpan timeout, CancellationToken cancellationToken)
+    {
+        var (stream, peer) = await OpenAsync(endpoint, timeout, cancellationToken).ConfigureAwait(false);
+        return endpoint.Transport == TransportKind.WebSocket
+            ? (await UpgradeAsync(stream, endpoint, timeout, cancellationToken).ConfigureAwait(false), peer)
+            : (stream, peer);
+    }
+
+    private static async Task<Stream> UpgradeAsync(NetworkStream stream, XpraEndpoint endpoint, TimeSpan timeout, CancellationToken cancellationToken)
+    {
+        using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        deadline.CancelAfter(timeout);
+        try
+        {
+            return await WebSocketUpgrade.ConnectAsync(stream, endpoint.Host, endpoint.Port, endpoint.Path ?? "/", deadline.Token).ConfigureAwait(false);
+        }
+        catch (Exception e)
+        {
+            await stream.DisposeAsync().ConfigureAwait(false);
+            if (e is OperationCanceledException && !cancellationToken.IsCancellationRequested)
+            {
+                throw new XpraAesException(XpraErrorId.HandshakeTimeout, $"The server did not answer the websocket request within {timeout.TotalSeconds:0.#} s.",
+                    "Use tcp:// in place of ws://, or start the server with --html=on.");
+            }
+            if (e is IOException)
+                throw new XpraAesException(XpraErrorId.ConnectionLost, "The server closed the connection on a websocket request.", "Use tcp:// in place of ws://, or start the server with --html=on.", e);
+            throw;
+        }
+    }
+
+    private static async Task<(NetworkStream Stream, string Peer)> OpenAsync(XpraEndpoint endpoint, TimeSpan timeout, CancellationToken cancellationToken)
     {
         using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         deadline.CancelAfter(timeout);

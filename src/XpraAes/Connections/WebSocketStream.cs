@@ -10,7 +10,8 @@ namespace XpraAes.Connections;
 
 /// <summary>
 /// The bytes inside the frames of a websocket (RFC 6455), as xpra uses it: one stream of bytes, cut into frames anyhow (PROTOCOL section 3).
-/// One reader and one writer at a time may use it, beside each other. Cancelling a read loses nothing; cancelling a write ends the writing.
+/// One reader and one writer at a time may use it, beside each other. Cancelling a read loses nothing;
+/// cancelling a write, or a read in the middle of answering a ping, ends the writing.
 /// </summary>
 /// <remarks>
 /// .NET's own WebSocket does not fit: it refuses the unmasked frames of xpra's Python clients and masked ones of a server, wants TEXT
@@ -43,6 +44,7 @@ internal sealed class WebSocketStream : Stream
     private long _left;
     private uint _mask;
     private bool _moreFragments;
+    private bool _anyFrame;
 
     // A control frame that was read and awaits its answer.
     private byte _control;
@@ -89,7 +91,7 @@ internal sealed class WebSocketStream : Stream
         if (buffer.IsEmpty)
         {
             var nothingYet = _start == _end && _control == 0 && !_peerClosed;
-            return nothingYet ? await _inner.ReadAsync(buffer, cancellationToken) : 0;
+            return nothingYet ? await _inner.ReadAsync(buffer, cancellationToken).ConfigureAwait(false) : 0;
         }
         while (!_peerClosed)
         {
@@ -98,18 +100,18 @@ internal sealed class WebSocketStream : Stream
                 return taken;
             if (_control != 0)
             {
-                await AnswerControlAsync(cancellationToken);
+                await AnswerControlAsync(cancellationToken).ConfigureAwait(false);
                 continue;
             }
             if (_left >= _buffer.Length && buffer.Length >= _buffer.Length)
             {
                 // The buffer is empty here, and a large frame has no need of it.
-                var count = await _inner.ReadAsync(buffer[..(int)Math.Min(buffer.Length, _left)], cancellationToken);
+                var count = await _inner.ReadAsync(buffer[..(int)Math.Min(buffer.Length, _left)], cancellationToken).ConfigureAwait(false);
                 Unmask(buffer.Span[..count], buffer.Span);
                 return count;
             }
             MakeRoom();
-            var filled = await _inner.ReadAsync(_buffer.AsMemory(_end), cancellationToken);
+            var filled = await _inner.ReadAsync(_buffer.AsMemory(_end), cancellationToken).ConfigureAwait(false);
             if (filled == 0)
                 return 0;
             _end += filled;
@@ -137,7 +139,7 @@ internal sealed class WebSocketStream : Stream
     public async ValueTask CloseAsync(CancellationToken cancellationToken)
     {
         byte[] normalClosure = [1000 >> 8, 1000 & 0xff];
-        await SendAsync(CloseFrame, normalClosure, cancellationToken);
+        await SendAsync(CloseFrame, normalClosure, cancellationToken).ConfigureAwait(false);
     }
 
     public override Task FlushAsync(CancellationToken cancellationToken) => _inner.FlushAsync(cancellationToken);
@@ -150,8 +152,8 @@ internal sealed class WebSocketStream : Stream
 
     public override async ValueTask DisposeAsync()
     {
-        await _inner.DisposeAsync();
-        await base.DisposeAsync();
+        await _inner.DisposeAsync().ConfigureAwait(false);
+        await base.DisposeAsync().ConfigureAwait(false);
     }
 
     protected override void Dispose(bool disposing)
@@ -218,6 +220,10 @@ internal sealed class WebSocketStream : Stream
         var opcode = (byte)(data[0] & OpcodeBits);
         var isFinal = (data[0] & FinalBit) != 0;
         var shortLength = data[1] & LengthBits;
+        // Servers up to 4.x write their last words as bare text, past the websocket (PROTOCOL section 2).
+        if (!_anyFrame && (data[0] & ReservedBits) != 0 && PeerIdentification.TryReadText(data, out _))
+            throw PeerIdentification.Describe(data);
+        _anyFrame = true;
         Check(opcode, isFinal, data[0], shortLength);
 
         var lengthSize = shortLength switch { Length16 => 2, Length64 => 8, _ => 0 };
@@ -281,13 +287,13 @@ internal sealed class WebSocketStream : Stream
     private async ValueTask AnswerControlAsync(CancellationToken cancellationToken)
     {
         if (_control == PingFrame)
-            await SendAsync(PongFrame, _controlPayload, cancellationToken);
+            await SendAsync(PongFrame, _controlPayload, cancellationToken).ConfigureAwait(false);
         if (_control == CloseFrame)
         {
             _peerClosed = true;
             try
             {
-                await SendAsync(CloseFrame, _controlPayload[..Math.Min(_controlPayload.Length, 2)], cancellationToken);
+                await SendAsync(CloseFrame, _controlPayload[..Math.Min(_controlPayload.Length, 2)], cancellationToken).ConfigureAwait(false);
             }
             catch (Exception e) when (e is IOException or ObjectDisposedException or XpraAesException)
             {
@@ -300,7 +306,7 @@ internal sealed class WebSocketStream : Stream
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
     private async ValueTask SendAsync(byte opcode, ReadOnlyMemory<byte> payload, CancellationToken cancellationToken)
     {
-        await _writing.WaitAsync(cancellationToken);
+        await _writing.WaitAsync(cancellationToken).ConfigureAwait(false);
         var frame = ArrayPool<byte>.Shared.Rent(MaxHeaderSize + Math.Min(payload.Length, PieceSize));
         try
         {
@@ -318,7 +324,7 @@ internal sealed class WebSocketStream : Stream
             {
                 var piece = payload[..Math.Min(payload.Length, PieceSize)];
                 Mask(piece.Span, frame.AsSpan(size), mask);
-                await _inner.WriteAsync(frame.AsMemory(0, size + piece.Length), cancellationToken);
+                await _inner.WriteAsync(frame.AsMemory(0, size + piece.Length), cancellationToken).ConfigureAwait(false);
                 payload = payload[piece.Length..];
                 if (payload.IsEmpty)
                     break;

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
+using XpraAes.Packets;
 
 namespace XpraAes.Connections;
 
@@ -22,22 +23,23 @@ internal static class WebSocketUpgrade
     /// </summary>
     public static async Task<WebSocketStream> AcceptAsync(Stream stream, ReadOnlyMemory<byte> peeked, CancellationToken ct)
     {
-        var head = await ReadHeadAsync(stream, peeked, ct);
+        var (head, rest) = await ReadHeadAsync(stream, peeked, isAnswer: false, ct).ConfigureAwait(false);
         if (FindProblem(head) is (var status, var problem))
         {
-            await RefuseAsync(stream, status, ct);
+            await RefuseAsync(stream, status, ct).ConfigureAwait(false);
             throw new XpraAesException(XpraErrorId.PeerIsHttp, $"The peer sent {problem}; it was answered {status}.",
                 "Connect to this port with an xpra client, by tcp:// or ws://.");
         }
         var answer = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
             + $"Sec-WebSocket-Accept: {AcceptKey(head!.Field("Sec-WebSocket-Key"))}\r\nSec-WebSocket-Protocol: {Subprotocol}\r\n\r\n";
-        await stream.WriteAsync(Encoding.ASCII.GetBytes(answer), ct);
-        return new WebSocketStream(stream, masks: false, head.Rest);
+        await stream.WriteAsync(Encoding.ASCII.GetBytes(answer), ct).ConfigureAwait(false);
+        return new WebSocketStream(stream, masks: false, rest);
     }
 
     /// <summary>
     /// The client's side. Asks for a websocket at that path and returns the stream inside it. Throws <see cref="XpraAesException"/>:
-    /// PeerIsHttp where the server offers no websocket for xpra there, NotXpra where it does not speak HTTP, ConnectionLost, InvalidUri.
+    /// PeerIsHttp where the server offers no websocket for xpra there, what <see cref="PeerIdentification"/> finds where it does not speak HTTP,
+    /// ConnectionLost, InvalidUri.
     /// </summary>
     public static async Task<WebSocketStream> ConnectAsync(Stream stream, string host, int port, string path, CancellationToken ct)
     {
@@ -48,15 +50,15 @@ internal static class WebSocketUpgrade
         var authority = host.Contains(':') && !host.StartsWith('[') ? $"[{host}]" : host;
         var request = string.Create(CultureInfo.InvariantCulture, $"GET {path} HTTP/1.1\r\nHost: {authority}:{port}\r\n")
             + $"Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: {Version}\r\nSec-WebSocket-Protocol: {Subprotocol}\r\n\r\n";
-        await stream.WriteAsync(Encoding.ASCII.GetBytes(request), ct);
+        await stream.WriteAsync(Encoding.ASCII.GetBytes(request), ct).ConfigureAwait(false);
 
-        var head = await ReadHeadAsync(stream, default, ct);
-        if (head is null || !head.StartLine.StartsWith("HTTP/1.", StringComparison.Ordinal))
-            throw new XpraAesException(XpraErrorId.NotXpra, "The server answered a websocket request with something that is not HTTP.",
-                "Use tcp:// in place of ws://, or start the server with --html=on.");
+        var (head, rest) = await ReadHeadAsync(stream, default, isAnswer: true, ct).ConfigureAwait(false);
+        if (head is null && !rest.Span.StartsWith("HTTP/"u8))
+            throw PeerIdentification.Describe(rest.Span);
         var problem = head switch
         {
-            _ when !head.StartLine.StartsWith("HTTP/1.1 101", StringComparison.Ordinal) => $"it answered '{Printable(head.StartLine)}'",
+            null => "its answer is malformed or larger than 8 KB",
+            _ when !head.StartLine.StartsWith("HTTP/1.1 101", StringComparison.Ordinal) => $"it answered '{PeerIdentification.Sanitize(head.StartLine)}'",
             _ when !head.Has("Upgrade", "websocket") || !head.Has("Connection", "Upgrade") => "it agreed to an upgrade, but not to a websocket",
             _ when head.Field("Sec-WebSocket-Accept") != AcceptKey(key) => "its accept key does not belong to our request",
             _ when head.Field("Sec-WebSocket-Protocol") != Subprotocol => $"it does not speak the subprotocol '{Subprotocol}'",
@@ -66,7 +68,7 @@ internal static class WebSocketUpgrade
         if (problem is not null)
             throw new XpraAesException(XpraErrorId.PeerIsHttp, $"The server offers no xpra websocket at {path}: {problem}.",
                 "Check the port and the path, and whether the xpra server allows websockets there (--html=on, or ws=yes for that socket).");
-        return new WebSocketStream(stream, masks: true, head.Rest);
+        return new WebSocketStream(stream, masks: true, rest);
     }
 
     private static (string Status, string Problem)? FindProblem(Head? head) => head switch
@@ -89,7 +91,7 @@ internal static class WebSocketUpgrade
             + $"Content-Type: text/plain\r\nContent-Length: {Text.Length.ToString(CultureInfo.InvariantCulture)}\r\n\r\n{Text}";
         try
         {
-            await stream.WriteAsync(Encoding.ASCII.GetBytes(answer), ct);
+            await stream.WriteAsync(Encoding.ASCII.GetBytes(answer), ct).ConfigureAwait(false);
         }
         catch (IOException)
         {
@@ -101,44 +103,45 @@ internal static class WebSocketUpgrade
     private static string AcceptKey(string key) =>
         Convert.ToBase64String(SHA1.HashData(Encoding.ASCII.GetBytes(key + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11")));
 
-    /// <summary>Reads up to the empty line; null where what comes is not HTTP, or too long.</summary>
-    private static async Task<Head?> ReadHeadAsync(Stream stream, ReadOnlyMemory<byte> peeked, CancellationToken ct)
+    /// <summary>Reads up to the empty line. Gives the head and what came behind it; where it is not HTTP, or too long, null and all that came.</summary>
+    private static async Task<(Head? Head, ReadOnlyMemory<byte> Behind)> ReadHeadAsync(
+        Stream stream, ReadOnlyMemory<byte> peeked, bool isAnswer, CancellationToken ct)
     {
         var buffer = new byte[Math.Max(MaxHeadSize, peeked.Length)];
         peeked.CopyTo(buffer);
         var length = peeked.Length;
-        int end;
-        while ((end = buffer.AsSpan(0, length).IndexOf(EndOfHead)) < 0)
+        while (true)
         {
-            if (length >= MaxHeadSize || !MayBeHttp(buffer.AsSpan(0, length)))
-                return null;
-            var count = await stream.ReadAsync(buffer.AsMemory(length, MaxHeadSize - length), ct);
+            var data = buffer.AsMemory(0, length);
+            if (!MayBeHttp(data.Span, isAnswer))
+                return (null, data);
+            var end = data.Span.IndexOf(EndOfHead);
+            if (end >= 0 && end <= MaxHeadSize - EndOfHead.Length)
+                return Head.Parse(data.Span[..end]) is { } head ? (head, data[(end + EndOfHead.Length)..]) : (null, data);
+            if (length >= MaxHeadSize)
+                return (null, data);
+            var count = await stream.ReadAsync(buffer.AsMemory(length, MaxHeadSize - length), ct).ConfigureAwait(false);
             if (count == 0)
                 throw new XpraAesException(XpraErrorId.ConnectionLost, "The peer closed the connection in the middle of an HTTP request or answer.");
             length += count;
         }
-        var text = Encoding.Latin1.GetString(buffer, 0, end);
-        end += EndOfHead.Length;
-        return end > MaxHeadSize ? null : Head.Parse(text, buffer.AsMemory(end, length - end));
     }
 
-    /// <summary>Text so far: a peer that speaks something else is not waited for.</summary>
-    private static bool MayBeHttp(ReadOnlySpan<byte> data)
+    /// <summary>Whether the first line, as far as it has come, may be HTTP's: a peer that speaks something else is not waited for.</summary>
+    private static bool MayBeHttp(ReadOnlySpan<byte> data, bool isAnswer)
     {
-        var other = data.IndexOfAnyExceptInRange((byte)' ', (byte)'~');
-        return other < 0 || data[other] == '\r';
+        var end = data.IndexOfAnyExceptInRange((byte)' ', (byte)'~');
+        return end < 0 || (data[end] == '\r' && (!isAnswer || data.StartsWith("HTTP/"u8)));
     }
 
     private static bool IsPlain(string text) => !text.AsSpan().ContainsAnyExceptInRange('!', '~');
 
-    private static string Printable(string text) => new([.. text.Take(100).Select(c => c is >= ' ' and <= '~' ? c : '?')]);
-
-    /// <summary>A start line and its fields, and the bytes that came behind them.</summary>
-    private sealed record Head(string StartLine, Dictionary<string, string> Fields, ReadOnlyMemory<byte> Rest)
+    /// <summary>A start line and its fields; a field that comes several times is one list.</summary>
+    private sealed record Head(string StartLine, Dictionary<string, string> Fields)
     {
-        public static Head? Parse(string text, ReadOnlyMemory<byte> rest)
+        public static Head? Parse(ReadOnlySpan<byte> data)
         {
-            var lines = text.Split("\r\n");
+            var lines = Encoding.Latin1.GetString(data).Split("\r\n");
             var fields = new Dictionary<string, string>(StringComparer.OrdinalIgnoreCase);
             foreach (var line in lines.AsSpan(1))
             {
@@ -148,7 +151,7 @@ internal static class WebSocketUpgrade
                 var (name, value) = (line[..colon], line[(colon + 1)..].Trim(' ', '\t'));
                 fields[name] = fields.TryGetValue(name, out var before) ? $"{before}, {value}" : value;
             }
-            return new(lines[0], fields, rest);
+            return new(lines[0], fields);
         }
 
         public string Field(string name) => Fields.GetValueOrDefault(name, "");

@@ -133,7 +133,8 @@ internal sealed record CipherCapabilities
         if (iterations is < ProtocolDefaults.MinIterations or > ProtocolDefaults.MaxIterations)
         {
             throw new XpraAesException(XpraErrorId.IterationsRejected,
-                $"The peer asks for {iterations} PBKDF2 iterations; xpra has {ProtocolDefaults.MinIterations} to {ProtocolDefaults.MaxIterations}.");
+                $"The peer asks for {iterations} PBKDF2 iterations; xpra has {ProtocolDefaults.MinIterations} to {ProtocolDefaults.MaxIterations}.",
+                "Have the peer ask for 1,000 to 10,000, which every version accepts (its XPRA_CRYPTO_DEFAULT_ITERATIONS).");
         }
         var keySize = caps.GetInteger(prefix + "key_size") ?? ProtocolDefaults.KeySize;
         if (keySize is not (16 or 24 or 32))
@@ -176,8 +177,9 @@ internal sealed record CipherCapabilities
 
     private static byte[] ReadIV(byte[]? iv)
     {
-        if (iv is { Length: > ProtocolDefaults.BlockSize })
-            iv = Encoding.Latin1.GetBytes(Encoding.UTF8.GetString(iv)); // text of 16 characters above 127 that came as UTF-8 bytes
+        // Text of 16 characters above 127 that came as UTF-8 bytes.
+        if (iv is { Length: > ProtocolDefaults.BlockSize } && Encoding.UTF8.GetString(iv) is var text && text.All(c => c <= 0xff))
+            iv = Encoding.Latin1.GetBytes(text);
         return iv is { Length: ProtocolDefaults.BlockSize } ? iv : throw Invalid("lack an IV of 16 bytes");
     }
 

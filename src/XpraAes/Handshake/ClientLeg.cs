@@ -112,7 +112,7 @@ internal sealed class ClientLeg(PacketChannel channel, ClientCipherOptions? ciph
             throw new XpraAesException(XpraErrorId.HandshakeTimeout, $"The server did not answer within {timeout.TotalSeconds:0.#} s.",
                 "xpra servers of 6.4 and later stay silent when they refuse an AES client: check that AES is on, the mode, and the key. Other programs wait for the client to speak first.");
         }
-        catch (MalformedPacketException e) when (channel.Reader.Decryptor is not null)
+        catch (MalformedPacketException e) when (e.Id == XpraErrorId.KeyMismatch || channel.Reader.Header.IsEncrypted)
         {
             throw new XpraAesException(XpraErrorId.KeyMismatch, "The server's answer does not decrypt: it holds other key data.",
                 "Compare the fingerprints of both key files (Get-XpraAesKey). A byte order mark, a space, or another encoding makes another key. A 3.1 server speaks CBC whatever mode is asked for.", e);

@@ -12,6 +12,9 @@ namespace XpraAes.Handshake;
 /// </summary>
 internal sealed record FirstPacket(int Iterations, PaddingScheme Padding, int PaddingUnit, PacketEncoding Encoding)
 {
+    /// <summary>For the padding of a packet whose data has come, in one piece with it as a rule; arbitrary. A client of another mode sends none, and waits for us as we for it.</summary>
+    private static readonly TimeSpan s_paddingPatience = TimeSpan.FromSeconds(2);
+
     /// <summary>What the generations send, newest first: 6.2 and later, 6.0 and 6.1, 5.1, 4.3 to 5.0, 3.1 to 4.2.</summary>
     public static IReadOnlyList<FirstPacket> Variants { get; } =
     [
@@ -38,15 +41,19 @@ internal sealed record FirstPacket(int Iterations, PaddingScheme Padding, int Pa
     /// <summary>Finds the variant under which the packet at the head of the stream makes sense. Null: none, or it is in clear.</summary>
     public static async Task<CipherParameters?> DetectAsync(PacketReader reader, XpraKey key, IEnumerable<AesMode> modes, Limits limits, DerivationGate derivations, CancellationToken cancellationToken)
     {
-        var header = PacketHeader.Parse((await reader.PeekAsync(PacketHeader.Size, cancellationToken).ConfigureAwait(false)).Span);
+        var header = await reader.PeekHeaderAsync(cancellationToken).ConfigureAwait(false);
         if (!header.IsEncrypted || header.PayloadSize > reader.MaxPayloadSize)
             return null;
         // Both units pad at least to 16: what goes beyond is not needed to tell them apart.
         var padded = header.PayloadSize + PacketPadding.Size(header.PayloadSize, ProtocolDefaults.BlockSize);
-        foreach (var mode in modes)
+        await reader.PeekAsync(PacketHeader.Size + header.PayloadSize, cancellationToken).ConfigureAwait(false);
+        // First the modes that do not pad: all that they need is there.
+        foreach (var mode in modes.OrderBy(mode => mode == AesMode.CBC))
         {
             var size = mode == AesMode.CBC ? padded : header.PayloadSize;
-            var wire = (await reader.PeekAsync(PacketHeader.Size + size, cancellationToken).ConfigureAwait(false))[PacketHeader.Size..];
+            if (await TryPeekAsync(reader, PacketHeader.Size + size, cancellationToken).ConfigureAwait(false) is not { } packet)
+                return null;
+            var wire = packet[PacketHeader.Size..];
             foreach (var iterations in Variants.Select(variant => variant.Iterations).Distinct())
             {
                 var candidate = Variants.First(variant => variant.Iterations == iterations).Parameters(mode);
@@ -56,6 +63,21 @@ internal sealed record FirstPacket(int Iterations, PaddingScheme Padding, int Pa
             }
         }
         return null;
+    }
+
+    /// <summary>The packet as far as <paramref name="count"/>; null: it ends before, without padding.</summary>
+    private static async Task<ReadOnlyMemory<byte>?> TryPeekAsync(PacketReader reader, int count, CancellationToken cancellationToken)
+    {
+        using var patience = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        patience.CancelAfter(s_paddingPatience);
+        try
+        {
+            return await reader.PeekAsync(count, patience.Token).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+        {
+            return null;
+        }
     }
 
     private static byte[] Decrypt(XpraKey key, CipherParameters parameters, ReadOnlySpan<byte> wire)

@@ -11,7 +11,7 @@ internal static class KeyTrial
     /// <summary>The first key under which the packet at the head of the stream decrypts to something. Null: none, or the packet is in clear.</summary>
     public static async Task<XpraKey?> FindAsync(PacketReader reader, IEnumerable<XpraKey> keys, CipherParameters parameters, Limits limits, CancellationToken cancellationToken)
     {
-        var header = PacketHeader.Parse((await reader.PeekAsync(PacketHeader.Size, cancellationToken).ConfigureAwait(false)).Span);
+        var header = await reader.PeekHeaderAsync(cancellationToken).ConfigureAwait(false);
         if (!header.IsEncrypted || header.PayloadSize > reader.MaxPayloadSize)
             return null;
         foreach (var key in keys)

@@ -9,8 +9,8 @@ namespace XpraAes.Handshake;
 
 /// <summary>
 /// The listener's side of PROTOCOL section 6: read the client's hello, take its capabilities for what we send, and announce
-/// ours for what it sends. A hello in clear proves nothing; <see cref="HandshakeResult.KeyProven"/> is true only where the client
-/// encrypted its hello.
+/// ours for what it sends. A hello in clear proves nothing, nor does one under the fixed cipher of an encrypted first packet, which
+/// anyone can send again who has seen it; <see cref="HandshakeResult.KeyProven"/> is true only where the hello came under a salt of ours.
 /// </summary>
 internal sealed class ServerHandshake(PacketChannel channel, ServerHandshakeOptions options, ILogger log)
 {
@@ -30,7 +30,7 @@ internal sealed class ServerHandshake(PacketChannel channel, ServerHandshakeOpti
         // As xpra's servers do, tell the version without a password; it names no configuration.
         if (options.Password is { } password && client.Request != "version")
             return await AuthenticateAsync(new Authenticator(options.UserName, password), client, cancellationToken).ConfigureAwait(false);
-        if (options.SatisfyExpectedChallenge && client.PeerHello.ContainsKey("challenge"))
+        if (options.SatisfyExpectedChallenge && client.PeerHello.GetBoolean("challenge") == true)
             return await SatisfyAsync(client, cancellationToken).ConfigureAwait(false);
         return client;
     }
@@ -124,8 +124,9 @@ internal sealed class ServerHandshake(PacketChannel channel, ServerHandshakeOpti
     private async Task<HandshakeResult> ReceiveHelloAsync(TimeSpan patience, CancellationToken cancellationToken)
     {
         var packet = await ReceivePacketAsync(patience, cancellationToken).ConfigureAwait(false);
+        var underOurSalt = _receive is not null;
         var hello = await AcceptAsync(packet, cancellationToken).ConfigureAwait(false);
-        return new HandshakeResult(_send, _receive, hello, KeyProven: packet.Header.IsEncrypted) { Request = ReadRequest(hello), Encoding = packet.Header.Encoding, Key = options.Key };
+        return new HandshakeResult(_send, _receive, hello, KeyProven: underOurSalt) { Request = ReadRequest(hello), Encoding = packet.Header.Encoding, Key = options.Key };
     }
 
     private async Task<Packet> ReceivePacketAsync(TimeSpan patience, CancellationToken cancellationToken)
@@ -141,7 +142,7 @@ internal sealed class ServerHandshake(PacketChannel channel, ServerHandshakeOpti
         {
             throw NoHello(patience);
         }
-        catch (MalformedPacketException e) when (channel.Reader.Decryptor is not null)
+        catch (MalformedPacketException e) when (e.Id == XpraErrorId.KeyMismatch || channel.Reader.Header.IsEncrypted)
         {
             throw new XpraAesException(XpraErrorId.KeyMismatch, "The client's packet does not decrypt: it holds other key data.", innerException: e);
         }
@@ -176,10 +177,17 @@ internal sealed class ServerHandshake(PacketChannel channel, ServerHandshakeOpti
         await RequireAllowedModeAsync(send.Mode, cancellationToken).ConfigureAwait(false);
 
         _streamAsked = announced.HasStream ? send.Stream : null;
-        var padding = announced.PaddingOptions.Contains(PaddingScheme.Pkcs7) ? PaddingScheme.Pkcs7 : PaddingScheme.Legacy;
-        var receive = CipherCapabilities.Generate(send.Mode, options.KeySize, options.KeyHash, options.Iterations, padding, send.PaddingUnit, send.Stream);
-        channel.Reader.Arm(await options.Derivations.RunAsync(() => SessionCiphers.CreateDecryptor(options.Key, receive), cancellationToken).ConfigureAwait(false));
-        (_send, _receive) = (send, receive);
+        // The browser client, alone in wanting stream=false, sends on while it derives a new key: under the one from the challenge, which
+        // therefore stays (each packet has its own IV), or in clear. So it gets as little to derive as it asks of us.
+        if (send.Stream || _receive?.Mode != send.Mode)
+        {
+            var iterations = send.Stream ? options.Iterations : Math.Min(options.Iterations, send.Iterations);
+            var padding = announced.PaddingOptions.Contains(PaddingScheme.Pkcs7) ? PaddingScheme.Pkcs7 : PaddingScheme.Legacy;
+            var receive = CipherCapabilities.Generate(send.Mode, options.KeySize, options.KeyHash, iterations, padding, send.PaddingUnit, send.Stream);
+            channel.Reader.Arm(await options.Derivations.RunAsync(() => SessionCiphers.CreateDecryptor(options.Key, receive), cancellationToken).ConfigureAwait(false));
+            _receive = receive;
+        }
+        _send = send;
         Log.AcceptedCipher(log, send.Mode, send.KeySize * 8, send.KeyHash, send.Iterations, send.Stream, send.PaddingUnit);
         return hello;
     }

@@ -44,15 +44,15 @@ internal sealed class ClientService(AesListener listener, ListenerOptions option
             await Task.Delay(listener.Guard.DelayFor(address), cancellationToken).ConfigureAwait(false);
             var stream = await ServerTransport.OpenAsync(socket, Options.Limits, cancellationToken).ConfigureAwait(false);
             channel = new PacketChannel(stream, Options.Limits);
-            connection = await OpenAsync(channel, socket, peer, cancellationToken).ConfigureAwait(false);
+            connection = await OpenAsync(channel, peer, cancellationToken).ConfigureAwait(false);
         }
         catch (XpraAesException e)
         {
             listener.Refuse(peer, e);
             if (IsFailure(e.Id))
                 listener.Guard.RecordFailure(address);
-            if (channel is not null)
-                await LingerAsync(channel, socket, Options.Limits.CloseGrace, cancellationToken).ConfigureAwait(false);
+            channel ??= new PacketChannel(new NetworkStream(socket, ownsSocket: true), Options.Limits); // only to linger: HTTP has got its answer
+            await LingerAsync(channel, Options.Limits.CloseGrace, cancellationToken).ConfigureAwait(false);
         }
         catch (Exception e) when (e is OperationCanceledException or ObjectDisposedException or SocketException or IOException)
         {
@@ -79,7 +79,7 @@ internal sealed class ClientService(AesListener listener, ListenerOptions option
             or XpraErrorId.NotXpra or XpraErrorId.UnexpectedEncryption or XpraErrorId.PlaintextPacket;
 
     /// <summary>The handshake and what follows it at once. Null: the client had a request, which is answered, or was sent away.</summary>
-    private async Task<XpraConnection?> OpenAsync(PacketChannel channel, Socket socket, string peer, CancellationToken cancellationToken)
+    private async Task<XpraConnection?> OpenAsync(PacketChannel channel, string peer, CancellationToken cancellationToken)
     {
         var handshake = new ServerHandshake(channel, new ServerHandshakeOptions
         {
@@ -99,13 +99,13 @@ internal sealed class ClientService(AesListener listener, ListenerOptions option
         if (Options.Target is { } target && Gateway.Passes(client, Options.AllowRequests))
         {
             var relay = await new Gateway(target, Options, _key).OpenAsync(channel, handshake, client, peer, cancellationToken).ConfigureAwait(false);
-            return Stand(relay);
+            return Stand(relay, client);
         }
         if (Options.Target is null && Responder.IsSession(client))
         {
             await handshake.SendHelloAsync(_responder.SessionHello(), cancellationToken).ConfigureAwait(false);
             var leg = CipherLeg.Of(peer, client.PeerVersion, client.Send, client.Receive, _key, channel.Reader);
-            return Stand(new EndpointSession(channel, leg, client.PeerHello, isClient: false, Options.Limits, _responder.Info));
+            return Stand(new EndpointSession(channel, leg, client.PeerHello, isClient: false, Options.Limits, _responder.Info), client);
         }
         if (_responder.Answer(client) is { } answer)
         {
@@ -118,19 +118,21 @@ internal sealed class ClientService(AesListener listener, ListenerOptions option
             await handshake.RefuseAsync(Responder.Refusal(client), null, cancellationToken).ConfigureAwait(false);
             listener.Refuse(peer, new XpraAesException(XpraErrorId.RequestRefused, $"The client asks for '{PeerIdentification.Sanitize(client.Request ?? "a display")}', which is not served here."));
         }
-        await LingerAsync(channel, socket, Options.Limits.AnsweredTimeout, cancellationToken).ConfigureAwait(false);
+        await LingerAsync(channel, Options.Limits.AnsweredTimeout, cancellationToken).ConfigureAwait(false);
         return null;
     }
 
-    private XpraConnection Stand(ISession session)
+    private XpraConnection Stand(ISession session, HandshakeResult client)
     {
         listener.Counters.Accept();
-        return new XpraConnection(session, ConnectionDirection.Inbound, $"tcp://{listener.Endpoint}/", Options.Limits, Options.Logger);
+        return new XpraConnection(session, ConnectionDirection.Inbound, $"tcp://{listener.Endpoint}/", client.KeyProven, Options.Limits, Options.Logger);
     }
 
     private async Task RunAsync(XpraConnection connection, IPAddress address, SourceGuard.Slot slot, CancellationToken cancellationToken)
     {
         connection.KeyProvenChanged += slot.Dispose;
+        if (connection.KeyProven)
+            slot.Dispose();
         listener.Open(connection);
         connection.Start();
         using (cancellationToken.Register(connection.Cut))
@@ -151,13 +153,13 @@ internal sealed class ClientService(AesListener listener, ListenerOptions option
     }
 
     /// <summary>Closes our side and waits for the client to close its own, so that it reads our last packet and not a reset.</summary>
-    private static async Task LingerAsync(PacketChannel channel, Socket socket, TimeSpan patience, CancellationToken cancellationToken)
+    private static async Task LingerAsync(PacketChannel channel, TimeSpan patience, CancellationToken cancellationToken)
     {
         using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         deadline.CancelAfter(patience);
         try
         {
-            socket.Shutdown(SocketShutdown.Send);
+            await channel.ShutdownSendAsync(deadline.Token).ConfigureAwait(false);
             await channel.Reader.DrainAsync(deadline.Token).ConfigureAwait(false);
         }
         catch (Exception e) when (e is OperationCanceledException or SocketException or ObjectDisposedException or IOException or XpraAesException)

@@ -103,7 +103,7 @@ internal sealed class RelaySession : ISession
                 Forward(from.Reader, to.Writer, translator);
             }
             await to.Writer.FlushAsync(ending).ConfigureAwait(false);
-            to.ShutdownSend();
+            await to.ShutdownSendAsync(ending).ConfigureAwait(false);
             return new End(true, "closed the connection");
         }
         catch (OperationCanceledException)
@@ -156,7 +156,7 @@ internal sealed class RelaySession : ISession
         try
         {
             await channel.SendAsync(Hello.Disconnect(reason), cancellationToken).ConfigureAwait(false);
-            channel.ShutdownSend();
+            await channel.ShutdownSendAsync(cancellationToken).ConfigureAwait(false);
         }
         catch (Exception e) when (e is XpraAesException or OperationCanceledException)
         {

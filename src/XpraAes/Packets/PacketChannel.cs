@@ -1,4 +1,5 @@
 using System.Net.Sockets;
+using XpraAes.Connections;
 using XpraAes.Encodings;
 using XpraAes.Listening;
 
@@ -28,7 +29,7 @@ internal sealed class PacketChannel(Stream stream, Limits limits) : IAsyncDispos
         Reader.MaxPayloadSize = limits.PacketSize;
     }
 
-    /// <summary>Encodes, frames, encrypts and sends one packet.</summary>
+    /// <summary>Encodes, frames, encrypts and sends one packet. Cancelling that in the middle, where the peer does not read, ends the connection.</summary>
     public Task SendAsync(object?[] packet, CancellationToken cancellationToken)
         => SendEncodedAsync(PacketCodec.Encode(Encoding, packet), cancellationToken);
 
@@ -39,6 +40,12 @@ internal sealed class PacketChannel(Stream stream, Limits limits) : IAsyncDispos
         {
             Writer.Append((byte)Encoding, compression: 0, chunkIndex: 0, data);
             await Writer.FlushAsync(cancellationToken).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException) when (Writer.Pending > 0)
+        {
+            // Half of the packet may be out: nothing sensible can follow it.
+            Abort();
+            throw;
         }
         catch (Exception e) when (e is IOException or SocketException or ObjectDisposedException)
         {
@@ -67,14 +74,16 @@ internal sealed class PacketChannel(Stream stream, Limits limits) : IAsyncDispos
     }
 
     /// <summary>Tells the peer that nothing more comes; it can still send.</summary>
-    public void ShutdownSend()
+    public async Task ShutdownSendAsync(CancellationToken cancellationToken)
     {
         try
         {
-            if (stream is NetworkStream { Socket: var socket })
+            if (stream is WebSocketStream webSocket)
+                await webSocket.CloseAsync(cancellationToken).ConfigureAwait(false);
+            else if (stream is NetworkStream { Socket: var socket })
                 socket.Shutdown(SocketShutdown.Send);
         }
-        catch (Exception e) when (e is SocketException or ObjectDisposedException)
+        catch (Exception e) when (e is IOException or SocketException or ObjectDisposedException)
         {
             // The connection is gone already.
         }
@@ -113,6 +122,9 @@ internal sealed class PacketChannel(Stream stream, Limits limits) : IAsyncDispos
 
     private void KeepChunk(PacketHeader header)
     {
+        // Where clear packets are let through for the sake of a refusal, one must not slip into the encrypted packet behind it.
+        if (Reader.Decryptor is not null && !header.IsEncrypted)
+            throw new XpraAesException(XpraErrorId.PlaintextPacket, "The peer sent a part of a packet in clear where encryption was agreed.");
         if (_chunks.Count >= ProtocolDefaults.MaxPendingChunks || IsStranger && _chunks.Count > 0)
             throw new MalformedPacketException("Too many chunks wait for their main packet.");
         if (_chunks.Exists(chunk => chunk.Index == header.ChunkIndex))

@@ -30,7 +30,7 @@ internal sealed class PacketReader(Stream stream, int maxPayloadSize) : IDisposa
     /// <summary>Bytes received so far.</summary>
     public long BytesRead => Interlocked.Read(ref _bytesRead);
 
-    /// <summary>The header of the packet read last.</summary>
+    /// <summary>The header of the packet read last; empty after a failure.</summary>
     public PacketHeader Header { get; private set; }
 
     /// <summary>The payload of the packet read last, decrypted, without IV and padding; valid until the next read.</summary>
@@ -49,15 +49,12 @@ internal sealed class PacketReader(Stream stream, int maxPayloadSize) : IDisposa
     public async ValueTask<bool> ReadAsync(CancellationToken cancellationToken)
     {
         Payload = default;
+        Header = default;
         if (_start == _end)
             Release();
         if (!await FillAsync(1, cancellationToken).ConfigureAwait(false))
             return false;
-        if (_buffer[_start] != PacketHeader.Magic)
-            throw await IdentifyAsync(cancellationToken).ConfigureAwait(false);
-
-        await FillOrLoseAsync(PacketHeader.Size, cancellationToken).ConfigureAwait(false);
-        var header = PacketHeader.Parse(_buffer.AsSpan(_start, PacketHeader.Size));
+        var header = await PeekHeaderAsync(cancellationToken).ConfigureAwait(false);
         var decryptor = Check(header);
         var wireSize = decryptor?.WireSize(header.PayloadSize) ?? header.PayloadSize;
         await FillOrLoseAsync(PacketHeader.Size + wireSize, cancellationToken).ConfigureAwait(false);
@@ -86,13 +83,32 @@ internal sealed class PacketReader(Stream stream, int maxPayloadSize) : IDisposa
         return true;
     }
 
-    /// <summary>Looks at the next bytes of the stream without taking them. Valid until the next call.</summary>
+    /// <summary>Looks at the next packet's header without taking it.</summary>
+    /// <exception cref="MalformedPacketException">The header is wrong.</exception>
     /// <exception cref="XpraAesException">ConnectionLost, or what <see cref="PeerIdentification"/> made of a stranger.</exception>
-    public async ValueTask<ReadOnlyMemory<byte>> PeekAsync(int count, CancellationToken cancellationToken)
+    public async ValueTask<PacketHeader> PeekHeaderAsync(CancellationToken cancellationToken)
     {
         await FillOrLoseAsync(1, cancellationToken).ConfigureAwait(false);
         if (_buffer[_start] != PacketHeader.Magic)
             throw await IdentifyAsync(cancellationToken).ConfigureAwait(false);
+        await FillOrLoseAsync(PacketHeader.Size, cancellationToken).ConfigureAwait(false);
+        try
+        {
+            return PacketHeader.Parse(_buffer.AsSpan(_start, PacketHeader.Size));
+        }
+        catch (MalformedPacketException) when (!_anyPacket)
+        {
+            // "POST / HTTP/1.1" and "Permission denied" start with a P too.
+            if (await IdentifyAsync(cancellationToken).ConfigureAwait(false) is { Id: not XpraErrorId.NotXpra } stranger)
+                throw stranger;
+            throw;
+        }
+    }
+
+    /// <summary>Looks at the next bytes of the stream without taking them. Valid until the next call.</summary>
+    /// <exception cref="XpraAesException">ConnectionLost.</exception>
+    public async ValueTask<ReadOnlyMemory<byte>> PeekAsync(int count, CancellationToken cancellationToken)
+    {
         await FillOrLoseAsync(count, cancellationToken).ConfigureAwait(false);
         return _buffer.AsMemory(_start, count);
     }

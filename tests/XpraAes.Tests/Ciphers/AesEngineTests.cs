@@ -24,6 +24,16 @@ public sealed class AesEngineTests
         ["XorCounter32"] = (engine, source, destination, chain) => engine.XorCounter32(source, destination, chain),
     };
 
+    [Fact]
+    public void The_instructions_are_used_where_the_processor_has_them_and_nobody_forbids_it()
+    {
+        bool forbidden = Environment.GetEnvironmentVariable("XPRAAES_PORTABLE_AES") == "1";
+        using var chosen = AesEngine.Create(new byte[16]);
+        Assert.Equal(HardwareAes.IsSupported && !forbidden, chosen is HardwareAes);
+        using var portable = AesEngine.Create(new byte[16], portable: true);
+        Assert.IsType<PortableAes>(portable);
+    }
+
     [Theory]
     [MemberData(nameof(KernelsAndKeySizes))]
     public void Hardware_and_portable_agree_on_every_number_of_blocks(string name, int keySize)

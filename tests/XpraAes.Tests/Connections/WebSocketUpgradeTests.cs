@@ -141,9 +141,11 @@ public sealed class WebSocketUpgradeTests
     [InlineData("HTTP/1.0 403 Forbidden\r\n\r\n", XpraErrorId.PeerIsHttp, "403")]
     [InlineData("HTTP/1.1 101 Switching Protocols\r\nUpgrade: h2c\r\nConnection: Upgrade\r\n\r\n", XpraErrorId.PeerIsHttp, "not to a websocket")]
     [InlineData("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: AAAA\r\nSec-WebSocket-Protocol: binary\r\n\r\n", XpraErrorId.PeerIsHttp, "accept key")]
-    [InlineData("disconnect: invalid packet header\n", XpraErrorId.NotXpra, "not HTTP")]
-    [InlineData("SSH-2.0-OpenSSH_9.2\r\n\r\n", XpraErrorId.NotXpra, "not HTTP")]
-    [InlineData("P\u0010\0\0\0\0\0\u0005", XpraErrorId.NotXpra, "not HTTP")]
+    [InlineData("HTTP/1.1 101\r\nno colon\r\n\r\n", XpraErrorId.PeerIsHttp, "malformed")]
+    [InlineData("disconnect: invalid packet header\n", XpraErrorId.PeerSentText, "disconnect: invalid packet header")]
+    [InlineData("SSH-2.0-OpenSSH_9.2\r\n", XpraErrorId.PeerIsSsh, "SSH")]
+    [InlineData("\u0015\u0003\u0001\0\u0002\u0002\u0046", XpraErrorId.PeerIsTls, "TLS")]
+    [InlineData("P\u0010\0\0\0\0\0\u0005", XpraErrorId.NotXpra, "xpra packet")]
     [InlineData("HTTP/1.1 101 Switching Protocols\r\n", XpraErrorId.ConnectionLost, "closed")]
     [InlineData("", XpraErrorId.ConnectionLost, "closed")]
     public async Task An_answer_that_is_no_websocket_says_what_it_is(string answer, XpraErrorId id, string message)
@@ -152,6 +154,16 @@ public sealed class WebSocketUpgradeTests
         var thrown = await Assert.ThrowsAsync<XpraAesException>(() => WebSocketUpgrade.ConnectAsync(network, "h", 1, "/", CancellationToken.None));
         Assert.Equal(id, thrown.Id);
         Assert.Contains(message, thrown.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_server_that_speaks_something_else_is_not_waited_for()
+    {
+        var (near, far) = DuplexStream.CreatePair();
+        await far.WriteAsync("SSH-2.0-OpenSSH_9.2\r\n"u8.ToArray());
+        var thrown = await Assert.ThrowsAsync<XpraAesException>(
+            () => WebSocketUpgrade.ConnectAsync(near, "h", 1, "/", CancellationToken.None).WaitAsync(TimeSpan.FromSeconds(20)));
+        Assert.Equal(XpraErrorId.PeerIsSsh, thrown.Id);
     }
 
     [Theory]

@@ -41,7 +41,6 @@ public sealed class ModuleTests
         Assert.Empty(import.Output);
         Assert.Empty(import.Errors);
         Assert.Empty(import.Warnings);
-        Assert.SkipWhen(Implemented(host).Length == 0, "The module has no cmdlets yet.");
         Assert.Equal(Declared(host), host.Run(Commands).Output.Select(name => $"{name}").Order());
     }
 
@@ -49,7 +48,6 @@ public sealed class ModuleTests
     public void The_manifest_exports_exactly_the_cmdlets_that_the_assembly_has()
     {
         using EngineHost host = EngineHost.WithModule();
-        Assert.SkipWhen(Implemented(host).Length == 0, "The module has no cmdlets yet.");
         Assert.Equal(Implemented(host), Declared(host));
     }
 
@@ -106,7 +104,7 @@ public sealed class ModuleTests
         DirectoryInfo checkout = Directory.CreateTempSubdirectory("xpra-aes-");
         try
         {
-            foreach (string file in Directory.GetFiles(TestPaths.Root, "XpraAes.*").Where(file => Path.GetExtension(file) is ".psd1" or ".psm1" or ".ps1xml"))
+            foreach (string file in Directory.GetFiles(SharedFiles.Repository, "XpraAes.*").Where(file => Path.GetExtension(file) is ".psd1" or ".psm1" or ".ps1xml"))
             {
                 File.Copy(file, Path.Combine(checkout.FullName, Path.GetFileName(file)));
             }

@@ -19,9 +19,9 @@ public sealed class PesterTests
         Assert.SkipWhen(found is null, "pwsh is not on the PATH.");
         Assert.SkipWhen(found.Trim() != "True", $"pwsh is there, but Pester {major} is not.");
 
-        string result = Path.Combine(TestPaths.Root, "out", $"pester-{major}.json");
+        string result = Path.Combine(SharedFiles.Repository, "out", $"pester-{major}.json");
         File.Delete(result);
-        string suite = Path.Combine(TestPaths.Root, "tests", "pester", "Invoke-Suite.ps1");
+        string suite = Path.Combine(SharedFiles.Repository, "tests", "pester", "Invoke-Suite.ps1");
         string? console = await RunAsync("-File", suite, "-PesterMajor", $"{major}", "-ResultPath", result);
         Assert.True(File.Exists(result), $"Pester did not come to an end:\n{console}");
 

@@ -62,6 +62,30 @@ public sealed class XpraCmdletTests
     public async Task Ctrl_C_ends_it_within_200_ms_and_without_an_error(string command)
     {
         using EngineHost host = new(Work);
+
+        // A busy machine may be late once; a cmdlet that waits for its work is late every time.
+        TimeSpan taken = TimeSpan.MaxValue;
+        for (int attempt = 0; attempt < 3 && taken > TimeSpan.FromMilliseconds(200); attempt++)
+        {
+            taken = await StopAsync(host, command);
+        }
+
+        Assert.True(taken <= TimeSpan.FromMilliseconds(200), $"it took {taken.TotalMilliseconds} ms");
+    }
+
+    [Fact]
+    public async Task A_pipeline_that_has_enough_cancels_the_work()
+    {
+        using EngineHost host = new(Work);
+        WorkCommand.Cancelled = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        EngineResult result = host.Run("try { Test-Work -Count 1 -Wait Cancellable | ForEach-Object { throw 'enough' } } catch { \"$_\" }");
+        Assert.Equal("enough", result.Text);
+        await WorkCommand.Cancelled.Task.WaitAsync(TimeSpan.FromSeconds(30));
+    }
+
+    // How long a pipeline that waits takes to stop.
+    private static async Task<TimeSpan> StopAsync(EngineHost host, string command)
+    {
         using Pipeline pipeline = host.Create(command);
         using PSDataCollection<PSObject> output = [];
         TaskCompletionSource started = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -78,16 +102,6 @@ public sealed class XpraCmdletTests
         Assert.Equal(PSInvocationState.Stopped, pipeline.InvocationStateInfo.State);
         Assert.Empty(pipeline.Streams.Error);
         Assert.Equal(["0"], output.Select(item => $"{item}"));
-        Assert.True(taken < TimeSpan.FromMilliseconds(200), $"it took {taken.TotalMilliseconds} ms");
-    }
-
-    [Fact]
-    public async Task A_pipeline_that_has_enough_cancels_the_work()
-    {
-        using EngineHost host = new(Work);
-        WorkCommand.Cancelled = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        EngineResult result = host.Run("try { Test-Work -Count 1 -Wait Cancellable | ForEach-Object { throw 'enough' } } catch { \"$_\" }");
-        Assert.Equal("enough", result.Text);
-        await WorkCommand.Cancelled.Task.WaitAsync(TimeSpan.FromSeconds(30));
+        return taken;
     }
 }

@@ -1,0 +1,87 @@
+using System.Net;
+using System.Net.Sockets;
+using XpraAes.Encodings;
+using XpraAes.Handshake;
+using XpraAes.Listening;
+using XpraAes.Packets;
+
+namespace XpraAes.Tests.Commands;
+
+/// <summary>Something on a port of this machine that is no xpra server, or a strange one.</summary>
+internal sealed class FakePeer : IDisposable
+{
+    private readonly TcpListener _listener = new(IPAddress.Loopback, 0);
+    private readonly Func<NetworkStream, CancellationToken, Task> _behave;
+    private readonly CancellationTokenSource _stopping = new();
+
+    private FakePeer(Func<NetworkStream, CancellationToken, Task> behave)
+    {
+        _behave = behave;
+        _listener.Start();
+        _ = Task.Run(ServeAsync);
+    }
+
+    public int Port => ((IPEndPoint)_listener.LocalEndpoint).Port;
+
+    /// <summary>Never says a word.</summary>
+    public static FakePeer Silent() => new((_, token) => Task.Delay(Timeout.Infinite, token));
+
+    /// <summary>Closes the connection as soon as it has read something.</summary>
+    public static FakePeer ThatHangsUp() => new(ReadAsync);
+
+    /// <summary>Says the same to everyone, whatever they say first.</summary>
+    public static FakePeer Saying(ReadOnlyMemory<byte> greeting) => new(async (stream, token) =>
+    {
+        await ReadAsync(stream, token);
+        await stream.WriteAsync(greeting, token);
+        await Task.Delay(Timeout.Infinite, token);
+    });
+
+    /// <summary>An xpra server that answers a hello with one packet: in clear without a key, else encrypted as the client announced.</summary>
+    public static FakePeer Answering(XpraKey? key, params object?[] answer) => new(async (stream, token) =>
+    {
+        await using var channel = new PacketChannel(stream, Limits.Default);
+        var hello = (await channel.ReceiveAsync(token))!.Dictionary(1)!;
+        if (key is not null)
+            channel.Writer.Arm(SessionCiphers.CreateEncryptor(key, CipherCapabilities.Read(hello)!.Parameters));
+        await channel.SendAsync(answer, token);
+        await Task.Delay(Timeout.Infinite, token);
+    });
+
+    public void Dispose()
+    {
+        _stopping.Cancel();
+        _listener.Dispose();
+    }
+
+    private static async Task ReadAsync(NetworkStream stream, CancellationToken cancellationToken)
+        => _ = await stream.ReadAsync(new byte[4096], cancellationToken);
+
+    private async Task ServeAsync()
+    {
+        try
+        {
+            while (true)
+                _ = ServeAsync(await _listener.AcceptTcpClientAsync(_stopping.Token));
+        }
+        catch (Exception e) when (e is OperationCanceledException or ObjectDisposedException or SocketException)
+        {
+            // Disposed of.
+        }
+    }
+
+    private async Task ServeAsync(TcpClient client)
+    {
+        using (client)
+        {
+            try
+            {
+                await _behave(client.GetStream(), _stopping.Token);
+            }
+            catch (Exception e) when (e is OperationCanceledException or IOException or XpraAesException)
+            {
+                // The client has gone, or the test is over.
+            }
+        }
+    }
+}

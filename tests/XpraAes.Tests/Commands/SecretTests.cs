@@ -1,0 +1,120 @@
+using System.Collections;
+using System.Management.Automation;
+using System.Text;
+using XpraAes.Tests.Engine;
+using XpraAes.Tests.Keys;
+
+namespace XpraAes.Tests.Commands;
+
+/// <summary>Neither key nor password comes out of a cmdlet anywhere but in the key object's own text.</summary>
+[Trait("Category", "Engine")]
+[Collection("Live objects")]
+public sealed class SecretTests : IDisposable
+{
+    private const string Key = "ThisKeyIsNotToBeSeenAnywhere-0123";
+    private const string Password = "NorIsThisPassword-4567";
+
+    private readonly EngineHost _host = EngineHost.WithModule();
+    private readonly TempFolder _folder = new();
+
+    public SecretTests()
+    {
+        _folder.Write("key.txt", Encoding.ASCII.GetBytes(Key + " ")); // the space is a problem to tell of
+        _folder.Write("password.txt", Encoding.ASCII.GetBytes(Password + "\n"));
+        _host.Run($"$null = $ExecutionContext.SessionState.Path.SetLocation('{_folder.Root}')");
+        _host.Run($"$text = '{Key}'; $uri = 'tcp://ada:{Password}@127.0.0.1:1/?keydata=0x{Hex(Key)}'; $broken = 'tcp://ada:{Password}@127.0.0.1:x/?keydata={Key}'");
+        _host.Run($"$credential = [pscredential]::new('ada', [System.Net.NetworkCredential]::new('', '{Password}').SecurePassword); $key = Get-XpraAesKey key.txt");
+        _host.Run("$listener = Start-XpraAesListener -Port 0 -KeyFile key.txt");
+    }
+
+    public static TheoryData<string> Commands =>
+    [
+        "New-XpraAesKey other.txt -WhatIf -Verbose",
+        "Get-XpraAesKey key.txt -Verbose",
+        "Get-XpraAesKey -KeyData $text",
+        "(Get-XpraAesKey key.txt).Problems",
+        "$listener",
+        "Start-XpraAesListener -Port 0 -Key $key -Verbose -Debug",
+        "Start-XpraAesListener -Port 0 -KeyData $text -WhatIf",
+        "Start-XpraAesListener -Port 0 -KeyData base64:$text",
+        "Start-XpraAesListener -Port 0 -KeyData 0x$text",
+        "Start-XpraAesListener -Port $listener.Port -Key $text",
+        "Connect-XpraAes -ComputerName 127.0.0.1 -Port $listener.Port -KeyFile key.txt -Credential $credential -Verbose -Debug",
+        "Connect-XpraAes -ComputerName 127.0.0.1 -Port $listener.Port -Key $text -PasswordFile password.txt",
+        "Connect-XpraAes -ComputerName 127.0.0.1 -Port $listener.Port -KeyData other -Credential $credential",
+        "Connect-XpraAes $uri",
+        "Connect-XpraAes $broken",
+        "Connect-XpraAes $uri -KeyData $text",
+        "Connect-XpraAes $uri -Credential $credential",
+        "Connect-XpraAes $text -KeyData $text",
+        "Get-XpraAesKey -KeyFile $key",
+        "Connect-XpraAes -ComputerName $key -KeyData $text",
+        "Connect-XpraAes -ComputerName 127.0.0.1 -Port $listener.Port -Key $key | ForEach-Object { $_; $_ | Get-XpraCipherInfo; $_ | Disconnect-XpraAes -WhatIf }",
+        "$listener | Stop-XpraAesListener -WhatIf",
+    ];
+
+    public void Dispose()
+    {
+        _host.Run("Get-XpraAesConnection | Disconnect-XpraAes; Get-XpraAesListener | Stop-XpraAesListener -GracePeriod 0");
+        _host.Dispose();
+        _folder.Dispose();
+    }
+
+    [Theory]
+    [MemberData(nameof(Commands))]
+    public void Nothing_that_a_command_says_holds_a_secret(string command)
+    {
+        using var pipeline = _host.Create(command);
+        var output = pipeline.Invoke();
+        var streams = pipeline.Streams;
+        var said = new StringBuilder();
+        foreach (var item in output)
+            Describe(said, item, depth: 3);
+        foreach (var error in streams.Error)
+            said.AppendLine($"{error} {error.ErrorDetails?.RecommendedAction} {error.TargetObject} {error.FullyQualifiedErrorId} {error.Exception}");
+        foreach (var record in streams.Warning.Concat<object>(streams.Verbose).Concat(streams.Debug).Concat(streams.Information).Concat(streams.Progress))
+            said.AppendLine($"{record}");
+        Assert.True(output.Count + streams.Error.Count > 0 || command.Contains("-WhatIf", StringComparison.Ordinal), "it said nothing at all");
+        foreach (var secret in (string[])[Key, Password, Hex(Key), Convert.ToBase64String(Encoding.ASCII.GetBytes(Key)), Hex(Password)])
+            Assert.DoesNotContain(secret, $"{said}", StringComparison.OrdinalIgnoreCase);
+    }
+
+    [Fact]
+    public void What_is_written_of_a_key_to_a_file_or_another_process_is_its_fingerprint()
+    {
+        var fingerprint = _host.Run("$key.Fingerprint").Text;
+        var written = _host.Run("[System.Management.Automation.PSSerializer]::Serialize($key)").Text;
+        Assert.Contains(fingerprint, written, StringComparison.Ordinal);
+        Assert.DoesNotContain(Key, written, StringComparison.Ordinal);
+        Assert.Equal(Key + " ", _host.Run("\"$key\"").Text);
+    }
+
+    private static string Hex(string text) => Convert.ToHexString(Encoding.ASCII.GetBytes(text));
+
+    // What Format-List * and ConvertTo-Json show: the names and values of all properties, and of theirs.
+    private static void Describe(StringBuilder said, object? value, int depth)
+    {
+        if (value is null || depth == 0)
+            return;
+        var item = PSObject.AsPSObject(value);
+        if (item.TypeNames[0] != "XpraAes.XpraKey")
+            said.AppendLine($"{item}");
+        if (item.BaseObject is IEnumerable items and not string)
+        {
+            foreach (var inner in items)
+                Describe(said, inner, depth - 1);
+            return;
+        }
+        foreach (var property in item.Properties)
+        {
+            try
+            {
+                Describe(said, property.Value, depth - 1);
+            }
+            catch (GetValueException)
+            {
+                // A Task's result that is not there yet, and such.
+            }
+        }
+    }
+}

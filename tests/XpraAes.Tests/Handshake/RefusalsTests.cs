@@ -1,0 +1,55 @@
+using XpraAes.Encodings;
+using XpraAes.Handshake;
+using XpraAes.Packets;
+using Xunit;
+
+namespace XpraAes.Tests.Handshake;
+
+public sealed class RefusalsTests
+{
+    // What servers really say: PROTOCOL sections 4 and 6, and ours.
+    [Theory]
+    [InlineData("unsupported AES mode 'GCM'", XpraErrorId.ModeRejected)]
+    [InlineData("the server is configured for AES-CBC not AES-CTR as requested", XpraErrorId.ModeRejected)]
+    [InlineData("encryption error: AES-CBC is not accepted here: use encryption=AES-CTR in the client's URI", XpraErrorId.ModeRejected)]
+    [InlineData("unsupported padding 'legacy'", XpraErrorId.PaddingRejected)]
+    [InlineData("missing encryption tokens from client", XpraErrorId.CipherCapabilitiesMissing)]
+    [InlineData("the server does not support encryption on this connection", XpraErrorId.CipherCapabilitiesMissing)]
+    [InlineData("encryption key is missing", XpraErrorId.CipherCapabilitiesMissing)]
+    [InlineData("invalid number of iterations: 50", XpraErrorId.IterationsRejected)]
+    [InlineData("authentication failed", XpraErrorId.AuthenticationFailed)]
+    [InlineData("Authentication Failed", XpraErrorId.AuthenticationFailed)]
+    [InlineData("invalid username ''", XpraErrorId.AuthenticationFailed)]
+    [InlineData("version error", XpraErrorId.VersionRejected)]
+    [InlineData("incompatible version", XpraErrorId.VersionRejected)]
+    [InlineData("session not found error", XpraErrorId.PeerDisconnected)]
+    [InlineData("server exit", XpraErrorId.PeerDisconnected)]
+    [InlineData("", XpraErrorId.PeerDisconnected)]
+    public void A_servers_reason_gets_the_id_of_its_cause(string reason, XpraErrorId id)
+    {
+        Assert.Equal(id, Refusals.IdOf(reason));
+        Assert.Equal(id, Refusals.FromServer(Disconnect(reason), inClear: false).Id);
+    }
+
+    [Fact]
+    public void What_came_in_clear_is_told_from_what_came_encrypted()
+    {
+        Assert.Contains("in clear", Refusals.FromServer(Disconnect("server exit"), inClear: true).Message, StringComparison.Ordinal);
+        Assert.Contains("the key is right", Refusals.FromServer(Disconnect("server exit"), inClear: false).Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("why", null, "why")]
+    [InlineData("why", "more", "why: more")]
+    [InlineData("line\r\nline\u001b[31m", null, "line  line [31m")]
+    public void Reason_and_details_come_in_one_clean_line(string reason, string? details, string shown)
+        => Assert.Equal(shown, Refusals.Reason(Disconnect(reason, details)));
+
+    [Fact]
+    public void A_reason_in_bytes_is_text_too()
+        => Assert.Equal("server exit", Refusals.Reason(new Packet(["disconnect"u8.ToArray(), "server exit"u8.ToArray()], Header)));
+
+    private static PacketHeader Header => new((byte)PacketEncoding.RencodePlus, 0, 0, 1);
+
+    private static Packet Disconnect(string reason, string? details = null) => new(Hello.Disconnect(reason, details), Header);
+}

@@ -1,0 +1,120 @@
+using System.Net;
+using System.Net.Sockets;
+using XpraAes.Ciphers;
+using XpraAes.Encodings;
+using XpraAes.Handshake;
+using XpraAes.Listening;
+using XpraAes.Packets;
+
+namespace XpraAes.Tests.Listening;
+
+/// <summary>A client or server made of our lower layers alone, which does what a test says and knows nothing of our handshakes.</summary>
+internal sealed class FakePeer : IAsyncDisposable
+{
+    /// <summary>More than any loaded machine takes for what is expected of it.</summary>
+    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(30);
+
+    private readonly XpraKey _key;
+
+    public FakePeer(Socket socket, XpraKey key)
+    {
+        Socket = socket;
+        _key = key;
+        Channel = new PacketChannel(new NetworkStream(socket, ownsSocket: true), Limits.Default);
+        Channel.TrustPeer();
+    }
+
+    public Socket Socket { get; }
+
+    public PacketChannel Channel { get; }
+
+    public static async Task<FakePeer> ConnectAsync(int port, XpraKey key)
+    {
+        var socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
+        await socket.ConnectAsync(IPAddress.Loopback, port);
+        return new FakePeer(socket, key);
+    }
+
+    public Task SendAsync(params object?[] packet) => Channel.SendAsync(packet, CancellationToken.None).WaitAsync(s_patience);
+
+    public Task SendCompressedAsync(byte compression, params object?[] packet)
+    {
+        var data = PacketCodec.Encode(Channel.Encoding, packet);
+        data = compression switch
+        {
+            0 => data,
+            PacketCompression.ZlibHeader => PacketCompression.CompressZlib(data),
+            _ => PacketCompression.CompressLz4(data),
+        };
+        Channel.Writer.Append((byte)Channel.Encoding, compression, chunkIndex: 0, data);
+        return Channel.Writer.FlushAsync(default).AsTask();
+    }
+
+    /// <summary>The hellos of a client, up to where its session stands: the listener's hello, and how it wants to be written to.</summary>
+    public async Task<(XpraDictionary Hello, CipherParameters Asked)> OpenSessionAsync(Generation generation, AesMode mode, Action<XpraDictionary>? change = null)
+    {
+        var (hello, announced) = generation.Announce(mode);
+        change?.Invoke(hello);
+        Channel.Encoding = generation.Encoding;
+        await SendCompressedAsync(generation.Compression, "hello", hello);
+        ReceiveUnder(announced);
+        var answer = (await ReceiveAsync("hello")).Dictionary(1)!;
+        var asked = generation.Read(answer);
+        SendUnder(asked);
+        Channel.Encoding = generation.LaterEncoding;
+        return (answer, asked);
+    }
+
+    /// <summary>Bytes as they are, past every cipher.</summary>
+    public async Task SendRawAsync(ReadOnlyMemory<byte> bytes) => await Socket.SendAsync(bytes, SocketFlags.None);
+
+    /// <summary>The next packet; null where the other side has closed.</summary>
+    public async Task<Packet?> TryReceiveAsync()
+    {
+        using var patience = new CancellationTokenSource(s_patience);
+        try
+        {
+            return await Channel.ReceiveAsync(patience.Token);
+        }
+        catch (XpraAesException e) when (e.Id == XpraErrorId.ConnectionLost)
+        {
+            return null;
+        }
+    }
+
+    public async Task<Packet> ReceiveAsync() => await TryReceiveAsync() ?? throw new EndOfStreamException("The other side closed the connection.");
+
+    /// <summary>The next packet of that type; pings are answered, others passed over.</summary>
+    public async Task<Packet> ReceiveAsync(string type)
+    {
+        while (true)
+        {
+            var packet = await ReceiveAsync();
+            if (packet.Type == type)
+                return packet;
+            if (packet.Type == "ping")
+                await SendAsync(["ping_echo", packet[1], 0L, 0L, 0L, -1L]);
+        }
+    }
+
+    /// <summary>Waits until the other side has closed, whatever it sends until then.</summary>
+    public async Task WaitForCloseAsync()
+    {
+        while (await TryReceiveAsync() is not null)
+        {
+        }
+    }
+
+    public void SendUnder(CipherParameters parameters) => Channel.Writer.Arm(SessionCiphers.CreateEncryptor(_key, parameters));
+
+    public void ReceiveUnder(CipherParameters parameters) => Channel.Reader.Arm(SessionCiphers.CreateDecryptor(_key, parameters));
+
+    /// <summary>Vanishes: the other side gets a reset.</summary>
+    public void Reset()
+    {
+        Socket.LingerState = new LingerOption(true, 0);
+        Socket.Dispose();
+    }
+
+    public ValueTask DisposeAsync() => Channel.DisposeAsync();
+}

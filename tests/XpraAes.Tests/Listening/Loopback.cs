@@ -1,0 +1,81 @@
+using System.Diagnostics;
+using XpraAes.Connections;
+using XpraAes.Keys;
+using XpraAes.Listening;
+
+namespace XpraAes.Tests.Listening;
+
+/// <summary>A listener of ours, and clients of ours to it, that hold one key.</summary>
+internal sealed class Loopback : IAsyncDisposable
+{
+    private Loopback(XpraKey key, AesListener listener)
+    {
+        Key = key;
+        Listener = listener;
+    }
+
+    /// <summary>Within this a loaded machine does what an idle one does at once.</summary>
+    public static TimeSpan Patience { get; } = TimeSpan.FromSeconds(30);
+
+    public XpraKey Key { get; }
+
+    public AesListener Listener { get; }
+
+    public ConnectOptions Options => new()
+    {
+        Endpoint = new XpraEndpoint(TransportKind.Tcp, "127.0.0.1", Listener.Port),
+        Key = Key,
+        Timeout = Patience,
+    };
+
+    public static Loopback Start(Func<ListenerOptions, ListenerOptions>? configure = null)
+    {
+        var key = XpraKey.Generate();
+        var options = new ListenerOptions { Key = key };
+        return new Loopback(key, AesListener.Start(configure?.Invoke(options) ?? options));
+    }
+
+    public Task<XpraConnection> ConnectAsync(Func<ConnectOptions, ConnectOptions>? configure = null, CancellationToken cancellationToken = default)
+        => XpraConnector.ConnectAsync(configure?.Invoke(Options) ?? Options, cancellationToken);
+
+    /// <summary>The failure of a connection that must not come about.</summary>
+    public async Task<XpraAesException> FailToConnectAsync(Func<ConnectOptions, ConnectOptions>? configure = null)
+    {
+        try
+        {
+            await (await ConnectAsync(configure)).CloseAsync();
+        }
+        catch (XpraAesException e)
+        {
+            return e;
+        }
+        throw new InvalidOperationException("It was let in.");
+    }
+
+    public Task<FakePeer> ConnectFakeAsync(XpraKey? key = null) => FakePeer.ConnectAsync(Listener.Port, key ?? Key);
+
+    /// <summary>The listener's end of the one connection that stands.</summary>
+    public async Task<XpraConnection> SingleConnectionAsync()
+    {
+        await Eventually(() => Listener.Connections.Count == 1);
+        return Listener.Connections[0];
+    }
+
+    /// <summary>Waits for what comes true without an event to tell so.</summary>
+    public static async Task Eventually(Func<bool> condition)
+    {
+        var start = Stopwatch.GetTimestamp();
+        while (!condition())
+        {
+            if (Stopwatch.GetElapsedTime(start) > Patience)
+                throw new TimeoutException("It did not come true.");
+            await Task.Delay(5);
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await Listener.DisposeAsync();
+        Key.Dispose();
+    }
+}

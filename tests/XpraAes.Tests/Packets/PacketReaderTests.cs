@@ -1,0 +1,288 @@
+using System.Buffers.Binary;
+using System.Text;
+using XpraAes.Ciphers;
+using XpraAes.Packets;
+using XpraAes.Tests.Ciphers;
+using Xunit;
+
+namespace XpraAes.Tests.Packets;
+
+public sealed class PacketReaderTests
+{
+    private static readonly byte[][] s_payloads = [.. new[] { 5, 1, 16, 31, 32, 70 }.Select(size => CipherTestData.Bytes(size, seed: size))];
+
+    public static TheoryData<string> Kinds => [.. Frames.Kinds.Keys];
+
+    public static TheoryData<string> UnknownUnits => ["CBC 16 unknown", "CBC 32 unknown"];
+
+    [Theory]
+    [MemberData(nameof(Kinds))]
+    public async Task Packets_come_whole_wherever_the_network_splits_them(string kind)
+    {
+        var (sent, known) = Frames.Kinds[kind];
+        var bytes = Write(sent, s_payloads);
+        for (var split = 0; split <= bytes.Length; split++)
+            await AssertReadsAsync(new ScriptedStream([bytes[..split], bytes[split..]]), known, s_payloads);
+        await AssertReadsAsync(new ScriptedStream(bytes, segmentSize: 1), known, s_payloads);
+    }
+
+    [Theory]
+    [MemberData(nameof(Kinds))]
+    public async Task Packets_around_and_beyond_the_size_of_one_read_come_whole(string kind)
+    {
+        var (sent, known) = Frames.Kinds[kind];
+        byte[][] payloads = [.. new[] { 3, 65_520, 65_527, 65_528, 65_529, 1, 70_000, 2, 300_000, 65_536, 4 }.Select(size => CipherTestData.Bytes(size, seed: size))];
+        var bytes = Write(sent, payloads);
+        foreach (var segmentSize in new[] { 1_000, 65_536, int.MaxValue })
+            await AssertReadsAsync(new ScriptedStream(bytes, segmentSize), known, payloads);
+    }
+
+    [Theory]
+    [MemberData(nameof(UnknownUnits))]
+    public async Task A_padding_unit_that_nobody_told_is_learnt_whatever_the_first_length(string kind)
+    {
+        var (sent, known) = Frames.Kinds[kind];
+        for (var length = 1; length <= 130; length++)
+        {
+            // The second packet tells where the first leaves it open.
+            byte[][] payloads = [CipherTestData.Bytes(length, seed: 1), CipherTestData.Bytes(5, seed: 2), CipherTestData.Bytes(length, seed: 3)];
+            var bytes = Write(sent, payloads);
+            foreach (var segmentSize in new[] { 1, 16, int.MaxValue })
+            {
+                using var reader = await AssertReadsAsync(new ScriptedStream(bytes, segmentSize), known, payloads);
+                Assert.Equal(sent!.PaddingUnit, reader.Decryptor!.PaddingUnit);
+            }
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Kinds))]
+    public async Task A_stream_may_end_between_two_packets_and_nowhere_else(string kind)
+    {
+        var (sent, known) = Frames.Kinds[kind];
+        byte[][] payloads = [CipherTestData.Bytes(20, seed: 1), CipherTestData.Bytes(40, seed: 2)];
+        var first = Write(sent, payloads[..1]).Length;
+        var bytes = Write(sent, payloads);
+        for (var length = 0; length < bytes.Length; length++)
+        {
+            using var reader = Frames.Reader(new ScriptedStream(bytes[..length]), known);
+            if (length >= first)
+                Assert.True(await reader.ReadAsync(default));
+            if (length == 0 || length == first)
+            {
+                Assert.False(await reader.ReadAsync(default));
+                continue;
+            }
+            var lost = await Assert.ThrowsAsync<XpraAesException>(async () => await reader.ReadAsync(default));
+            Assert.Equal(XpraErrorId.ConnectionLost, lost.Id);
+        }
+    }
+
+    [Fact]
+    public async Task A_packet_above_the_limit_is_refused_at_its_header()
+    {
+        foreach (var (size, refused) in new[] { (999, false), (1000, false), (1001, true), (200_000_000, true) })
+        {
+            // No payload follows: who waits for it hangs.
+            using var reader = Frames.Reader(new ScriptedStream(Header(size, encrypted: false), staysOpen: true), maxPayloadSize: 1000);
+            using var patience = new CancellationTokenSource(refused ? TimeSpan.FromSeconds(20) : TimeSpan.FromMilliseconds(20));
+            var reading = reader.ReadAsync(patience.Token).AsTask();
+            if (refused)
+                Assert.Equal(XpraErrorId.LimitReached, (await Assert.ThrowsAsync<XpraAesException>(() => reading)).Id);
+            else
+                await Assert.ThrowsAnyAsync<OperationCanceledException>(() => reading);
+        }
+    }
+
+    [Fact]
+    public async Task Memory_is_taken_for_what_has_come_not_for_what_was_announced()
+    {
+        byte[] bytes = [.. Header(200 << 20, encrypted: false), .. new byte[1000]];
+        await ReadAsync(); // so that the buffer of the pool is there already
+        var before = GC.GetTotalAllocatedBytes(precise: true);
+        await ReadAsync();
+        Assert.InRange(GC.GetTotalAllocatedBytes(precise: true) - before, 0, 4 << 20);
+
+        async Task ReadAsync()
+        {
+            using var reader = Frames.Reader(new ScriptedStream(bytes), maxPayloadSize: 250 << 20);
+            await Assert.ThrowsAsync<XpraAesException>(async () => await reader.ReadAsync(default));
+        }
+    }
+
+    [Fact]
+    public async Task A_packet_in_clear_is_refused_once_a_cipher_is_set()
+    {
+        using var frames = new Frames();
+        using var reader = Frames.Reader(new ScriptedStream(frames.Add(s_payloads[0]).ToArray()), Frames.Kinds["CTR"].Known);
+        var refused = await Assert.ThrowsAsync<XpraAesException>(async () => await reader.ReadAsync(default));
+        Assert.Equal(XpraErrorId.PlaintextPacket, refused.Id);
+    }
+
+    [Fact]
+    public async Task A_packet_in_clear_passes_where_its_reader_looks_for_last_words()
+    {
+        using var frames = new Frames();
+        using var reader = Frames.Reader(new ScriptedStream(frames.Add(s_payloads[0]).ToArray()), Frames.Kinds["CTR"].Known);
+        reader.AllowClear = true;
+        Assert.True(await reader.ReadAsync(default));
+        Assert.False(reader.Header.IsEncrypted);
+        Assert.Equal(s_payloads[0], reader.Payload.ToArray());
+    }
+
+    [Fact]
+    public async Task An_encrypted_packet_is_refused_while_no_cipher_is_set()
+    {
+        using var reader = Frames.Reader(new ScriptedStream(Write(Frames.Kinds["CTR"].Sent, s_payloads)));
+        var refused = await Assert.ThrowsAsync<XpraAesException>(async () => await reader.ReadAsync(default));
+        Assert.Equal(XpraErrorId.UnexpectedEncryption, refused.Id);
+    }
+
+    [Theory]
+    [InlineData("CBC 16")]
+    [InlineData("CBC 32")]
+    [InlineData("CBC 16 unknown")]
+    [InlineData("CBC 32 legacy")]
+    [InlineData("CBC per packet")]
+    public async Task Under_another_key_the_padding_is_wrong(string kind)
+    {
+        var (sent, known) = Frames.Kinds[kind];
+        using var reader = new PacketReader(new ScriptedStream(Write(sent, s_payloads)), ProtocolDefaults.MaxPacketSize);
+        reader.Arm(PacketCipher.CreateDecryptor(known!, CipherTestData.Bytes(32, seed: 4)));
+        var refused = await Assert.ThrowsAsync<MalformedPacketException>(async () => await reader.ReadAsync(default));
+        Assert.Equal(XpraErrorId.KeyMismatch, refused.Id);
+    }
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(16)]
+    public async Task A_payload_that_is_nothing_but_its_IV_is_malformed(int size)
+    {
+        byte[] bytes = [.. Header(size, encrypted: true), .. new byte[64]];
+        using var reader = Frames.Reader(new ScriptedStream(bytes), Frames.Kinds["CFB per packet"].Known);
+        await Assert.ThrowsAsync<MalformedPacketException>(async () => await reader.ReadAsync(default));
+    }
+
+    [Theory]
+    [InlineData("HTTP/1.1 400 Bad Request\r\nServer: x\r\n\r\n", XpraErrorId.PeerIsHttp)]
+    [InlineData("HTTP/1.0 200 OK\r\n", XpraErrorId.PeerIsHttp)]
+    [InlineData("GET / HTTP/1.1\r\nHost: x\r\n\r\n", XpraErrorId.PeerIsHttp)]
+    [InlineData("POST /login HTTP/1.1\r\nHost: x\r\n\r\n", XpraErrorId.PeerIsHttp)]
+    [InlineData("PUT / HTTP/1.1\r\n\r\n", XpraErrorId.PeerIsHttp)]
+    [InlineData("SSH-2.0-OpenSSH_9.2p1\r\n", XpraErrorId.PeerIsSsh)]
+    [InlineData("RFB 003.008\n", XpraErrorId.PeerIsRfb)]
+    [InlineData("\u0015\u0003\u0001\u0000\u0002\u0002\u0028", XpraErrorId.PeerIsTls)]
+    [InlineData("\u0016\u0003\u0001\u0002\u0000\u0001", XpraErrorId.PeerIsTls)]
+    [InlineData("disconnect: invalid packet format\n", XpraErrorId.PeerSentText)]
+    [InlineData("disconnect server error\n", XpraErrorId.PeerSentText)]
+    [InlineData("220 mail.example ESMTP\r\n", XpraErrorId.PeerSentText)]
+    [InlineData("Permission denied\n", XpraErrorId.PeerSentText)]
+    [InlineData("\u0000\u0001\u0002\u0003\u0004\u0005", XpraErrorId.NotXpra)]
+    [InlineData("\u007fELF\u0002\u0001\u0001", XpraErrorId.NotXpra)]
+    [InlineData("x", XpraErrorId.NotXpra)]
+    [InlineData("\u00e9\u00e8\u00ea\u00eb", XpraErrorId.NotXpra)]
+    public async Task Another_program_is_named_by_its_first_words(string greeting, XpraErrorId id)
+    {
+        var bytes = Encoding.Latin1.GetBytes(greeting);
+        foreach (var staysOpen in new[] { false, true })
+        {
+            // In small pieces too, and by one that then waits for an answer.
+            foreach (var segmentSize in new[] { 3, int.MaxValue })
+            {
+                using var reader = Frames.Reader(new ScriptedStream(bytes, segmentSize, staysOpen));
+                var refused = await Assert.ThrowsAnyAsync<XpraAesException>(async () => await reader.ReadAsync(default));
+                Assert.Equal(id, refused.Id);
+            }
+        }
+    }
+
+    [Fact]
+    public async Task A_greeting_is_shown_in_one_line_of_limited_length()
+    {
+        using var reader = Frames.Reader(new ScriptedStream(Encoding.ASCII.GetBytes("go away\r\n" + new string('x', 1000))));
+        var refused = await Assert.ThrowsAsync<XpraAesException>(async () => await reader.ReadAsync(default));
+        Assert.Equal(XpraErrorId.PeerSentText, refused.Id);
+        Assert.Contains("go away", refused.Message, StringComparison.Ordinal);
+        Assert.InRange(refused.Message.Length, 0, 300);
+        Assert.DoesNotContain(refused.Message, char.IsControl);
+    }
+
+    [Fact]
+    public async Task Noise_that_happens_to_start_with_a_P_is_malformed()
+    {
+        using var reader = Frames.Reader(new ScriptedStream([(byte)'P', 0xff, 0, 0, 0, 0, 0, 1, 2, 3]));
+        await Assert.ThrowsAsync<MalformedPacketException>(async () => await reader.ReadAsync(default));
+    }
+
+    [Fact]
+    public async Task After_a_packet_nothing_is_taken_for_a_greeting()
+    {
+        byte[] bytes = [.. Write(null, s_payloads[..1]), .. "GET / HTTP/1.1\r\n\r\n"u8];
+        using var reader = Frames.Reader(new ScriptedStream(bytes, staysOpen: true));
+        Assert.True(await reader.ReadAsync(default));
+        var refused = await Assert.ThrowsAsync<MalformedPacketException>(async () => await reader.ReadAsync(default));
+        Assert.Equal(XpraErrorId.MalformedPacket, refused.Id);
+    }
+
+    [Fact]
+    public async Task Peeking_takes_nothing()
+    {
+        var bytes = Write(Frames.Kinds["CTR"].Sent, s_payloads);
+        using var reader = Frames.Reader(new ScriptedStream(bytes, segmentSize: 3), Frames.Kinds["CTR"].Known);
+        for (var count = 1; count <= bytes.Length; count++)
+            Assert.Equal(bytes[..count], (await reader.PeekAsync(count, default)).ToArray());
+        await AssertReadsAsync(reader, s_payloads);
+    }
+
+    [Fact]
+    public async Task Bytes_are_counted_as_they_come()
+    {
+        var bytes = Write(Frames.Kinds["CBC 32"].Sent, s_payloads);
+        using var reader = await AssertReadsAsync(new ScriptedStream(bytes), Frames.Kinds["CBC 32"].Known, s_payloads);
+        Assert.Equal(bytes.Length, reader.BytesRead);
+    }
+
+    [Fact]
+    public async Task A_cancelled_wait_loses_nothing()
+    {
+        var bytes = Write(null, s_payloads);
+        var stream = new ScriptedStream(bytes[..20], staysOpen: true);
+        using var reader = Frames.Reader(stream);
+        Assert.True(await reader.ReadAsync(default));
+        using var patience = new CancellationTokenSource(TimeSpan.FromMilliseconds(20));
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(async () => await reader.ReadAsync(patience.Token));
+        Assert.Equal(bytes[13..20], (await reader.PeekAsync(7, default)).ToArray());
+    }
+
+    private static byte[] Header(int size, bool encrypted)
+    {
+        byte[] header = [(byte)'P', (byte)(encrypted ? 0x12 : 0x10), 0, 0, 0, 0, 0, 0];
+        BinaryPrimitives.WriteInt32BigEndian(header.AsSpan(4), size);
+        return header;
+    }
+
+    private static byte[] Write(CipherParameters? cipher, byte[][] payloads)
+    {
+        using var frames = new Frames(cipher);
+        foreach (var payload in payloads)
+            frames.Add(payload);
+        return frames.ToArray();
+    }
+
+    private static async Task<PacketReader> AssertReadsAsync(Stream stream, CipherParameters? cipher, byte[][] payloads)
+    {
+        var reader = Frames.Reader(stream, cipher);
+        await AssertReadsAsync(reader, payloads);
+        return reader;
+    }
+
+    private static async Task AssertReadsAsync(PacketReader reader, byte[][] payloads)
+    {
+        foreach (var payload in payloads)
+        {
+            Assert.True(await reader.ReadAsync(default));
+            Assert.True(payload.AsSpan().SequenceEqual(reader.Payload.Span));
+        }
+        Assert.False(await reader.ReadAsync(default));
+    }
+}

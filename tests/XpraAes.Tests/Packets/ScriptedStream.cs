@@ -1,0 +1,82 @@
+namespace XpraAes.Tests.Packets;
+
+/// <summary>A stream whose reads return what a test laid down, one segment (or the rest of it) at a time, and whose writes are kept.</summary>
+internal sealed class ScriptedStream(IEnumerable<byte[]> segments, bool staysOpen = false) : Stream
+{
+    private readonly Queue<ReadOnlyMemory<byte>> _segments = new(segments.Where(segment => segment.Length > 0).Select(segment => (ReadOnlyMemory<byte>)segment));
+
+    public ScriptedStream(byte[] content, int segmentSize = int.MaxValue, bool staysOpen = false)
+        : this(content.Chunk(segmentSize), staysOpen)
+    {
+    }
+
+    public ScriptedStream()
+        : this(Enumerable.Empty<byte[]>())
+    {
+    }
+
+    /// <summary>What each write brought.</summary>
+    public List<byte[]> Writes { get; } = [];
+
+    /// <summary>Makes writes hang until they are cancelled, as where a peer does not read, or until the stream is closed.</summary>
+    public bool BlocksWrites { get; init; }
+
+    public bool IsDisposed { get; private set; }
+
+    public override bool CanRead => true;
+    public override bool CanSeek => false;
+    public override bool CanWrite => true;
+    public override long Length => throw new NotSupportedException();
+    public override long Position { get => throw new NotSupportedException(); set => throw new NotSupportedException(); }
+
+    public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
+    {
+        ObjectDisposedException.ThrowIf(IsDisposed, this);
+        if (_segments.Count == 0)
+        {
+            if (staysOpen)
+                await Task.Delay(Timeout.Infinite, cancellationToken);
+            return 0;
+        }
+        if (buffer.IsEmpty)
+            return 0;
+        var next = _segments.Peek();
+        var count = Math.Min(next.Length, buffer.Length);
+        next[..count].CopyTo(buffer);
+        _segments.Dequeue();
+        if (count < next.Length)
+            PutBack(next[count..]);
+        return count;
+    }
+
+    public override async ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default)
+    {
+        ObjectDisposedException.ThrowIf(IsDisposed, this);
+        Writes.Add(buffer.ToArray());
+        if (BlocksWrites)
+            await Task.Delay(Timeout.Infinite, cancellationToken);
+    }
+
+    public override int Read(byte[] buffer, int offset, int count) => throw new NotSupportedException();
+    public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
+    public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
+    public override void SetLength(long value) => throw new NotSupportedException();
+    public override void Flush()
+    {
+    }
+
+    protected override void Dispose(bool disposing)
+    {
+        IsDisposed = true;
+        base.Dispose(disposing);
+    }
+
+    private void PutBack(ReadOnlyMemory<byte> rest)
+    {
+        var others = _segments.ToArray();
+        _segments.Clear();
+        _segments.Enqueue(rest);
+        foreach (var other in others)
+            _segments.Enqueue(other);
+    }
+}
