@@ -37,12 +37,25 @@ $tasks = @{
         dotnet test --configuration $Configuration
     }
 
+    # What the cmdlets have goes into their pages, what the pages say stays. HelpTests finds the new parameters that have no text yet.
     Docs    = {
         Import-Tool Microsoft.PowerShell.PlatyPS
-        $help = Get-ChildItem $PSScriptRoot/docs/cmdlets/*-*.md | Import-MarkdownCommandHelp
-        $scratch = Join-Path ([System.IO.Path]::GetTempPath()) ([System.IO.Path]::GetRandomFileName())
+        & $tasks.Build
+        Import-Module $PSScriptRoot/out/XpraAes/XpraAes.psd1
+        $scratch = New-Item ([System.IO.Path]::GetTempPath()) -Name ([System.IO.Path]::GetRandomFileName()) -ItemType Directory
+        foreach ($command in Get-Command -Module XpraAes) {
+            $page = "$PSScriptRoot/docs/cmdlets/$($command.Name).md"
+            if (-not (Test-Path $page)) {
+                New-MarkdownCommandHelp -CommandInfo $command -OutputFolder $scratch | Move-Item -Destination $page
+            }
+            Update-MarkdownCommandHelp -Path $page -NoBackup
+            # PlatyPS adds a byte order mark, the date, blank lines, and an output type where a cmdlet has none.
+            $text = (Get-Content $page -Raw) -replace '(?m)^ms\.date: .*\n' -replace '### System\.Object\n\n\{\{[^}]*\}\}\n\n' -replace '\n{3,}', "`n`n"
+            Set-Content $page ($text.Trim() + "`n") -NoNewline -Encoding utf8NoBOM
+        }
         $null = New-Item $PSScriptRoot/en-US -ItemType Directory -Force
-        $help | Export-MamlCommandHelp -OutputFolder $scratch | Move-Item -Destination $PSScriptRoot/en-US -Force
+        Get-ChildItem $PSScriptRoot/docs/cmdlets/*-*.md | Import-MarkdownCommandHelp | Export-MamlCommandHelp -OutputFolder $scratch |
+            Move-Item -Destination $PSScriptRoot/en-US -Force
         Remove-Item $scratch -Recurse
     }
 

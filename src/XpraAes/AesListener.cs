@@ -23,14 +23,16 @@ public sealed class AesListener : IAsyncDisposable
     private Task _accepting = Task.CompletedTask;
     private int _state;
 
-    private AesListener(IReadOnlyList<(Socket Socket, ListenerOptions Options)> binds)
+    private AesListener(IReadOnlyList<(ListeningSocket Socket, ListenerOptions Options)> binds)
     {
         _options = binds[0].Options;
         Id = LiveObjects.NextId();
         var trusted = binds.SelectMany(bind => bind.Options.TrustedSources).ToArray();
-        Guard = new SourceGuard(_options.Limits, address => Array.Exists(trusted, network => network.Contains(address)), TimeProvider.System);
+        // A Unix socket's clients have no address: its file's mode says who may come in.
+        Guard = new SourceGuard(_options.Limits, address => address.Equals(IPAddress.None) || Array.Exists(trusted, network => network.Contains(address)), TimeProvider.System);
         Derivations = new DerivationGate(_options.Limits.ConcurrentDerivations);
-        _binds = [.. binds.Select(bind => new Bind(bind.Socket, new ClientService(this, bind.Options)))];
+        Counters = new ListenerCounters(binds[0].Socket.Address);
+        _binds = [.. binds.Select(bind => new Bind(bind.Socket, new ClientService(this, bind.Socket.Endpoint, bind.Options)))];
     }
 
     /// <summary>Raised when a client's session stands, from a thread of the pool.</summary>
@@ -45,26 +47,36 @@ public sealed class AesListener : IAsyncDisposable
     /// <summary>A number of its own in this process.</summary>
     public int Id { get; }
 
-    /// <summary>The address and port that it listens on; of several binds the first.</summary>
-    public string Endpoint => AddressText.Of(First.LocalEndPoint);
+    /// <summary>The address and port, or the Unix socket, that it listens on; of several binds the first.</summary>
+    public string Endpoint => First.Socket.Address;
 
-    /// <summary>Every address and port that it listens on.</summary>
-    public IReadOnlyList<string> Endpoints => [.. _binds.Select(bind => AddressText.Of(bind.LocalEndPoint))];
+    // What scripts see as a list is an array inside: PowerShell has no index into the read-only lists that the compiler makes.
 
-    /// <summary>The port that it listens on; of several binds the first.</summary>
-    public int Port => First.LocalEndPoint.Port;
+    /// <summary>Everything that it listens on.</summary>
+    public IReadOnlyList<string> Endpoints => (string[])[.. _binds.Select(bind => bind.Socket.Address)];
 
-    /// <summary>The AES modes that it lets in; of several binds the first's.</summary>
-    public AesMode[] Mode => First.Service.Options.Modes is { Count: > 0 } modes ? [.. modes.Distinct()] : Enum.GetValues<AesMode>();
+    /// <summary>The port that it listens on, 0 for a Unix socket; of several binds the first.</summary>
+    public int Port => First.Socket.Endpoint.Port;
 
-    /// <summary>Where the key data came from; of several binds the first's.</summary>
-    public KeySource KeySource => First.Service.KeySource;
+    /// <summary>The AES modes that it lets in, none where clients come in clear; of several binds the first's.</summary>
+    public AesMode[] Mode => Options switch
+    {
+        { Key: null } => [],
+        { Modes: { Count: > 0 } modes } => [.. modes.Distinct()],
+        _ => Enum.GetValues<AesMode>(),
+    };
 
-    /// <summary>The fingerprint of the key data; of several binds the first's.</summary>
-    public string KeyFingerprint => First.Service.KeyFingerprint;
+    /// <summary>Where the key data came from, null where clients come in clear; of several binds the first's.</summary>
+    public KeySource? KeySource => Options.Key?.KeySource;
+
+    /// <summary>The fingerprint of the key data, null where clients come in clear; of several binds the first's.</summary>
+    public string? KeyFingerprint => Options.Key?.Fingerprint;
+
+    /// <summary>The fingerprints of each bind's key data, in the order of <see cref="Endpoints"/>; null where clients come in clear.</summary>
+    public IReadOnlyList<string?> KeyFingerprints => (string?[])[.. _binds.Select(bind => bind.Service.Options.Key?.Fingerprint)];
 
     /// <summary>Where sessions are passed on to; null: it answers by itself.</summary>
-    public string? Target => First.Service.Options.Target?.ToString();
+    public string? Target => Options.Target?.ToString();
 
     /// <summary>How far it is.</summary>
     public ListenerState State => (ListenerState)Volatile.Read(ref _state);
@@ -82,26 +94,34 @@ public sealed class AesListener : IAsyncDisposable
     public IReadOnlyDictionary<XpraErrorId, long> Refusals => Counters.Refusals;
 
     /// <summary>Bytes received so far, of all its connections.</summary>
-    public long BytesIn => Counters.BytesIn;
+    public long BytesIn => Counters.Total.BytesIn;
 
     /// <summary>Bytes sent so far, of all its connections.</summary>
-    public long BytesOut => Counters.BytesOut;
+    public long BytesOut => Counters.Total.BytesOut;
 
-    /// <summary>The URI for a client on another machine, with <c>keyfile=</c> but never with key data: <c>xpra attach URI</c>. Where it listens on every address the host is this machine's name.</summary>
+    /// <summary>Packets received so far, of all its connections.</summary>
+    public long PacketsIn => Counters.Total.PacketsIn;
+
+    /// <summary>Packets sent so far, of all its connections.</summary>
+    public long PacketsOut => Counters.Total.PacketsOut;
+
+    /// <summary>The URI for a client, with <c>keyfile=</c> but never with key data: <c>xpra attach URI</c>. Where it listens on every address the host is this machine's name.</summary>
     public string AttachUri
     {
         get
         {
-            var address = AddressText.Unmap(First.LocalEndPoint.Address);
-            var host = address.Equals(IPAddress.Any) || address.Equals(IPAddress.IPv6Any) ? Environment.MachineName : address.ToString();
-            return XpraUri.Build(new XpraEndpoint(TransportKind.Tcp, host, Port, null), Mode[0], First.Service.KeyPath ?? "key.txt");
+            var endpoint = ForClients(First.Socket.Endpoint);
+            return Options.Key is { } key ? XpraUri.Build(endpoint, Mode[0], key.Path ?? "key.txt") : endpoint.ToString();
         }
     }
 
     /// <summary>Completes when the listener has stopped.</summary>
     public Task Completion => _stopped.Task;
 
-    internal ListenerCounters Counters { get; } = new();
+    /// <summary>Clients being served, whatever they have come to: what must be none when all are gone.</summary>
+    internal int Serving => _serving.Count;
+
+    internal ListenerCounters Counters { get; }
 
     internal SourceGuard Guard { get; }
 
@@ -110,19 +130,23 @@ public sealed class AesListener : IAsyncDisposable
     /// <summary>The configuration of the first bind.</summary>
     internal ListenerOptions Options => First.Service.Options;
 
+    /// <summary>Every address it listens on, with the configuration of clients there.</summary>
+    internal IReadOnlyList<(XpraEndpoint Endpoint, ListenerOptions Options)> Binds => [.. _binds.Select(bind => (bind.Socket.Endpoint, bind.Service.Options))];
+
     private Bind First => _binds[0];
 
     /// <summary>Binds the port and starts to listen; with further options on further ports, each with its own key.</summary>
     /// <exception cref="XpraAesException">PortInUse, AddressUnavailable, InvalidOption, IterationsRejected, KeyFileEmpty. Then nothing listens.</exception>
     public static AesListener Start(ListenerOptions options, params ListenerOptions[] more)
     {
-        var sockets = new List<(Socket, ListenerOptions)>();
+        ArgumentNullException.ThrowIfNull(options);
+        var sockets = new List<(ListeningSocket, ListenerOptions)>();
         try
         {
             foreach (var bind in more.Prepend(options))
             {
                 Validate(bind);
-                sockets.Add((Listen(bind), bind));
+                sockets.Add((ListeningSocket.Open(bind), bind));
             }
         }
         catch
@@ -133,25 +157,37 @@ public sealed class AesListener : IAsyncDisposable
         }
         var listener = new AesListener(sockets);
         LiveObjects.Add(listener);
-        Log.Listening(options.Logger, string.Join(", ", listener.Endpoints), string.Join(",", listener.Mode), listener.KeyFingerprint);
+        listener.LogListening();
         listener._accepting = Task.WhenAll(listener._binds.Select(bind => Task.Run(() => listener.AcceptAsync(bind))));
         return listener;
     }
 
     /// <summary>Changes key, modes, password or target for the connections to come; those that stand keep theirs. Address, port and limits stay.</summary>
-    /// <exception cref="XpraAesException">InvalidOption, IterationsRejected, KeyFileEmpty; then nothing has changed. Closed where it is stopped.</exception>
-    public void Reconfigure(Func<ListenerOptions, ListenerOptions> change)
+    /// <param name="change">Makes the new options of the old.</param>
+    /// <param name="endpoint">One of <see cref="Endpoints"/>; null for all of them.</param>
+    /// <exception cref="XpraAesException">InvalidOption, IterationsRejected, KeyFileEmpty, NotFound for an endpoint that it does not have; then nothing has changed. Closed where it is stopped.</exception>
+    public void Reconfigure(Func<ListenerOptions, ListenerOptions> change, string? endpoint = null)
     {
         ArgumentNullException.ThrowIfNull(change);
-        if (State != ListenerState.Listening)
-            throw new XpraAesException(XpraErrorId.Closed, $"The listener {Id} is stopped.");
-        var options = change(Options);
-        Validate(options);
-        First.Exchange(new ClientService(this, options));
-        Log.Listening(options.Logger, Endpoint, string.Join(",", Mode), KeyFingerprint);
+        lock (_binds)
+        {
+            if (State != ListenerState.Listening)
+                throw new XpraAesException(XpraErrorId.Closed, $"The listener {Id} is stopped.");
+            var changes = _binds.Where(bind => endpoint is null || bind.Socket.Address == endpoint).Select(bind => (Bind: bind, Options: change(bind.Service.Options))).ToArray();
+            if (changes.Length == 0)
+                throw new XpraAesException(XpraErrorId.NotFound, $"The listener {Id} does not listen on {endpoint}.", $"It listens on {string.Join(", ", Endpoints)}.");
+            foreach (var (_, options) in changes)
+                Validate(options);
+            foreach (var (bind, options) in changes)
+                bind.Exchange(new ClientService(this, bind.Socket.Endpoint, options));
+        }
+        LogListening();
     }
 
-    /// <summary>Accepts no more, tells every client that the server exits, and frees the ports. Sessions that do not end within the grace period are cut.</summary>
+    /// <summary>
+    /// Accepts no more and frees the ports; lets what is under way arrive, and tells every client that the server exits. Sessions
+    /// that have not ended within the grace period are cut.
+    /// </summary>
     public async Task StopAsync(TimeSpan grace)
     {
         if (Interlocked.CompareExchange(ref _state, (int)ListenerState.Stopping, (int)ListenerState.Listening) == (int)ListenerState.Listening)
@@ -159,14 +195,16 @@ public sealed class AesListener : IAsyncDisposable
             foreach (var bind in _binds)
                 bind.Socket.Dispose();
             await _accepting.ConfigureAwait(false);
-            var endings = Connections.Select(connection => connection.CloseAsync("server exit"));
-            await Task.WhenAny(Task.WhenAll(endings), Task.Delay(grace)).ConfigureAwait(false);
+            await Task.WhenAll(Connections.Select(connection => connection.CloseAsync("server exit", grace))).ConfigureAwait(false);
             await _stopping.CancelAsync().ConfigureAwait(false);
             await Task.WhenAll(_serving.Keys).ConfigureAwait(false);
             Interlocked.Exchange(ref _state, (int)ListenerState.Stopped);
             LiveObjects.Remove(this);
-            foreach (var bind in _binds)
-                bind.Service.Retire();
+            lock (_binds)
+            {
+                foreach (var bind in _binds)
+                    bind.Service.Retire();
+            }
             Derivations.Dispose();
             Log.ListenerStopped(_options.Logger, Endpoint);
             _stopped.TrySetResult();
@@ -180,67 +218,75 @@ public sealed class AesListener : IAsyncDisposable
     /// <summary>For example <c>1 127.0.0.1:10000 Listening</c>.</summary>
     public override string ToString() => $"{Id} {Endpoint} {State}";
 
+    /// <summary>Where clients on other machines reach this address: where it is every address, under this machine's name.</summary>
+    internal static XpraEndpoint ForClients(XpraEndpoint endpoint)
+        => endpoint.Host == IPAddress.Any.ToString() || endpoint.Host == IPAddress.IPv6Any.ToString() ? endpoint with { Host = Environment.MachineName } : endpoint;
+
     internal void Open(XpraConnection connection)
     {
         Counters.Open(connection);
-        ConnectionOpened?.Invoke(this, new ListenerEventArgs(connection.Peer, connection, null, null));
+        Raise(ConnectionOpened, new ListenerEventArgs(connection.Peer, connection, null, null));
     }
 
     internal void Close(XpraConnection connection)
     {
         Counters.Close(connection);
-        ConnectionClosed?.Invoke(this, new ListenerEventArgs(connection.Peer, connection, connection.CloseCause, connection.CloseReason));
+        Raise(ConnectionClosed, new ListenerEventArgs(connection.Peer, connection, connection.CloseCause, connection.CloseReason));
     }
 
     internal void Refuse(string peer, XpraAesException cause)
     {
         Counters.Refuse(cause.Id);
         Log.PeerRefused(_options.Logger, peer, cause.Id, cause.Message);
-        HandshakeFailed?.Invoke(this, new ListenerEventArgs(peer, null, cause.Id, cause.Message));
+        Raise(HandshakeFailed, new ListenerEventArgs(peer, null, cause.Id, cause.Message));
     }
+
+    /// <summary>A handler's failure is its own: it must neither end a session nor keep the listener from stopping.</summary>
+    private void Raise(EventHandler<ListenerEventArgs>? handlers, ListenerEventArgs what)
+    {
+        try
+        {
+            handlers?.Invoke(this, what);
+        }
+        catch (Exception e)
+        {
+            Log.HandlerFailed(_options.Logger, Endpoint, e);
+        }
+    }
+
+    private void LogListening()
+        => Log.Listening(_options.Logger, string.Join(", ", Endpoints), string.Join(",", Mode), KeyFingerprint ?? "none");
 
     private static void Validate(ListenerOptions options)
     {
         if (options.Port is < 0 or > 65535)
-            throw new XpraAesException(XpraErrorId.InvalidOption, $"There is no port {options.Port}.", "Ports run from 1 to 65535; 0 takes a free one.");
+            throw Invalid($"There is no port {options.Port}.", "Ports run from 1 to 65535; 0 takes a free one.");
         OptionChecks.Require(options.KeySize, options.Iterations);
         if (options.Target is { } target)
             OptionChecks.Require(target.KeySize, target.Iterations);
-        if (options.Key.Data.IsEmpty)
-            throw new XpraAesException(XpraErrorId.KeyFileEmpty, "The key holds no data.", "Make one with New-XpraAesKey.");
+        foreach (var key in options.OtherKeys.Append(options.Key).Concat(options.Target?.Keys ?? []))
+        {
+            if (key is { Data.IsEmpty: true })
+                throw new XpraAesException(XpraErrorId.KeyFileEmpty, "The key holds no data.", "Make one with New-XpraAesKey.");
+        }
+        if (options.OtherKeys.Count > 0 && !options.EncryptFirstPacket)
+            throw Invalid("A listener cannot tell which key a client has before it encrypts to it.", "Give each key a bind of its own, or encrypt the first packet on both sides.");
+        if (options.Key is null)
+            RequireSafeInClear(options);
     }
 
-    private static Socket Listen(ListenerOptions options)
+    /// <summary>Fail closed: without a key it is the local end of a connection that is encrypted from here on, or nothing.</summary>
+    private static void RequireSafeInClear(ListenerOptions options)
     {
-        var socket = new Socket(options.Address.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
-        try
-        {
-            if (options.Address.Equals(IPAddress.IPv6Any))
-                socket.DualMode = true;
-            socket.Bind(new IPEndPoint(options.Address, options.Port));
-            socket.Listen(options.Limits.Backlog);
-            return socket;
-        }
-        catch (SocketException e)
-        {
-            socket.Dispose();
-            throw Explain(e, options);
-        }
+        if (options.Target is not { Keys.Count: > 0 })
+            throw Invalid("Without a key clients come in clear, which is allowed only in front of a target over AES.", "Give a key, or a target with encryption= and a key.");
+        if (options.SocketPath is null && !IPAddress.IsLoopback(options.Address))
+            throw Invalid($"Without a key clients come in clear, and {options.Address} is not loopback.", "Use a Unix socket, or loopback.");
+        if (options.EncryptFirstPacket || options.OtherKeys.Count > 0)
+            throw Invalid("Without a key no first packet can be encrypted.", "Give a key.");
     }
 
-    private static XpraAesException Explain(SocketException e, ListenerOptions options)
-    {
-        var target = new IPEndPoint(options.Address, options.Port).ToString();
-        return e.SocketErrorCode switch
-        {
-            SocketError.AddressAlreadyInUse => new XpraAesException(XpraErrorId.PortInUse, $"Another program listens on {target}.",
-                "Choose another -Port, or stop the other program (ss -ltnp shows it).", e) { Target = target },
-            SocketError.AccessDenied => new XpraAesException(XpraErrorId.AddressUnavailable, $"This user may not listen on {target}.",
-                "Choose a port above 1023.", e) { Target = target },
-            _ => new XpraAesException(XpraErrorId.AddressUnavailable, $"Cannot listen on {target} ({e.SocketErrorCode}).",
-                "-BindAddress takes an address of this machine's, Loopback, Any or IPv6Any.", e) { Target = target },
-        };
-    }
+    private static XpraAesException Invalid(string message, string action) => new(XpraErrorId.InvalidOption, message, action);
 
     private async Task AcceptAsync(Bind bind)
     {
@@ -261,12 +307,12 @@ public sealed class AesListener : IAsyncDisposable
                 await Task.Delay(s_acceptPause).ConfigureAwait(false);
                 continue;
             }
-            Serve(client, bind.Service);
+            Serve(client, bind);
         }
     }
 
     /// <summary>Never waits: the accept loop goes on at once.</summary>
-    private void Serve(Socket client, ClientService service)
+    private void Serve(Socket client, Bind bind)
     {
         if (Guard.TryEnter(AddressText.SourceOf(client)) is not { } slot)
         {
@@ -274,6 +320,7 @@ public sealed class AesListener : IAsyncDisposable
             client.Dispose();
             return;
         }
+        var service = bind.Enter();
         var serving = Task.Run(() => service.ServeAsync(client, slot, _stopping.Token));
         _serving[serving] = 0;
         _ = serving.ContinueWith(done =>
@@ -284,16 +331,24 @@ public sealed class AesListener : IAsyncDisposable
     }
 
     /// <summary>One address and port, and the configuration that new clients there come in under.</summary>
-    private sealed class Bind(Socket socket, ClientService service)
+    private sealed class Bind(ListeningSocket socket, ClientService service)
     {
         private ClientService _service = service;
 
-        public Socket Socket => socket;
+        public ListeningSocket Socket => socket;
 
         public ClientService Service => Volatile.Read(ref _service);
 
-        // Kept, since a closed socket no longer tells.
-        public IPEndPoint LocalEndPoint { get; } = (IPEndPoint)socket.LocalEndPoint!;
+        /// <summary>The configuration for one more client. While the listener accepts, one is always in use.</summary>
+        public ClientService Enter()
+        {
+            while (true)
+            {
+                var service = Service;
+                if (service.TryEnter())
+                    return service;
+            }
+        }
 
         public void Exchange(ClientService next) => Interlocked.Exchange(ref _service, next).Retire();
     }

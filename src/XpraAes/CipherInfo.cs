@@ -64,7 +64,7 @@ public sealed class CipherInfo
     /// <summary>For example <c>AES-CTR Send 256 bits</c>.</summary>
     public override string ToString() => Mode is null ? $"{Cipher} {Direction}" : $"{Cipher}-{Mode} {Direction} {KeySize} bits";
 
-    internal static CipherInfo From(XpraConnection connection, CipherLeg leg, CipherDirection direction, CipherParameters? parameters, int paddingUnit)
+    internal static CipherInfo From(XpraConnection connection, CipherLeg leg, CipherDirection direction, CipherParameters? parameters, int paddingUnit, bool keyProven)
     {
         if (parameters is null)
         {
@@ -93,7 +93,7 @@ public sealed class CipherInfo
             Padding = padded ? CipherNames.PaddingName(parameters.Padding) : "none",
             BlockSize = !padded ? 0 : paddingUnit == 0 ? null : paddingUnit,
             Stream = parameters.Stream,
-            KeyProven = connection.KeyProven,
+            KeyProven = keyProven,
             KeySource = leg.KeySource,
             KeyFingerprint = leg.KeyFingerprint,
             Peer = leg.Peer,

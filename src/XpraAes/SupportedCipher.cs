@@ -22,7 +22,7 @@ public sealed record SupportedCipher(AesMode Mode, string XpraVersions, bool Rec
     public string Cipher { get; } = "AES";
 
     /// <summary>The AES key sizes in bits. Versions before 4.3 have 256 alone, which is the recommended one.</summary>
-    public IReadOnlyList<int> KeySize { get; } = [128, 192, 256];
+    public IReadOnlyList<int> KeySize { get; } = (int[])[128, 192, 256];
 
     /// <summary>Whether a forged or altered packet would be noticed: false, since xpra sends no tag in any mode.</summary>
     public bool Authenticated { get; }

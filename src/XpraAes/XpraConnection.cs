@@ -20,7 +20,7 @@ public sealed class XpraConnection : IAsyncDisposable
     private volatile bool _keyProven;
     private string? _closeReason;
 
-    internal XpraConnection(ISession session, ConnectionDirection direction, string endpoint, bool keyProven, Limits limits, ILogger log)
+    internal XpraConnection(ISession session, ConnectionDirection direction, bool keyProven, string endpoint, Limits limits, ILogger log)
     {
         _session = session;
         _limits = limits;
@@ -78,10 +78,16 @@ public sealed class XpraConnection : IAsyncDisposable
     public DateTime Opened { get; } = DateTime.Now;
 
     /// <summary>Bytes received from the peer, headers and handshake included.</summary>
-    public long BytesIn => _session.BytesIn;
+    public long BytesIn => Traffic.BytesIn;
 
     /// <summary>Bytes sent to the peer, headers and handshake included.</summary>
-    public long BytesOut => _session.BytesOut;
+    public long BytesOut => Traffic.BytesOut;
+
+    /// <summary>Packets received from the peer, chunks and the handshake included.</summary>
+    public long PacketsIn => Traffic.PacketsIn;
+
+    /// <summary>Packets sent to the peer, chunks and the handshake included.</summary>
+    public long PacketsOut => Traffic.PacketsOut;
 
     /// <summary>The time between the last ping of ours and its echo; null before the first, and where the session is relayed.</summary>
     public TimeSpan? Latency => (_session as EndpointSession)?.Latency;
@@ -89,18 +95,23 @@ public sealed class XpraConnection : IAsyncDisposable
     /// <summary>Completes when the connection is closed.</summary>
     public Task Completion => _closed.Task;
 
+    internal Traffic Traffic => Traffic.Of(_session.Channel);
+
+    /// <summary>The full path of the key file; null where the key is from none.</summary>
+    internal string? KeyPath => Leg.KeyPath;
+
     private CipherLeg Leg => _session.Legs[0];
 
     /// <summary>Called once, when the peer's first packet has decrypted.</summary>
     internal event Action? KeyProvenChanged;
 
     /// <summary>Two rows for each leg: what each direction really uses.</summary>
-    public IReadOnlyList<CipherInfo> GetCipherInfo() =>
+    public IReadOnlyList<CipherInfo> GetCipherInfo() => (CipherInfo[])
     [
         .. _session.Legs.SelectMany(leg => new[]
         {
-            CipherInfo.From(this, leg, CipherDirection.Send, leg.Send, leg.Send?.PaddingUnit ?? 0),
-            CipherInfo.From(this, leg, CipherDirection.Receive, leg.Receive, leg.ReceivePaddingUnit),
+            CipherInfo.From(this, leg, CipherDirection.Send, leg.Send, leg.Send?.PaddingUnit ?? 0, IsProven(leg)),
+            CipherInfo.From(this, leg, CipherDirection.Receive, leg.Receive, leg.ReceivePaddingUnit, IsProven(leg)),
         }),
     ];
 
@@ -111,7 +122,7 @@ public sealed class XpraConnection : IAsyncDisposable
         => RequireEndpoint().PingAsync(timeout, cancellationToken);
 
     /// <summary>Sends a disconnect packet, gives the peer a second to close, and closes.</summary>
-    public Task CloseAsync() => CloseAsync(Direction == ConnectionDirection.Outbound ? "client request" : "server exit");
+    public Task CloseAsync() => CloseAsync(Direction == ConnectionDirection.Outbound ? "client request" : "server exit", _limits.CloseGrace);
 
     /// <inheritdoc/>
     public async ValueTask DisposeAsync() => await CloseAsync().ConfigureAwait(false);
@@ -123,12 +134,13 @@ public sealed class XpraConnection : IAsyncDisposable
     internal Task<XpraDictionary> RequestInfoAsync(TimeSpan timeout, CancellationToken cancellationToken)
         => RequireEndpoint().RequestInfoAsync(timeout, cancellationToken);
 
-    internal async Task CloseAsync(string reason)
+    /// <summary>Lets what is under way arrive, sends a disconnect packet and waits for the peer to close; what has not ended within the grace period is cut.</summary>
+    internal async Task CloseAsync(string reason, TimeSpan patience)
     {
         if (Interlocked.CompareExchange(ref _state, (int)ConnectionState.Closing, (int)ConnectionState.Open) == (int)ConnectionState.Open)
         {
             Interlocked.CompareExchange(ref _closeReason, reason, null);
-            using var grace = new CancellationTokenSource(_limits.CloseGrace);
+            using var grace = new CancellationTokenSource(patience);
             try
             {
                 await _session.SendDisconnectAsync(reason, grace.Token).ConfigureAwait(false);
@@ -190,8 +202,13 @@ public sealed class XpraConnection : IAsyncDisposable
         Closed?.Invoke(this, EventArgs.Empty);
     }
 
+    /// <summary>A gateway's target has proven the key by its hello.</summary>
+    private bool IsProven(CipherLeg leg) => _keyProven || leg != Leg;
+
     private void ProveKey()
     {
+        if (_keyProven)
+            return;
         _keyProven = true;
         Log.KeyProven(_log, Peer);
         KeyProvenChanged?.Invoke();

@@ -20,9 +20,7 @@ internal sealed class EndpointSession(PacketChannel channel, CipherLeg leg, Xpra
 
     public IReadOnlyList<CipherLeg> Legs { get; } = [leg];
 
-    public long BytesIn => channel.Reader.BytesRead;
-
-    public long BytesOut => channel.Writer.BytesWritten;
+    public PacketChannel Channel => channel;
 
     public Action? KeyProven { private get; set; }
 
@@ -134,9 +132,12 @@ internal sealed class EndpointSession(PacketChannel channel, CipherLeg leg, Xpra
     {
         try
         {
-            return await channel.ReceiveAsync(cancellationToken).ConfigureAwait(false);
+            var packet = await channel.ReceiveAsync(cancellationToken).ConfigureAwait(false);
+            if (packet is { HasName: false } && !_keyProven && !isClient)
+                throw new MalformedPacketException("The peer's first packet has no name.");
+            return packet;
         }
-        catch (MalformedPacketException e) when (!_keyProven && !isClient)
+        catch (MalformedPacketException e) when (!_keyProven && !isClient && channel.MeansAnotherKey(e))
         {
             throw new XpraAesException(XpraErrorId.KeyMismatch, "The peer's first packet does not decrypt: it holds other key data.", innerException: e);
         }

@@ -1,3 +1,5 @@
+using XpraAes.Packets;
+
 namespace XpraAes.Connections;
 
 /// <summary>What goes on inside a standing connection: an endpoint of our own, or a relay to another program.</summary>
@@ -6,11 +8,8 @@ internal interface ISession : IAsyncDisposable
     /// <summary>The encrypted legs, the peer's first.</summary>
     IReadOnlyList<CipherLeg> Legs { get; }
 
-    /// <summary>Bytes received from the peer.</summary>
-    long BytesIn { get; }
-
-    /// <summary>Bytes sent to the peer.</summary>
-    long BytesOut { get; }
+    /// <summary>The connection to the peer, for its counters.</summary>
+    PacketChannel Channel { get; }
 
     /// <summary>Called once, when the peer's first packet has decrypted.</summary>
     Action? KeyProven { set; }

@@ -71,7 +71,7 @@ public static class XpraConnector
             var agreed = await handshake.RunAsync(cancellationToken).ConfigureAwait(false);
             var leg = CipherLeg.Of(peer, agreed.PeerVersion, agreed.Send, agreed.Receive, agreed.Key, channel.Reader);
             var session = new EndpointSession(channel, leg, agreed.PeerHello, isClient: true, options.Limits, info: null);
-            var connection = new XpraConnection(session, ConnectionDirection.Outbound, options.Endpoint.ToString(), agreed.KeyProven, options.Limits, options.Logger);
+            var connection = new XpraConnection(session, ConnectionDirection.Outbound, agreed.KeyProven, options.Endpoint.ToString(), options.Limits, options.Logger);
             connection.Start();
             await MeasureLatencyAsync(connection, options.Timeout, cancellationToken).ConfigureAwait(false);
             return connection;

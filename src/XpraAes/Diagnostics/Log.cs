@@ -16,6 +16,9 @@ internal static partial class Log
     [LoggerMessage(102, LogLevel.Error, "Listener {Endpoint}: cannot accept connections for now")]
     public static partial void AcceptFailed(ILogger logger, string endpoint, Exception exception);
 
+    [LoggerMessage(103, LogLevel.Error, "Listener {Endpoint}: a handler of its events failed")]
+    public static partial void HandlerFailed(ILogger logger, string endpoint, Exception exception);
+
     [LoggerMessage(110, LogLevel.Debug, "{Peer}: connected")]
     public static partial void PeerConnected(ILogger logger, string peer);
 

@@ -63,9 +63,9 @@ internal sealed record CipherCapabilities
         return null;
     }
 
-    /// <summary>Whether a hello says anything about ciphers.</summary>
+    /// <summary>Whether a hello names a cipher.</summary>
     public static bool IsIn(XpraDictionary capabilities)
-        => capabilities.ContainsKey("cipher") || capabilities.GetDictionary(NestedKey)?.ContainsKey("cipher") == true;
+        => !string.IsNullOrEmpty(capabilities.GetString("cipher")) || !string.IsNullOrEmpty(capabilities.GetDictionary(NestedKey)?.GetString("cipher"));
 
     /// <summary>Writes both forms, so that every generation finds its own (PROTOCOL section 12).</summary>
     /// <param name="capabilities">The hello.</param>

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Microsoft.Extensions.Logging;
 using XpraAes.Ciphers;
 using XpraAes.Diagnostics;
@@ -13,6 +14,7 @@ namespace XpraAes.Handshake;
 /// </summary>
 internal sealed class ClientLeg(PacketChannel channel, ClientCipherOptions? cipher, TimeSpan timeout, Limits limits, ILogger log)
 {
+    private long _asked = Stopwatch.GetTimestamp();
     private bool _keyIsKnown = cipher is not { Keys.Count: > 1 };
 
     /// <summary>How we encrypt; null while the leg is in clear.</summary>
@@ -30,6 +32,7 @@ internal sealed class ClientLeg(PacketChannel channel, ClientCipherOptions? ciph
     public async Task SendHelloAsync(XpraDictionary hello, CancellationToken cancellationToken)
     {
         CipherCapabilities.Remove(hello);
+        _asked = Stopwatch.GetTimestamp();
         if (cipher is null)
         {
             await channel.SendAsync([Hello.PacketType, hello], cancellationToken).ConfigureAwait(false);
@@ -37,8 +40,8 @@ internal sealed class ClientLeg(PacketChannel channel, ClientCipherOptions? ciph
         }
         if (cipher.FirstPacket is { } first && Send is null)
             Arm(first.Parameters(cipher.Mode));
-        // The server's padding unit shows in its first packet, unless we say ourselves how it is to pad.
-        var unit = cipher.Stream is not null ? 16 : channel.Reader.Decryptor?.PaddingUnit ?? 0;
+        // The server's padding unit shows in its first packet. Only those that pad to 16 can do without a stream.
+        var unit = cipher.Stream == false ? 16 : channel.Reader.Decryptor?.PaddingUnit ?? 0;
         var receive = CipherCapabilities.Generate(cipher.Mode, cipher.KeySize, cipher.KeyHash, cipher.Iterations, PaddingScheme.Pkcs7, unit, cipher.Stream ?? true);
         CipherCapabilities.Write(hello, receive, cipher.Stream);
         var decryptor = SessionCiphers.CreateDecryptor(Key!, receive);
@@ -74,9 +77,10 @@ internal sealed class ClientLeg(PacketChannel channel, ClientCipherOptions? ciph
         var parameters = announced.Parameters;
         if (channel.Reader.Decryptor is { } decryptor && parameters.Mode == AesMode.CBC)
         {
-            if (announced.HasStream)
+            // Both directions pad alike. What a packet has shown counts more than what the generation should do.
+            if (decryptor.PaddingUnit == 0)
                 decryptor.SetPaddingUnit(parameters.PaddingUnit);
-            else if (decryptor.PaddingUnit > 0)
+            else
                 parameters = parameters with { PaddingUnit = decryptor.PaddingUnit };
         }
         Arm(parameters);
@@ -98,7 +102,9 @@ internal sealed class ClientLeg(PacketChannel channel, ClientCipherOptions? ciph
     private async Task<Packet> ReceiveInTimeAsync(CancellationToken cancellationToken)
     {
         using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        deadline.CancelAfter(timeout);
+        // From our last packet on: what the server says meanwhile gives it no more time for its answer.
+        var left = timeout - Stopwatch.GetElapsedTime(_asked);
+        deadline.CancelAfter(left > TimeSpan.Zero ? left : TimeSpan.Zero);
         try
         {
             if (!_keyIsKnown)
@@ -112,7 +118,7 @@ internal sealed class ClientLeg(PacketChannel channel, ClientCipherOptions? ciph
             throw new XpraAesException(XpraErrorId.HandshakeTimeout, $"The server did not answer within {timeout.TotalSeconds:0.#} s.",
                 "xpra servers of 6.4 and later stay silent when they refuse an AES client: check that AES is on, the mode, and the key. Other programs wait for the client to speak first.");
         }
-        catch (MalformedPacketException e) when (e.Id == XpraErrorId.KeyMismatch || channel.Reader.Header.IsEncrypted)
+        catch (MalformedPacketException e) when (channel.MeansAnotherKey(e))
         {
             throw new XpraAesException(XpraErrorId.KeyMismatch, "The server's answer does not decrypt: it holds other key data.",
                 "Compare the fingerprints of both key files (Get-XpraAesKey). A byte order mark, a space, or another encoding makes another key. A 3.1 server speaks CBC whatever mode is asked for.", e);

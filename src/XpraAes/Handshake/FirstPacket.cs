@@ -38,8 +38,8 @@ internal sealed record FirstPacket(int Iterations, PaddingScheme Padding, int Pa
         PaddingUnit = PaddingUnit,
     };
 
-    /// <summary>Finds the variant under which the packet at the head of the stream makes sense. Null: none, or it is in clear.</summary>
-    public static async Task<CipherParameters?> DetectAsync(PacketReader reader, XpraKey key, IEnumerable<AesMode> modes, Limits limits, DerivationGate derivations, CancellationToken cancellationToken)
+    /// <summary>Finds the key and the variant under which the packet at the head of the stream makes sense. Null: none, or it is in clear.</summary>
+    public static async Task<(XpraKey Key, CipherParameters Parameters)?> DetectAsync(PacketReader reader, IReadOnlyList<XpraKey> keys, IEnumerable<AesMode> modes, Limits limits, DerivationGate derivations, CancellationToken cancellationToken)
     {
         var header = await reader.PeekHeaderAsync(cancellationToken).ConfigureAwait(false);
         if (!header.IsEncrypted || header.PayloadSize > reader.MaxPayloadSize)
@@ -57,9 +57,12 @@ internal sealed record FirstPacket(int Iterations, PaddingScheme Padding, int Pa
             foreach (var iterations in Variants.Select(variant => variant.Iterations).Distinct())
             {
                 var candidate = Variants.First(variant => variant.Iterations == iterations).Parameters(mode);
-                var plain = await derivations.RunAsync(() => Decrypt(key, candidate, wire.Span), cancellationToken).ConfigureAwait(false);
-                if (Fits(plain, header, limits) && FindPadding(candidate, plain.AsSpan(header.PayloadSize)) is { } found)
-                    return found;
+                foreach (var key in keys)
+                {
+                    var plain = await derivations.RunAsync(() => Decrypt(key, candidate, wire.Span), cancellationToken).ConfigureAwait(false);
+                    if (Fits(plain, header, limits) && FindPadding(candidate, plain.AsSpan(header.PayloadSize)) is { } found)
+                        return (key, found);
+                }
             }
         }
         return null;
@@ -95,7 +98,8 @@ internal sealed record FirstPacket(int Iterations, PaddingScheme Padding, int Pa
             var data = plain.AsSpan(0, header.PayloadSize);
             if (header.Compression != 0)
                 data = PacketCompression.Decompress(header.Compression, data, limits.FirstPacketDecompressedSize);
-            return PacketCodec.Decode(header.Encoding, data, new DecodeLimits(limits.EncodingDepth, limits.FirstPacketItems)) is object?[];
+            return PacketCodec.Decode(header.Encoding, data, new DecodeLimits(limits.EncodingDepth, limits.FirstPacketItems)) is object?[] items
+                && new Packet(items, header).HasName;
         }
         catch (MalformedPacketException)
         {

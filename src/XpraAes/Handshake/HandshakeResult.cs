@@ -11,7 +11,7 @@ namespace XpraAes.Handshake;
 internal sealed record HandshakeResult(CipherParameters? Send, CipherParameters? Receive, XpraDictionary PeerHello, bool KeyProven)
 {
     /// <summary>The version that the peer names; null where it names none.</summary>
-    public string? PeerVersion => PeerHello.GetString("version") is { Length: > 0 } version ? Packets.PeerIdentification.Sanitize(version) : null;
+    public string? PeerVersion => Hello.VersionOf(PeerHello);
 
     /// <summary>What the client asked for; null for a session.</summary>
     public string? Request { get; init; }

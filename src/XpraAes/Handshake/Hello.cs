@@ -99,6 +99,25 @@ internal static class Hello
         AnnounceNoCompressor(hello);
     }
 
+    /// <summary>Takes out of a server's hello what we could not read: a client's first packet is looked at, to see whether it has the key. All versions share something else.</summary>
+    public static void AnnounceOnlyKnown(XpraDictionary hello)
+    {
+        Withdraw(hello, "encoders", ["yaml"]);
+        Withdraw(hello, "compressors", ["lzo", "zstd"]);
+    }
+
+    /// <summary>The version that a peer names, fit to be shown; null where it names none.</summary>
+    public static string? VersionOf(XpraDictionary hello)
+        => hello.GetString("version") is { Length: > 0 } version ? Packets.PeerIdentification.Sanitize(version) : null;
+
+    private static void Withdraw(XpraDictionary hello, string list, string[] names)
+    {
+        if (hello.ContainsKey(list))
+            hello[list] = hello.GetStrings(list).Except(names).ToArray<object?>();
+        foreach (var name in names.Where(hello.ContainsKey))
+            hello[name] = false;
+    }
+
     private static void AnnounceNoCompressor(XpraDictionary hello)
     {
         // A boolean of its own for each compressor: some versions read the list, others the booleans.

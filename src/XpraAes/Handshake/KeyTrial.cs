@@ -36,7 +36,8 @@ internal static class KeyTrial
         {
             if (header.Compression != 0)
                 data = PacketCompression.Decompress(header.Compression, data, limits.DecompressedSize);
-            return PacketCodec.Decode(header.Encoding, data, new DecodeLimits(limits.EncodingDepth, limits.EncodingItems)) is object?[] { Length: > 0 };
+            return PacketCodec.Decode(header.Encoding, data, new DecodeLimits(limits.EncodingDepth, limits.EncodingItems)) is object?[] items
+                && new Packet(items, header).HasName;
         }
         catch (MalformedPacketException)
         {

@@ -26,12 +26,12 @@ internal static class Refusals
     ];
 
     /// <summary>The exception for a server's disconnect before its hello.</summary>
-    public static XpraAesException FromServer(Packet disconnect, bool inClear)
+    public static RefusedException FromServer(Packet disconnect, bool inClear)
     {
         var reason = Reason(disconnect);
         var id = IdOf(reason);
         var how = inClear ? "in clear, so the reason is unproven" : "encrypted, so the key is right";
-        return new XpraAesException(id, $"The server refused the connection: '{reason}' ({how}).", Advice(id));
+        return new RefusedException(id, $"The server refused the connection: '{reason}' ({how}).", Advice(id), disconnect);
     }
 
     /// <summary>The reason and details of a disconnect packet in one line.</summary>

@@ -16,9 +16,11 @@ internal sealed class ServerHandshake(PacketChannel channel, ServerHandshakeOpti
 {
     private const string AuthenticationFailed = "authentication failed";
 
+    private XpraKey? _key = options.Keys.Count > 0 ? options.Keys[0] : null;
     private CipherParameters? _send;
     private CipherParameters? _receive;
     private bool? _streamAsked;
+    private bool _challenged;
 
     /// <summary>Reads hellos until one asks for something and sets both ciphers. The caller answers with <see cref="SendHelloAsync"/> or <see cref="RefuseAsync"/>.</summary>
     /// <exception cref="XpraAesException">The client was refused, and told so as far as it can understand us.</exception>
@@ -38,7 +40,9 @@ internal sealed class ServerHandshake(PacketChannel channel, ServerHandshakeOpti
     /// <summary>Sends a challenge, ours or a target's, with how the client is to encrypt its answer, and receives that answer: a whole hello.</summary>
     public async Task<HandshakeResult> ChallengeAsync(object?[] challenge, CancellationToken cancellationToken)
     {
-        object?[] packet = [.. challenge.Take(2), CipherCapabilities.ForChallenge(_receive!, _streamAsked), .. challenge.Skip(3)];
+        var capabilities = _receive is null ? [] : CipherCapabilities.ForChallenge(_receive, _streamAsked);
+        _challenged = true;
+        object?[] packet = [.. challenge.Take(2), capabilities, .. challenge.Skip(3)];
         await channel.SendAsync(packet, cancellationToken).ConfigureAwait(false);
         return await ReceiveHelloAsync(options.Limits.ChallengeTimeout, cancellationToken).ConfigureAwait(false);
     }
@@ -46,7 +50,8 @@ internal sealed class ServerHandshake(PacketChannel channel, ServerHandshakeOpti
     /// <summary>Sends our hello, with how the client is to encrypt from here on.</summary>
     public Task SendHelloAsync(XpraDictionary hello, CancellationToken cancellationToken)
     {
-        CipherCapabilities.Write(hello, _receive!, _streamAsked);
+        if (_receive is not null)
+            CipherCapabilities.Write(hello, _receive, _streamAsked);
         return channel.SendAsync([Hello.PacketType, hello], cancellationToken);
     }
 
@@ -55,23 +60,10 @@ internal sealed class ServerHandshake(PacketChannel channel, ServerHandshakeOpti
         => request == "version" ? SendHelloAsync(answer, cancellationToken) : channel.SendAsync([Hello.PacketType, answer], cancellationToken);
 
     /// <summary>Ends the handshake with a reason that reaches the client encrypted.</summary>
-    public Task RefuseAsync(string reason, string? details, CancellationToken cancellationToken)
-        => channel.SendAsync(Hello.Disconnect(reason, details), cancellationToken);
+    public Task RefuseAsync(string reason, string? details, CancellationToken cancellationToken) => ForwardRefusalAsync(Hello.Disconnect(reason, details), cancellationToken);
 
-    /// <summary>What a client asks for by <c>request</c>, or up to 4.x by <c>name_request</c> (PROTOCOL section 4); null for a session.</summary>
-    private static string? ReadRequest(XpraDictionary hello)
-    {
-        if (hello.GetString("request") is { Length: > 0 } request)
-            return request.EndsWith("_request", StringComparison.Ordinal) ? request[..^"_request".Length] : request;
-        if (hello.GetStrings("command_request").Count > 0)
-            return "command";
-        foreach (var (name, value) in hello)
-        {
-            if (name is string key && key.EndsWith("_request", StringComparison.Ordinal) && value is true or 1L)
-                return key[..^"_request".Length];
-        }
-        return null;
-    }
+    /// <summary>Ends the handshake with another's disconnect packet.</summary>
+    public Task ForwardRefusalAsync(object?[] disconnect, CancellationToken cancellationToken) => channel.SendAsync(disconnect, cancellationToken);
 
     private async Task ArmForFirstPacketAsync(CancellationToken cancellationToken)
     {
@@ -80,10 +72,11 @@ internal sealed class ServerHandshake(PacketChannel channel, ServerHandshakeOpti
         try
         {
             var modes = options.Modes.Count > 0 ? options.Modes : Enum.GetValues<AesMode>();
-            var parameters = await FirstPacket.DetectAsync(channel.Reader, options.Key, modes, options.Limits, options.Derivations, deadline.Token).ConfigureAwait(false)
+            var (key, parameters) = await FirstPacket.DetectAsync(channel.Reader, options.Keys, modes, options.Limits, options.Derivations, deadline.Token).ConfigureAwait(false)
                 ?? throw new XpraAesException(XpraErrorId.KeyMismatch, "The client's first packet does not decrypt: it is in clear, or the client holds other key data.",
                     "Set XPRA_ENCRYPT_FIRST_PACKET=1 for the client, or leave -EncryptFirstPacket out here, and compare the keys' fingerprints.");
-            channel.Reader.Arm(await options.Derivations.RunAsync(() => SessionCiphers.CreateDecryptor(options.Key, parameters), deadline.Token).ConfigureAwait(false));
+            channel.Reader.Arm(await options.Derivations.RunAsync(() => SessionCiphers.CreateDecryptor(key, parameters), deadline.Token).ConfigureAwait(false));
+            _key = key;
         }
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {
@@ -126,7 +119,7 @@ internal sealed class ServerHandshake(PacketChannel channel, ServerHandshakeOpti
         var packet = await ReceivePacketAsync(patience, cancellationToken).ConfigureAwait(false);
         var underOurSalt = _receive is not null;
         var hello = await AcceptAsync(packet, cancellationToken).ConfigureAwait(false);
-        return new HandshakeResult(_send, _receive, hello, KeyProven: underOurSalt) { Request = ReadRequest(hello), Encoding = packet.Header.Encoding, Key = options.Key };
+        return new HandshakeResult(_send, _receive, hello, KeyProven: underOurSalt) { Request = HelloRequest.Read(hello), Encoding = packet.Header.Encoding, Key = _key };
     }
 
     private async Task<Packet> ReceivePacketAsync(TimeSpan patience, CancellationToken cancellationToken)
@@ -142,7 +135,7 @@ internal sealed class ServerHandshake(PacketChannel channel, ServerHandshakeOpti
         {
             throw NoHello(patience);
         }
-        catch (MalformedPacketException e) when (e.Id == XpraErrorId.KeyMismatch || channel.Reader.Header.IsEncrypted)
+        catch (MalformedPacketException e) when (channel.MeansAnotherKey(e))
         {
             throw new XpraAesException(XpraErrorId.KeyMismatch, "The client's packet does not decrypt: it holds other key data.", innerException: e);
         }
@@ -159,6 +152,12 @@ internal sealed class ServerHandshake(PacketChannel channel, ServerHandshakeOpti
         var hello = packet.Dictionary(1)!;
         if (_send is null)
             channel.Encoding = Hello.ChooseEncoding(hello, packet.Header.Encoding);
+        if (_key is not { } key)
+        {
+            await RequireNoCipherAsync(hello, cancellationToken).ConfigureAwait(false);
+            await RequireServedAsync(hello, cancellationToken).ConfigureAwait(false);
+            return hello;
+        }
         CipherCapabilities announced;
         try
         {
@@ -173,8 +172,9 @@ internal sealed class ServerHandshake(PacketChannel channel, ServerHandshakeOpti
         var send = announced.Parameters;
         if (send.Mode == AesMode.CBC && !announced.HasStream && channel.Reader.Decryptor is { PaddingUnit: > 0 } decryptor)
             send = send with { PaddingUnit = decryptor.PaddingUnit };
-        channel.Writer.Arm(await options.Derivations.RunAsync(() => SessionCiphers.CreateEncryptor(options.Key, send), cancellationToken).ConfigureAwait(false));
+        channel.Writer.Arm(await options.Derivations.RunAsync(() => SessionCiphers.CreateEncryptor(key, send), cancellationToken).ConfigureAwait(false));
         await RequireAllowedModeAsync(send.Mode, cancellationToken).ConfigureAwait(false);
+        await RequireServedAsync(hello, cancellationToken).ConfigureAwait(false);
 
         _streamAsked = announced.HasStream ? send.Stream : null;
         // The browser client, alone in wanting stream=false, sends on while it derives a new key: under the one from the challenge, which
@@ -184,12 +184,22 @@ internal sealed class ServerHandshake(PacketChannel channel, ServerHandshakeOpti
             var iterations = send.Stream ? options.Iterations : Math.Min(options.Iterations, send.Iterations);
             var padding = announced.PaddingOptions.Contains(PaddingScheme.Pkcs7) ? PaddingScheme.Pkcs7 : PaddingScheme.Legacy;
             var receive = CipherCapabilities.Generate(send.Mode, options.KeySize, options.KeyHash, iterations, padding, send.PaddingUnit, send.Stream);
-            channel.Reader.Arm(await options.Derivations.RunAsync(() => SessionCiphers.CreateDecryptor(options.Key, receive), cancellationToken).ConfigureAwait(false));
+            channel.Reader.Arm(await options.Derivations.RunAsync(() => SessionCiphers.CreateDecryptor(key, receive), cancellationToken).ConfigureAwait(false));
             _receive = receive;
         }
         _send = send;
         Log.AcceptedCipher(log, send.Mode, send.KeySize * 8, send.KeyHash, send.Iterations, send.Stream, send.PaddingUnit);
         return hello;
+    }
+
+    /// <summary>In clear there is no key: a client that has AES on must not believe that it is in use.</summary>
+    private async Task RequireNoCipherAsync(XpraDictionary hello, CancellationToken cancellationToken)
+    {
+        if (!CipherCapabilities.IsIn(hello))
+            return;
+        await RefuseAsync("encryption error", "this is the local end of an encrypted connection: take encryption and key out of the client's URI", cancellationToken).ConfigureAwait(false);
+        throw new XpraAesException(XpraErrorId.CipherCapabilitiesInvalid, "The client asks for AES at the local end of an encrypted connection, which takes clients in clear.",
+            "Take encryption and key out of the client's URI: what leaves this machine is encrypted.");
     }
 
     private CipherCapabilities CheckCapabilities(XpraDictionary hello)
@@ -204,6 +214,17 @@ internal sealed class ServerHandshake(PacketChannel channel, ServerHandshakeOpti
                 $"The client asks for {iterations} PBKDF2 iterations; {options.Limits.MinIterations} to {options.Limits.MaxIterations} are accepted here.");
         }
         return announced;
+    }
+
+    /// <summary>What a client wants stands in its whole hello, which comes after the challenge where there is one.</summary>
+    private async Task RequireServedAsync(XpraDictionary hello, CancellationToken cancellationToken)
+    {
+        var request = HelloRequest.Read(hello);
+        var isWhole = _challenged || options.Password is null && hello.GetBoolean("challenge") != true;
+        if (!isWhole || options.Refuse(request, hello, _receive is not null) is not { } reason)
+            return;
+        await RefuseAsync(reason, null, cancellationToken).ConfigureAwait(false);
+        throw new XpraAesException(XpraErrorId.RequestRefused, $"The client asks for {(request is null ? "a display" : $"'{PeerIdentification.Sanitize(request)}'")}, which is not served here.");
     }
 
     private async Task RequireAllowedModeAsync(AesMode mode, CancellationToken cancellationToken)

@@ -1,4 +1,5 @@
 using XpraAes.Ciphers;
+using XpraAes.Encodings;
 using XpraAes.Keys;
 using XpraAes.Listening;
 
@@ -7,7 +8,8 @@ namespace XpraAes.Handshake;
 /// <summary>What a listener brings into each handshake.</summary>
 internal sealed record ServerHandshakeOptions
 {
-    public required XpraKey Key { get; init; }
+    /// <summary>The keys that clients may hold: several only with <see cref="EncryptFirstPacket"/>, none where they come in clear.</summary>
+    public required IReadOnlyList<XpraKey> Keys { get; init; }
 
     /// <summary>The modes that are let in; empty for any.</summary>
     public required IReadOnlyCollection<AesMode> Modes { get; init; }
@@ -25,6 +27,9 @@ internal sealed record ServerHandshakeOptions
 
     /// <summary>Whether a client that expects a challenge gets one although no password is set. A gateway leaves that to its target.</summary>
     public bool SatisfyExpectedChallenge { get; init; } = true;
+
+    /// <summary>Why a client that asks for this is sent away; null lets it in. Told are the request, the hello, and whether the key is proven. Decided before a key is derived for what it sends.</summary>
+    public Func<string?, XpraDictionary, bool, string?> Refuse { get; init; } = (_, _, _) => null;
 
     public required Limits Limits { get; init; }
 

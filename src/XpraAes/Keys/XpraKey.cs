@@ -25,7 +25,7 @@ public sealed class XpraKey : IDisposable
         Path = path;
         Format = KeyInspector.FormatOf(data.Span);
         Bits = KeyInspector.BitsOf(data.Span, Format);
-        Problems = [.. KeyInspector.ProblemsOf(data.Span, Format, Bits, source), .. problems];
+        Problems = (KeyProblem[])[.. KeyInspector.ProblemsOf(data.Span, Format, Bits, source), .. problems];
     }
 
     private XpraKey(XpraKey other)

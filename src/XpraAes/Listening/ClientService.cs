@@ -8,55 +8,77 @@ using XpraAes.Packets;
 namespace XpraAes.Listening;
 
 /// <summary>Serves the clients that come in under one configuration of a listener, each from its first byte to its last.</summary>
-internal sealed class ClientService(AesListener listener, ListenerOptions options)
+internal sealed class ClientService
 {
-    private readonly XpraKey _key = options.Key.Clone();
-    private readonly Responder _responder = new(listener);
+    private readonly AesListener _listener;
+    private readonly XpraEndpoint _endpoint;
+    private readonly Responder _responder;
+    private readonly XpraKey[] _keys;
     private int _users = 1; // the listener itself, until it retires this configuration
 
-    public ListenerOptions Options { get; } = options;
+    public ClientService(AesListener listener, XpraEndpoint endpoint, ListenerOptions options)
+    {
+        _listener = listener;
+        _endpoint = endpoint;
+        _responder = new Responder(listener);
+        // Copies: whoever gave the secrets may dispose of them.
+        _keys = options.Key is null ? [] : [.. options.OtherKeys.Prepend(options.Key).Select(key => key.Clone())];
+        Options = options with
+        {
+            Key = _keys.FirstOrDefault(),
+            OtherKeys = [.. _keys.Skip(1)],
+            Password = options.Password?.Clone(),
+            Target = options.Target is { } target ? target with { Keys = [.. target.Keys.Select(key => key.Clone())] } : null,
+        };
+    }
 
-    public string KeyFingerprint => _key.Fingerprint;
-
-    public Keys.KeySource KeySource => _key.KeySource;
-
-    public string? KeyPath => _key.Path;
+    public ListenerOptions Options { get; }
 
     /// <summary>No further client comes in under this configuration; the key goes when the last handshake is over.</summary>
     public void Retire() => Leave();
 
-    /// <summary>Serves one client and returns when its connection is closed. Throws nothing.</summary>
+    /// <summary>Counts one more client that is being served. False: this configuration is out of use and its keys are gone.</summary>
+    public bool TryEnter()
+    {
+        while (true)
+        {
+            var users = Volatile.Read(ref _users);
+            if (users == 0)
+                return false;
+            if (Interlocked.CompareExchange(ref _users, users + 1, users) == users)
+                return true;
+        }
+    }
+
+    /// <summary>Serves one client that has been counted and returns when its connection is closed. Throws nothing.</summary>
     public async Task ServeAsync(Socket socket, SourceGuard.Slot slot, CancellationToken cancellationToken)
     {
         var address = AddressText.SourceOf(socket);
         var peer = "unknown";
         PacketChannel? channel = null;
         XpraConnection? connection = null;
-        var entered = Enter();
         try
         {
-            if (!entered)
-                return;
             peer = AddressText.Of(socket.RemoteEndPoint);
             Log.PeerConnected(Options.Logger, peer);
-            socket.NoDelay = true;
-            socket.SetSocketOption(SocketOptionLevel.Socket, SocketOptionName.KeepAlive, true);
-            await Task.Delay(listener.Guard.DelayFor(address), cancellationToken).ConfigureAwait(false);
+            KeepAlive.Enable(socket, Options.Limits);
+            await Task.Delay(_listener.Guard.DelayFor(address), cancellationToken).ConfigureAwait(false);
             var stream = await ServerTransport.OpenAsync(socket, Options.Limits, cancellationToken).ConfigureAwait(false);
             channel = new PacketChannel(stream, Options.Limits);
             connection = await OpenAsync(channel, peer, cancellationToken).ConfigureAwait(false);
         }
         catch (XpraAesException e)
         {
-            listener.Refuse(peer, e);
-            if (IsFailure(e.Id))
-                listener.Guard.RecordFailure(address);
+            _listener.Refuse(peer, e);
+            // What the target does is not the client's doing, but for the password that the client gave it.
+            if (IsFailure(e.Id) && (e.Target is null || e.Id == XpraErrorId.AuthenticationFailed))
+                _listener.Guard.RecordFailure(address);
             channel ??= new PacketChannel(new NetworkStream(socket, ownsSocket: true), Options.Limits); // only to linger: HTTP has got its answer
-            await LingerAsync(channel, Options.Limits.CloseGrace, cancellationToken).ConfigureAwait(false);
+            await channel.LingerAsync(Options.Limits.CloseGrace, cancellationToken).ConfigureAwait(false);
         }
         catch (Exception e) when (e is OperationCanceledException or ObjectDisposedException or SocketException or IOException)
         {
-            listener.Refuse(peer, new XpraAesException(XpraErrorId.ConnectionLost, "The connection was lost.", innerException: e));
+            _listener.Refuse(peer, new XpraAesException(XpraErrorId.ConnectionLost, "The connection was lost.", innerException: e));
         }
         catch (Exception e)
         {
@@ -64,8 +86,7 @@ internal sealed class ClientService(AesListener listener, ListenerOptions option
         }
         finally
         {
-            if (entered)
-                Leave();
+            Leave();
             if (connection is null)
                 await CloseAsync(channel, socket).ConfigureAwait(false);
         }
@@ -83,7 +104,7 @@ internal sealed class ClientService(AesListener listener, ListenerOptions option
     {
         var handshake = new ServerHandshake(channel, new ServerHandshakeOptions
         {
-            Key = _key,
+            Keys = _keys,
             Modes = Options.Modes,
             KeySize = Options.KeySize,
             KeyHash = Options.KeyHash,
@@ -92,97 +113,69 @@ internal sealed class ClientService(AesListener listener, ListenerOptions option
             Password = Options.Password,
             UserName = Options.UserName,
             SatisfyExpectedChallenge = Options.Target is null,
+            Refuse = (request, hello, keyProven) => Options.Target is null
+                ? Responder.Refuse(request, hello)
+                : Gateway.Refuse(request, keyProven, Options),
             Limits = Options.Limits,
-            Derivations = listener.Derivations,
+            Derivations = _listener.Derivations,
         }, Options.Logger);
         var client = await handshake.RunAsync(cancellationToken).ConfigureAwait(false);
-        if (Options.Target is { } target && Gateway.Passes(client, Options.AllowRequests))
+        if (Options.Target is { } target && Gateway.Passes(client.Request, client.KeyProven, Options))
         {
-            var relay = await new Gateway(target, Options, _key).OpenAsync(channel, handshake, client, peer, cancellationToken).ConfigureAwait(false);
+            var relay = await new Gateway(target, Options).OpenAsync(channel, handshake, client, peer, cancellationToken).ConfigureAwait(false);
             return Stand(relay, client);
         }
-        if (Options.Target is null && Responder.IsSession(client))
+        if (_responder.Answer(client) is not { } answer)
         {
             await handshake.SendHelloAsync(_responder.SessionHello(), cancellationToken).ConfigureAwait(false);
-            var leg = CipherLeg.Of(peer, client.PeerVersion, client.Send, client.Receive, _key, channel.Reader);
+            var leg = CipherLeg.Of(peer, client.PeerVersion, client.Send, client.Receive, client.Key, channel.Reader);
             return Stand(new EndpointSession(channel, leg, client.PeerHello, isClient: false, Options.Limits, _responder.Info), client);
         }
-        if (_responder.Answer(client) is { } answer)
-        {
-            await handshake.SendAnswerAsync(client.Request!, answer, cancellationToken).ConfigureAwait(false);
-            listener.Counters.Accept();
-            Log.RequestAnswered(Options.Logger, peer, client.Request!);
-        }
-        else
-        {
-            await handshake.RefuseAsync(Responder.Refusal(client), null, cancellationToken).ConfigureAwait(false);
-            listener.Refuse(peer, new XpraAesException(XpraErrorId.RequestRefused, $"The client asks for '{PeerIdentification.Sanitize(client.Request ?? "a display")}', which is not served here."));
-        }
-        await LingerAsync(channel, Options.Limits.AnsweredTimeout, cancellationToken).ConfigureAwait(false);
+        // Counted first: a client that has its answer may look at the count.
+        _listener.Counters.Accept();
+        await handshake.SendAnswerAsync(client.Request!, answer, cancellationToken).ConfigureAwait(false);
+        Log.RequestAnswered(Options.Logger, peer, client.Request!);
+        await channel.LingerAsync(Options.Limits.AnsweredTimeout, cancellationToken).ConfigureAwait(false);
         return null;
     }
 
     private XpraConnection Stand(ISession session, HandshakeResult client)
     {
-        listener.Counters.Accept();
-        return new XpraConnection(session, ConnectionDirection.Inbound, $"tcp://{listener.Endpoint}/", client.KeyProven, Options.Limits, Options.Logger);
+        _listener.Counters.Accept();
+        return new XpraConnection(session, ConnectionDirection.Inbound, client.KeyProven, _endpoint.ToString(), Options.Limits, Options.Logger);
     }
 
     private async Task RunAsync(XpraConnection connection, IPAddress address, SourceGuard.Slot slot, CancellationToken cancellationToken)
     {
-        connection.KeyProvenChanged += slot.Dispose;
-        if (connection.KeyProven)
+        // In clear there is nothing to prove: who may come in is decided by the address that this listens on.
+        if (connection.KeyProven || _keys.Length == 0)
             slot.Dispose();
-        listener.Open(connection);
+        connection.KeyProvenChanged += slot.Dispose;
+        _listener.Open(connection);
         connection.Start();
         using (cancellationToken.Register(connection.Cut))
             await connection.Completion.ConfigureAwait(false);
         if (!connection.KeyProven && IsFailure(connection.CloseCause))
-            listener.Guard.RecordFailure(address);
-        listener.Close(connection);
+            _listener.Guard.RecordFailure(address);
+        _listener.Close(connection);
     }
 
     private async Task CloseAsync(PacketChannel? channel, Socket socket)
     {
         if (channel is not null)
         {
-            listener.Counters.AddBytes(channel.Reader.BytesRead, channel.Writer.BytesWritten);
+            _listener.Counters.Add(channel);
             await channel.DisposeAsync().ConfigureAwait(false);
         }
         socket.Dispose();
     }
 
-    /// <summary>Closes our side and waits for the client to close its own, so that it reads our last packet and not a reset.</summary>
-    private static async Task LingerAsync(PacketChannel channel, TimeSpan patience, CancellationToken cancellationToken)
-    {
-        using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        deadline.CancelAfter(patience);
-        try
-        {
-            await channel.ShutdownSendAsync(deadline.Token).ConfigureAwait(false);
-            await channel.Reader.DrainAsync(deadline.Token).ConfigureAwait(false);
-        }
-        catch (Exception e) when (e is OperationCanceledException or SocketException or ObjectDisposedException or IOException or XpraAesException)
-        {
-            // It has had its time.
-        }
-    }
-
-    private bool Enter()
-    {
-        while (true)
-        {
-            var users = Volatile.Read(ref _users);
-            if (users == 0)
-                return false;
-            if (Interlocked.CompareExchange(ref _users, users + 1, users) == users)
-                return true;
-        }
-    }
-
     private void Leave()
     {
-        if (Interlocked.Decrement(ref _users) == 0)
-            _key.Dispose();
+        if (Interlocked.Decrement(ref _users) > 0)
+            return;
+        foreach (var key in _keys.Concat(Options.Target?.Keys ?? []))
+            key.Dispose();
+        Options.Password?.Dispose();
     }
 }

@@ -11,13 +11,16 @@ namespace XpraAes.Listening;
 /// Puts a client of the listener through to the target: the client's hello goes on without its cipher capabilities (or with those
 /// of the target leg), the target's challenge and hello come back with ours in them, and from then on packets are relayed.
 /// </summary>
-internal sealed class Gateway(TargetOptions target, ListenerOptions options, XpraKey clientKey)
+internal sealed class Gateway(TargetOptions target, ListenerOptions options)
 {
     /// <summary>A target that repeats its challenge more often than this is playing games; arbitrary, real ones have one to three modules.</summary>
     private const int MaxChallenges = 5;
 
     /// <summary>Events may overtake the hello, but not in numbers; arbitrary.</summary>
     private const int MaxPacketsBeforeHello = 100;
+
+    // We answer these ourselves: servers answer them in clear (PROTOCOL section 4), and who asks has not proven to know the key.
+    private static readonly string[] s_ownRequests = ["version", "id", "connect_test"];
 
     // What a client's answer to our own challenge leaves in its hello: not for the target's eyes.
     private static readonly string[] s_answers = ["challenge", "challenge_response", "challenge_client_salt", "challenge_padding"];
@@ -27,9 +30,19 @@ internal sealed class Gateway(TargetOptions target, ListenerOptions options, Xpr
     /// <summary>How the hello is written to the target, and whether packets are translated because the client does not know that encoding.</summary>
     private readonly record struct Attempt(PacketEncoding Encoding, bool Translate);
 
-    /// <summary>Whether a client's wish is for the target: a session, <c>info</c>, or what the listener's owner allows. A clear hello proves nothing, and servers act on it.</summary>
-    public static bool Passes(HandshakeResult client, IReadOnlyCollection<string> allowedRequests)
-        => client.Request is null or "event" or "info" || allowedRequests.Contains(client.Request);
+    /// <summary>
+    /// Whether a client's wish is for the target: a session, <c>info</c>, what the listener's owner allows, and anything once the
+    /// client has proven that it may. A clear hello proves nothing, and servers act on it; the file of a Unix socket only its owner can open.
+    /// </summary>
+    public static bool Passes(string? request, bool keyProven, ListenerOptions options)
+        => request is null or "info"
+        || !s_ownRequests.Contains(request) && (keyProven || options.SocketPath is not null || options.AllowRequests.Contains(request));
+
+    /// <summary>Why a client that asks for this is sent away; null: it is for the target, or answered by us.</summary>
+    public static string? Refuse(string? request, bool keyProven, ListenerOptions options)
+        => Passes(request, keyProven, options) || s_ownRequests.Contains(request)
+            ? null
+            : $"'{PeerIdentification.Sanitize(request!)}' is not passed on here: the listener's owner can allow it (-AllowRequest)";
 
     /// <summary>Connects to the target and completes the client's handshake with its answers.</summary>
     /// <exception cref="XpraAesException">The target is down or refuses; the client has been told.</exception>
@@ -44,7 +57,7 @@ internal sealed class Gateway(TargetOptions target, ListenerOptions options, Xpr
                 {
                     return await OpenAsync(attempts[i], channel, handshake, client, peer, cancellationToken).ConfigureAwait(false);
                 }
-                catch (XpraAesException e) when (i + 1 < attempts.Count && e.Id is XpraErrorId.PeerSentText or XpraErrorId.ConnectionLost)
+                catch (XpraAesException e) when (e.Target is not null && i + 1 < attempts.Count && e.Id is XpraErrorId.PeerSentText or XpraErrorId.ConnectionLost)
                 {
                     Log.TryingAgain(_log, e.Id, attempts[i + 1].Encoding);
                 }
@@ -52,8 +65,24 @@ internal sealed class Gateway(TargetOptions target, ListenerOptions options, Xpr
         }
         catch (XpraAesException e) when (e.Target is not null)
         {
-            await handshake.RefuseAsync("connection error", $"the gateway's target: {e.Message}", cancellationToken).ConfigureAwait(false);
+            await TellAsync(handshake, e, cancellationToken).ConfigureAwait(false);
             throw;
+        }
+    }
+
+    /// <summary>The client hears the target's own last words, or ours.</summary>
+    private static async Task TellAsync(ServerHandshake handshake, XpraAesException failure, CancellationToken cancellationToken)
+    {
+        try
+        {
+            var words = failure.InnerException is RefusedException { Disconnect: var disconnect }
+                ? PacketTranslator.ToText(disconnect.Items)
+                : Hello.Disconnect("connection error", $"the gateway's target: {failure.Message}");
+            await handshake.ForwardRefusalAsync(words, cancellationToken).ConfigureAwait(false);
+        }
+        catch (XpraAesException)
+        {
+            // The client is gone as well.
         }
     }
 
@@ -71,6 +100,7 @@ internal sealed class Gateway(TargetOptions target, ListenerOptions options, Xpr
     private async Task<RelaySession> OpenAsync(Attempt attempt, PacketChannel channel, ServerHandshake handshake, HandshakeResult client, string peer, CancellationToken cancellationToken)
     {
         PacketChannel? targetChannel = null;
+        var isTargetsTurn = true;
         try
         {
             var (stream, targetPeer) = await Transport.ConnectAsync(target.Endpoint, options.Limits.TargetConnectTimeout, cancellationToken).ConfigureAwait(false);
@@ -84,62 +114,59 @@ internal sealed class Gateway(TargetOptions target, ListenerOptions options, Xpr
                 if (packet.Type == Hello.ChallengeType && challenges++ < MaxChallenges)
                 {
                     leg.Accept(packet.Dictionary(2));
-                    client = await handshake.ChallengeAsync(packet.Items, cancellationToken).ConfigureAwait(false);
+                    isTargetsTurn = false;
+                    client = await handshake.ChallengeAsync(ToText(packet.Header.Encoding, packet.Items), cancellationToken).ConfigureAwait(false);
+                    isTargetsTurn = true;
                     await leg.SendHelloAsync(HelloFor(client, attempt, answersTarget: true), cancellationToken).ConfigureAwait(false);
                 }
                 else if (packet.Type == Hello.PacketType && packet.Dictionary(1) is { } hello)
                 {
-                    return await CompleteAsync(attempt, channel, handshake, client, peer, leg, targetPeer, packet.Header, hello, cancellationToken).ConfigureAwait(false);
+                    var toClient = HelloToClient(leg, packet.Header, hello, client, attempt);
+                    isTargetsTurn = false;
+                    if (client.Request is null)
+                        await handshake.SendHelloAsync(toClient, cancellationToken).ConfigureAwait(false);
+                    else
+                        await handshake.SendAnswerAsync(client.Request, toClient, cancellationToken).ConfigureAwait(false);
+                    return new RelaySession(
+                        channel, CipherLeg.Of(peer, client.PeerVersion, client.Send, client.Receive, client.Key, channel.Reader),
+                        targetChannel, CipherLeg.Of(targetPeer, Hello.VersionOf(hello), leg.Send, leg.Receive, leg.Key, targetChannel.Reader),
+                        attempt.Translate ? new PacketTranslator(attempt.Encoding, options.Limits) : null,
+                        attempt.Translate ? new PacketTranslator(client.Encoding, options.Limits) : null,
+                        options.Limits);
                 }
             }
             throw new MalformedPacketException("The target sends packets, but no hello.");
         }
-        catch (XpraAesException e)
+        catch (Exception e)
         {
             if (targetChannel is not null)
                 await targetChannel.DisposeAsync().ConfigureAwait(false);
-            throw new XpraAesException(e.Id, e.Message, e.RecommendedAction, e) { Target = target.ToString() };
-        }
-        catch
-        {
-            if (targetChannel is not null)
-                await targetChannel.DisposeAsync().ConfigureAwait(false);
+            if (isTargetsTurn && e is XpraAesException failure)
+                throw new XpraAesException(failure.Id, failure.Message, failure.RecommendedAction, failure) { Target = target.ToString() };
             throw;
         }
     }
 
-    private async Task<RelaySession> CompleteAsync(Attempt attempt, PacketChannel channel, ServerHandshake handshake, HandshakeResult client, string peer,
-        ClientLeg leg, string targetPeer, PacketHeader header, XpraDictionary hello, CancellationToken cancellationToken)
+    /// <summary>Completes the target's leg with its hello, and makes of that the hello for the client.</summary>
+    private static XpraDictionary HelloToClient(ClientLeg leg, PacketHeader header, XpraDictionary hello, HandshakeResult client, Attempt attempt)
     {
-        var targetVersion = hello.GetString("version") is { Length: > 0 } version ? PeerIdentification.Sanitize(version) : null;
         if (client.Request is null || CipherCapabilities.IsIn(hello))
             leg.Accept(hello);
         leg.Complete(hello, header);
         CipherCapabilities.Remove(hello);
-        if (header.Encoding != PacketEncoding.RencodePlus)
-            hello = (XpraDictionary)PacketTranslator.ToText([Hello.PacketType, hello])[1]!;
+        hello = (XpraDictionary)ToText(header.Encoding, [Hello.PacketType, hello])[1]!;
+        // Without aliases the client writes packet types as names, by which its first packet is known and the translator goes.
+        hello.Remove("aliases");
         if (attempt.Translate)
-        {
             Hello.AnnounceOnly(hello, client.Encoding);
-            hello.Remove("aliases"); // the translator goes by the packet types' names
-        }
-        if (client.Request is null)
-            await handshake.SendHelloAsync(hello, cancellationToken).ConfigureAwait(false);
         else
-            await handshake.SendAnswerAsync(client.Request, hello, cancellationToken).ConfigureAwait(false);
-        return new RelaySession(
-            channel, CipherLeg.Of(peer, client.PeerVersion, client.Send, client.Receive, clientKey, channel.Reader),
-            leg.Channel, CipherLeg.Of(targetPeer, targetVersion, leg.Send, leg.Receive, leg.Key, leg.Channel.Reader),
-            attempt.Translate ? new PacketTranslator(attempt.Encoding, options.Limits) : null,
-            attempt.Translate ? new PacketTranslator(client.Encoding, options.Limits) : null,
-            options.Limits);
+            Hello.AnnounceOnlyKnown(hello);
+        return hello;
     }
 
     private XpraDictionary HelloFor(HandshakeResult client, Attempt attempt, bool answersTarget)
     {
-        var hello = client.PeerHello.Clone();
-        if (client.Encoding != PacketEncoding.RencodePlus)
-            hello = (XpraDictionary)PacketTranslator.ToText([Hello.PacketType, hello])[1]!;
+        var hello = (XpraDictionary)ToText(client.Encoding, [Hello.PacketType, client.PeerHello.Clone()])[1]!;
         if (options.Password is not null && !answersTarget)
         {
             foreach (var name in s_answers)
@@ -147,10 +174,16 @@ internal sealed class Gateway(TargetOptions target, ListenerOptions options, Xpr
         }
         // Without aliases the target writes packet types as names, which we read during the handshake.
         hello.Remove("aliases");
+        if (!client.KeyProven && options.SocketPath is null)
+            HelloRequest.Restrict(hello, client.Request);
         if (attempt.Translate)
             Hello.AnnounceOnly(hello, attempt.Encoding);
         return hello;
     }
+
+    /// <summary>What came in an encoding without text, for a side that may expect text.</summary>
+    private static object?[] ToText(PacketEncoding encoding, object?[] packet)
+        => encoding == PacketEncoding.RencodePlus ? packet : PacketTranslator.ToText(packet);
 
     private ClientCipherOptions? CipherOptions() => target.Keys.Count == 0 ? null : new ClientCipherOptions
     {
@@ -159,5 +192,6 @@ internal sealed class Gateway(TargetOptions target, ListenerOptions options, Xpr
         KeySize = target.KeySize,
         KeyHash = target.KeyHash,
         Iterations = target.Iterations,
+        Stream = target.Stream,
     };
 }

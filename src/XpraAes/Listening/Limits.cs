@@ -87,8 +87,17 @@ public sealed record Limits
     /// <summary>Between two pings of ours on a standing session; xpra's own interval.</summary>
     public TimeSpan PingInterval { get; init; } = TimeSpan.FromSeconds(5);
 
-    /// <summary>A standing session whose peer has sent nothing for this long is closed; xpra's XPRA_PING_TIMEOUT.</summary>
+    /// <summary>A standing session whose peer has sent nothing for this long is closed, and a relayed one whose end has taken nothing of what waits for it; xpra's XPRA_PING_TIMEOUT.</summary>
     public TimeSpan IdleTimeout { get; init; } = TimeSpan.FromSeconds(60);
+
+    /// <summary>Silence of a TCP connection after which the system asks whether the peer is still there; with the two below a minute, as <see cref="IdleTimeout"/>.</summary>
+    public TimeSpan KeepAliveTime { get; init; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>Between two such questions of the system.</summary>
+    public TimeSpan KeepAliveInterval { get; init; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>Such questions without an answer after which the connection is lost.</summary>
+    public int KeepAliveRetries { get; init; } = 3;
 
     /// <summary>Between the last packet and the closing of the socket, so that the peer reads the reason.</summary>
     public TimeSpan CloseGrace { get; init; } = TimeSpan.FromSeconds(1);

@@ -1,34 +1,58 @@
 using System.Collections.Concurrent;
 using System.Diagnostics.Metrics;
+using XpraAes.Packets;
 
 namespace XpraAes.Listening;
 
-/// <summary>What a listener counts, whatever configuration its connections came in under. Also published as metrics of the meter <c>XpraAes</c>.</summary>
-internal sealed class ListenerCounters
+/// <summary>
+/// What a listener counts, whatever configuration its connections came in under. Also published as metrics of the meter
+/// <c>XpraAes</c>, with the listener's address as a tag; bytes and packets are those of the clients' legs.
+/// </summary>
+internal sealed class ListenerCounters(string endpoint)
 {
     private static readonly Meter s_meter = new("XpraAes");
-    private static readonly Counter<long> s_acceptedMetric = s_meter.CreateCounter<long>("xpraaes.connections.accepted", description: "Clients let in");
-    private static readonly Counter<long> s_refusedMetric = s_meter.CreateCounter<long>("xpraaes.connections.refused", description: "Clients refused or lost before they were let in, by cause");
-    private static readonly UpDownCounter<long> s_openMetric = s_meter.CreateUpDownCounter<long>("xpraaes.sessions.open", description: "Sessions that stand");
-    private static readonly Counter<long> s_bytesInMetric = s_meter.CreateCounter<long>("xpraaes.bytes.received", "By", "Bytes received from clients, counted when their connection ends");
-    private static readonly Counter<long> s_bytesOutMetric = s_meter.CreateCounter<long>("xpraaes.bytes.sent", "By", "Bytes sent to clients, counted when their connection ends");
+    private static readonly Counter<long> s_accepted = s_meter.CreateCounter<long>("xpraaes.connections.accepted", description: "Clients let in");
+    private static readonly Counter<long> s_refused = s_meter.CreateCounter<long>("xpraaes.connections.refused", description: "Clients refused or lost before they were let in, by cause");
 
-    private readonly ConcurrentDictionary<int, XpraConnection> _connections = new();
+    private readonly object _gate = new();
+    private readonly Dictionary<int, XpraConnection> _connections = [];
     private readonly ConcurrentDictionary<XpraErrorId, long> _refusals = new();
+    private readonly KeyValuePair<string, object?> _tag = new("listener", endpoint);
+    private Traffic _ended;
     private long _accepted;
     private long _rejected;
-    private long _bytesIn;
-    private long _bytesOut;
 
-    public IReadOnlyList<XpraConnection> Connections => [.. _connections.Values.OrderBy(connection => connection.Id)];
+    static ListenerCounters()
+    {
+        s_meter.CreateObservableUpDownCounter("xpraaes.sessions.open", () => Observe(counters => counters.Connections.Count), description: "Sessions that stand");
+        s_meter.CreateObservableCounter("xpraaes.bytes.received", () => Observe(counters => counters.Total.BytesIn), "By", "Bytes received from clients");
+        s_meter.CreateObservableCounter("xpraaes.bytes.sent", () => Observe(counters => counters.Total.BytesOut), "By", "Bytes sent to clients");
+        s_meter.CreateObservableCounter("xpraaes.packets.received", () => Observe(counters => counters.Total.PacketsIn), "{packet}", "Packets received from clients");
+        s_meter.CreateObservableCounter("xpraaes.packets.sent", () => Observe(counters => counters.Total.PacketsOut), "{packet}", "Packets sent to clients");
+    }
+
+    public IReadOnlyList<XpraConnection> Connections
+    {
+        get
+        {
+            lock (_gate)
+                return (XpraConnection[])[.. _connections.Values.OrderBy(connection => connection.Id)];
+        }
+    }
 
     public long Accepted => Interlocked.Read(ref _accepted);
 
     public long Rejected => Interlocked.Read(ref _rejected);
 
-    public long BytesIn => Interlocked.Read(ref _bytesIn) + _connections.Values.Sum(connection => connection.BytesIn);
-
-    public long BytesOut => Interlocked.Read(ref _bytesOut) + _connections.Values.Sum(connection => connection.BytesOut);
+    /// <summary>What has gone through all its connections so far, those that have ended included.</summary>
+    public Traffic Total
+    {
+        get
+        {
+            lock (_gate)
+                return _connections.Values.Aggregate(_ended, (sum, connection) => sum + connection.Traffic);
+        }
+    }
 
     /// <summary>How often each cause led to a refusal.</summary>
     public IReadOnlyDictionary<XpraErrorId, long> Refusals => new SortedDictionary<XpraErrorId, long>(_refusals.ToDictionary());
@@ -36,34 +60,38 @@ internal sealed class ListenerCounters
     public void Accept()
     {
         Interlocked.Increment(ref _accepted);
-        s_acceptedMetric.Add(1);
+        s_accepted.Add(1, _tag);
     }
 
     public void Refuse(XpraErrorId cause)
     {
         Interlocked.Increment(ref _rejected);
         _refusals.AddOrUpdate(cause, 1, (_, count) => count + 1);
-        s_refusedMetric.Add(1, new KeyValuePair<string, object?>("cause", cause.ToString()));
+        s_refused.Add(1, _tag, new KeyValuePair<string, object?>("cause", cause.ToString()));
     }
 
     public void Open(XpraConnection connection)
     {
-        _connections[connection.Id] = connection;
-        s_openMetric.Add(1);
+        lock (_gate)
+            _connections[connection.Id] = connection;
     }
 
     public void Close(XpraConnection connection)
     {
-        _connections.TryRemove(connection.Id, out _);
-        s_openMetric.Add(-1);
-        AddBytes(connection.BytesIn, connection.BytesOut);
+        lock (_gate)
+        {
+            _connections.Remove(connection.Id);
+            _ended += connection.Traffic;
+        }
     }
 
-    public void AddBytes(long bytesIn, long bytesOut)
+    /// <summary>Adds the traffic of a client that got no session.</summary>
+    public void Add(PacketChannel channel)
     {
-        Interlocked.Add(ref _bytesIn, bytesIn);
-        Interlocked.Add(ref _bytesOut, bytesOut);
-        s_bytesInMetric.Add(bytesIn);
-        s_bytesOutMetric.Add(bytesOut);
+        lock (_gate)
+            _ended += Traffic.Of(channel);
     }
+
+    private static IEnumerable<Measurement<long>> Observe(Func<ListenerCounters, long> value)
+        => LiveObjects.Listeners.Select(listener => new Measurement<long>(value(listener.Counters), listener.Counters._tag));
 }

@@ -15,11 +15,20 @@ public sealed record ListenerOptions
     /// <summary>The TCP port; 0 takes a free one.</summary>
     public int Port { get; init; }
 
+    /// <summary>The path of a Unix socket, of mode 0600, to listen on in place of <see cref="Address"/> and <see cref="Port"/>; null for these.</summary>
+    public string? SocketPath { get; init; }
+
     /// <summary>The modes that are let in; empty for every mode that xpra has.</summary>
     public IReadOnlyList<AesMode> Modes { get; init; } = [];
 
-    /// <summary>The key data that both sides hold. The caller keeps it; a copy is made.</summary>
-    public required XpraKey Key { get; init; }
+    /// <summary>
+    /// The key data that both sides hold. The caller keeps it; a copy is made. Null: clients come in clear, which is allowed on a
+    /// Unix socket or loopback, in front of a target over AES: the local end of an encrypted connection.
+    /// </summary>
+    public required XpraKey? Key { get; init; }
+
+    /// <summary>Further keys that clients may hold, only together with <see cref="EncryptFirstPacket"/>: otherwise the listener is the first to encrypt, and cannot know under which key.</summary>
+    public IReadOnlyList<XpraKey> OtherKeys { get; init; } = [];
 
     /// <summary>The AES key size in bytes that we announce: 16, 24 or 32.</summary>
     public int KeySize { get; init; } = ProtocolDefaults.KeySize;
@@ -33,7 +42,7 @@ public sealed record ListenerOptions
     /// <summary>xpra's XPRA_ENCRYPT_FIRST_PACKET: clients must have it set too. In CTR, GCM and CFB it leaves the first packet without secrecy.</summary>
     public bool EncryptFirstPacket { get; init; }
 
-    /// <summary>The password that a client must know, by xpra's challenge; null for none.</summary>
+    /// <summary>The password that a client must know, by xpra's challenge; null for none. The caller keeps it; a copy is made.</summary>
     public SecretBuffer? Password { get; init; }
 
     /// <summary>The user name that a client must give together with the password; null for any.</summary>
@@ -42,7 +51,7 @@ public sealed record ListenerOptions
     /// <summary>Where sessions are passed on to; null: the listener answers by itself.</summary>
     public TargetOptions? Target { get; init; }
 
-    /// <summary>Requests beyond sessions and <c>info</c> that may reach the target, such as <c>stop</c> or <c>command</c>. A stranger's hello proves no key, and servers act on it.</summary>
+    /// <summary>Requests beyond sessions and <c>info</c> that a client may send on to the target before it has proven the key, such as <c>stop</c> or <c>command</c>: a stranger may send them too, and servers act on them.</summary>
     public IReadOnlyCollection<string> AllowRequests { get; init; } = [];
 
     /// <summary>Addresses that the limits on strangers do not apply to: those of a proxy or tunnel, behind which everyone has one address.</summary>

@@ -1,3 +1,4 @@
+using System.Net.Sockets;
 using XpraAes.Connections;
 using XpraAes.Handshake;
 using XpraAes.Packets;
@@ -20,7 +21,7 @@ internal sealed class RelaySession : ISession
     private readonly Limits _limits;
     private readonly CancellationTokenSource _stopping = new();
     private volatile string? _stopReason;
-    private bool _keyProven;
+    private bool _clientIsProven;
 
     public RelaySession(PacketChannel client, CipherLeg clientLeg, PacketChannel target, CipherLeg targetLeg, PacketTranslator? toTarget, PacketTranslator? toClient, Limits limits)
     {
@@ -35,9 +36,7 @@ internal sealed class RelaySession : ISession
 
     public IReadOnlyList<CipherLeg> Legs { get; }
 
-    public long BytesIn => _client.Reader.BytesRead;
-
-    public long BytesOut => _client.Writer.BytesWritten;
+    public PacketChannel Channel => _client;
 
     public Action? KeyProven { private get; set; }
 
@@ -49,20 +48,13 @@ internal sealed class RelaySession : ISession
 
         var first = await Task.WhenAny(toTarget, toClient).ConfigureAwait(false);
         var end = await first.ConfigureAwait(false);
-        if (_stopReason is null && end.IsClean)
-            await FinishOtherDirectionAsync(first == toTarget ? toClient : toTarget, first == toTarget ? _target : _client).ConfigureAwait(false);
+        // One side has closed its half: the other may still have something to say.
+        if (end is { Culprit: not null, Failure: null })
+            await Task.WhenAny(first == toTarget ? toClient : toTarget, Task.Delay(_limits.HalfCloseTimeout, reading.Token)).ConfigureAwait(false);
         await reading.CancelAsync().ConfigureAwait(false);
-
-        // A peer that does not read its packets would hold the farewell up.
-        if (await Task.WhenAny(Task.WhenAll(toTarget, toClient), Task.Delay(_limits.CloseGrace, CancellationToken.None)).ConfigureAwait(false) is var ended
-            && toTarget.IsCompleted && toClient.IsCompleted)
-        {
-            await SayGoodbyeAsync(first == toClient, end).ConfigureAwait(false);
-        }
-        Abort();
-        await Task.WhenAll(toTarget, toClient).ConfigureAwait(false);
-        GC.KeepAlive(ended);
-        return _stopReason ?? (first == toTarget ? $"the client: {end.Reason}" : $"the target: {end.Reason}");
+        await Task.WhenAll(FinishAsync(toTarget, _target, ending), FinishAsync(toClient, _client, ending)).ConfigureAwait(false);
+        await Task.WhenAll(LeaveAsync(_client, LastWordsToClient(end), ending), LeaveAsync(_target, LastWordsToTarget(), ending)).ConfigureAwait(false);
+        return _stopReason ?? Explain(end);
     }
 
     /// <summary>The loops stop between two packets, and then both ends are told.</summary>
@@ -84,39 +76,53 @@ internal sealed class RelaySession : ISession
         await _target.DisposeAsync().ConfigureAwait(false);
     }
 
-    /// <summary>How a direction ended: cleanly between two packets, or not.</summary>
-    private readonly record struct End(bool IsClean, string Reason);
+    /// <summary>How a direction ended: one side closed its half in order (no failure), one side failed, or (no culprit) we stopped.</summary>
+    private readonly record struct End(PacketChannel? Culprit, XpraAesException? Failure);
 
     private async Task<End> PumpAsync(PacketChannel from, PacketChannel to, PacketTranslator? translator, CancellationToken reading, CancellationToken ending)
     {
+        using var stall = CancellationTokenSource.CreateLinkedTokenSource(ending);
+        var busy = from;
         try
         {
             while (true)
             {
-                var next = from.Reader.ReadAsync(reading);
-                if (!next.IsCompleted || to.Writer.Pending >= FlushSize)
-                    await to.Writer.FlushAsync(ending).ConfigureAwait(false);
-                if (!await next.ConfigureAwait(false))
+                if (to.Writer.Pending >= FlushSize || to.Writer.Pending > 0 && !from.Reader.HasPacket)
+                {
+                    busy = to;
+                    stall.CancelAfter(_limits.IdleTimeout);
+                    await to.Writer.FlushAsync(stall.Token).ConfigureAwait(false);
+                    stall.CancelAfter(Timeout.InfiniteTimeSpan);
+                    busy = from;
+                }
+                if (!await from.Reader.ReadAsync(reading).ConfigureAwait(false))
                     break;
-                if (!_keyProven && from == _client)
-                    ProveKey();
+                if (from == _client && !_clientIsProven)
+                    ProveClient();
                 Forward(from.Reader, to.Writer, translator);
             }
-            await to.Writer.FlushAsync(ending).ConfigureAwait(false);
+            busy = to;
+            if (to == _client)
+                await to.SendAsync(TargetFailed("it closed the connection"), ending).ConfigureAwait(false);
             await to.ShutdownSendAsync(ending).ConfigureAwait(false);
-            return new End(true, "closed the connection");
+            return new End(from, null);
+        }
+        catch (OperationCanceledException) when (stall.IsCancellationRequested && !ending.IsCancellationRequested)
+        {
+            to.Abort();
+            return new End(to, new XpraAesException(XpraErrorId.ConnectionLost, $"It has taken nothing for {_limits.IdleTimeout.TotalSeconds:0.#} s."));
         }
         catch (OperationCanceledException)
         {
-            return new End(true, "stopped");
+            return default;
         }
         catch (XpraAesException e)
         {
-            return new End(false, $"{e.Id}: {e.Message}");
+            return new End(busy, e);
         }
-        catch (Exception e) when (e is IOException or System.Net.Sockets.SocketException or ObjectDisposedException)
+        catch (Exception e) when (e is IOException or SocketException or ObjectDisposedException)
         {
-            return new End(false, "the connection was lost");
+            return new End(busy, PacketChannel.Lost(e));
         }
     }
 
@@ -129,45 +135,85 @@ internal sealed class RelaySession : ISession
             writer.Append((byte)translator.Target, compression: 0, chunkIndex: 0, translator.Translate(header, reader.Payload.Span));
     }
 
-    /// <summary>One side has closed its half: the other may still have something to say.</summary>
-    private async Task FinishOtherDirectionAsync(Task<End> other, PacketChannel stillOpen)
+    /// <summary>
+    /// The client's first packet must make sense before anything of the client's goes on: no mode tells noise from content,
+    /// and the padding of CBC is right by chance once in 256 times.
+    /// </summary>
+    private void ProveClient()
     {
-        if (await Task.WhenAny(other, Task.Delay(_limits.HalfCloseTimeout, _stopping.Token)).ConfigureAwait(false) != other)
-            stillOpen.Abort();
-    }
-
-    /// <summary>The client is told where the target or we ended the session; the target where we did.</summary>
-    private async Task SayGoodbyeAsync(bool targetEnded, End end)
-    {
-        using var grace = new CancellationTokenSource(_limits.CloseGrace);
-        if (_stopReason is { } reason)
-        {
-            await TryTellAsync(_client, reason, grace.Token).ConfigureAwait(false);
-            await TryTellAsync(_target, "client request", grace.Token).ConfigureAwait(false);
-        }
-        else if (targetEnded)
-        {
-            await TryTellAsync(_client, end.IsClean ? "server exit" : "connection error", grace.Token).ConfigureAwait(false);
-        }
-    }
-
-    private static async Task TryTellAsync(PacketChannel channel, string reason, CancellationToken cancellationToken)
-    {
+        _clientIsProven = true;
+        if (Legs[0].Receive is null)
+            return;
         try
         {
-            await channel.SendAsync(Hello.Disconnect(reason), cancellationToken).ConfigureAwait(false);
-            await channel.ShutdownSendAsync(cancellationToken).ConfigureAwait(false);
+            if (_client.Reader.Header.IsChunk || !_client.Decode().HasName)
+                throw new MalformedPacketException("It is no packet with a name.");
+        }
+        catch (MalformedPacketException e)
+        {
+            throw new XpraAesException(XpraErrorId.KeyMismatch, "The peer's first packet does not decrypt: it holds other key data.", innerException: e);
+        }
+        _client.TrustPeer();
+        KeyProven?.Invoke();
+    }
+
+    /// <summary>Waits for a direction that has been told to stop. A peer that does not take what is being written must not hold up the rest.</summary>
+    private async Task FinishAsync(Task<End> pump, PacketChannel to, CancellationToken ending)
+    {
+        // Where we are being stopped, the grace period is the caller's and ends with the token.
+        var patience = _stopReason is null ? _limits.CloseGrace : Timeout.InfiniteTimeSpan;
+        try
+        {
+            await pump.WaitAsync(patience, ending).ConfigureAwait(false);
+        }
+        catch (Exception e) when (e is TimeoutException or OperationCanceledException)
+        {
+            to.Abort();
+            await pump.ConfigureAwait(false);
+        }
+    }
+
+    private async Task LeaveAsync(PacketChannel channel, object?[]? lastWords, CancellationToken ending)
+    {
+        using var grace = CancellationTokenSource.CreateLinkedTokenSource(ending);
+        grace.CancelAfter(_limits.CloseGrace);
+        try
+        {
+            if (lastWords is null)
+                await channel.FlushAsync(grace.Token).ConfigureAwait(false);
+            else
+                await channel.SendAsync(lastWords, grace.Token).ConfigureAwait(false);
         }
         catch (Exception e) when (e is XpraAesException or OperationCanceledException)
         {
             // It is gone.
         }
+        await channel.LingerAsync(_limits.CloseGrace, ending).ConfigureAwait(false);
     }
 
-    private void ProveKey()
+    private object?[]? LastWordsToClient(End end)
     {
-        _keyProven = true;
-        _client.TrustPeer();
-        KeyProven?.Invoke();
+        if (_stopReason is { } reason)
+            return Hello.Disconnect(reason);
+        if (end.Failure is not { } failure)
+            return null;
+        if (end.Culprit == _target)
+            return TargetFailed(failure.Message);
+        return failure.Id == XpraErrorId.ConnectionLost ? null : Hello.Disconnect("protocol error", failure.Message);
+    }
+
+    private object?[]? LastWordsToTarget() => _stopReason is null ? null : Hello.Disconnect("client request");
+
+    private static object?[] TargetFailed(string how) => Hello.Disconnect("connection error", $"the gateway's target: {how}");
+
+    private string Explain(End end)
+    {
+        if (end.Culprit is null)
+            return "closed";
+        var who = end.Culprit == _client ? "the client" : "the target";
+        if (end.Failure is not { } failure)
+            return $"{who} closed the connection";
+        // What the target does must not count against the client's address, so it goes by another name.
+        throw end.Culprit == _client ? failure : new XpraAesException(XpraErrorId.ConnectionLost, $"{who}: {failure.Id}: {failure.Message}", innerException: failure);
     }
 }

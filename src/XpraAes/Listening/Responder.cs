@@ -13,9 +13,6 @@ internal sealed class Responder(AesListener listener)
     private readonly string _uuid = Hello.NewUuid();
     private readonly DateTimeOffset _started = DateTimeOffset.UtcNow;
 
-    /// <summary>Whether the hello asks for a session that it can serve: events, or one without windows.</summary>
-    public static bool IsSession(HandshakeResult client) => client.Request is null or "event" && !WantsDisplay(client.PeerHello);
-
     /// <summary>The hello that opens a session.</summary>
     public XpraDictionary SessionHello() => Hello.ForServer(_uuid);
 
@@ -29,10 +26,13 @@ internal sealed class Responder(AesListener listener)
         _ => null,
     };
 
-    /// <summary>Why a client is sent away.</summary>
-    public static string Refusal(HandshakeResult client) => client.Request is null or "event"
-        ? NoDisplay
-        : $"'{Packets.PeerIdentification.Sanitize(client.Request)}' is not served here; {NoDisplay}";
+    /// <summary>Why a client that asks for this is sent away; null: it gets an answer, or a session without windows.</summary>
+    public static string? Refuse(string? request, XpraDictionary hello) => request switch
+    {
+        "version" or "id" or "connect_test" or "info" => null,
+        null or "event" => WantsDisplay(hello) ? NoDisplay : null,
+        _ => $"'{Packets.PeerIdentification.Sanitize(request)}' is not served here; {NoDisplay}",
+    };
 
     /// <summary>What <c>xpra info</c> shows, with the cipher lines of the attached clients under the keys that a real server uses.</summary>
     public XpraDictionary Info()

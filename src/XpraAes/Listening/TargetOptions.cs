@@ -24,6 +24,9 @@ public sealed record TargetOptions
     /// <summary>The PBKDF2 iterations that we announce.</summary>
     public int Iterations { get; init; } = ProtocolDefaults.Iterations;
 
+    /// <summary>False asks for a random IV per packet, which servers before 6.2 do not have and misunderstand. Null says nothing: every server then streams.</summary>
+    public bool? Stream { get; init; }
+
     /// <summary>For example <c>unix:///run/user/1000/xpra/host-100</c>; never with key data.</summary>
     public override string ToString() => Endpoint.ToString();
 }

@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Text;
 using XpraAes.Encodings;
 
@@ -6,6 +7,8 @@ namespace XpraAes.Packets;
 /// <summary>One decoded packet: a list whose first item names its type (PROTOCOL section 2).</summary>
 internal sealed record Packet(object?[] Items, PacketHeader Header)
 {
+    private static readonly SearchValues<char> s_nameCharacters = SearchValues.Create("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_");
+
     /// <summary>The type's name. Aliases (integers, xpra 3.1) come out as <c>#n</c>: we never announce any.</summary>
     public string Type { get; } = Items.Length == 0 ? "" : Items[0] switch
     {
@@ -14,6 +17,9 @@ internal sealed record Packet(object?[] Items, PacketHeader Header)
         long n => $"#{n}",
         _ => "",
     };
+
+    /// <summary>Whether it looks like what a peer with the right key sends, and not like noise that happens to decode: it starts with a name. Aliases are neither announced nor passed on.</summary>
+    public bool HasName => Type.Length > 2 && !Type.AsSpan().ContainsAnyExcept(s_nameCharacters);
 
     public object? this[int index] => index < Items.Length ? Items[index] : null;
 

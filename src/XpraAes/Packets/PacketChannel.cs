@@ -33,12 +33,16 @@ internal sealed class PacketChannel(Stream stream, Limits limits) : IAsyncDispos
     public Task SendAsync(object?[] packet, CancellationToken cancellationToken)
         => SendEncodedAsync(PacketCodec.Encode(Encoding, packet), cancellationToken);
 
+    /// <summary>Writes what the writer still holds.</summary>
+    public Task FlushAsync(CancellationToken cancellationToken) => SendEncodedAsync([], cancellationToken);
+
     private async Task SendEncodedAsync(byte[] data, CancellationToken cancellationToken)
     {
         await _sending.WaitAsync(cancellationToken).ConfigureAwait(false);
         try
         {
-            Writer.Append((byte)Encoding, compression: 0, chunkIndex: 0, data);
+            if (data.Length > 0)
+                Writer.Append((byte)Encoding, compression: 0, chunkIndex: 0, data);
             await Writer.FlushAsync(cancellationToken).ConfigureAwait(false);
         }
         catch (OperationCanceledException) when (Writer.Pending > 0)
@@ -64,14 +68,17 @@ internal sealed class PacketChannel(Stream stream, Limits limits) : IAsyncDispos
     {
         while (await ReadAsync(cancellationToken).ConfigureAwait(false))
         {
-            var header = Reader.Header;
-            if (header.IsChunk)
-                KeepChunk(header);
+            if (Reader.Header.IsChunk)
+                KeepChunk(Reader.Header);
             else
-                return Decode(header);
+                return Decode();
         }
         return null;
     }
+
+    /// <summary>Whether a packet that came out wrong speaks of another key. Encoding and compression stand in the header, in clear: where they are not supported here, that says nothing about the key.</summary>
+    public bool MeansAnotherKey(MalformedPacketException failure)
+        => failure.Id == XpraErrorId.KeyMismatch || failure.Id == XpraErrorId.MalformedPacket && Reader.Header.IsEncrypted;
 
     /// <summary>Tells the peer that nothing more comes; it can still send.</summary>
     public async Task ShutdownSendAsync(CancellationToken cancellationToken)
@@ -86,6 +93,22 @@ internal sealed class PacketChannel(Stream stream, Limits limits) : IAsyncDispos
         catch (Exception e) when (e is IOException or SocketException or ObjectDisposedException)
         {
             // The connection is gone already.
+        }
+    }
+
+    /// <summary>Closes our side and waits, but not longer than this, for the peer to close its own, so that it reads our last packet and not a reset.</summary>
+    public async Task LingerAsync(TimeSpan patience, CancellationToken cancellationToken)
+    {
+        using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        deadline.CancelAfter(patience);
+        try
+        {
+            await ShutdownSendAsync(deadline.Token).ConfigureAwait(false);
+            await Reader.DrainAsync(deadline.Token).ConfigureAwait(false);
+        }
+        catch (Exception e) when (e is OperationCanceledException or SocketException or ObjectDisposedException or IOException or XpraAesException)
+        {
+            // It has had its time.
         }
     }
 
@@ -104,7 +127,8 @@ internal sealed class PacketChannel(Stream stream, Limits limits) : IAsyncDispos
         _sending.Release();
     }
 
-    private static XpraAesException Lost(Exception e) => e.InnerException is SocketException { SocketErrorCode: SocketError.ConnectionReset }
+    /// <summary>What a read or write that failed says about the connection.</summary>
+    public static XpraAesException Lost(Exception e) => e.InnerException is SocketException { SocketErrorCode: SocketError.ConnectionReset }
         ? new XpraAesException(XpraErrorId.ConnectionLost, "The peer reset the connection.", innerException: e)
         : new XpraAesException(XpraErrorId.ConnectionLost, "The connection was lost.", innerException: e);
 
@@ -132,8 +156,11 @@ internal sealed class PacketChannel(Stream stream, Limits limits) : IAsyncDispos
         _chunks.Add((header.ChunkIndex, Decompress(header)));
     }
 
-    private Packet Decode(PacketHeader header)
+    /// <summary>Decodes the packet that the reader has read last, which is no chunk.</summary>
+    /// <exception cref="MalformedPacketException">It does not decompress or decode.</exception>
+    public Packet Decode()
     {
+        var header = Reader.Header;
         var decodeLimits = new DecodeLimits(limits.EncodingDepth, IsStranger ? limits.FirstPacketItems : limits.EncodingItems);
         var data = header.Compression == 0 ? Reader.Payload.Span : Decompress(header);
         if (PacketCodec.Decode(header.Encoding, data, decodeLimits) is not object?[] { Length: > 0 } items)

@@ -1,11 +1,14 @@
 using System.Buffers;
+using System.Buffers.Binary;
+using System.Runtime.CompilerServices;
 using XpraAes.Ciphers;
 
 namespace XpraAes.Packets;
 
 /// <summary>
 /// Cuts a stream into packets and decrypts them in place. Memory is bounded by <see cref="MaxPayloadSize"/>, checked before
-/// anything is allocated for a packet. While nothing is under way the buffer is with the pool. Not thread safe: one loop reads.
+/// anything is allocated for a packet. While nothing is under way the buffer is with the pool. Not thread safe: one loop reads,
+/// and awaits each call once before the next, since what it awaits is pooled as well.
 /// </summary>
 internal sealed class PacketReader(Stream stream, int maxPayloadSize) : IDisposable
 {
@@ -19,7 +22,7 @@ internal sealed class PacketReader(Stream stream, int maxPayloadSize) : IDisposa
     private int _start;
     private int _end;
     private long _bytesRead;
-    private bool _anyPacket;
+    private long _packetsRead;
 
     /// <summary>What decrypts; null while the direction is in clear. Owned by this reader.</summary>
     public PacketDecryptor? Decryptor { get; private set; }
@@ -29,6 +32,25 @@ internal sealed class PacketReader(Stream stream, int maxPayloadSize) : IDisposa
 
     /// <summary>Bytes received so far.</summary>
     public long BytesRead => Interlocked.Read(ref _bytesRead);
+
+    /// <summary>Packets received so far, chunks included.</summary>
+    public long PacketsRead => Interlocked.Read(ref _packetsRead);
+
+    /// <summary>Whether a whole packet stands in the buffer, so that reading it takes no waiting.</summary>
+    public bool HasPacket
+    {
+        get
+        {
+            var unread = _buffer.AsSpan(_start, _end - _start);
+            if (unread.Length < PacketHeader.Size || unread[0] != PacketHeader.Magic)
+                return false;
+            var size = BinaryPrimitives.ReadUInt32BigEndian(unread[(PacketHeader.Size - sizeof(uint))..]);
+            if (size > (uint)unread.Length)
+                return false;
+            var wireSize = Decryptor is { } decryptor && size > decryptor.DataOffset ? decryptor.WireSize((int)size) : (int)size;
+            return wireSize <= unread.Length - PacketHeader.Size;
+        }
+    }
 
     /// <summary>The header of the packet read last; empty after a failure.</summary>
     public PacketHeader Header { get; private set; }
@@ -46,6 +68,7 @@ internal sealed class PacketReader(Stream stream, int maxPayloadSize) : IDisposa
     /// <summary>Reads one packet. False: the peer closed its side between two packets.</summary>
     /// <exception cref="MalformedPacketException">The header, or after decryption the padding, is wrong.</exception>
     /// <exception cref="XpraAesException">PlaintextPacket, UnexpectedEncryption, LimitReached, ConnectionLost in the middle of a packet, or what <see cref="PeerIdentification"/> made of a stranger.</exception>
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     public async ValueTask<bool> ReadAsync(CancellationToken cancellationToken)
     {
         Payload = default;
@@ -79,7 +102,7 @@ internal sealed class PacketReader(Stream stream, int maxPayloadSize) : IDisposa
         Header = header;
         Payload = _buffer.AsMemory(payloadStart + offset, header.PayloadSize - offset);
         _start = payloadStart + wireSize;
-        _anyPacket = true;
+        Interlocked.Increment(ref _packetsRead);
         return true;
     }
 
@@ -96,7 +119,7 @@ internal sealed class PacketReader(Stream stream, int maxPayloadSize) : IDisposa
         {
             return PacketHeader.Parse(_buffer.AsSpan(_start, PacketHeader.Size));
         }
-        catch (MalformedPacketException) when (!_anyPacket)
+        catch (MalformedPacketException) when (_packetsRead == 0)
         {
             // "POST / HTTP/1.1" and "Permission denied" start with a P too.
             if (await IdentifyAsync(cancellationToken).ConfigureAwait(false) is { Id: not XpraErrorId.NotXpra } stranger)
@@ -129,10 +152,10 @@ internal sealed class PacketReader(Stream stream, int maxPayloadSize) : IDisposa
         }
     }
 
+    /// <summary>Zeroes the key. The decryptor stays, of no more use, but to tell what it was.</summary>
     public void Dispose()
     {
         Decryptor?.Dispose();
-        Decryptor = null;
         Payload = default;
         _start = _end = 0;
         Release();
@@ -161,6 +184,7 @@ internal sealed class PacketReader(Stream stream, int maxPayloadSize) : IDisposa
     /// <summary>Let clear packets through although a cipher is set: the caller tells by the header and trusts them in nothing.</summary>
     public bool AllowClear { get; set; }
 
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
     private async ValueTask FillOrLoseAsync(int count, CancellationToken cancellationToken)
     {
         if (!await FillAsync(count, cancellationToken).ConfigureAwait(false))
@@ -168,6 +192,7 @@ internal sealed class PacketReader(Stream stream, int maxPayloadSize) : IDisposa
     }
 
     /// <summary>Makes at least <paramref name="count"/> unread bytes stand in the buffer. False: the stream ended first.</summary>
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     private async ValueTask<bool> FillAsync(int count, CancellationToken cancellationToken)
     {
         while (_end - _start < count)
@@ -217,7 +242,7 @@ internal sealed class PacketReader(Stream stream, int maxPayloadSize) : IDisposa
 
     private async ValueTask<XpraAesException> IdentifyAsync(CancellationToken cancellationToken)
     {
-        if (_anyPacket)
+        if (_packetsRead > 0)
             return new MalformedPacketException($"A packet starts with 0x50, this one with 0x{_buffer[_start]:x2}.");
         // A greeting comes in one piece or is followed by silence: take what is there, and what comes at once.
         using var patience = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);

@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Runtime.CompilerServices;
 using XpraAes.Ciphers;
 
 namespace XpraAes.Packets;
@@ -15,12 +16,16 @@ internal sealed class PacketWriter(Stream stream) : IDisposable
     private byte[] _buffer = [];
     private int _length;
     private long _bytesWritten;
+    private long _packetsWritten;
 
     /// <summary>What encrypts; null while the direction is in clear. Owned by this writer.</summary>
     public PacketEncryptor? Encryptor { get; private set; }
 
     /// <summary>Bytes handed to the stream so far.</summary>
     public long BytesWritten => Interlocked.Read(ref _bytesWritten);
+
+    /// <summary>Packets framed so far, chunks included.</summary>
+    public long PacketsWritten => Interlocked.Read(ref _packetsWritten);
 
     /// <summary>Bytes that wait for <see cref="FlushAsync"/>.</summary>
     public int Pending => _length;
@@ -54,9 +59,11 @@ internal sealed class PacketWriter(Stream stream) : IDisposable
             encryptor.Encrypt(payload, data.Length);
         }
         _length += packet.Length;
+        Interlocked.Increment(ref _packetsWritten);
     }
 
     /// <summary>Writes what waits. The buffer goes back to the pool, so that an idle connection holds none.</summary>
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
     public async ValueTask FlushAsync(CancellationToken cancellationToken)
     {
         if (_length == 0)
@@ -66,10 +73,10 @@ internal sealed class PacketWriter(Stream stream) : IDisposable
         Release();
     }
 
+    /// <summary>Zeroes the key. The encryptor stays, of no more use, so that nothing goes out in clear in its place.</summary>
     public void Dispose()
     {
         Encryptor?.Dispose();
-        Encryptor = null;
         Release();
     }
 

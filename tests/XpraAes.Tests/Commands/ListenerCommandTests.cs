@@ -50,6 +50,14 @@ public sealed class ListenerCommandTests : IDisposable
     }
 
     [Fact]
+    public void Its_connections_can_be_indexed()
+    {
+        _host.Run($"$listener = Start-XpraAesListener -Port 0 -KeyData {Key}; 1..3 | ForEach-Object {{ $null = Connect-XpraAes -ComputerName 127.0.0.1 -Port $listener.Port -KeyData {Key} }}");
+        Assert.Equal("True", _host.Run("$listener.Connections[2].Id -gt $listener.Connections[1].Id").Text);
+        Assert.Equal("Receive", _host.Run("$listener.Connections[1].GetCipherInfo()[1].Direction").Text);
+    }
+
+    [Fact]
     public void Stopping_it_ends_its_connections_with_a_reason()
     {
         _host.Run($"$listener = Start-XpraAesListener -Port 0 -KeyData {Key}; $connection = Connect-XpraAes -ComputerName 127.0.0.1 -Port $listener.Port -KeyData {Key}");

@@ -94,7 +94,7 @@ public sealed class FirstPacketTests : IDisposable
     private async Task<CipherParameters?> DetectAsync(PacketReader reader, IEnumerable<AesMode> modes)
     {
         using var patience = new CancellationTokenSource(s_patience);
-        return await FirstPacket.DetectAsync(reader, _key, modes, Limits.Default, _derivations, patience.Token);
+        return (await FirstPacket.DetectAsync(reader, [_key], modes, Limits.Default, _derivations, patience.Token))?.Parameters;
     }
 
     private byte[] Write(FirstPacket first, AesMode mode, object?[] hello, bool compress, XpraKey? key = null)

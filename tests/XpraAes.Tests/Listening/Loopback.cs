@@ -31,6 +31,8 @@ internal sealed class Loopback : IAsyncDisposable
     public static Loopback Start(Func<ListenerOptions, ListenerOptions>? configure = null)
     {
         var key = XpraKey.Generate();
+        // Once for all of its copies.
+        _ = key.Fingerprint;
         var options = new ListenerOptions { Key = key };
         return new Loopback(key, AesListener.Start(configure?.Invoke(options) ?? options));
     }

@@ -65,6 +65,17 @@ public sealed class PacketWriterTests
     }
 
     [Fact]
+    public void After_its_end_nothing_is_framed_in_clear_in_place_of_encrypted()
+    {
+        var stream = new ScriptedStream();
+        var writer = new PacketWriter(stream);
+        writer.Arm(PacketCipher.CreateEncryptor(Frames.Kinds["CBC 16"].Sent!, Frames.Key));
+        writer.Dispose();
+        Assert.Throws<ObjectDisposedException>(() => writer.Append(Flags, compression: 0, chunkIndex: 0, [1, 2, 3]));
+        Assert.Equal(0, writer.Pending);
+    }
+
+    [Fact]
     public async Task Large_packets_fit()
     {
         var stream = new ScriptedStream();

@@ -102,9 +102,9 @@ internal sealed class SessionReplay : IDisposable
     {
         var client = _sides["c2s"];
         using var derivations = new DerivationGate(1);
-        if (await FirstPacket.DetectAsync(client.Reader, _key, Enum.GetValues<AesMode>(), Limits.Default, derivations, default) is not { } parameters)
+        if (await FirstPacket.DetectAsync(client.Reader, [_key], Enum.GetValues<AesMode>(), Limits.Default, derivations, default) is not { } found)
             return;
-        Arm("c2s", parameters, announcedIn: null);
+        Arm("c2s", found.Parameters, announcedIn: null);
     }
 
     private void Arm(string direction, CipherParameters parameters, int? announcedIn)

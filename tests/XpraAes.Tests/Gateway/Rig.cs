@@ -1,0 +1,77 @@
+using System.Diagnostics;
+using XpraAes.Ciphers;
+using XpraAes.Listening;
+
+namespace XpraAes.Tests.Gateway;
+
+/// <summary>A listener in front of a target, and what connects through it.</summary>
+internal sealed class Rig : IAsyncDisposable
+{
+    private readonly List<IAsyncDisposable> _peers = [];
+
+    public Rig(XpraKey? targetKey = null, Limits? limits = null, Func<ListenerOptions, ListenerOptions>? configure = null)
+    {
+        Target = new TestTarget(targetKey);
+        var options = new ListenerOptions
+        {
+            Key = Key,
+            Target = targetKey is null ? Target.Options() : Target.Options(targetKey),
+            // Everyone here has the same address.
+            Limits = (limits ?? Limits.Default) with { UnprovenConnectionsPerSource = 1000, DelayPerFailure = TimeSpan.Zero },
+        };
+        Listener = AesListener.Start(configure?.Invoke(options) ?? options);
+    }
+
+    public XpraKey Key { get; } = XpraKey.FromText("a key for the clients of a gateway");
+
+    public TestTarget Target { get; }
+
+    public AesListener Listener { get; }
+
+    /// <summary>A client that has said nothing yet, with the listener's key unless told otherwise.</summary>
+    public async Task<TestClient> ConnectAsync(XpraKey? key = null, AesMode mode = AesMode.CTR, bool? stream = null, int receiveBuffer = 0)
+    {
+        var client = await TestClient.ConnectAsync(Listener, key ?? Key, mode, stream, receiveBuffer);
+        _peers.Add(client);
+        return client;
+    }
+
+    /// <summary>A session that stands: its two ends.</summary>
+    public async Task<(TestPeer Client, TestPeer Target)> OpenAsync(AesMode mode = AesMode.CTR, bool? stream = null, int receiveBuffer = 0)
+    {
+        var client = await ConnectAsync(null, mode, stream, receiveBuffer);
+        await client.SendHelloAsync();
+        var target = await Target.AcceptAsync();
+        _peers.Add(target);
+        return (await client.StandAsync(), target);
+    }
+
+    /// <summary>A session through which a first packet has gone, so that the client has proven its key.</summary>
+    public async Task<(TestPeer Client, TestPeer Target)> OpenProvenAsync(AesMode mode = AesMode.CTR, bool? stream = null, int receiveBuffer = 0)
+    {
+        var (client, target) = await OpenAsync(mode, stream, receiveBuffer);
+        await client.SendAsync("ping", 1L);
+        Assert.Equal("ping", (await target.ReceiveAsync())?.Type);
+        await UntilAsync(() => Listener.Connections is [{ KeyProven: true }, ..]);
+        return (client, target);
+    }
+
+    public static async Task UntilAsync(Func<bool> condition, TimeSpan? patience = null)
+    {
+        var started = Stopwatch.GetTimestamp();
+        while (!condition())
+        {
+            Assert.True(Stopwatch.GetElapsedTime(started) < (patience ?? TestPeer.Patience), "What was waited for did not come about.");
+            await Task.Delay(5);
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        foreach (var peer in _peers)
+            await peer.DisposeAsync();
+        await Listener.StopAsync(TimeSpan.Zero);
+        await Target.DisposeAsync();
+        Key.Dispose();
+    }
+}

@@ -1,0 +1,74 @@
+using System.Net.Sockets;
+using Microsoft.Extensions.Logging.Abstractions;
+using XpraAes.Ciphers;
+using XpraAes.Connections;
+using XpraAes.Encodings;
+using XpraAes.Handshake;
+using XpraAes.Listening;
+using XpraAes.Packets;
+
+namespace XpraAes.Tests.Gateway;
+
+/// <summary>An xpra client up to the point where its session stands.</summary>
+internal sealed class TestClient : IAsyncDisposable
+{
+    private readonly Socket _socket;
+
+    private TestClient(Socket socket, XpraKey? key, AesMode mode, bool? stream)
+    {
+        _socket = socket;
+        Channel = new PacketChannel(new NetworkStream(socket, ownsSocket: true), Limits.Default);
+        Leg = new ClientLeg(Channel, key is null ? null : new ClientCipherOptions { Keys = [key], Mode = mode, Stream = stream, Iterations = 1000 },
+            TestPeer.Patience, Limits.Default, NullLogger.Instance);
+    }
+
+    public PacketChannel Channel { get; }
+
+    public ClientLeg Leg { get; }
+
+    /// <summary>Connects to a listener, in clear without a key.</summary>
+    public static async Task<TestClient> ConnectAsync(AesListener listener, XpraKey? key, AesMode mode = AesMode.CTR, bool? stream = null, int receiveBuffer = 0, string? endpoint = null)
+    {
+        var address = endpoint ?? listener.Endpoint;
+        var socket = address.StartsWith('/')
+            ? new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified)
+            : new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
+        if (receiveBuffer > 0)
+            socket.ReceiveBufferSize = receiveBuffer;
+        await socket.ConnectAsync(address.StartsWith('/') ? new UnixDomainSocketEndPoint(address) : System.Net.IPEndPoint.Parse(address));
+        return new TestClient(socket, key, mode, stream);
+    }
+
+    /// <summary>The hello of a client for a session.</summary>
+    public static XpraDictionary NewHello(params (string Name, object? Value)[] capabilities)
+    {
+        var hello = Hello.ForClient(Hello.NewUuid(), "someone", allowXor: true);
+        foreach (var (name, value) in capabilities)
+            hello[name] = value;
+        return hello;
+    }
+
+    public Task SendHelloAsync(params (string Name, object? Value)[] capabilities) => Leg.SendHelloAsync(NewHello(capabilities), default);
+
+    /// <summary>The answer to a hello, whatever it is. A disconnect is thrown, as <see cref="ClientLeg.ReceiveAsync"/> does.</summary>
+    public Task<Packet> ReceiveAsync() => Leg.ReceiveAsync(default);
+
+    /// <summary>Takes a challenge for what it says about the cipher and answers with another hello.</summary>
+    public async Task AnswerAsync(Packet challenge, params (string Name, object? Value)[] capabilities)
+    {
+        Leg.Accept(challenge.Dictionary(2));
+        await SendHelloAsync(capabilities);
+    }
+
+    /// <summary>Receives the server's hello; from here on the session stands.</summary>
+    public async Task<TestPeer> StandAsync()
+    {
+        var packet = await ReceiveAsync();
+        Assert.Equal("hello", packet.Type);
+        Leg.Accept(packet.Dictionary(1));
+        Leg.Complete(packet.Dictionary(1)!, packet.Header);
+        return new TestPeer(_socket, Channel, packet.Dictionary(1)!);
+    }
+
+    public ValueTask DisposeAsync() => Channel.DisposeAsync();
+}

@@ -1,0 +1,58 @@
+using System.Net.Sockets;
+using XpraAes.Encodings;
+using XpraAes.Packets;
+
+namespace XpraAes.Tests.Gateway;
+
+/// <summary>One end of a connection through the gateway: its client, or its target.</summary>
+internal sealed class TestPeer(Socket socket, PacketChannel channel, XpraDictionary hello) : IAsyncDisposable
+{
+    public static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
+
+    public Socket Socket => socket;
+
+    public PacketChannel Channel => channel;
+
+    /// <summary>The hello that came from the other end.</summary>
+    public XpraDictionary Hello => hello;
+
+    public Task SendAsync(params object?[] packet) => channel.SendAsync(packet, default).WaitAsync(Patience);
+
+    /// <summary>The next packet; null where the other end has closed.</summary>
+    public async Task<Packet?> ReceiveAsync() => await channel.ReceiveAsync(default).AsTask().WaitAsync(Patience);
+
+    /// <summary>The next packet as it stands, not decoded.</summary>
+    public async Task<(PacketHeader Header, byte[] Payload)> ReadRawAsync()
+    {
+        Assert.True(await channel.Reader.ReadAsync(default).AsTask().WaitAsync(Patience));
+        return (channel.Reader.Header, channel.Reader.Payload.ToArray());
+    }
+
+    public async Task WriteRawAsync(byte flags, byte compression, byte chunkIndex, byte[] payload)
+    {
+        channel.Writer.Append(flags, compression, chunkIndex, payload);
+        await channel.Writer.FlushAsync(default).AsTask().WaitAsync(Patience);
+    }
+
+    /// <summary>That the next packet is a disconnect, and its texts.</summary>
+    public async Task<string> ExpectDisconnectAsync()
+    {
+        var packet = await ReceiveAsync();
+        Assert.Equal("disconnect", packet?.Type);
+        return XpraAes.Handshake.Refusals.Reason(packet!);
+    }
+
+    /// <summary>That the other end closes without another packet.</summary>
+    public async Task ExpectEndAsync() => Assert.Null(await ReceiveAsync());
+
+    public void HalfClose() => socket.Shutdown(SocketShutdown.Send);
+
+    /// <summary>Ends the connection by a reset, as the kernel does for a program that crashed with unread data.</summary>
+    public void Reset()
+    {
+        socket.LingerState = new LingerOption(true, 0);
+        socket.Dispose();
+    }
+
+    public ValueTask DisposeAsync() => channel.DisposeAsync();
+}

@@ -1,0 +1,100 @@
+using System.Net;
+using System.Net.Sockets;
+using System.Threading.Channels;
+using XpraAes.Connections;
+using XpraAes.Encodings;
+using XpraAes.Handshake;
+using XpraAes.Listening;
+using XpraAes.Packets;
+
+namespace XpraAes.Tests.Gateway;
+
+/// <summary>What a gateway passes its clients on to: an xpra server as far as the handshake goes, in clear or over AES.</summary>
+internal sealed class TestTarget : IAsyncDisposable
+{
+    private readonly Socket _listening = new(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+    private readonly Channel<Socket> _accepted = Channel.CreateUnbounded<Socket>();
+    private readonly DerivationGate _derivations = new(2);
+    private readonly XpraKey[] _keys;
+    private int _connects;
+
+    public TestTarget(XpraKey? key = null, int receiveBuffer = 0)
+    {
+        _keys = key is null ? [] : [key];
+        if (receiveBuffer > 0)
+            _listening.ReceiveBufferSize = receiveBuffer;
+        _listening.Bind(new IPEndPoint(IPAddress.Loopback, 0));
+        _listening.Listen();
+        Endpoint = new XpraEndpoint(TransportKind.Tcp, "127.0.0.1", ((IPEndPoint)_listening.LocalEndPoint!).Port);
+        _ = Task.Run(ListenAsync);
+    }
+
+    public XpraEndpoint Endpoint { get; }
+
+    /// <summary>TCP connections so far.</summary>
+    public int Connects => Volatile.Read(ref _connects);
+
+    public TargetOptions Options(params XpraKey[] keys) => new() { Endpoint = Endpoint, Keys = keys };
+
+    /// <summary>The next connection, before anything has been read from it.</summary>
+    public async Task<Socket> AcceptSocketAsync() => await _accepted.Reader.ReadAsync().AsTask().WaitAsync(TestPeer.Patience);
+
+    /// <summary>The next connection, its client's hello read and not answered.</summary>
+    public async Task<(TestPeer Peer, ServerHandshake Handshake, HandshakeResult Client)> AcceptHelloAsync()
+    {
+        var socket = await AcceptSocketAsync();
+        var channel = new PacketChannel(new NetworkStream(socket, ownsSocket: true), Limits.Default);
+        var handshake = new ServerHandshake(channel, new ServerHandshakeOptions
+        {
+            Keys = _keys,
+            Modes = [],
+            SatisfyExpectedChallenge = false,
+            Limits = Limits.Default,
+            Derivations = _derivations,
+        }, Microsoft.Extensions.Logging.Abstractions.NullLogger.Instance);
+        var client = await handshake.RunAsync(default).WaitAsync(TestPeer.Patience);
+        channel.TrustPeer();
+        return (new TestPeer(socket, channel, client.PeerHello), handshake, client);
+    }
+
+    /// <summary>The next connection, its hello answered with a hello that holds these too.</summary>
+    public async Task<TestPeer> AcceptAsync(params (string Name, object? Value)[] capabilities)
+    {
+        var (peer, handshake, _) = await AcceptHelloAsync();
+        var hello = Hello.ForServer(Hello.NewUuid());
+        foreach (var (name, value) in capabilities)
+            hello[name] = value;
+        await handshake.SendHelloAsync(hello, default);
+        return peer;
+    }
+
+    /// <summary>From here on nobody listens.</summary>
+    public void Close() => _listening.Dispose();
+
+    public ValueTask DisposeAsync()
+    {
+        _listening.Dispose();
+        while (_accepted.Reader.TryRead(out var socket))
+            socket.Dispose();
+        _derivations.Dispose();
+        return ValueTask.CompletedTask;
+    }
+
+    private async Task ListenAsync()
+    {
+        try
+        {
+            while (true)
+            {
+                var socket = await _listening.AcceptAsync();
+                socket.NoDelay = true;
+                Interlocked.Increment(ref _connects);
+                _accepted.Writer.TryWrite(socket);
+            }
+        }
+        catch (Exception e) when (e is SocketException or ObjectDisposedException)
+        {
+            // Closed.
+        }
+    }
+}

@@ -1,0 +1,57 @@
+using System.Net;
+using System.Net.Sockets;
+
+namespace XpraAes.Tests.Listening;
+
+/// <summary>A port on which each connection meets the next of a test's scripts; the last one serves all that follow.</summary>
+internal sealed class FakeServer : IAsyncDisposable
+{
+    private readonly TcpListener _listener = new(IPAddress.Loopback, 0);
+    private readonly CancellationTokenSource _ending = new();
+    private readonly Task _serving;
+    private readonly List<Task> _scripts = [];
+
+    public FakeServer(XpraKey key, params Func<FakePeer, Task>[] scripts)
+    {
+        _listener.Start();
+        _serving = ServeAsync(key, scripts);
+    }
+
+    public int Port => ((IPEndPoint)_listener.LocalEndpoint).Port;
+
+    /// <summary>Connections so far.</summary>
+    public int Accepted => _scripts.Count;
+
+    /// <summary>Waits for the scripts so far, and throws what they threw.</summary>
+    public Task Finished => Task.WhenAll(_scripts).WaitAsync(Loopback.Patience);
+
+    public async ValueTask DisposeAsync()
+    {
+        await _ending.CancelAsync();
+        _listener.Stop();
+        await _serving;
+        _ending.Dispose();
+    }
+
+    private async Task ServeAsync(XpraKey key, Func<FakePeer, Task>[] scripts)
+    {
+        try
+        {
+            while (true)
+            {
+                var peer = new FakePeer(await _listener.AcceptSocketAsync(_ending.Token), key);
+                _scripts.Add(RunAsync(peer, scripts[Math.Min(_scripts.Count, scripts.Length - 1)]));
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            return;
+        }
+    }
+
+    private static async Task RunAsync(FakePeer peer, Func<FakePeer, Task> script)
+    {
+        await using (peer)
+            await script(peer);
+    }
+}

@@ -1,0 +1,339 @@
+using System.Net.Sockets;
+using XpraAes.Ciphers;
+using XpraAes.Encodings;
+using XpraAes.Handshake;
+using XpraAes.Listening;
+using XpraAes.Packets;
+using Xunit;
+
+namespace XpraAes.Tests.Listening;
+
+/// <summary>How sessions live and end, and that nothing of them is left.</summary>
+[Collection(LoopbackCollection.Name)]
+public sealed class SessionTests
+{
+    private static readonly Limits s_quick = new()
+    {
+        PingInterval = TimeSpan.FromMilliseconds(50),
+        IdleTimeout = TimeSpan.FromMilliseconds(500),
+        CloseGrace = TimeSpan.FromMilliseconds(200),
+    };
+
+    [Fact]
+    public async Task Many_pings_at_once_find_their_own_echoes()
+    {
+        await using var loopback = Loopback.Start();
+        await using var client = await loopback.ConnectAsync();
+        var server = await loopback.SingleConnectionAsync();
+        var latencies = await Task.WhenAll(Enumerable.Range(0, 50).SelectMany(_ => new[] { client.PingAsync(Loopback.Patience), server.PingAsync(Loopback.Patience) }));
+        Assert.All(latencies, latency => Assert.True(latency > TimeSpan.Zero));
+        Assert.NotNull(client.Latency);
+        Assert.NotNull(server.Latency);
+    }
+
+    [Fact]
+    public async Task Both_sides_ping_by_themselves()
+    {
+        await using var loopback = Loopback.Start(options => options with { Limits = s_quick with { IdleTimeout = Loopback.Patience } });
+        await using var client = await loopback.ConnectAsync();
+        var server = await loopback.SingleConnectionAsync();
+        await Loopback.Eventually(() => server.Latency is not null);
+    }
+
+    [Fact]
+    public async Task A_ping_that_is_not_echoed_times_out()
+    {
+        await using var loopback = Loopback.Start();
+        await using var client = await loopback.ConnectFakeAsync();
+        await client.OpenSessionAsync(Generation.Named("6.2"), AesMode.CTR);
+        var server = await loopback.SingleConnectionAsync();
+        await Assert.ThrowsAsync<TimeoutException>(() => server.PingAsync(TimeSpan.FromMilliseconds(50)));
+        Assert.Equal(ConnectionState.Open, server.State);
+    }
+
+    [Fact]
+    public async Task A_ping_can_be_cancelled()
+    {
+        await using var loopback = Loopback.Start();
+        await using var client = await loopback.ConnectFakeAsync();
+        await client.OpenSessionAsync(Generation.Named("6.2"), AesMode.CTR);
+        var server = await loopback.SingleConnectionAsync();
+        using var cancelled = new CancellationTokenSource(TimeSpan.FromMilliseconds(50));
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => server.PingAsync(Loopback.Patience, cancelled.Token));
+        Assert.Equal(ConnectionState.Open, server.State);
+    }
+
+    [Fact]
+    public async Task Information_is_given_within_the_session()
+    {
+        await using var loopback = Loopback.Start();
+        await using var client = await loopback.ConnectAsync(options => options with { Mode = AesMode.CFB });
+        var info = await client.RequestInfoAsync(Loopback.Patience, default);
+        Assert.Equal("XpraAes", info.GetString("session-name"));
+        Assert.Equal("CFB", info.GetDictionary("client")!.GetDictionary("connection")!.GetDictionary("input")!.GetDictionary("cipher")!.GetString("mode"));
+    }
+
+    [Fact]
+    public async Task A_client_that_no_longer_echoes_is_sent_away()
+    {
+        await using var loopback = Loopback.Start(options => options with { Limits = s_quick });
+        await using var client = await loopback.ConnectFakeAsync();
+        await client.OpenSessionAsync(Generation.Named("6.2"), AesMode.CBC);
+        var server = await loopback.SingleConnectionAsync();
+        var said = "";
+        while (await client.TryReceiveAsync() is { } packet)
+            said = packet.Type == "disconnect" ? packet.Text(1) : said;
+        Assert.Equal("client ping timeout", said);
+        await server.Completion.WaitAsync(Loopback.Patience);
+        Assert.Equal("client ping timeout", server.CloseReason);
+    }
+
+    [Fact]
+    public async Task A_client_that_asks_without_end_and_reads_nothing_is_cut_off()
+    {
+        await using var loopback = Loopback.Start(options => options with { Limits = s_quick });
+        await using var client = await loopback.ConnectFakeAsync();
+        client.Socket.ReceiveBufferSize = 4096;
+        await client.OpenSessionAsync(Generation.Named("6.2"), AesMode.CTR);
+        var server = await loopback.SingleConnectionAsync();
+        var asking = Task.Run(async () =>
+        {
+            try
+            {
+                while (true)
+                    await client.SendAsync("ping", 1L, 0L, new string('s', 30_000));
+            }
+            catch (Exception e) when (e is XpraAesException or TimeoutException)
+            {
+                return;
+            }
+        });
+        await server.Completion.WaitAsync(Loopback.Patience);
+        await asking.WaitAsync(Loopback.Patience);
+    }
+
+    [Fact]
+    public async Task A_session_closed_by_the_client_is_over_on_both_sides()
+    {
+        await using var loopback = Loopback.Start();
+        var client = await loopback.ConnectAsync();
+        var server = await loopback.SingleConnectionAsync();
+        var closed = new TaskCompletionSource();
+        client.Closed += (_, _) => closed.SetResult();
+        await client.CloseAsync();
+        await client.CloseAsync();
+        await server.Completion.WaitAsync(Loopback.Patience);
+        await closed.Task.WaitAsync(Loopback.Patience);
+
+        Assert.Equal((ConnectionState.Closed, "client request"), (client.State, client.CloseReason));
+        Assert.Equal((ConnectionState.Closed, "the peer disconnected: client request"), (server.State, server.CloseReason));
+        Assert.DoesNotContain(LiveObjects.Connections, connection => connection.Id == client.Id || connection.Id == server.Id);
+        await Loopback.Eventually(() => loopback.Listener.Connections.Count == 0);
+        var refused = await Assert.ThrowsAsync<XpraAesException>(() => client.PingAsync(Loopback.Patience));
+        Assert.Equal(XpraErrorId.Closed, refused.Id);
+        // What it used can still be looked at.
+        Assert.Equal(2, client.GetCipherInfo().Count);
+        Assert.True(client.BytesIn > 0 && client.BytesOut > 0);
+    }
+
+    [Fact]
+    public async Task A_ping_under_way_when_the_session_ends_says_so()
+    {
+        await using var loopback = Loopback.Start();
+        await using var client = await loopback.ConnectFakeAsync();
+        await client.OpenSessionAsync(Generation.Named("6.2"), AesMode.CTR);
+        var server = await loopback.SingleConnectionAsync();
+        var ping = server.PingAsync(Loopback.Patience);
+        client.Reset();
+        var lost = await Assert.ThrowsAsync<XpraAesException>(() => ping);
+        Assert.Contains(lost.Id, new[] { XpraErrorId.Closed, XpraErrorId.ConnectionLost });
+    }
+
+    [Fact]
+    public async Task A_client_that_vanishes_is_noticed()
+    {
+        await using var loopback = Loopback.Start();
+        var client = await loopback.ConnectFakeAsync();
+        await client.OpenSessionAsync(Generation.Named("4.4"), AesMode.GCM);
+        var server = await loopback.SingleConnectionAsync();
+        client.Reset();
+        await server.Completion.WaitAsync(Loopback.Patience);
+        Assert.Equal(XpraErrorId.ConnectionLost, server.CloseCause);
+        Assert.DoesNotContain(LiveObjects.Connections, connection => connection.Id == server.Id);
+        await Loopback.Eventually(() => loopback.Listener.Connections.Count == 0);
+    }
+
+    [Fact]
+    public async Task A_client_that_closes_its_half_ends_the_session()
+    {
+        await using var loopback = Loopback.Start();
+        await using var client = await loopback.ConnectFakeAsync();
+        await client.OpenSessionAsync(Generation.Named("6.1"), AesMode.CBC);
+        var server = await loopback.SingleConnectionAsync();
+        client.Socket.Shutdown(SocketShutdown.Send);
+        await server.Completion.WaitAsync(Loopback.Patience);
+        Assert.Equal("the peer closed the connection", server.CloseReason);
+        Assert.Null(server.CloseCause);
+    }
+
+    [Fact]
+    public async Task A_listener_that_stops_tells_its_clients_and_frees_its_port()
+    {
+        var loopback = Loopback.Start();
+        var clients = await Task.WhenAll(Enumerable.Range(0, 5).Select(_ => loopback.ConnectAsync()));
+        await loopback.Listener.StopAsync(Loopback.Patience);
+        Assert.Equal((ListenerState.Stopped, 0), (loopback.Listener.State, loopback.Listener.Connections.Count));
+        Assert.True(loopback.Listener.Completion.IsCompletedSuccessfully);
+        Assert.DoesNotContain(LiveObjects.Listeners, listener => listener.Id == loopback.Listener.Id);
+        foreach (var client in clients)
+        {
+            await client.Completion.WaitAsync(Loopback.Patience);
+            Assert.Equal("the peer disconnected: server exit", client.CloseReason);
+            Assert.DoesNotContain(LiveObjects.Connections, connection => connection.Id == client.Id);
+        }
+        Assert.Equal(0, loopback.Listener.Serving);
+        await loopback.Listener.StopAsync(Loopback.Patience);
+
+        Assert.Equal(XpraErrorId.ConnectionRefused, (await loopback.FailToConnectAsync()).Id);
+        await using var again = AesListener.Start(new ListenerOptions { Key = loopback.Key, Port = loopback.Listener.Port });
+        await loopback.DisposeAsync();
+    }
+
+    [Fact]
+    public async Task A_listener_that_stops_waits_no_longer_than_told_for_clients_that_do_not_go()
+    {
+        await using var loopback = Loopback.Start();
+        await using var client = await loopback.ConnectFakeAsync();
+        await client.OpenSessionAsync(Generation.Named("6.2"), AesMode.CTR);
+        var server = await loopback.SingleConnectionAsync();
+        await loopback.Listener.StopAsync(TimeSpan.FromMilliseconds(100)).WaitAsync(Loopback.Patience);
+        Assert.Equal(ConnectionState.Closed, server.State);
+        Assert.Equal("server exit", (await client.ReceiveAsync("disconnect")).Text(1));
+    }
+
+    [Fact]
+    public async Task A_listener_stops_in_the_middle_of_a_handshake()
+    {
+        var loopback = Loopback.Start(options => options with { Limits = new Limits { HandshakeTimeout = TimeSpan.FromMinutes(5), ChallengeTimeout = TimeSpan.FromMinutes(5) } });
+        await using var silent = await loopback.ConnectFakeAsync();
+        await using var half = await loopback.ConnectFakeAsync();
+        await half.SendRawAsync("P\u0010"u8.ToArray());
+        await using var challenged = await loopback.ConnectFakeAsync();
+        var (hello, announced) = Generation.Named("6.2").Announce(AesMode.CBC);
+        hello["challenge"] = true;
+        await challenged.SendAsync("hello", hello);
+        challenged.ReceiveUnder(announced);
+        await challenged.ReceiveAsync("challenge");
+        await Loopback.Eventually(() => loopback.Listener.Serving == 3);
+
+        await loopback.DisposeAsync().AsTask().WaitAsync(Loopback.Patience);
+        Assert.Equal(0, loopback.Listener.Serving);
+        await Task.WhenAll(silent.WaitForCloseAsync(), half.WaitForCloseAsync(), challenged.WaitForCloseAsync());
+    }
+
+    [Fact]
+    public async Task Everything_is_ended_at_once_when_the_module_goes()
+    {
+        await using var loopback = Loopback.Start();
+        var client = await loopback.ConnectAsync();
+        Assert.Contains(LiveObjects.Listeners, listener => listener == loopback.Listener);
+        Assert.Contains(LiveObjects.Connections, connection => connection == client);
+        await LiveObjects.CloseAllAsync();
+        await client.Completion.WaitAsync(Loopback.Patience);
+        await loopback.Listener.Completion.WaitAsync(Loopback.Patience);
+        Assert.DoesNotContain(LiveObjects.Listeners, listener => listener == loopback.Listener);
+        Assert.DoesNotContain(LiveObjects.Connections, connection => connection == client);
+    }
+
+    [Fact]
+    public async Task Two_hundred_connections_leave_nothing_behind()
+    {
+        await using var loopback = Loopback.Start();
+        var ids = new List<int>();
+        for (var round = 0; round < 50; round++)
+        {
+            var clients = await Task.WhenAll(Enumerable.Range(0, 4).Select(n => loopback.ConnectAsync(options => options with { Mode = (AesMode)n, Iterations = 1000 })));
+            ids.AddRange(clients.Select(client => client.Id));
+            await Task.WhenAll(clients.Select(client => client.CloseAsync()));
+        }
+        Assert.Equal(200, loopback.Listener.Accepted);
+        await Loopback.Eventually(() => loopback.Listener.Serving == 0);
+        Assert.Empty(loopback.Listener.Connections);
+        Assert.Empty(LiveObjects.Connections.Select(connection => connection.Id).Intersect(ids));
+        Assert.Equal(0, loopback.Listener.Rejected);
+        Assert.True(loopback.Listener.BytesIn > 0 && loopback.Listener.BytesOut > 0);
+    }
+
+    [Fact]
+    public async Task A_handler_that_throws_harms_neither_sessions_nor_the_listener()
+    {
+        await using var loopback = Loopback.Start();
+        static void Throw(object? sender, EventArgs e) => throw new InvalidOperationException("a handler's own mistake");
+        loopback.Listener.ConnectionOpened += Throw;
+        loopback.Listener.ConnectionClosed += Throw;
+        loopback.Listener.HandshakeFailed += Throw;
+
+        await using (var stranger = await loopback.ConnectFakeAsync())
+        {
+            await stranger.SendRawAsync("nonsense"u8.ToArray());
+            await stranger.WaitForCloseAsync();
+        }
+        var client = await loopback.ConnectAsync();
+        client.Closed += Throw;
+        var server = await loopback.SingleConnectionAsync();
+        await client.PingAsync(Loopback.Patience);
+        await client.CloseAsync();
+        await server.Completion.WaitAsync(Loopback.Patience);
+        await Loopback.Eventually(() => loopback.Listener.Serving == 0);
+        Assert.Empty(loopback.Listener.Connections);
+        await loopback.Listener.StopAsync(Loopback.Patience).WaitAsync(Loopback.Patience);
+        Assert.Equal(ListenerState.Stopped, loopback.Listener.State);
+    }
+
+    [Fact]
+    public async Task Events_tell_what_happens_to_clients()
+    {
+        await using var loopback = Loopback.Start();
+        var events = new System.Collections.Concurrent.ConcurrentQueue<string>();
+        loopback.Listener.ConnectionOpened += (_, e) => events.Enqueue($"opened {e.Connection!.Mode}");
+        loopback.Listener.ConnectionClosed += (_, e) => events.Enqueue($"closed {e.Cause} {e.Message}");
+        loopback.Listener.HandshakeFailed += (_, e) => events.Enqueue($"failed {e.Cause}");
+        await (await loopback.ConnectAsync(options => options with { Mode = AesMode.CTR })).CloseAsync();
+        await Loopback.Eventually(() => events.Count == 2);
+        await loopback.FailToConnectAsync(options => options with { Iterations = 500 });
+        await Loopback.Eventually(() => events.Count == 3);
+        Assert.Equal(["opened CTR", "closed  the peer disconnected: client request", "failed IterationsRejected"], events);
+    }
+
+    [Fact]
+    public async Task A_packet_in_an_encoding_that_is_not_here_says_nothing_about_the_key()
+    {
+        await using var loopback = Loopback.Start();
+        await using var client = await loopback.ConnectFakeAsync();
+        await client.OpenSessionAsync(Generation.Named("6.2"), AesMode.CBC);
+        var server = await loopback.SingleConnectionAsync();
+        client.Channel.Writer.Append((byte)PacketEncoding.Yaml, compression: 0, chunkIndex: 0, "- ping\n"u8);
+        await client.Channel.Writer.FlushAsync(default);
+        await server.Completion.WaitAsync(Loopback.Patience);
+        Assert.Equal(XpraErrorId.UnsupportedEncoding, server.CloseCause);
+    }
+
+    [Fact]
+    public async Task An_encrypted_first_packet_sent_again_by_another_proves_nothing()
+    {
+        await using var loopback = Loopback.Start(options => options with { EncryptFirstPacket = true });
+        var generation = Generation.Named("6.2");
+        var (hello, _) = generation.Announce(AesMode.CBC);
+        using var recorded = new MemoryStream();
+        using (var writer = new PacketWriter(recorded))
+        {
+            writer.Arm(SessionCiphers.CreateEncryptor(loopback.Key, FirstPacket.Variants[0].Parameters(AesMode.CBC)));
+            writer.Append((byte)generation.Encoding, compression: 0, chunkIndex: 0, PacketCodec.Encode(generation.Encoding, new object?[] { "hello", hello }));
+            await writer.FlushAsync(default);
+        }
+        using var noKey = XpraKey.Generate();
+        await using var thief = await loopback.ConnectFakeAsync(noKey);
+        await thief.SendRawAsync(recorded.ToArray());
+        Assert.False((await loopback.SingleConnectionAsync()).KeyProven);
+    }
+}

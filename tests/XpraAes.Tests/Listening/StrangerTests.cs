@@ -1,0 +1,184 @@
+using System.Diagnostics;
+using System.Text;
+using XpraAes.Ciphers;
+using XpraAes.Encodings;
+using XpraAes.Listening;
+using Xunit;
+
+namespace XpraAes.Tests.Listening;
+
+/// <summary>What a listener makes of those who have proven nothing.</summary>
+[Collection(LoopbackCollection.Name)]
+public sealed class StrangerTests
+{
+    /// <summary>A test's own failures must not block the address of all tests.</summary>
+    private static readonly Limits s_patient = new() { FailuresBeforeBlock = 1000, DelayPerFailure = TimeSpan.Zero, CloseGrace = TimeSpan.FromMilliseconds(200) };
+
+    [Fact]
+    public async Task A_silent_client_is_cut_off_after_the_handshakes_timeout()
+    {
+        await using var loopback = Loopback.Start(options => options with { Limits = s_patient with { HandshakeTimeout = TimeSpan.FromMilliseconds(300) } });
+        await using var client = await loopback.ConnectFakeAsync();
+        var start = Stopwatch.GetTimestamp();
+        await client.WaitForCloseAsync();
+        Assert.True(Stopwatch.GetElapsedTime(start) > TimeSpan.FromMilliseconds(250));
+        await Loopback.Eventually(() => loopback.Listener.Serving == 0);
+        Assert.Equal([XpraErrorId.HandshakeTimeout], loopback.Listener.Refusals.Keys);
+    }
+
+    [Fact]
+    public async Task A_client_that_sends_its_hello_drop_by_drop_is_cut_off_too()
+    {
+        await using var loopback = Loopback.Start(options => options with { Limits = s_patient with { HandshakeTimeout = TimeSpan.FromMilliseconds(300) } });
+        await using var client = await loopback.ConnectFakeAsync();
+        var dripping = Task.Run(async () =>
+        {
+            try
+            {
+                await client.SendRawAsync(new byte[] { (byte)'P', 0x10, 0, 0, 0, 1, 0, 0 });
+                while (true)
+                {
+                    await client.SendRawAsync(new byte[1]);
+                    await Task.Delay(20);
+                }
+            }
+            catch (Exception e) when (e is System.Net.Sockets.SocketException or ObjectDisposedException)
+            {
+                return;
+            }
+        });
+        await client.WaitForCloseAsync();
+        await dripping.WaitAsync(Loopback.Patience);
+        await Loopback.Eventually(() => loopback.Listener.Refusals.GetValueOrDefault(XpraErrorId.HandshakeTimeout) == 1);
+    }
+
+    [Fact]
+    public async Task A_client_that_does_not_answer_its_challenge_is_cut_off()
+    {
+        await using var loopback = Loopback.Start(options => options with { Limits = s_patient with { ChallengeTimeout = TimeSpan.FromMilliseconds(300) } });
+        await using var client = await loopback.ConnectFakeAsync();
+        var (hello, announced) = Generation.Named("6.2").Announce(AesMode.CBC);
+        hello["challenge"] = true;
+        await client.SendAsync("hello", hello);
+        client.ReceiveUnder(announced);
+        await client.ReceiveAsync("challenge");
+        await client.WaitForCloseAsync();
+        await Loopback.Eventually(() => loopback.Listener.Refusals.GetValueOrDefault(XpraErrorId.HandshakeTimeout) == 1);
+    }
+
+    [Theory]
+    [InlineData("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n", XpraErrorId.PeerIsHttp)]
+    [InlineData("POST / HTTP/1.1\r\nHost: localhost\r\n\r\n", XpraErrorId.PeerIsHttp)]
+    [InlineData("\u0016\u0003\u0001\u0002\u0000\u0001\u0000\u0001\u00fc\u0003\u0003", XpraErrorId.PeerIsTls)]
+    [InlineData("SSH-2.0-OpenSSH_9.2p1\r\n", XpraErrorId.PeerIsSsh)]
+    [InlineData("help\r\n", XpraErrorId.PeerSentText)]
+    [InlineData("\u0000\u0001\u0002\u0003", XpraErrorId.NotXpra)]
+    [InlineData("P\u0010\u0000\u0000\u0000\u0000\u0000\u0005\u00c1\u0085hell", XpraErrorId.MalformedPacket)]
+    [InlineData("P\u0010\u0000\u0000\u0000\u0000\u0000\u0001\u00c0", XpraErrorId.MalformedPacket)]
+    [InlineData("P\u0010\u0000\u0000\u0000\u0000\u0000\u0006\u00c1\u0084ping", XpraErrorId.MalformedPacket)]
+    [InlineData("P\u0010\u0000\u0000\u0000\u0000\u0000\u0007\u00c1\u0085hello", XpraErrorId.MalformedPacket)]
+    [InlineData("P\u0010\u0000\u0000\u0000\u0004\u0000\u0001", XpraErrorId.LimitReached)]
+    [InlineData("P\u0012\u0000\u0000\u0000\u0000\u0000\u0010................", XpraErrorId.UnexpectedEncryption)]
+    [InlineData("P\u0004\u0000\u0000\u0000\u0000\u0000\u0008- hello\n", XpraErrorId.UnsupportedEncoding)]
+    [InlineData("P\u0010\u0081\u0000\u0000\u0000\u0000\u0008........", XpraErrorId.UnsupportedCompression)]
+    public async Task Every_stranger_is_refused_for_what_it_is(string said, XpraErrorId cause)
+    {
+        await using var loopback = Loopback.Start(options => options with { Limits = s_patient });
+        await using (var client = await loopback.ConnectFakeAsync())
+        {
+            await client.SendRawAsync(Encoding.Latin1.GetBytes(said));
+            await Loopback.Eventually(() => loopback.Listener.Rejected == 1);
+            Assert.Equal([cause], loopback.Listener.Refusals.Keys);
+        }
+        await using var next = await loopback.ConnectAsync();
+        Assert.Equal(ConnectionState.Open, next.State);
+    }
+
+    [Fact]
+    public async Task A_client_that_closes_before_its_hello_is_no_harm()
+    {
+        await using var loopback = Loopback.Start(options => options with { Limits = s_patient });
+        await (await loopback.ConnectFakeAsync()).DisposeAsync();
+        (await loopback.ConnectFakeAsync()).Reset();
+        await Loopback.Eventually(() => loopback.Listener.Serving == 0 && loopback.Listener.Rejected == 2);
+        Assert.Equal([XpraErrorId.ConnectionLost], loopback.Listener.Refusals.Keys);
+    }
+
+    [Fact]
+    public async Task One_address_has_only_so_many_connections_that_have_proven_nothing()
+    {
+        await using var loopback = Loopback.Start(options => options with { Limits = s_patient with { UnprovenConnectionsPerSource = 3 } });
+        var strangers = new List<FakePeer>();
+        for (var i = 0; i < 3; i++)
+            strangers.Add(await loopback.ConnectFakeAsync());
+        await Loopback.Eventually(() => loopback.Listener.Serving == 3);
+
+        await using (var fourth = await loopback.ConnectFakeAsync())
+            await fourth.WaitForCloseAsync();
+        Assert.Equal([XpraErrorId.LimitReached], loopback.Listener.Refusals.Keys);
+
+        await strangers[0].DisposeAsync();
+        await Loopback.Eventually(() => loopback.Listener.Serving == 2);
+        await using var client = await loopback.ConnectAsync();
+        Assert.Equal(ConnectionState.Open, client.State);
+        foreach (var stranger in strangers)
+            await stranger.DisposeAsync();
+    }
+
+    [Fact]
+    public async Task Connections_that_have_proven_the_key_take_no_strangers_place()
+    {
+        await using var loopback = Loopback.Start(options => options with { Limits = s_patient with { UnprovenConnectionsPerSource = 1, UnprovenConnections = 1 } });
+        var clients = new List<XpraConnection>();
+        for (var i = 0; i < 5; i++)
+        {
+            clients.Add(await loopback.ConnectAsync());
+            await Loopback.Eventually(() => loopback.Listener.Connections.Count == clients.Count && loopback.Listener.Connections.All(connection => connection.KeyProven));
+        }
+        Assert.Equal(0, loopback.Listener.Rejected);
+        await Task.WhenAll(clients.Select(client => client.CloseAsync()));
+    }
+
+    [Fact]
+    public async Task A_session_that_has_proven_nothing_keeps_its_strangers_place()
+    {
+        await using var loopback = Loopback.Start(options => options with { Limits = s_patient with { UnprovenConnectionsPerSource = 1 } });
+        await using var first = await loopback.ConnectFakeAsync();
+        await first.OpenSessionAsync(Generation.Named("6.2"), AesMode.CTR);
+        await using (var second = await loopback.ConnectFakeAsync())
+            await second.WaitForCloseAsync();
+        Assert.Equal([XpraErrorId.LimitReached], loopback.Listener.Refusals.Keys);
+
+        await first.SendAsync("ping", 1L);
+        await first.ReceiveAsync("ping_echo");
+        await using var third = await loopback.ConnectAsync();
+        Assert.Equal(ConnectionState.Open, third.State);
+    }
+
+    [Fact]
+    public async Task A_hello_that_inflates_or_holds_too_many_values_is_refused()
+    {
+        await using var loopback = Loopback.Start(options => options with { Limits = s_patient });
+        await using var bomb = await loopback.ConnectFakeAsync();
+        await bomb.SendCompressedAsync(XpraAes.Packets.PacketCompression.Lz4Header, "hello", new XpraDictionary { ["filler"] = new string('x', 2 << 20) });
+        await bomb.WaitForCloseAsync();
+        await using var crowd = await loopback.ConnectFakeAsync();
+        await crowd.SendAsync("hello", new XpraDictionary { ["filler"] = Enumerable.Repeat<object?>(1L, 30_000).ToArray() });
+        await crowd.WaitForCloseAsync();
+        Assert.Equal(2, loopback.Listener.Refusals[XpraErrorId.MalformedPacket]);
+    }
+
+    [Fact]
+    public async Task Bytes_of_refused_clients_are_counted_too()
+    {
+        await using var loopback = Loopback.Start(options => options with { Limits = s_patient });
+        await using (var client = await loopback.ConnectFakeAsync())
+        {
+            await client.SendAsync("hello", new XpraDictionary { ["version"] = "6.2.5" });
+            await client.WaitForCloseAsync();
+            await client.DisposeAsync();
+            await Loopback.Eventually(() => loopback.Listener.Serving == 0);
+            Assert.Equal((client.Channel.Writer.BytesWritten, client.Channel.Reader.BytesRead), (loopback.Listener.BytesIn, loopback.Listener.BytesOut));
+        }
+    }
+}

@@ -1,0 +1,202 @@
+BeforeDiscovery {
+    $script:hasXpra = @(Get-Command xpra, Xvfb -CommandType Application -ErrorAction Ignore).Count -eq 2
+}
+
+BeforeAll {
+    Import-Module "$PSScriptRoot/../../out/XpraAes/XpraAes.psd1"
+    $script:keyFile = Join-Path $TestDrive 'key.txt'
+    $null = New-XpraAesKey $keyFile
+    $script:listener = Start-XpraAesListener -Port 0 -KeyFile $keyFile
+    $script:port = $listener.Port
+}
+
+AfterAll {
+    Get-XpraAesConnection | Disconnect-XpraAes
+    $listener | Stop-XpraAesListener
+}
+
+Describe 'Connecting with Connect-XpraAes' -Tag Unit {
+    It 'takes the URI that an xpra client takes: <Options>' -TestCases @(
+        @{ Options = 'encryption=AES&keyfile=KEYFILE'; Mode = 'CBC' }
+        @{ Options = 'encryption=AES-GCM&keyfile=KEYFILE'; Mode = 'GCM' }
+        @{ Options = 'keyfile=KEYFILE'; Mode = 'CBC' }
+        @{ Options = 'encryption=AES-CTR&keydata=0xKEYHEX'; Mode = 'CTR' }
+    ) {
+        $hex = [convert]::ToHexString([System.IO.File]::ReadAllBytes($keyFile))
+        $query = $Options -creplace 'KEYFILE', $keyFile -creplace 'KEYHEX', $hex
+        $connection = Connect-XpraAes "tcp://127.0.0.1:$port/?$query"
+        $connection.Mode | Should -Be $Mode
+        $connection.State | Should -Be 'Open'
+        $connection.KeyProven | Should -BeTrue
+        $connection.Latency.TotalMilliseconds | Should -BeGreaterThan 0
+    }
+
+    It 'takes a host, a port and a mode: AES-<Mode>' -TestCases @(@{ Mode = 'CBC' }, @{ Mode = 'CTR' }, @{ Mode = 'GCM' }, @{ Mode = 'CFB' }) {
+        (Connect-XpraAes -ComputerName localhost -Port $port -Mode $Mode -KeyFile $keyFile).Mode | Should -Be $Mode
+    }
+
+    It 'takes the mode as xpra writes it too' {
+        (Connect-XpraAes -ComputerName 127.0.0.1 -Port $port -Mode AES-CTR -KeyFile $keyFile).Mode | Should -Be 'CTR'
+    }
+
+    It 'takes a key file relative to where PowerShell is' {
+        Push-Location TestDrive:
+        try {
+            (Connect-XpraAes "tcp://127.0.0.1:$port/?keyfile=key.txt").State | Should -Be 'Open'
+            (Connect-XpraAes "tcp://127.0.0.1:$port/" -KeyFile ./key.txt).State | Should -Be 'Open'
+        }
+        finally {
+            Pop-Location
+        }
+    }
+
+    It 'asks for an IV of its own for every packet with -NoStream' {
+        $connection = Connect-XpraAes -ComputerName 127.0.0.1 -Port $port -KeyFile $keyFile -NoStream
+        ($connection | Get-XpraCipherInfo).Stream | Should -Be $false, $false
+    }
+
+    It 'speaks with a server that encrypts its first packet' {
+        $other = Start-XpraAesListener -Port 0 -KeyFile $keyFile -Mode CBC -EncryptFirstPacket
+        (Connect-XpraAes -ComputerName 127.0.0.1 -Port $other.Port -KeyFile $keyFile -EncryptFirstPacket).State | Should -Be 'Open'
+        $other | Stop-XpraAesListener
+    }
+
+    It 'shows where it leads, in which mode, and how fast' {
+        $connection = Connect-XpraAes -ComputerName 127.0.0.1 -Port $port -KeyFile $keyFile
+        $connection | Out-String | Should -Match "tcp://127\.0\.0\.1:$port/\s+127\.0\.0\.1:$port\s+CBC\s+Open\s+[0-9.]+ ms"
+        $list = $connection | Format-List | Out-String
+        $list | Should -Match 'Salt\s+: [0-9a-f]+'
+        $list | Should -Match 'BytesIn\s+: [0-9.]+ (B|KB)'
+        $list | Should -Match 'KeySource\s+: KeyFile'
+    }
+}
+
+Describe 'Connecting to a fleet' -Tag Unit {
+    It 'takes the rows of a CSV file, and goes on past those that fail' {
+        @"
+ComputerName,Port,Mode,KeyFile
+127.0.0.1,$port,CTR,$keyFile
+127.0.0.1,1,CTR,$keyFile
+localhost,$port,,$keyFile
+"@ | Set-Content (Join-Path $TestDrive hosts.csv)
+        $connections = Import-Csv (Join-Path $TestDrive hosts.csv) | Connect-XpraAes -ThrottleLimit 8 -ErrorVariable failures -ErrorAction SilentlyContinue
+        $connections | Should -HaveCount 2
+        $connections.Mode | Sort-Object | Should -Be 'CBC', 'CTR'
+        $failures | Should -HaveCount 1
+        "$failures" | Should -BeLike 'tcp://127.0.0.1:1/: *'
+        $failures.TargetObject | Should -Be 'tcp://127.0.0.1:1/'
+    }
+
+    It 'hands each connection on as soon as it stands' {
+        $rows = 1..10 | ForEach-Object { "tcp://127.0.0.1:$port/?encryption=AES-CTR&keyfile=$keyFile" } | Connect-XpraAes -ThrottleLimit 4 | Get-XpraCipherInfo
+        $rows | Should -HaveCount 20
+        $rows.Mode | Sort-Object -Unique | Should -Be 'CTR'
+    }
+
+    It 'works in parallel loops, whose connections live on' {
+        $manifest = (Get-Module XpraAes).Path -replace 'psm1$', 'psd1'
+        $ids = 1..4 | ForEach-Object -Parallel {
+            Import-Module $using:manifest
+            (Connect-XpraAes -ComputerName 127.0.0.1 -Port $using:port -KeyFile $using:keyFile).Id
+        }
+        (Get-XpraAesConnection -Id $ids).State | Should -Be 'Open', 'Open', 'Open', 'Open'
+    }
+}
+
+Describe 'Failing to connect' -Tag Unit {
+    It 'says that nobody listens' {
+        { Connect-XpraAes -ComputerName 127.0.0.1 -Port 1 -KeyFile $keyFile -ErrorAction Stop } | Should -Throw -ErrorId 'ConnectionRefused,*'
+    }
+
+    It 'says that the keys differ, and how to compare them' {
+        $null = Connect-XpraAes -ComputerName 127.0.0.1 -Port $port -Key (New-XpraAesKey) -ErrorVariable problem -ErrorAction SilentlyContinue
+        $problem.FullyQualifiedErrorId | Should -BeLike 'KeyMismatch,*'
+        $problem.CategoryInfo.Category | Should -Be 'SecurityError'
+        $problem.ErrorDetails.RecommendedAction | Should -Match 'fingerprint'
+    }
+
+    It 'says which mode to ask for' {
+        $narrow = Start-XpraAesListener -Port 0 -KeyFile $keyFile -Mode CTR
+        $null = Connect-XpraAes -ComputerName 127.0.0.1 -Port $narrow.Port -Mode GCM -KeyFile $keyFile -ErrorVariable problem -ErrorAction SilentlyContinue
+        $problem.FullyQualifiedErrorId | Should -BeLike 'ModeRejected,*'
+        "$problem" | Should -Match 'encryption=AES-CTR'
+        $narrow | Stop-XpraAesListener
+    }
+
+    It 'gives up after -Timeout, in seconds or as a TimeSpan' {
+        $silent = [System.Net.Sockets.TcpListener]::new([ipaddress]::Loopback, 0)
+        $silent.Start()
+        try {
+            foreach ($timeout in 0.3, '0.3', ([timespan]'00:00:00.3'), '00:00:00.3') {
+                { Connect-XpraAes -ComputerName 127.0.0.1 -Port $silent.LocalEndpoint.Port -KeyFile $keyFile -Timeout $timeout -ErrorAction Stop } |
+                    Should -Throw -ErrorId 'HandshakeTimeout,*'
+            }
+        }
+        finally {
+            $silent.Stop()
+        }
+    }
+
+    It 'does not guess where the URI and a parameter differ' {
+        { Connect-XpraAes "tcp://127.0.0.1:$port/?encryption=AES-GCM&keyfile=$keyFile" -Mode CTR -ErrorAction Stop } | Should -Throw -ErrorId 'InvalidOption,*'
+        { Connect-XpraAes "tcp://127.0.0.1:$port/?keyfile=$keyFile" -KeyFile $keyFile -ErrorAction Stop } | Should -Throw -ErrorId 'InvalidOption,*'
+    }
+}
+
+Describe 'Completing on the command line' -Tag Unit {
+    It 'offers <Offered> after <Line>' -TestCases @(
+        @{ Line = 'Connect-XpraAes -Mode '; Offered = 'CBC', 'CFB', 'CTR', 'GCM' }
+        @{ Line = 'Connect-XpraAes -KeyHash SHA3'; Offered = @('SHA384') }
+        @{ Line = 'Connect-XpraAes -KeySize 1'; Offered = '128', '192' }
+    ) {
+        (TabExpansion2 $Line $Line.Length).CompletionMatches.CompletionText | Sort-Object | Should -Be $Offered
+    }
+
+    It 'offers files after -KeyFile' {
+        $line = "Connect-XpraAes -KeyFile $TestDrive/k"
+        (TabExpansion2 $line $line.Length).CompletionMatches.CompletionText | Should -Be $keyFile
+    }
+}
+
+Describe 'Connecting to xpra itself' -Tag Interop, Slow -Skip:(-not $hasXpra) {
+    BeforeAll {
+        $probe = [System.Net.Sockets.TcpListener]::new([ipaddress]::Loopback, 0)
+        $probe.Start()
+        $script:xpraPort = $probe.LocalEndpoint.Port
+        $probe.Stop()
+
+        # The key file that real xpra reads is the one that our own end reads.
+        $script:sharedFile = Join-Path $TestDrive 'shared.txt'
+        New-XpraAesKey | Set-Content $sharedFile
+        chmod 600 $sharedFile
+        $display = ":$(Get-Random -Minimum 300 -Maximum 9000)"
+        $log = @{ RedirectStandardOutput = (Join-Path $TestDrive 'out.log'); RedirectStandardError = (Join-Path $TestDrive 'err.log'); PassThru = $true }
+        $script:processes = @(Start-Process Xvfb "$display -nolisten tcp" @log)
+        $off = 'mdns', 'notifications', 'pulseaudio', 'systemd-run', 'dbus-proxy', 'webcam', 'printing', 'file-transfer', 'html' | ForEach-Object { "--$_=no" }
+        $processes += Start-Process xpra "start $display --use-display --daemon=no --dbus-launch= --socket-dir=$TestDrive $off --bind-tcp=127.0.0.1:$xpraPort --tcp-encryption=AES --tcp-encryption-keyfile=$sharedFile" @log
+
+        $deadline = [datetime]::Now.AddSeconds(60)
+        while (-not (Test-Connection 127.0.0.1 -TcpPort $xpraPort -Quiet) -and [datetime]::Now -lt $deadline) {
+            Start-Sleep -Milliseconds 200
+        }
+    }
+
+    AfterAll {
+        foreach ($process in $processes[-1..0]) {
+            /bin/kill $process.Id
+            $null = $process.WaitForExit(10000)
+        }
+    }
+
+    It 'connects by URI, and sees the server''s version and cipher' {
+        $connection = Connect-XpraAes "tcp://127.0.0.1:$xpraPort/?encryption=AES&keyfile=$sharedFile"
+        $connection.PeerVersion | Should -Match '^\d+\.\d+'
+        $connection.KeyProven | Should -BeTrue
+        ($connection | Get-XpraCipherInfo).Cipher | Should -Be 'AES', 'AES'
+        $connection | Disconnect-XpraAes
+    }
+
+    It 'says that the keys differ where they do' {
+        { Connect-XpraAes -ComputerName 127.0.0.1 -Port $xpraPort -Key (New-XpraAesKey) -ErrorAction Stop } | Should -Throw -ErrorId 'KeyMismatch,*'
+    }
+}

@@ -1,0 +1,69 @@
+BeforeDiscovery {
+    function Get-HelpExample {
+        foreach ($page in Get-ChildItem "$PSScriptRoot/../../docs/cmdlets/*-*.md") {
+            $text = Get-Content -Path $page -Raw
+            foreach ($example in [regex]::Matches($text, '(?ms)^### (Example \d+: [^\n]*)\n+```powershell\n(.*?)^```')) {
+                @{ Cmdlet = $page.BaseName; Title = $example.Groups[1].Value; Code = $example.Groups[2].Value }
+            }
+        }
+    }
+}
+
+BeforeAll {
+    $manifest = "$PSScriptRoot/../../out/XpraAes/XpraAes.psd1"
+    Import-Module $manifest -Force
+}
+
+Describe 'Reading the help' -Tag Unit {
+    It 'is there for every command, with a description of every parameter' {
+        foreach ($command in Get-Command -Module XpraAes) {
+            $help = Get-Help -Name $command.Name -Full
+            $help.Synopsis | Should -Match '\.$' -Because $command.Name
+            foreach ($parameter in $help.parameters.parameter) {
+                "$($parameter.description.Text)" | Should -Match '\w' -Because "$($command.Name) -$($parameter.name)"
+            }
+        }
+    }
+
+    It 'has <_>' -ForEach 'about_XpraAes', 'about_XpraAesKeys', 'about_XpraAesInterop', 'about_XpraAesSecurity', 'about_XpraAesGateway', 'about_XpraAesTroubleshooting' {
+        Get-Help -Name $_ | Should -Match $_
+    }
+}
+
+Describe 'Typing what the examples of the help say' -Tag Unit {
+    # What an example does not make itself is there already: a key file, and a server on port 10000. That port may be taken on
+    # this machine, no other machine is called devbox, and nothing is opened to others here: these three are put in other words.
+    BeforeEach {
+        Push-Location -Path (New-Item -Path "TestDrive:/$([guid]::NewGuid())" -ItemType Directory)
+        $key = if ($Code -match 'New-XpraAesKey') { New-XpraAesKey } else { New-XpraAesKey -Path key.txt }
+        $server = Start-XpraAesListener -Port 0 -Key $key
+        if ($Code -match 'Start-XpraAesListener') {
+            $server | Stop-XpraAesListener
+        }
+    }
+
+    AfterEach {
+        Get-XpraAesConnection | Disconnect-XpraAes
+        Get-XpraAesListener | Stop-XpraAesListener -GracePeriod 0
+        Pop-Location
+    }
+
+    It '<Cmdlet>, <Title>' -ForEach (Get-HelpExample) {
+        $here = $Code -replace '\b10000\b', $server.Port -replace '\bdevbox\b', 'localhost' -replace '-BindAddress Any', '-BindAddress Loopback'
+        $example = [powershell]::Create('CurrentRunspace').AddScript($here)
+        if ($here -match '-Wait\b') {
+            $example = [powershell]::Create().AddScript("Import-Module '$manifest'; Set-Location '$($PWD.ProviderPath)'; $here")
+            $running = $example.BeginInvoke()
+            $deadline = (Get-Date).AddSeconds(30)
+            while (-not (Get-XpraAesListener) -and -not $running.IsCompleted -and (Get-Date) -lt $deadline) {
+                Start-Sleep -Milliseconds 50
+            }
+            $running.IsCompleted | Should -BeFalse
+            $example.Stop()
+        }
+        else {
+            $example.Invoke() | Out-String | Write-Verbose
+        }
+        $example.Streams.Error | Should -BeNullOrEmpty
+    }
+}

@@ -1,0 +1,141 @@
+BeforeDiscovery {
+    $script:hasXpra = [bool](Get-Command xpra -CommandType Application -ErrorAction Ignore)
+}
+
+BeforeAll {
+    Import-Module "$PSScriptRoot/../../out/XpraAes/XpraAes.psd1"
+    $script:keyFile = Join-Path $TestDrive 'key.txt'
+    $null = New-XpraAesKey $keyFile
+}
+
+AfterAll {
+    Get-XpraAesListener | Stop-XpraAesListener -GracePeriod 0
+}
+
+Describe 'Listening with Start-XpraAesListener' -Tag Unit {
+    It 'listens on this machine alone, for any mode, in the background' {
+        $listener = Start-XpraAesListener -Port 0 -KeyFile $keyFile
+        $listener.Endpoint | Should -Match '^127\.0\.0\.1:\d+$'
+        $listener.Mode | Should -Be 'CBC', 'CTR', 'GCM', 'CFB'
+        $listener.State | Should -Be 'Listening'
+        $listener | Out-String | Should -Match "$($listener.Endpoint)\s+any\s+Listening"
+    }
+
+    It 'is open to other machines with -BindAddress Any, and says under which URI' {
+        $listener = Start-XpraAesListener -Port 0 -BindAddress Any -Mode GCM -KeyFile $keyFile
+        $listener.Endpoint | Should -BeLike '0.0.0.0:*'
+        $listener.AttachUri | Should -Be "tcp://$([System.Environment]::MachineName):$($listener.Port)/?encryption=AES-GCM&keyfile=$keyFile"
+    }
+
+    It 'takes the key from <Form>' -TestCases @(
+        @{ Form = 'a file'; Arguments = { @{ KeyFile = $keyFile } } }
+        @{ Form = 'a file of a drive'; Arguments = { @{ KeyFile = 'TestDrive:/key.txt' } } }
+        @{ Form = 'text'; Arguments = { @{ KeyData = Get-Content $keyFile -Raw } } }
+        @{ Form = 'an object'; Arguments = { @{ Key = Get-XpraAesKey $keyFile } } }
+        @{ Form = 'a SecureString'; Arguments = { @{ Key = [System.Net.NetworkCredential]::new('', (Get-Content $keyFile -Raw)).SecurePassword } } }
+    ) {
+        $given = & $Arguments
+        $listener = Start-XpraAesListener -Port 0 @given -WarningAction SilentlyContinue
+        $listener.KeyFingerprint | Should -Be (Get-XpraAesKey $keyFile).Fingerprint
+    }
+
+    It 'takes the key from XPRA_ENCRYPTION_KEY where no other is given' {
+        $before = $env:XPRA_ENCRYPTION_KEY
+        try {
+            $env:XPRA_ENCRYPTION_KEY = Get-Content $keyFile -Raw
+            (Start-XpraAesListener -Port 0).KeySource | Should -Be 'Environment'
+            (Start-XpraAesListener -Port 0 -KeyFile $keyFile).KeySource | Should -Be 'KeyFile'
+        }
+        finally {
+            $env:XPRA_ENCRYPTION_KEY = $before
+        }
+    }
+
+    It 'takes a key file from the pipeline' {
+        (Get-Item $keyFile | Start-XpraAesListener -Port 0).KeySource | Should -Be 'KeyFile'
+        (Get-XpraAesKey $keyFile | Start-XpraAesListener -Port 0).KeySource | Should -Be 'KeyFile'
+    }
+
+    It 'says with -WhatIf where it would listen, for what, and with which key' {
+        $manifest = (Get-Module XpraAes).Path -replace 'psm1$', 'psd1'
+        $said = pwsh -NoProfile -Command "Import-Module '$manifest'; Start-XpraAesListener 10000 -BindAddress Any -Mode CTR, CBC -KeyFile '$keyFile' -WhatIf"
+        $said | Should -Match '0\.0\.0\.0:10000'
+        $said | Should -Match 'AES-CTR, AES-CBC'
+        $said | Should -Match (Get-XpraAesKey $keyFile).Fingerprint
+    }
+
+    It 'warns of <What>' -TestCases @(
+        @{ What = 'a weak key'; Arguments = @{ KeyData = '0x0011223344' }; Pattern = 'guess' }
+        @{ What = 'text that xpra would read otherwise'; Arguments = @{ KeyData = '00112233445566778899aabbccddeeff' }; Pattern = 'keydata=' }
+        @{ What = 'a short AES key'; Arguments = @{ KeyData = '0x00112233445566778899aabbccddeeff'; KeySize = 192 }; Pattern = '192 bits are not recommended' }
+        @{ What = 'a first packet without secrecy'; Arguments = @{ KeyData = '0x00112233445566778899aabbccddeeff'; EncryptFirstPacket = $true }; Pattern = 'CTR, GCM, CFB it has no secrecy' }
+    ) {
+        $null = Start-XpraAesListener -Port 0 @Arguments -WarningVariable warnings -WarningAction SilentlyContinue
+        $warnings | Should -HaveCount 1
+        "$warnings" | Should -Match $Pattern
+    }
+
+    It 'warns of a key file that others can read, with the chmod to run' -Skip:$IsWindows {
+        $open = Join-Path $TestDrive 'open.txt'
+        New-XpraAesKey | Set-Content $open
+        chmod 644 $open
+        $null = Start-XpraAesListener -Port 0 -KeyFile $open -WarningVariable warnings -WarningAction SilentlyContinue
+        "$warnings" | Should -Match "chmod 600 $open"
+    }
+
+    It 'has <ErrorId> for <Because>' -TestCases @(
+        @{ ErrorId = 'PortInUse'; Because = 'a port that is taken'; Arguments = { @{ Port = (Start-XpraAesListener -Port 0 -KeyFile $keyFile).Port; KeyFile = $keyFile } } }
+        @{ ErrorId = 'AddressUnavailable'; Because = 'an address that is not ours'; Arguments = { @{ Port = 0; BindAddress = '192.0.2.1'; KeyFile = $keyFile } } }
+        @{ ErrorId = 'KeyFileNotFound'; Because = 'a key file that is not there'; Arguments = { @{ Port = 0; KeyFile = 'none' } } }
+        @{ ErrorId = 'IterationsRejected'; Because = 'iterations that no xpra has'; Arguments = { @{ Port = 0; KeyFile = $keyFile; Iterations = 1 } } }
+    ) {
+        $given = & $Arguments
+        { Start-XpraAesListener @given -ErrorAction Stop } | Should -Throw -ErrorId "$ErrorId,XpraAes.PowerShell.Commands.StartXpraAesListenerCommand"
+    }
+}
+
+Describe 'Listening in the foreground' -Tag Unit {
+    It 'listens until it is interrupted, and stops then' {
+        $manifest = (Get-Module XpraAes).Path -replace 'psm1$', 'psd1'
+        $job = Start-ThreadJob { Import-Module $using:manifest; Start-XpraAesListener -Port 0 -KeyFile $using:keyFile -Wait }
+        while (-not ($listener = Receive-Job $job)) {
+            Start-Sleep -Milliseconds 50
+        }
+        $listener.State | Should -Be 'Listening'
+        $job.State | Should -Be 'Running'
+        Stop-Job $job
+        $listener.Completion.Wait(5000) | Should -BeTrue
+        Remove-Job $job
+    }
+}
+
+Describe 'Answering xpra itself' -Tag Interop -Skip:(-not $hasXpra) {
+    It 'tells xpra info what it is, under a key that New-XpraAesKey | Set-Content wrote' {
+        $shared = Join-Path $TestDrive 'shared.txt'
+        New-XpraAesKey | Set-Content $shared
+        chmod 600 $shared
+        $listener = Start-XpraAesListener -Port 0 -KeyFile $shared
+        $info = xpra info "tcp://127.0.0.1:$($listener.Port)/" --tcp-encryption=AES --tcp-encryption-keyfile=$shared 2>&1
+        $LASTEXITCODE | Should -Be 0
+        "$info" | Should -Match 'network\.encryption=AES'
+        $listener.Accepted | Should -Be 1
+    }
+
+    It 'shows xpra info the ciphers of the clients that are there' {
+        $listener = Start-XpraAesListener -Port 0 -KeyFile $keyFile
+        $connection = Connect-XpraAes -ComputerName 127.0.0.1 -Port $listener.Port -Mode CTR -KeyFile $keyFile
+        $info = xpra info "tcp://127.0.0.1:$($listener.Port)/" --tcp-encryption=AES --tcp-encryption-keyfile=$keyFile 2>&1
+        "$info" | Should -Match 'client\.connection\.input\.cipher=AES'
+        "$info" | Should -Match 'client\.connection\.output\.cipher\.mode=CTR'
+        $connection | Disconnect-XpraAes
+    }
+
+    It 'lets no client in that holds another key' {
+        $other = Join-Path $TestDrive 'other.txt'
+        $null = New-XpraAesKey $other -Force
+        $listener = Start-XpraAesListener -Port 0 -KeyFile $keyFile
+        $null = xpra info "tcp://127.0.0.1:$($listener.Port)/" --tcp-encryption=AES --tcp-encryption-keyfile=$other 2>&1
+        $LASTEXITCODE | Should -Not -Be 0
+        $listener.Connections | Should -BeNullOrEmpty
+    }
+}

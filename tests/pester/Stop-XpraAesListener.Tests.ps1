@@ -1,0 +1,61 @@
+BeforeAll {
+    Import-Module "$PSScriptRoot/../../out/XpraAes/XpraAes.psd1"
+    $script:keyFile = Join-Path $TestDrive 'key.txt'
+    $null = New-XpraAesKey $keyFile
+}
+
+Describe 'Stopping listeners with Stop-XpraAesListener' -Tag Unit {
+    BeforeEach {
+        $script:listener = Start-XpraAesListener -Port 0 -KeyFile $keyFile
+    }
+
+    AfterEach {
+        $listener | Stop-XpraAesListener
+    }
+
+    It 'takes it <How>' -TestCases @(
+        @{ How = 'from the pipeline'; Stop = { $listener | Stop-XpraAesListener } }
+        @{ How = 'as an argument'; Stop = { Stop-XpraAesListener $listener } }
+        @{ How = 'by its id'; Stop = { Stop-XpraAesListener -Id $listener.Id } }
+        @{ How = 'with all others'; Stop = { Get-XpraAesListener | Stop-XpraAesListener } }
+    ) {
+        & $Stop | Should -BeNullOrEmpty
+        $listener.State | Should -Be 'Stopped'
+        Get-XpraAesListener | Should -Not -Contain $listener
+    }
+
+    It 'frees the port at once' {
+        $listener | Stop-XpraAesListener
+        $again = Start-XpraAesListener -Port $listener.Port -KeyFile $keyFile
+        $again.Port | Should -Be $listener.Port
+        $again | Stop-XpraAesListener
+    }
+
+    It 'tells the clients' {
+        $connection = Connect-XpraAes -ComputerName 127.0.0.1 -Port $listener.Port -KeyFile $keyFile
+        $listener | Stop-XpraAesListener -GracePeriod 2
+        $null = $connection.Completion.Wait(5000)
+        $connection.CloseReason | Should -Match 'server exit'
+    }
+
+    It 'does nothing with -WhatIf, and nothing to one that is stopped' {
+        $listener | Stop-XpraAesListener -WhatIf
+        $listener.State | Should -Be 'Listening'
+        $listener | Stop-XpraAesListener
+        { $listener | Stop-XpraAesListener -ErrorAction Stop } | Should -Not -Throw
+    }
+
+    It 'has an error for an id that is not live' {
+        { Stop-XpraAesListener -Id 424242 -ErrorAction Stop } | Should -Throw -ErrorId 'NotFound,*'
+    }
+
+    It 'ends with the module: the last runspace that removes it stops everything' {
+        $manifest = (Get-Module XpraAes).Path -replace 'psm1$', 'psd1'
+        $said = pwsh -NoProfile -Command "
+            Import-Module '$manifest'
+            `$listener = Start-XpraAesListener -Port 0 -KeyFile '$keyFile'
+            Remove-Module XpraAes
+            `$listener.State"
+        $said | Should -Be 'Stopped'
+    }
+}
