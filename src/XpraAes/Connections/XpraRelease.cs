@@ -42,6 +42,16 @@ internal sealed class XpraRelease
     /// <summary>Whether its servers lack the class that AES is in, and take every option for it without a word: 6.4.0 to 6.5.3.</summary>
     public bool ServerIgnoresAes => _version >= new Version(6, 4) && _version < new Version(6, 6);
 
+    /// <summary>The length in bytes that it pads CBC to a multiple of.</summary>
+    public int PaddingUnit => _version >= new Version(6, 2) ? 16 : 32;
+
+    /// <summary>What a server gives as its version: <c>6.5.3-r0</c>, <c>6.6-r42417 (gb114f907f7)</c>, <c>3.1</c>. Null where that is no more than one number, which is what 4.4 to 6.2 tell strangers.</summary>
+    public static XpraRelease? FromPeer(string? text)
+    {
+        var number = string.Concat((text ?? "").TakeWhile(c => char.IsAsciiDigit(c) || c == '.'));
+        return Version.TryParse(number, out var version) ? new XpraRelease(number, version) : null;
+    }
+
     /// <summary>Reads <c>6.2</c>, the newest release of that line, <c>6.2.5</c>, with or without a v before, or <c>master</c>. Throws InvalidOption.</summary>
     public static XpraRelease Parse(string text)
     {

@@ -127,7 +127,7 @@ internal sealed class ClientLeg(PacketChannel channel, ClientCipherOptions? ciph
 
     private async Task ChooseKeyAsync(CancellationToken cancellationToken)
     {
-        if (await KeyTrial.FindAsync(channel.Reader, cipher!.Keys, Receive!, limits, cancellationToken).ConfigureAwait(false) is not { } key)
+        if (await KeyTrial.FindAsync(channel, cipher!.Keys, Receive!, limits, cancellationToken).ConfigureAwait(false) is not { } key)
             return; // in clear, or no key fits: the packet is read, and refused, as always
         Key = key;
         _keyIsKnown = true;
