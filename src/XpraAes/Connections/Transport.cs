@@ -1,4 +1,5 @@
 using System.Net.Sockets;
+using XpraAes.Listening;
 
 namespace XpraAes.Connections;
 
@@ -7,9 +8,9 @@ internal static class Transport
 {
     /// <summary>Connects to an endpoint. The second value is the peer's address.</summary>
     /// <exception cref="XpraAesException">ConnectionRefused, HostUnreachable, ConnectTimeout; for a WebSocket also HandshakeTimeout and those of <see cref="WebSocketUpgrade.ConnectAsync"/>.</exception>
-    public static async Task<(Stream Stream, string Peer)> ConnectAsync(XpraEndpoint endpoint, TimeSpan timeout, CancellationToken cancellationToken)
+    public static async Task<(Stream Stream, string Peer)> ConnectAsync(XpraEndpoint endpoint, TimeSpan timeout, Limits limits, CancellationToken cancellationToken)
     {
-        var (stream, peer) = await OpenAsync(endpoint, timeout, cancellationToken).ConfigureAwait(false);
+        var (stream, peer) = await OpenAsync(endpoint, timeout, limits, cancellationToken).ConfigureAwait(false);
         return endpoint.Transport == TransportKind.WebSocket
             ? (await UpgradeAsync(stream, endpoint, timeout, cancellationToken).ConfigureAwait(false), peer)
             : (stream, peer);
@@ -37,19 +38,20 @@ internal static class Transport
         }
     }
 
-    private static async Task<(NetworkStream Stream, string Peer)> OpenAsync(XpraEndpoint endpoint, TimeSpan timeout, CancellationToken cancellationToken)
+    private static async Task<(NetworkStream Stream, string Peer)> OpenAsync(XpraEndpoint endpoint, TimeSpan timeout, Limits limits, CancellationToken cancellationToken)
     {
         using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         deadline.CancelAfter(timeout);
         var socket = endpoint.Transport == TransportKind.Unix
             ? new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified)
-            : new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
+            : new Socket(SocketType.Stream, ProtocolType.Tcp);
         try
         {
             if (endpoint.Transport == TransportKind.Unix)
                 await socket.ConnectAsync(new UnixDomainSocketEndPoint(endpoint.Path!), deadline.Token).ConfigureAwait(false);
             else
                 await socket.ConnectAsync(endpoint.Host, endpoint.Port, deadline.Token).ConfigureAwait(false);
+            KeepAlive.Enable(socket, limits);
             return (new NetworkStream(socket, ownsSocket: true), Name(socket, endpoint));
         }
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)

@@ -46,7 +46,7 @@ public static class XpraConnector
 
     private static async Task<XpraConnection> ConnectOnceAsync(ConnectOptions options, XpraKey[] keys, Attempt attempt, string uuid, CancellationToken cancellationToken)
     {
-        var (stream, peer) = await Transport.ConnectAsync(options.Endpoint, options.Timeout, cancellationToken).ConfigureAwait(false);
+        var (stream, peer) = await Transport.ConnectAsync(options.Endpoint, options.Timeout, options.Limits, cancellationToken).ConfigureAwait(false);
         var channel = new PacketChannel(stream, options.Limits);
         try
         {

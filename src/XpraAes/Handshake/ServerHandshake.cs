@@ -220,7 +220,7 @@ internal sealed class ServerHandshake(PacketChannel channel, ServerHandshakeOpti
     private async Task RequireServedAsync(XpraDictionary hello, CancellationToken cancellationToken)
     {
         var request = HelloRequest.Read(hello);
-        var isWhole = _challenged || options.Password is null && hello.GetBoolean("challenge") != true;
+        var isWhole = _challenged || options.Password is null && !(options.SatisfyExpectedChallenge && hello.GetBoolean("challenge") == true);
         if (!isWhole || options.Refuse(request, hello, _receive is not null) is not { } reason)
             return;
         await RefuseAsync(reason, null, cancellationToken).ConfigureAwait(false);

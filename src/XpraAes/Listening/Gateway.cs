@@ -103,7 +103,7 @@ internal sealed class Gateway(TargetOptions target, ListenerOptions options)
         var isTargetsTurn = true;
         try
         {
-            var (stream, targetPeer) = await Transport.ConnectAsync(target.Endpoint, options.Limits.TargetConnectTimeout, cancellationToken).ConfigureAwait(false);
+            var (stream, targetPeer) = await Transport.ConnectAsync(target.Endpoint, options.Limits.TargetConnectTimeout, options.Limits, cancellationToken).ConfigureAwait(false);
             targetChannel = new PacketChannel(stream, options.Limits) { Encoding = attempt.Encoding };
             targetChannel.TrustPeer();
             var leg = new ClientLeg(targetChannel, CipherOptions(), options.Limits.HandshakeTimeout, options.Limits, _log);

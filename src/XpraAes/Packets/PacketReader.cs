@@ -1,4 +1,3 @@
-using System.Buffers;
 using System.Buffers.Binary;
 using System.Runtime.CompilerServices;
 using XpraAes.Ciphers;
@@ -68,47 +67,17 @@ internal sealed class PacketReader(Stream stream, int maxPayloadSize) : IDisposa
     /// <summary>Reads one packet. False: the peer closed its side between two packets.</summary>
     /// <exception cref="MalformedPacketException">The header, or after decryption the padding, is wrong.</exception>
     /// <exception cref="XpraAesException">PlaintextPacket, UnexpectedEncryption, LimitReached, ConnectionLost in the middle of a packet, or what <see cref="PeerIdentification"/> made of a stranger.</exception>
-    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
-    public async ValueTask<bool> ReadAsync(CancellationToken cancellationToken)
+    public ValueTask<bool> ReadAsync(CancellationToken cancellationToken)
     {
         Payload = default;
         Header = default;
-        if (_start == _end)
-            Release();
-        if (!await FillAsync(1, cancellationToken).ConfigureAwait(false))
-            return false;
-        var header = await PeekHeaderAsync(cancellationToken).ConfigureAwait(false);
-        var decryptor = Check(header);
-        var wireSize = decryptor?.WireSize(header.PayloadSize) ?? header.PayloadSize;
-        await FillOrLoseAsync(PacketHeader.Size + wireSize, cancellationToken).ConfigureAwait(false);
-
-        var payloadStart = _start + PacketHeader.Size;
-        var offset = 0;
-        if (decryptor is not null)
-        {
-            var status = decryptor.Decrypt(_buffer.AsSpan(payloadStart, wireSize), header.PayloadSize);
-            if (status == DecryptStatus.MoreNeeded)
-            {
-                // The first packet has just shown that this peer pads to 32 bytes (PROTOCOL section 12).
-                wireSize = decryptor.WireSize(header.PayloadSize);
-                await FillOrLoseAsync(PacketHeader.Size + wireSize, cancellationToken).ConfigureAwait(false);
-                payloadStart = _start + PacketHeader.Size;
-                status = decryptor.Decrypt(_buffer.AsSpan(payloadStart, wireSize), header.PayloadSize);
-            }
-            if (status != DecryptStatus.Done)
-                throw new MalformedPacketException("A packet did not decrypt.", XpraErrorId.KeyMismatch);
-            offset = decryptor.DataOffset;
-        }
-        Header = header;
-        Payload = _buffer.AsMemory(payloadStart + offset, header.PayloadSize - offset);
-        _start = payloadStart + wireSize;
-        Interlocked.Increment(ref _packetsRead);
-        return true;
+        return _packetsRead > 0 && HasPacket && TryTake() ? new ValueTask<bool>(true) : ReceiveAsync(cancellationToken);
     }
 
     /// <summary>Looks at the next packet's header without taking it.</summary>
     /// <exception cref="MalformedPacketException">The header is wrong.</exception>
     /// <exception cref="XpraAesException">ConnectionLost, or what <see cref="PeerIdentification"/> made of a stranger.</exception>
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     public async ValueTask<PacketHeader> PeekHeaderAsync(CancellationToken cancellationToken)
     {
         await FillOrLoseAsync(1, cancellationToken).ConfigureAwait(false);
@@ -139,7 +108,7 @@ internal sealed class PacketReader(Stream stream, int maxPayloadSize) : IDisposa
     /// <summary>Reads and forgets whatever comes until the peer closes its side.</summary>
     public async Task DrainAsync(CancellationToken cancellationToken)
     {
-        var waste = ArrayPool<byte>.Shared.Rent(PacketHeader.Size * 512);
+        var waste = PacketBuffers.Rent(PacketHeader.Size * 512);
         try
         {
             while (await stream.ReadAsync(waste, cancellationToken).ConfigureAwait(false) > 0)
@@ -148,7 +117,7 @@ internal sealed class PacketReader(Stream stream, int maxPayloadSize) : IDisposa
         }
         finally
         {
-            ArrayPool<byte>.Shared.Return(waste);
+            PacketBuffers.Return(waste);
         }
     }
 
@@ -160,6 +129,46 @@ internal sealed class PacketReader(Stream stream, int maxPayloadSize) : IDisposa
         _start = _end = 0;
         Release();
     }
+
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    private async ValueTask<bool> ReceiveAsync(CancellationToken cancellationToken)
+    {
+        if (_start == _end)
+            Release();
+        if (!await FillAsync(1, cancellationToken).ConfigureAwait(false))
+            return false;
+        var header = await PeekHeaderAsync(cancellationToken).ConfigureAwait(false);
+        do
+            await FillOrLoseAsync(PacketHeader.Size + WireSize(header, Check(header)), cancellationToken).ConfigureAwait(false);
+        while (!TryTake());
+        return true;
+    }
+
+    /// <summary>Takes the packet at the head of the buffer. False: its first bytes have just shown that this peer pads to 32 bytes (PROTOCOL section 12), and they have not all come.</summary>
+    private bool TryTake()
+    {
+        var header = PacketHeader.Parse(_buffer.AsSpan(_start, PacketHeader.Size));
+        var decryptor = Check(header);
+        var wireSize = WireSize(header, decryptor);
+        if (_end - _start < PacketHeader.Size + wireSize)
+            return false;
+        var start = _start + PacketHeader.Size;
+        switch (decryptor?.Decrypt(_buffer.AsSpan(start, wireSize), header.PayloadSize))
+        {
+            case DecryptStatus.MoreNeeded:
+                return false;
+            case DecryptStatus.WrongPadding:
+                throw new MalformedPacketException("A packet did not decrypt.", XpraErrorId.KeyMismatch);
+        }
+        var offset = decryptor?.DataOffset ?? 0;
+        Header = header;
+        Payload = _buffer.AsMemory(start + offset, header.PayloadSize - offset);
+        _start = start + wireSize;
+        Interlocked.Increment(ref _packetsRead);
+        return true;
+    }
+
+    private static int WireSize(PacketHeader header, PacketDecryptor? decryptor) => decryptor?.WireSize(header.PayloadSize) ?? header.PayloadSize;
 
     private PacketDecryptor? Check(PacketHeader header)
     {
@@ -201,7 +210,7 @@ internal sealed class PacketReader(Stream stream, int maxPayloadSize) : IDisposa
             {
                 // Wait without a buffer: an idle connection costs none.
                 await stream.ReadAsync(Memory<byte>.Empty, cancellationToken).ConfigureAwait(false);
-                _buffer = ArrayPool<byte>.Shared.Rent(ReadSize);
+                _buffer = PacketBuffers.Rent(ReadSize);
             }
             else if (_buffer.Length - _start < count)
             {
@@ -222,11 +231,11 @@ internal sealed class PacketReader(Stream stream, int maxPayloadSize) : IDisposa
         var unread = _end - _start;
         var target = _buffer;
         if (count > _buffer.Length && unread > _buffer.Length / 2)
-            target = ArrayPool<byte>.Shared.Rent(Math.Min(count, 2 * _buffer.Length));
+            target = PacketBuffers.Rent(Math.Min(count, 2 * _buffer.Length));
         if (_start > 0 || !ReferenceEquals(target, _buffer))
             _buffer.AsSpan(_start, unread).CopyTo(target);
         if (!ReferenceEquals(target, _buffer))
-            ArrayPool<byte>.Shared.Return(_buffer);
+            PacketBuffers.Return(_buffer);
         _buffer = target;
         _start = 0;
         _end = unread;
@@ -235,8 +244,7 @@ internal sealed class PacketReader(Stream stream, int maxPayloadSize) : IDisposa
     private void Release()
     {
         _start = _end = 0;
-        if (_buffer.Length > 0)
-            ArrayPool<byte>.Shared.Return(_buffer);
+        PacketBuffers.Return(_buffer);
         _buffer = [];
     }
 

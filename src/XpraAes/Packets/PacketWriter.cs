@@ -1,4 +1,3 @@
-using System.Buffers;
 using System.Runtime.CompilerServices;
 using XpraAes.Ciphers;
 
@@ -85,7 +84,7 @@ internal sealed class PacketWriter(Stream stream) : IDisposable
         var needed = checked(_length + size);
         if (needed <= _buffer.Length)
             return;
-        var larger = ArrayPool<byte>.Shared.Rent(Math.Max(needed, _length == 0 ? InitialSize : Math.Max(KeptSize, 2 * _length)));
+        var larger = PacketBuffers.Rent(Math.Max(needed, _length == 0 ? InitialSize : Math.Max(KeptSize, 2 * _length)));
         _buffer.AsSpan(0, _length).CopyTo(larger);
         ReturnBuffer();
         _buffer = larger;
@@ -99,8 +98,7 @@ internal sealed class PacketWriter(Stream stream) : IDisposable
 
     private void ReturnBuffer()
     {
-        if (_buffer.Length > 0)
-            ArrayPool<byte>.Shared.Return(_buffer);
+        PacketBuffers.Return(_buffer);
         _buffer = [];
     }
 }

@@ -14,10 +14,10 @@ internal sealed class TestClient : IAsyncDisposable
 {
     private readonly Socket _socket;
 
-    private TestClient(Socket socket, XpraKey? key, AesMode mode, bool? stream)
+    private TestClient(Socket socket, Stream transport, XpraKey? key, AesMode mode, bool? stream)
     {
         _socket = socket;
-        Channel = new PacketChannel(new NetworkStream(socket, ownsSocket: true), Limits.Default);
+        Channel = new PacketChannel(transport, Limits.Default);
         Leg = new ClientLeg(Channel, key is null ? null : new ClientCipherOptions { Keys = [key], Mode = mode, Stream = stream, Iterations = 1000 },
             TestPeer.Patience, Limits.Default, NullLogger.Instance);
     }
@@ -27,7 +27,7 @@ internal sealed class TestClient : IAsyncDisposable
     public ClientLeg Leg { get; }
 
     /// <summary>Connects to a listener, in clear without a key.</summary>
-    public static async Task<TestClient> ConnectAsync(AesListener listener, XpraKey? key, AesMode mode = AesMode.CTR, bool? stream = null, int receiveBuffer = 0, string? endpoint = null)
+    public static async Task<TestClient> ConnectAsync(AesListener listener, XpraKey? key, AesMode mode = AesMode.CTR, bool? stream = null, int receiveBuffer = 0, string? endpoint = null, Func<Stream, Stream>? wrap = null)
     {
         var address = endpoint ?? listener.Endpoint;
         var socket = address.StartsWith('/')
@@ -36,7 +36,8 @@ internal sealed class TestClient : IAsyncDisposable
         if (receiveBuffer > 0)
             socket.ReceiveBufferSize = receiveBuffer;
         await socket.ConnectAsync(address.StartsWith('/') ? new UnixDomainSocketEndPoint(address) : System.Net.IPEndPoint.Parse(address));
-        return new TestClient(socket, key, mode, stream);
+        var transport = new NetworkStream(socket, ownsSocket: true);
+        return new TestClient(socket, wrap?.Invoke(transport) ?? transport, key, mode, stream);
     }
 
     /// <summary>The hello of a client for a session.</summary>

@@ -1,0 +1,438 @@
+using System.Text;
+using XpraAes.Ciphers;
+using XpraAes.Encodings;
+using XpraAes.Handshake;
+using XpraAes.Keys;
+using XpraAes.Listening;
+using XpraAes.Packets;
+using XpraAes.Tests.Ciphers;
+using XpraAes.Tests.Listening;
+
+namespace XpraAes.Tests.Gateway;
+
+/// <summary>What of a handshake goes through the gateway, and what does not.</summary>
+[Collection(LoopbackCollection.Name)]
+public sealed class HandshakeTests : IDisposable
+{
+    private readonly XpraKey _targetKey = XpraKey.FromText("a key for the target of a gateway");
+
+    public void Dispose() => _targetKey.Dispose();
+
+    [Fact]
+    public async Task The_target_in_clear_sees_the_clients_hello_without_any_cipher_capability()
+    {
+        await using var rig = new Rig();
+        var client = await rig.ConnectAsync();
+        var hello = TestClient.NewHello(("client_type", "something of its own"), ("nested", new XpraDictionary { ["deep"] = new object?[] { 1L, "two", new byte[] { 3 } } }));
+        await client.Leg.SendHelloAsync(hello, default);
+        var (target, _, _) = await rig.Target.AcceptHelloAsync();
+        await using (target)
+        {
+            Assert.DoesNotContain(target.Hello, pair => pair.Key is "cipher" or "encryption" || ((string)pair.Key).StartsWith("cipher.", StringComparison.Ordinal));
+            CipherCapabilities.Remove(hello);
+            Assert.Equal(PacketCodec.Encode(PacketEncoding.RencodePlus, hello), PacketCodec.Encode(PacketEncoding.RencodePlus, target.Hello));
+        }
+    }
+
+    [Fact]
+    public async Task A_target_over_AES_sees_cipher_capabilities_of_the_gateways_own()
+    {
+        await using var rig = new Rig(_targetKey, configure: options => options with { Target = options.Target! with { Mode = AesMode.CBC, KeySize = 16, KeyHash = KeyHash.SHA512, Iterations = 2000 } });
+        var client = await rig.ConnectAsync(mode: AesMode.GCM);
+        await client.SendHelloAsync();
+        var (target, _, _) = await rig.Target.AcceptHelloAsync();
+        await using (target)
+        {
+            var announced = CipherCapabilities.Read(target.Hello)!.Parameters;
+            Assert.Equal((AesMode.CBC, 16, KeyHash.SHA512, 2000), (announced.Mode, announced.KeySize, announced.KeyHash, announced.Iterations));
+            Assert.False(announced.Salt.Span.SequenceEqual(client.Leg.Receive!.Salt.Span));
+        }
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task The_client_sees_the_targets_hello_with_the_gateways_cipher_capabilities_in_it(bool encryptedTarget)
+    {
+        await using var rig = new Rig(encryptedTarget ? _targetKey : null);
+        var client = await rig.ConnectAsync();
+        await client.SendHelloAsync();
+        await using var target = await rig.Target.AcceptAsync(("session_name", "the target's"), ("bytes", new byte[] { 1, 2, 3 }));
+        var session = await client.StandAsync();
+
+        Assert.Equal("the target's", session.Hello.GetString("session_name"));
+        Assert.Equal([1, 2, 3], Assert.IsType<byte[]>(session.Hello["bytes"]));
+        var announced = CipherCapabilities.Read(session.Hello)!.Parameters;
+        Assert.Equal(AesMode.CTR, announced.Mode);
+        // And they are what the gateway decrypts with.
+        await session.SendAsync("ping", 17L);
+        Assert.Equal(17L, (await target.ReceiveAsync())![1]);
+    }
+
+    [Fact]
+    public async Task What_the_gateway_cannot_read_is_not_offered_to_the_client_in_the_targets_name()
+    {
+        await using var rig = new Rig();
+        var client = await rig.ConnectAsync();
+        await client.SendHelloAsync();
+        await using var target = await rig.Target.AcceptAsync(
+            ("encoders", new object?[] { "rencodeplus", "yaml" }), ("yaml", true),
+            ("compressors", new object?[] { "lz4", "zstd", "lzo", "brotli" }), ("zstd", true), ("lz4", true),
+            ("aliases", new XpraDictionary { ["ping"] = 5L }));
+        var hello = (await client.StandAsync()).Hello;
+
+        Assert.Equal(["rencodeplus"], hello.GetStrings("encoders"));
+        Assert.Equal(["lz4", "brotli"], hello.GetStrings("compressors"));
+        Assert.Equal((false, false, true), (hello.GetBoolean("yaml"), hello.GetBoolean("zstd"), hello.GetBoolean("lz4")));
+        Assert.False(hello.ContainsKey("aliases"));
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task The_targets_challenge_passes_through_and_the_clients_response_reaches_it_untouched(bool encryptedTarget)
+    {
+        await using var rig = new Rig(encryptedTarget ? _targetKey : null);
+        using var password = SecretBuffer.FromUtf8("only the target knows it");
+        var client = await rig.ConnectAsync(mode: AesMode.CBC);
+        await client.SendHelloAsync(("challenge", true));
+        var (target, handshake, first) = await rig.Target.AcceptHelloAsync();
+        await using (target)
+        {
+            Assert.True(first.PeerHello.GetBoolean("challenge"));
+            // Bytes that are text, and must stay bytes all the same.
+            var salt = Encoding.ASCII.GetBytes(new string('s', 64));
+            var answered = handshake.ChallengeAsync(["challenge", salt, null, "hmac+sha512", "hmac+sha256", "the target's prompt"], default);
+            var challenge = await client.ReceiveAsync();
+            Assert.Equal("challenge", challenge.Type);
+            Assert.Equal(salt, Assert.IsType<byte[]>(challenge[1]));
+            Assert.Equal(("hmac+sha512", "hmac+sha256", "the target's prompt"), (challenge[3], challenge[4], challenge[5]));
+
+            var clientSalt = Encoding.ASCII.GetBytes(new string('c', 32));
+            var response = Challenge.Respond(password.Span, salt, clientSalt, "hmac+sha512", "hmac+sha256");
+            await client.AnswerAsync(challenge, ("challenge_response", response), ("challenge_client_salt", clientSalt));
+            var second = (await answered).PeerHello;
+            Assert.Equal(response, Assert.IsType<byte[]>(second["challenge_response"]));
+            Assert.Equal(clientSalt, Assert.IsType<byte[]>(second["challenge_client_salt"]));
+
+            await handshake.SendHelloAsync(Hello.ForServer("x"), default);
+            var session = await client.StandAsync();
+            await session.SendAsync("ping", 1L);
+            Assert.Equal("ping", (await target.ReceiveAsync())!.Type);
+        }
+    }
+
+    [Fact]
+    public async Task A_target_may_challenge_several_times()
+    {
+        await using var rig = new Rig();
+        var client = await rig.ConnectAsync();
+        await client.SendHelloAsync();
+        var (target, handshake, _) = await rig.Target.AcceptHelloAsync();
+        await using (target)
+        {
+            for (var module = 1; module <= 3; module++)
+            {
+                var answered = handshake.ChallengeAsync(["challenge", new byte[64], null, "hmac+sha256", "hmac+sha256", $"module {module}"], default);
+                var challenge = await client.ReceiveAsync();
+                Assert.Equal($"module {module}", challenge.Text(5));
+                await client.AnswerAsync(challenge, ("module", (long)module));
+                Assert.Equal(module, (await answered).PeerHello.GetInteger("module"));
+            }
+            await handshake.SendHelloAsync(Hello.ForServer("x"), default);
+            await client.StandAsync();
+        }
+    }
+
+    [Fact]
+    public async Task The_targets_refusal_reaches_the_client_in_the_targets_own_words()
+    {
+        await using var rig = new Rig();
+        var client = await rig.ConnectAsync();
+        await client.SendHelloAsync();
+        var (target, _, _) = await rig.Target.AcceptHelloAsync();
+        await using (target)
+        {
+            await target.SendAsync("disconnect", "session busy", "come back later");
+            var refusal = await Assert.ThrowsAsync<RefusedException>(client.ReceiveAsync);
+            Assert.Equal(["disconnect", "session busy", "come back later"], refusal.Disconnect.Items);
+            Assert.True(refusal.Disconnect.Header.IsEncrypted);
+        }
+        await Rig.UntilAsync(() => rig.Listener.Refusals.GetValueOrDefault(XpraErrorId.PeerDisconnected) == 1);
+    }
+
+    public static TheoryData<string, object?> ClearRequests()
+    {
+        var forms = new TheoryData<string, object?>();
+        foreach (var request in new[] { "stop", "exit", "detach", "command", "screenshot", "print", "run", "icon", "event", "something else" })
+        {
+            forms.Add("request", request);
+            forms.Add("request", Encoding.ASCII.GetBytes(request));
+            forms.Add("request", $"{request}_request");
+        }
+        foreach (var request in new[] { "stop", "exit", "detach", "screenshot", "print" })
+        {
+            // Up to 4.x whatever Python takes for true.
+            forms.Add($"{request}_request", true);
+            forms.Add($"{request}_request", 1L);
+            forms.Add($"{request}_request", 2L);
+            forms.Add($"{request}_request", "false");
+            forms.Add($"{request}_request", new object?[] { false });
+        }
+        forms.Add("request", 5L);
+        forms.Add("request", new byte[] { 0xff });
+        forms.Add("request", new object?[] { "stop" });
+        forms.Add("command_request", new object?[] { "start", "xterm" });
+        forms.Add("start-new-session", new XpraDictionary { ["mode"] = "start" });
+        return forms;
+    }
+
+    [Theory]
+    [MemberData(nameof(ClearRequests), DisableDiscoveryEnumeration = true)]
+    public async Task A_clear_hello_that_asks_for_more_than_a_session_never_reaches_the_target(string name, object? value)
+    {
+        await using var rig = new Rig();
+        foreach (var withPassword in new[] { false, true })
+        {
+            var client = await rig.ConnectAsync();
+            await client.SendHelloAsync((name, value), ("challenge", withPassword));
+            var refusal = await Assert.ThrowsAsync<RefusedException>(client.ReceiveAsync);
+            Assert.Contains("is not passed on", refusal.Message, StringComparison.Ordinal);
+        }
+        Assert.Equal(0, rig.Target.Connects);
+        await Rig.UntilAsync(() => rig.Listener.Refusals.GetValueOrDefault(XpraErrorId.RequestRefused) == 2);
+    }
+
+    [Fact]
+    public async Task An_allowed_request_reaches_the_target_and_no_other_comes_along()
+    {
+        await using var rig = new Rig(configure: options => options with { AllowRequests = ["screenshot"] });
+        var client = await rig.ConnectAsync();
+        await client.SendHelloAsync(("request", "screenshot"), ("screenshot_request", true), ("stop_request", true), ("command_request", new object?[] { "exit" }), ("start-new-session", new XpraDictionary { ["mode"] = "start" }));
+        var (target, handshake, asked) = await rig.Target.AcceptHelloAsync();
+        await using (target)
+        {
+            Assert.Equal("screenshot", asked.PeerHello.GetString("request"));
+            Assert.True(asked.PeerHello.GetBoolean("screenshot_request"));
+            Assert.DoesNotContain(asked.PeerHello, pair => pair.Key is "stop_request" or "command_request" or "start-new-session");
+            await handshake.SendAnswerAsync("screenshot", [], default);
+            Assert.Equal("hello", (await client.ReceiveAsync()).Type);
+            await target.SendAsync("screenshot", 1L, 1L, "png", 4L, new byte[] { 1, 2, 3, 4 });
+            Assert.Equal([1, 2, 3, 4], (await client.ReceiveAsync()).Bytes(5));
+        }
+        var other = await rig.ConnectAsync();
+        await other.SendHelloAsync(("request", "stop"));
+        await Assert.ThrowsAsync<RefusedException>(other.ReceiveAsync);
+        Assert.Equal(1, rig.Target.Connects);
+    }
+
+    [Theory]
+    [InlineData(null)]
+    [InlineData("info")]
+    public async Task A_session_and_info_reach_the_target_and_what_else_the_hello_asks_for_does_not(string? request)
+    {
+        await using var rig = new Rig();
+        var client = await rig.ConnectAsync();
+        // A server looks at command_request whatever request says. Where request says nothing, an empty list is no command.
+        object?[] command = request is null ? [] : ["exit"];
+        await client.SendHelloAsync(("request", request ?? ""), ("command_request", command));
+        var (target, handshake, asked) = await rig.Target.AcceptHelloAsync();
+        await using (target)
+        {
+            Assert.Equal(request ?? "", asked.PeerHello.GetString("request"));
+            Assert.False(asked.PeerHello.ContainsKey("command_request"));
+            await handshake.SendAnswerAsync("info", new XpraDictionary { ["pid"] = 7L }, default);
+            var answer = await client.ReceiveAsync();
+            Assert.Equal(("hello", true, 7L), (answer.Type, answer.Header.IsEncrypted, answer.Dictionary(1)!.GetInteger("pid")));
+        }
+    }
+
+    [Theory]
+    [InlineData("version", "version")]
+    [InlineData("id", "uuid")]
+    [InlineData("connect_test", "connect_test_response")]
+    public async Task Version_id_and_connect_test_are_answered_by_the_gateway_and_encrypted(string request, string key)
+    {
+        await using var rig = new Rig(configure: options => options with { AllowRequests = ["version", "id", "connect_test"] });
+        var client = await rig.ConnectAsync();
+        await client.SendHelloAsync(("request", request), ("connect_test_request", "are you there"));
+        var answer = await client.ReceiveAsync();
+        Assert.Equal("hello", answer.Type);
+        Assert.True(answer.Header.IsEncrypted);
+        Assert.NotEqual("", answer.Dictionary(1)!.GetString(key));
+        if (request == "connect_test")
+            Assert.Equal("are you there", answer.Dictionary(1)!.GetString(key));
+        Assert.Equal(0, rig.Target.Connects);
+        await Rig.UntilAsync(() => rig.Listener.Accepted == 1);
+    }
+
+    [Fact]
+    public async Task With_a_password_nothing_reaches_the_target_before_it_is_answered()
+    {
+        using var password = SecretBuffer.FromUtf8("secret");
+        await using var rig = new Rig(configure: options => options with { Password = password });
+        var client = await rig.ConnectAsync();
+        await client.SendHelloAsync(("challenge", true));
+        var challenge = await client.ReceiveAsync();
+        Assert.Equal("challenge", challenge.Type);
+        await Task.Delay(100);
+        Assert.Equal(0, rig.Target.Connects);
+
+        var clientSalt = new byte[32];
+        var response = Challenge.Respond(password.Span, challenge.Bytes(1), clientSalt, challenge.Text(3), challenge.Text(4));
+        await client.AnswerAsync(challenge, ("challenge_response", response), ("challenge_client_salt", clientSalt), ("challenge_padding", new byte[32]), ("what", "the whole hello"));
+        await using var target = await rig.Target.AcceptAsync();
+        Assert.Equal("the whole hello", target.Hello.GetString("what"));
+        Assert.DoesNotContain(target.Hello, pair => ((string)pair.Key).StartsWith("challenge", StringComparison.Ordinal));
+        await client.StandAsync();
+    }
+
+    [Fact]
+    public async Task A_wrong_response_never_reaches_the_target()
+    {
+        using var password = SecretBuffer.FromUtf8("secret");
+        await using var rig = new Rig(limits: Limits.Default with { AuthenticationDelay = TimeSpan.Zero }, configure: options => options with { Password = password });
+        var client = await rig.ConnectAsync();
+        await client.SendHelloAsync();
+        await client.AnswerAsync(await client.ReceiveAsync(), ("challenge_response", new byte[64]), ("challenge_client_salt", new byte[32]));
+        var refusal = await Assert.ThrowsAsync<RefusedException>(client.ReceiveAsync);
+        Assert.Equal(XpraErrorId.AuthenticationFailed, refusal.Id);
+        Assert.Equal(0, rig.Target.Connects);
+    }
+
+    [Fact]
+    public async Task A_client_that_has_proven_key_and_password_may_ask_the_target_for_anything()
+    {
+        using var password = SecretBuffer.FromUtf8("secret");
+        await using var rig = new Rig(configure: options => options with { Password = password });
+        var client = await rig.ConnectAsync();
+        await client.SendHelloAsync(("challenge", true));
+        var challenge = await client.ReceiveAsync();
+        var response = Challenge.Respond(password.Span, challenge.Bytes(1), new byte[32], challenge.Text(3), challenge.Text(4));
+        await client.AnswerAsync(challenge, ("challenge_response", response), ("challenge_client_salt", new byte[32]), ("request", "stop"));
+        var (target, _, asked) = await rig.Target.AcceptHelloAsync();
+        await using (target)
+            Assert.Equal("stop", asked.PeerHello.GetString("request"));
+    }
+
+    public static TheoryData<AesMode, bool> Ciphers()
+    {
+        var ciphers = new TheoryData<AesMode, bool>();
+        foreach (var mode in Enum.GetValues<AesMode>())
+        {
+            ciphers.Add(mode, true);
+            if (mode is AesMode.CBC or AesMode.CTR or AesMode.CFB)
+                ciphers.Add(mode, false);
+        }
+        return ciphers;
+    }
+
+    [Theory]
+    [MemberData(nameof(Ciphers))]
+    public async Task Nothing_of_a_client_with_another_key_goes_on_behind_its_hello(AesMode mode, bool stream)
+    {
+        await using var rig = new Rig();
+        using var wrong = XpraKey.FromText("not the key");
+        var client = await rig.ConnectAsync(wrong, mode, stream);
+        await client.SendHelloAsync();
+        await using var target = await rig.Target.AcceptAsync();
+        await Rig.UntilAsync(() => rig.Listener.Connections.Count == 1);
+        var connection = rig.Listener.Connections[0];
+        // It cannot read how to encrypt to us, so it guesses; of CBC it needs to guess only one byte of padding.
+        client.Channel.Writer.Arm(SessionCiphers.CreateEncryptor(wrong, client.Leg.Receive! with { PaddingUnit = 16 }));
+        client.Channel.Writer.Append((byte)PacketEncoding.RencodePlus, 0, 0, PacketCodec.Encode(PacketEncoding.RencodePlus, new object?[] { "shutdown-server" }));
+        await client.Channel.Writer.FlushAsync(default);
+
+        await target.ExpectEndAsync();
+        await connection.Completion.WaitAsync(TestPeer.Patience);
+        Assert.False(connection.KeyProven);
+        Assert.Equal(XpraErrorId.KeyMismatch, connection.CloseCause);
+    }
+
+    public static TheoryData<byte[], byte> Noise() => new()
+    {
+        { CipherTestData.Bytes(15, seed: 1), 0 },
+        { CipherTestData.Bytes(500, seed: 2), 0 },
+        { CipherTestData.Bytes(500, seed: 3), PacketCompression.Lz4Header },
+        { CipherTestData.Bytes(500, seed: 4), 0x80 }, // zstd, which is not offered
+        { [0xc1, 0x05], 0 }, // [5]
+        { [0xc0], 0 }, // []
+        { [0xc1, 0x83, .. "\u0001ab"u8], 0 },
+        { [0xc1, 0x82, .. "ab"u8], 0 },
+        { [0x84, .. "ping"u8], 0 }, // no list
+    };
+
+    /// <summary>One in 256 packets of a stranger has right padding where CBC is cut to leave one byte of it, and every one decrypts in the other modes.</summary>
+    [Theory]
+    [MemberData(nameof(Noise), DisableDiscoveryEnumeration = true)]
+    public async Task A_first_packet_that_decrypts_to_noise_proves_no_key_and_goes_nowhere(byte[] noise, byte compression)
+    {
+        await using var rig = new Rig();
+        var (client, target) = await rig.OpenAsync(AesMode.CBC);
+        var connection = rig.Listener.Connections[0];
+        await client.WriteRawAsync((byte)PacketEncoding.RencodePlus, compression, 0, noise);
+        await target.ExpectEndAsync();
+        await connection.Completion.WaitAsync(TestPeer.Patience);
+        Assert.Equal((false, XpraErrorId.KeyMismatch), (connection.KeyProven, connection.CloseCause));
+    }
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(15)]
+    public async Task A_chunk_proves_no_key(byte index)
+    {
+        await using var rig = new Rig();
+        var (client, target) = await rig.OpenAsync();
+        await client.WriteRawAsync(0, 0, index, PacketCodec.Encode(PacketEncoding.RencodePlus, new object?[] { "ping", 1L }));
+        await target.ExpectEndAsync();
+        Assert.StartsWith("protocol error", await client.ExpectDisconnectAsync(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_packet_in_clear_ends_the_session_and_goes_nowhere()
+    {
+        await using var rig = new Rig();
+        var (client, target) = await rig.OpenProvenAsync();
+        var connection = rig.Listener.Connections[0];
+        var data = PacketCodec.Encode(PacketEncoding.RencodePlus, new object?[] { "shutdown-server" });
+        var wire = new byte[8 + data.Length];
+        new PacketHeader((byte)PacketEncoding.RencodePlus, 0, 0, data.Length).Write(wire);
+        data.CopyTo(wire, 8);
+        await client.Socket.SendAsync(wire);
+
+        await target.ExpectEndAsync();
+        Assert.StartsWith("protocol error", await client.ExpectDisconnectAsync(), StringComparison.Ordinal);
+        await connection.Completion.WaitAsync(TestPeer.Patience);
+        Assert.Equal(XpraErrorId.PlaintextPacket, connection.CloseCause);
+    }
+
+    [Fact]
+    public async Task A_target_that_answers_in_clear_where_AES_was_asked_for_is_not_trusted()
+    {
+        await using var rig = new Rig(_targetKey);
+        var client = await rig.ConnectAsync();
+        await client.SendHelloAsync();
+        using var socket = await rig.Target.AcceptSocketAsync();
+        await using var channel = new PacketChannel(new System.Net.Sockets.NetworkStream(socket), Limits.Default);
+        await channel.SendAsync(["hello", Hello.ForServer("an impostor")], default);
+        var refusal = await Assert.ThrowsAsync<RefusedException>(client.ReceiveAsync);
+        Assert.Contains("AES is off there", refusal.Message, StringComparison.Ordinal);
+        await Rig.UntilAsync(() => rig.Listener.Refusals.GetValueOrDefault(XpraErrorId.PlaintextPacket) == 1);
+    }
+
+    [Fact]
+    public async Task What_the_target_does_wrong_is_not_held_against_the_client()
+    {
+        var limits = Limits.Default with { FailuresBeforeBlock = 1 };
+        await using var rig = new Rig(_targetKey, limits);
+        for (var i = 0; i < 3; i++)
+        {
+            var client = await rig.ConnectAsync();
+            await client.SendHelloAsync();
+            using var socket = await rig.Target.AcceptSocketAsync();
+            await socket.SendAsync("P\xff\0\0garbage"u8.ToArray());
+            await Assert.ThrowsAsync<RefusedException>(client.ReceiveAsync);
+        }
+        Assert.Equal(0, rig.Listener.Refusals.GetValueOrDefault(XpraErrorId.LimitReached));
+    }
+}

@@ -1,0 +1,139 @@
+using System.Security.Cryptography;
+using XpraAes.Ciphers;
+using XpraAes.Encodings;
+using XpraAes.Listening;
+using XpraAes.Packets;
+using XpraAes.Tests.Listening;
+
+namespace XpraAes.Tests.Gateway;
+
+/// <summary>What happens to packets once the session stands: nothing but header bit, cipher and padding change.</summary>
+[Collection(LoopbackCollection.Name)]
+public sealed class RelayTests
+{
+    /// <summary>Sizes around blocks, around the padding units, and around what is read and written at once.</summary>
+    private static readonly int[] s_sizes = [1, 2, 15, 16, 17, 31, 32, 33, 47, 48, 64, 377, 378, 4096, 65527, 65528, 65529, 65536, 65537, 200_000];
+
+    public static TheoryData<AesMode, bool?, bool> Legs()
+    {
+        var legs = new TheoryData<AesMode, bool?, bool>();
+        foreach (var mode in Enum.GetValues<AesMode>())
+        {
+            foreach (var encryptedTarget in new[] { false, true })
+                legs.Add(mode, null, encryptedTarget);
+            legs.Add(mode, false, mode == AesMode.CBC);
+        }
+        return legs;
+    }
+
+    [Theory]
+    [MemberData(nameof(Legs))]
+    public async Task Packets_are_forwarded_byte_for_byte_with_flags_compression_and_chunks(AesMode mode, bool? stream, bool encryptedTarget)
+    {
+        using var targetKey = XpraKey.FromText("a key for the target of a gateway");
+        await using var rig = new Rig(encryptedTarget ? targetKey : null);
+        var (client, target) = await rig.OpenProvenAsync(mode, stream);
+        await Check(client, target);
+        await Check(target, client);
+
+        async Task Check(TestPeer from, TestPeer to)
+        {
+            var random = new Random(7);
+            var sent = new List<(byte Flags, byte Compression, byte Chunk, byte[] Payload)>();
+            foreach (var size in s_sizes)
+            {
+                var payload = new byte[size];
+                random.NextBytes(payload);
+                // Noise under a header that says lz4, brotli, zlib or nothing: nobody looks.
+                sent.Add(((byte)PacketEncoding.RencodePlus, 0, 0, payload));
+                sent.Add(((byte)PacketEncoding.RencodePlus | PacketHeader.FlushFlag, 0x11, 0, payload));
+                sent.Add(((byte)PacketEncoding.Rencode, 0x01, 0, payload));
+                sent.Add((0, 0x40, (byte)(1 + size % 15), payload));
+            }
+            var sending = Task.Run(async () =>
+            {
+                foreach (var (flags, compression, chunk, payload) in sent)
+                    await from.WriteRawAsync(flags, compression, chunk, payload);
+            });
+            foreach (var expected in sent)
+            {
+                var (header, payload) = await to.ReadRawAsync();
+                Assert.Equal((expected.Flags, expected.Compression, expected.Chunk), ((byte)(header.Flags & ~PacketHeader.EncryptedFlag), header.Compression, header.ChunkIndex));
+                Assert.Equal(to.Channel.Reader.Decryptor is not null, header.IsEncrypted);
+                Assert.True(expected.Payload.AsSpan().SequenceEqual(payload), $"{expected.Payload.Length} bytes did not arrive as they were sent.");
+            }
+            await sending;
+        }
+    }
+
+    [Fact]
+    public async Task Packets_in_pieces_of_one_byte_arrive_whole()
+    {
+        await using var rig = new Rig();
+        await using var client = await TestClient.ConnectAsync(rig.Listener, rig.Key, AesMode.CBC, wrap: stream => new TrickleStream(stream));
+        await client.SendHelloAsync();
+        await using var target = await rig.Target.AcceptAsync();
+        var session = await client.StandAsync();
+        for (var i = 0L; i < 20; i++)
+            await session.SendAsync("number", i);
+        for (var i = 0L; i < 20; i++)
+            Assert.Equal(i, (await target.ReceiveAsync())![1]);
+    }
+
+    [Fact]
+    public async Task A_packet_as_large_as_xpra_allows_goes_through_in_either_direction()
+    {
+        await using var rig = new Rig();
+        var (client, target) = await rig.OpenProvenAsync();
+        target.Channel.Reader.MaxPayloadSize = client.Channel.Reader.MaxPayloadSize = Limits.Default.RelayedPacketSize;
+        foreach (var (from, to, size) in new[] { (client, target, Limits.Default.PacketSize), (target, client, Limits.Default.RelayedPacketSize) })
+        {
+            var payload = new byte[size];
+            Random.Shared.NextBytes(payload);
+            var sending = from.WriteRawAsync((byte)PacketEncoding.RencodePlus, 0, 0, payload);
+            Assert.Equal(SHA256.HashData(payload), SHA256.HashData((await to.ReadRawAsync()).Payload));
+            await sending;
+        }
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task A_packet_above_the_limit_of_its_leg_ends_the_session_before_it_is_read(bool fromClient)
+    {
+        await using var rig = new Rig(limits: Limits.Default with { PacketSize = 1000, RelayedPacketSize = 2000 });
+        var (client, target) = await rig.OpenProvenAsync();
+        var connection = rig.Listener.Connections[0];
+        await (fromClient ? client : target).WriteRawAsync((byte)PacketEncoding.RencodePlus, 0, 0, new byte[fromClient ? 1001 : 2001]);
+        if (!fromClient)
+            Assert.Contains("2000 are accepted", await client.ExpectDisconnectAsync(), StringComparison.Ordinal);
+        await connection.Completion.WaitAsync(TestPeer.Patience);
+        Assert.Equal(fromClient ? XpraErrorId.LimitReached : XpraErrorId.ConnectionLost, connection.CloseCause);
+        Assert.Contains(nameof(XpraErrorId.LimitReached), connection.CloseReason, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task An_end_that_takes_nothing_for_the_idle_timeout_is_given_up(bool clientIsStuck)
+    {
+        await using var rig = new Rig(limits: Limits.Default with { IdleTimeout = TimeSpan.FromSeconds(1), CloseGrace = TimeSpan.FromMilliseconds(200) });
+        var (client, target) = await rig.OpenProvenAsync(receiveBuffer: 8 * 1024);
+        var connection = rig.Listener.Connections[0];
+        var busy = clientIsStuck ? target : client;
+        var payload = new byte[64 * 1024];
+        var sending = Task.Run(async () =>
+        {
+            while (true)
+            {
+                busy.Channel.Writer.Append((byte)PacketEncoding.RencodePlus, 0, 0, payload);
+                await busy.Channel.Writer.FlushAsync(default);
+            }
+        });
+        await connection.Completion.WaitAsync(TestPeer.Patience);
+        Assert.Equal(XpraErrorId.ConnectionLost, connection.CloseCause);
+        Assert.Contains("taken nothing", connection.CloseReason, StringComparison.Ordinal);
+        Assert.Equal(!clientIsStuck, connection.CloseReason!.Contains("the target", StringComparison.Ordinal));
+        await Assert.ThrowsAnyAsync<IOException>(() => sending);
+    }
+}
