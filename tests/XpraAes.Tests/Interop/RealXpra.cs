@@ -12,6 +12,9 @@ public sealed class RealXpra : IAsyncLifetime
     /// <summary>Debian 12's.</summary>
     public const string Version = "3.1.3";
 
+    private static readonly string[] s_withoutExtras =
+        ["--opengl=no", "--speaker=no", "--microphone=no", "--webcam=no", "--notifications=no", "--printing=no", "--tray=no"];
+
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("xpra-interop-");
     private string? _missing;
     private XpraProgram? _server;
@@ -19,6 +22,9 @@ public sealed class RealXpra : IAsyncLifetime
 
     /// <summary>The key that both sides hold.</summary>
     internal XpraKey Key { get; } = XpraKey.Generate();
+
+    /// <summary>Where every program of ours runs, and has its home.</summary>
+    internal string Folder => _folder.FullName;
 
     private string KeyFile => Path.Combine(_folder.FullName, "key.txt");
 
@@ -51,21 +57,38 @@ public sealed class RealXpra : IAsyncLifetime
         Timeout = Loopback.Patience,
     };
 
-    /// <summary>Starts a server, and waits until it is ready.</summary>
+    /// <summary>Starts a server with AES on a TCP port, and waits until it is ready.</summary>
     internal async Task<(XpraProgram Server, int Port)> StartServerAsync(bool encryptFirstPacket = false)
     {
         var port = FreePort();
+        var server = await StartServerAsync(encryptFirstPacket,
+            $"--bind-tcp=127.0.0.1:{port}", "--tcp-encryption=AES", $"--tcp-encryption-keyfile={KeyFile}", "--bind=none");
+        return (server, port);
+    }
+
+    /// <summary>Starts a server in clear on a Unix socket, with this program in its session, and waits until it is ready.</summary>
+    internal async Task<(XpraProgram Server, string Socket)> StartClearServerAsync(string program)
+    {
+        var socket = Path.Combine(_folder.FullName, Path.GetRandomFileName());
+        var server = await StartServerAsync(encryptFirstPacket: false, $"--bind={socket}", $"--start={program}");
+        // A little later than it says that it is ready.
+        await Loopback.Eventually(() => File.Exists(socket));
+        return (server, socket);
+    }
+
+    private async Task<XpraProgram> StartServerAsync(bool encryptFirstPacket, params string[] how)
+    {
         var server = XpraProgram.Start(_folder.FullName, "xpra",
         [
-            "start", $":{FreeDisplay()}", $"--bind-tcp=127.0.0.1:{port}", "--tcp-encryption=AES", $"--tcp-encryption-keyfile={KeyFile}",
+            "start", $":{FreeDisplay()}", .. how,
             "--daemon=no", "--mdns=no", "--notifications=no", "--pulseaudio=no", "--printing=no", "--systemd-run=no", "--webcam=no", "--html=off",
-            "--dbus-launch=no", "--dbus-proxy=no", "--bind=none", $"--socket-dir={_folder.FullName}",
+            "--dbus-launch=no", "--dbus-proxy=no", $"--socket-dir={_folder.FullName}",
             "--xvfb=Xvfb -screen 0 640x480x24+32 -nolisten tcp -noreset -ac +extension Composite",
         ], encryptFirstPacket);
         try
         {
             await server.WaitForAsync("xpra is ready.");
-            return (server, port);
+            return server;
         }
         catch
         {
@@ -83,9 +106,34 @@ public sealed class RealXpra : IAsyncLifetime
         string[] arguments = [command, $"tcp://127.0.0.1:{port}/", "--tcp-encryption=AES", $"--tcp-encryption-keyfile={keyFile}", .. more];
         // Only the graphical client needs a display.
         return command == "attach"
-            ? XpraProgram.Start(_folder.FullName, "xvfb-run", ["-a", "xpra", .. arguments, "--opengl=no", "--speaker=no", "--microphone=no", "--webcam=no", "--notifications=no", "--printing=no", "--tray=no"], encryptFirstPacket)
+            ? XpraProgram.Start(_folder.FullName, "xvfb-run", ["-a", "xpra", .. arguments, .. s_withoutExtras], encryptFirstPacket)
             : XpraProgram.Start(_folder.FullName, "xpra", arguments, encryptFirstPacket);
     }
+
+    /// <summary>Attaches the graphical client to a listener of ours, on that display. Pixels come by the connection, not by shared memory.</summary>
+    internal XpraProgram Attach(int port, string display) => XpraProgram.Start(_folder.FullName, "xpra",
+        ["attach", $"tcp://127.0.0.1:{port}/", "--tcp-encryption=AES", $"--tcp-encryption-keyfile={KeyFile}", "--mmap=no", .. s_withoutExtras], display: display);
+
+    /// <summary>Starts an X server of 640 by 480 pixels, and waits for its display.</summary>
+    internal async Task<XDisplay> StartDisplayAsync()
+    {
+        var folder = _folder.CreateSubdirectory(Path.GetRandomFileName()).FullName;
+        var program = XpraProgram.Start(folder, "Xvfb", ["-displayfd", "1", "-screen", "0", "640x480x24", "-fbdir", folder, "-nolisten", "tcp", "-noreset", "-ac"]);
+        try
+        {
+            await Loopback.Eventually(() => XDisplay.NameIn(program.Output) is not null || program.HasExited);
+            return new XDisplay(program, folder);
+        }
+        catch
+        {
+            await program.DisposeAsync();
+            throw;
+        }
+    }
+
+    /// <summary>Skips the test where this program is not there.</summary>
+    public static void RequireProgram(string program, string package)
+        => Assert.SkipWhen(FindProgram(program) is null, $"{program} is not on PATH: on Debian 12, apt-get install {package}.");
 
     /// <summary>A file of the tests' folder.</summary>
     internal string WriteFile(string name, string content)
@@ -99,14 +147,16 @@ public sealed class RealXpra : IAsyncLifetime
     {
         foreach (var program in new[] { "xpra", "Xvfb", "xvfb-run" })
         {
-            var folders = (Environment.GetEnvironmentVariable("PATH") ?? "").Split(Path.PathSeparator);
-            if (!folders.Any(folder => File.Exists(Path.Combine(folder, program))))
+            if (FindProgram(program) is null)
                 return $"{program} is not on PATH: on Debian 12, apt-get install xpra xvfb xauth.";
         }
         await using var version = XpraProgram.Start(_folder.FullName, "xpra", ["--version"]);
         await version.WaitForExitAsync();
         return version.Output.Contains($"v{Version}", StringComparison.Ordinal) ? null : $"The xpra on PATH is '{version.Output}'; these tests know {Version}.";
     }
+
+    private static string? FindProgram(string name)
+        => (Environment.GetEnvironmentVariable("PATH") ?? "").Split(Path.PathSeparator).Select(folder => Path.Combine(folder, name)).FirstOrDefault(File.Exists);
 
     private static int FreePort()
     {

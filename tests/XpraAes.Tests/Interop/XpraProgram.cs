@@ -26,7 +26,7 @@ internal sealed class XpraProgram : IAsyncDisposable
     public string Output => string.Join('\n', _output);
 
     /// <summary>Starts a program of PATH. Home and run-time folder are below <paramref name="folder"/>.</summary>
-    public static XpraProgram Start(string folder, string program, IEnumerable<string> arguments, bool encryptFirstPacket = false)
+    public static XpraProgram Start(string folder, string program, IEnumerable<string> arguments, bool encryptFirstPacket = false, string? display = null)
     {
         var start = new ProcessStartInfo(program, arguments)
         {
@@ -39,6 +39,8 @@ internal sealed class XpraProgram : IAsyncDisposable
             start.Environment.Remove(name);
         start.Environment["HOME"] = start.Environment["XDG_RUNTIME_DIR"] = folder;
         start.Environment["LC_ALL"] = "C.UTF-8";
+        if (display is not null)
+            start.Environment["DISPLAY"] = display;
         if (encryptFirstPacket)
             start.Environment["XPRA_ENCRYPT_FIRST_PACKET"] = "1";
         return new XpraProgram(Process.Start(start)!);
