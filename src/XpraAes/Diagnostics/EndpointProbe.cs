@@ -396,7 +396,7 @@ internal sealed class EndpointProbe
         EncryptedReply? reply = null;
         try
         {
-            var (stream, _) = await Transport.ConnectAsync(_options.Endpoint, timeout, cancellationToken).ConfigureAwait(false);
+            var (stream, _) = await Transport.ConnectAsync(_options.Endpoint, timeout, _limits, cancellationToken).ConfigureAwait(false);
             await using var channel = new PacketChannel(stream, _limits);
             var handshake = new ClientHandshake(channel, new ClientHandshakeOptions
             {
