@@ -12,6 +12,7 @@
     TypesToProcess       = @('XpraAes.types.ps1xml')
     CmdletsToExport      = @(
         'Connect-XpraAes'
+        'ConvertTo-XpraCommandLine'
         'Disconnect-XpraAes'
         'Get-XpraAesConnection'
         'Get-XpraAesKey'

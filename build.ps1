@@ -41,6 +41,8 @@ $tasks = @{
     Docs    = {
         Import-Tool Microsoft.PowerShell.PlatyPS
         & $tasks.Build
+        # Without its help: PlatyPS would add the old texts to those of the pages.
+        Remove-Item $PSScriptRoot/out/XpraAes/en-US -Recurse -ErrorAction Ignore
         Import-Module $PSScriptRoot/out/XpraAes/XpraAes.psd1
         $scratch = New-Item ([System.IO.Path]::GetTempPath()) -Name ([System.IO.Path]::GetRandomFileName()) -ItemType Directory
         foreach ($command in Get-Command -Module XpraAes) {
@@ -48,7 +50,13 @@ $tasks = @{
             if (-not (Test-Path $page)) {
                 New-MarkdownCommandHelp -CommandInfo $command -OutputFolder $scratch | Move-Item -Destination $page
             }
-            Update-MarkdownCommandHelp -Path $page -NoBackup
+            # PlatyPS leaves in the syntax what is gone, adds the common parameters only to a syntax that is there, and cannot read
+            # a page back whose section of aliases is empty.
+            $text = (Get-Content $page -Raw) -replace '(?s)(?<=## SYNTAX\n\n).*?(?=## )' -replace '(?s)(?<=## ALIASES\n\n).*?(?=## )', "None`n`n"
+            Set-Content $page $text -NoNewline
+            foreach ($pass in 1, 2) {
+                Update-MarkdownCommandHelp -Path $page -NoBackup
+            }
             # PlatyPS adds a byte order mark, the date, blank lines, and an output type where a cmdlet has none.
             $text = (Get-Content $page -Raw) -replace '(?m)^ms\.date: .*\n' -replace '### System\.Object\n\n\{\{[^}]*\}\}\n\n' -replace '\n{3,}', "`n`n"
             Set-Content $page ($text.Trim() + "`n") -NoNewline -Encoding utf8NoBOM
@@ -56,6 +64,7 @@ $tasks = @{
         $null = New-Item $PSScriptRoot/en-US -ItemType Directory -Force
         Get-ChildItem $PSScriptRoot/docs/cmdlets/*-*.md | Import-MarkdownCommandHelp | Export-MamlCommandHelp -OutputFolder $scratch |
             Move-Item -Destination $PSScriptRoot/en-US -Force
+        Copy-Item $PSScriptRoot/en-US $PSScriptRoot/out/XpraAes -Recurse
         Remove-Item $scratch -Recurse
     }
 

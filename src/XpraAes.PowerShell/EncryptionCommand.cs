@@ -44,6 +44,20 @@ public abstract class EncryptionCommand : XpraCmdlet
     [Parameter]
     public SwitchParameter EncryptFirstPacket { get; set; }
 
+    /// <summary>The user name and password that the server asks for.</summary>
+    [Parameter]
+    [Credential]
+    public PSCredential? Credential { get; set; }
+
+    /// <summary>A file with the password that the server asks for; every byte counts, a newline at the end too.</summary>
+    [Parameter]
+    [TextOnly]
+    [ValidateNotNullOrEmpty]
+    public string? PasswordFile { get; set; }
+
+    /// <summary>The password of -Credential or -PasswordFile, from Start on; whoever inherits disposes of it when its work is done.</summary>
+    private protected SecretBuffer? Password { get; private set; }
+
     private protected bool IsKeyGiven => Key is not null || KeyData is not null || KeyFile is not null;
 
     /// <inheritdoc/>
@@ -52,6 +66,12 @@ public abstract class EncryptionCommand : XpraCmdlet
         OptionChecks.Require(KeySize / 8, Iterations);
         if (KeySize < 256)
             WriteWarning($"AES keys of {KeySize} bits are not recommended: every xpra version takes 256, and 256 alone before 4.3.");
+        if (Credential is not null && PasswordFile is not null)
+            throw new XpraAesException(XpraErrorId.InvalidOption, "-Credential and -PasswordFile both give a password.", "Leave one of them out.");
+        if (Credential is not null)
+            Password = SecretText.ToUtf8(Credential.Password);
+        else if (PasswordFile is not null)
+            Password = ReadPasswordFile(PasswordFile);
     }
 
     /// <inheritdoc/>
@@ -63,7 +83,7 @@ public abstract class EncryptionCommand : XpraCmdlet
     }
 
     /// <summary>The key to use, a new one that the caller disposes of, with a warning for each of its problems.</summary>
-    private protected XpraKey ResolveKey(XpraKey? optionKey = null, string? optionKeyFile = null)
+    private protected XpraKey ResolveKey(XpraKey? optionKey = null, string? optionKeyFile = null, SecretBuffer? password = null)
     {
         var key = new KeySelection
         {
@@ -72,12 +92,22 @@ public abstract class EncryptionCommand : XpraCmdlet
             KeyData = KeyData,
             OptionKeyFile = optionKeyFile is null ? null : FilePath.Resolve(this, optionKeyFile),
             KeyFile = KeyFile is null ? null : FilePath.Resolve(this, KeyFile),
+            Password = password,
         }.Resolve();
         foreach (var problem in key.Problems)
             WarnOnce($"{problem.Message} {problem.RecommendedAction}");
         if (key.KeySource == KeySource.KeyData && KeyText.XpraReadsDifferently(KeyData!) is { } difference)
             WarnOnce(difference);
         return key;
+    }
+
+    private protected SecretBuffer ReadPasswordFile(string path)
+    {
+        var full = FilePath.Resolve(this, path);
+        var password = Keys.PasswordFile.Read(full);
+        if (password.Span[^1] is (byte)'\n')
+            WarnOnce($"The password in {full} ends in a newline, which xpra takes for part of it. Write the file without one.");
+        return password;
     }
 
     private protected void WarnOfFirstPacket(IEnumerable<AesMode> modes)

@@ -110,9 +110,7 @@ public sealed class AesListener : IAsyncDisposable
     {
         get
         {
-            var endpoint = First.Socket.Endpoint;
-            if (endpoint.Host == IPAddress.Any.ToString() || endpoint.Host == IPAddress.IPv6Any.ToString())
-                endpoint = endpoint with { Host = Environment.MachineName };
+            var endpoint = ForClients(First.Socket.Endpoint);
             return Options.Key is { } key ? XpraUri.Build(endpoint, Mode[0], key.Path ?? "key.txt") : endpoint.ToString();
         }
     }
@@ -131,6 +129,9 @@ public sealed class AesListener : IAsyncDisposable
 
     /// <summary>The configuration of the first bind.</summary>
     internal ListenerOptions Options => First.Service.Options;
+
+    /// <summary>Every address it listens on, with the configuration of clients there.</summary>
+    internal IReadOnlyList<(XpraEndpoint Endpoint, ListenerOptions Options)> Binds => [.. _binds.Select(bind => (bind.Socket.Endpoint, bind.Service.Options))];
 
     private Bind First => _binds[0];
 
@@ -216,6 +217,10 @@ public sealed class AesListener : IAsyncDisposable
 
     /// <summary>For example <c>1 127.0.0.1:10000 Listening</c>.</summary>
     public override string ToString() => $"{Id} {Endpoint} {State}";
+
+    /// <summary>Where clients on other machines reach this address: where it is every address, under this machine's name.</summary>
+    internal static XpraEndpoint ForClients(XpraEndpoint endpoint)
+        => endpoint.Host == IPAddress.Any.ToString() || endpoint.Host == IPAddress.IPv6Any.ToString() ? endpoint with { Host = Environment.MachineName } : endpoint;
 
     internal void Open(XpraConnection connection)
     {

@@ -97,6 +97,9 @@ public sealed class XpraConnection : IAsyncDisposable
 
     internal Traffic Traffic => Traffic.Of(_session.Channel);
 
+    /// <summary>The full path of the key file; null where the key is from none.</summary>
+    internal string? KeyPath => Leg.KeyPath;
+
     private CipherLeg Leg => _session.Legs[0];
 
     /// <summary>Called once, when the peer's first packet has decrypted.</summary>

@@ -1,3 +1,7 @@
+BeforeDiscovery {
+    $script:hasXpra = @(Get-Command xpra, Xvfb -CommandType Application -ErrorAction Ignore).Count -eq 2
+}
+
 BeforeAll {
     Import-Module "$PSScriptRoot/../../out/XpraAes/XpraAes.psd1"
     $script:keyFile = Join-Path $TestDrive 'key.txt'
@@ -151,5 +155,48 @@ Describe 'Completing on the command line' -Tag Unit {
     It 'offers files after -KeyFile' {
         $line = "Connect-XpraAes -KeyFile $TestDrive/k"
         (TabExpansion2 $line $line.Length).CompletionMatches.CompletionText | Should -Be $keyFile
+    }
+}
+
+Describe 'Connecting to xpra itself' -Tag Interop, Slow -Skip:(-not $hasXpra) {
+    BeforeAll {
+        $probe = [System.Net.Sockets.TcpListener]::new([ipaddress]::Loopback, 0)
+        $probe.Start()
+        $script:xpraPort = $probe.LocalEndpoint.Port
+        $probe.Stop()
+
+        # The key file that real xpra reads is the one that our own end reads.
+        $script:sharedFile = Join-Path $TestDrive 'shared.txt'
+        New-XpraAesKey | Set-Content $sharedFile
+        chmod 600 $sharedFile
+        $display = ":$(Get-Random -Minimum 300 -Maximum 9000)"
+        $log = @{ RedirectStandardOutput = (Join-Path $TestDrive 'out.log'); RedirectStandardError = (Join-Path $TestDrive 'err.log'); PassThru = $true }
+        $script:processes = @(Start-Process Xvfb "$display -nolisten tcp" @log)
+        $off = 'mdns', 'notifications', 'pulseaudio', 'systemd-run', 'dbus-proxy', 'webcam', 'printing', 'file-transfer', 'html' | ForEach-Object { "--$_=no" }
+        $processes += Start-Process xpra "start $display --use-display --daemon=no --dbus-launch= --socket-dir=$TestDrive $off --bind-tcp=127.0.0.1:$xpraPort --tcp-encryption=AES --tcp-encryption-keyfile=$sharedFile" @log
+
+        $deadline = [datetime]::Now.AddSeconds(60)
+        while (-not (Test-Connection 127.0.0.1 -TcpPort $xpraPort -Quiet) -and [datetime]::Now -lt $deadline) {
+            Start-Sleep -Milliseconds 200
+        }
+    }
+
+    AfterAll {
+        foreach ($process in $processes[-1..0]) {
+            /bin/kill $process.Id
+            $null = $process.WaitForExit(10000)
+        }
+    }
+
+    It 'connects by URI, and sees the server''s version and cipher' {
+        $connection = Connect-XpraAes "tcp://127.0.0.1:$xpraPort/?encryption=AES&keyfile=$sharedFile"
+        $connection.PeerVersion | Should -Match '^\d+\.\d+'
+        $connection.KeyProven | Should -BeTrue
+        ($connection | Get-XpraCipherInfo).Cipher | Should -Be 'AES', 'AES'
+        $connection | Disconnect-XpraAes
+    }
+
+    It 'says that the keys differ where they do' {
+        { Connect-XpraAes -ComputerName 127.0.0.1 -Port $xpraPort -Key (New-XpraAesKey) -ErrorAction Stop } | Should -Throw -ErrorId 'KeyMismatch,*'
     }
 }

@@ -33,6 +33,15 @@ Describe 'Finding connections with Get-XpraAesConnection' -Tag Unit {
         $connection.BytesOut | Should -BeGreaterThan $before
     }
 
+    It 'goes into JSON and CliXml, as a listener does, and no secret with it' {
+        $text = Get-Content $keyFile -Raw
+        foreach ($live in $connection, $listener) {
+            $live | ConvertTo-Json -Depth 3 -WarningAction Stop | Should -Not -Match $text
+            $live | ConvertTo-CliXml | Should -Not -Match $text
+            $live | Format-List * | Out-String | Should -Not -Match $text
+        }
+    }
+
     It 'gives none that is closed' {
         $other = Connect-XpraAes -ComputerName 127.0.0.1 -Port $listener.Port -KeyFile $keyFile
         $other | Disconnect-XpraAes

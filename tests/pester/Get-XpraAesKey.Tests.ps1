@@ -1,7 +1,7 @@
 BeforeAll {
     Import-Module "$PSScriptRoot/../../out/XpraAes/XpraAes.psd1"
 
-    function Set-KeyFile([string] $Name, [byte[]] $Bytes) {
+    function Write-KeyFile([string] $Name, [byte[]] $Bytes) {
         $path = Join-Path $TestDrive $Name
         [System.IO.File]::WriteAllBytes($path, $Bytes)
         if (-not $IsWindows) {
@@ -13,14 +13,14 @@ BeforeAll {
 
 Describe 'Reading key files with Get-XpraAesKey' -Tag Unit {
     It 'takes CR and LF at the ends for no part of the key, as xpra does' {
-        $plain = Set-KeyFile plain.txt ([byte[]][char[]]'0123456789abcdef0123456789abcdef')
-        $lines = Set-KeyFile lines.txt ([byte[]][char[]]"`n0123456789abcdef0123456789abcdef`r`n`n")
+        $plain = Write-KeyFile plain.txt ([byte[]][char[]]'0123456789abcdef0123456789abcdef')
+        $lines = Write-KeyFile lines.txt ([byte[]][char[]]"`n0123456789abcdef0123456789abcdef`r`n`n")
         (Get-XpraAesKey $lines).Fingerprint | Should -Be (Get-XpraAesKey $plain).Fingerprint
     }
 
     It 'takes every other byte for part of it, and says so' {
-        $plain = Set-KeyFile plain.txt ([byte[]][char[]]'0123456789abcdef0123456789abcdef')
-        $space = Get-XpraAesKey (Set-KeyFile space.txt ([byte[]][char[]]'0123456789abcdef0123456789abcdef '))
+        $plain = Write-KeyFile plain.txt ([byte[]][char[]]'0123456789abcdef0123456789abcdef')
+        $space = Get-XpraAesKey (Write-KeyFile space.txt ([byte[]][char[]]'0123456789abcdef0123456789abcdef '))
         $space.Fingerprint | Should -Not -Be (Get-XpraAesKey $plain).Fingerprint
         $space.Problems.Id | Should -Be 'SurroundingWhiteSpace'
     }
@@ -39,7 +39,7 @@ Describe 'Reading key files with Get-XpraAesKey' -Tag Unit {
     }
 
     It 'takes a name with brackets as it stands with -LiteralPath' {
-        $path = Set-KeyFile '[1].txt' ([byte[]][char[]]'0123456789abcdef0123456789abcdef')
+        $path = Write-KeyFile '[1].txt' ([byte[]][char[]]'0123456789abcdef0123456789abcdef')
         (Get-XpraAesKey -LiteralPath $path).Path | Should -Be $path
         (Get-Item -LiteralPath $path | Get-XpraAesKey).Path | Should -Be $path
     }
@@ -50,7 +50,7 @@ Describe 'Reading key files with Get-XpraAesKey' -Tag Unit {
     }
 
     It 'goes on after a file that is not there' {
-        $plain = Set-KeyFile plain.txt ([byte[]][char[]]'0123456789abcdef0123456789abcdef')
+        $plain = Write-KeyFile plain.txt ([byte[]][char[]]'0123456789abcdef0123456789abcdef')
         $keys = 'none.txt', $plain | Get-XpraAesKey -ErrorVariable problems -ErrorAction SilentlyContinue
         $keys | Should -HaveCount 1
         $problems.FullyQualifiedErrorId | Should -BeLike 'KeyFileNotFound,*'
@@ -67,13 +67,13 @@ Describe 'Seeing what is wrong with a key' -Tag Unit {
         @{ Problem = 'PrefixTakenLiterally'; Bytes = [byte[]][char[]]'0x0123456789abcdef0123456789abcdef' }
         @{ Problem = 'Empty'; Bytes = [byte[]](13, 10) }
     ) {
-        $key = Get-XpraAesKey (Set-KeyFile problem.txt $Bytes)
+        $key = Get-XpraAesKey (Write-KeyFile problem.txt $Bytes)
         $key.Problems.Id | Should -Contain $Problem
         ($key | Format-List | Out-String) -replace '\s+', ' ' | Should -Match ([regex]::Escape(($key.Problems | Where-Object Id -EQ $Problem).RecommendedAction))
     }
 
     It 'gives the chmod to run where others can read the file' -Skip:$IsWindows {
-        $path = Set-KeyFile open.txt ([byte[]][char[]]'0123456789abcdef0123456789abcdef')
+        $path = Write-KeyFile open.txt ([byte[]][char[]]'0123456789abcdef0123456789abcdef')
         chmod 644 $path
         (Get-XpraAesKey $path).Problems.RecommendedAction | Should -Be "Run: chmod 600 $path"
         chmod 600 $path

@@ -43,6 +43,15 @@ Describe 'Finding listeners with Get-XpraAesListener' -Tag Unit {
         $connection | Disconnect-XpraAes
     }
 
+    It 'counts what it refused, by cause' {
+        $null = Connect-XpraAes -ComputerName 127.0.0.1 -Port $second.Port -Mode GCM -KeyFile $keyFile -ErrorAction SilentlyContinue
+        $deadline = [datetime]::Now.AddSeconds(10)
+        while ($second.Rejected -eq 0 -and [datetime]::Now -lt $deadline) {
+            Start-Sleep -Milliseconds 20
+        }
+        $second | Format-List | Out-String | Should -Match 'Refusals\s+: ModeRejected: 1'
+    }
+
     It 'finds those that another runspace started' {
         $manifest = (Get-Module XpraAes).Path -replace 'psm1$', 'psd1'
         $port = 1 | ForEach-Object -Parallel {

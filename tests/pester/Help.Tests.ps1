@@ -1,8 +1,10 @@
 BeforeDiscovery {
-    $examples = foreach ($page in Get-ChildItem "$PSScriptRoot/../../docs/cmdlets/*-*.md") {
-        $text = Get-Content -Path $page -Raw
-        foreach ($example in [regex]::Matches($text, '(?ms)^### (Example \d+: [^\n]*)\n+```powershell\n(.*?)^```')) {
-            @{ Cmdlet = $page.BaseName; Title = $example.Groups[1].Value; Code = $example.Groups[2].Value }
+    function Get-HelpExample {
+        foreach ($page in Get-ChildItem "$PSScriptRoot/../../docs/cmdlets/*-*.md") {
+            $text = Get-Content -Path $page -Raw
+            foreach ($example in [regex]::Matches($text, '(?ms)^### (Example \d+: [^\n]*)\n+```powershell\n(.*?)^```')) {
+                @{ Cmdlet = $page.BaseName; Title = $example.Groups[1].Value; Code = $example.Groups[2].Value }
+            }
         }
     }
 }
@@ -33,16 +35,11 @@ Describe 'Typing what the examples of the help say' -Tag Unit {
     # this machine, no other machine is called devbox, and nothing is opened to others here: these three are put in other words.
     BeforeEach {
         Push-Location -Path (New-Item -Path "TestDrive:/$([guid]::NewGuid())" -ItemType Directory)
-        $key = New-XpraAesKey
-        if ($Code -notmatch 'New-XpraAesKey') {
-            $key | Set-Content key.txt
-        }
+        $key = if ($Code -match 'New-XpraAesKey') { New-XpraAesKey } else { New-XpraAesKey -Path key.txt }
         $server = Start-XpraAesListener -Port 0 -Key $key
-        $port = $server.Port
         if ($Code -match 'Start-XpraAesListener') {
             $server | Stop-XpraAesListener
         }
-        $here = $Code -replace '\b10000\b', $port -replace '\bdevbox\b', 'localhost' -replace '-BindAddress Any', '-BindAddress Loopback'
     }
 
     AfterEach {
@@ -51,7 +48,8 @@ Describe 'Typing what the examples of the help say' -Tag Unit {
         Pop-Location
     }
 
-    It '<Cmdlet>, <Title>' -ForEach $examples {
+    It '<Cmdlet>, <Title>' -ForEach (Get-HelpExample) {
+        $here = $Code -replace '\b10000\b', $server.Port -replace '\bdevbox\b', 'localhost' -replace '-BindAddress Any', '-BindAddress Loopback'
         $example = [powershell]::Create('CurrentRunspace').AddScript($here)
         if ($here -match '-Wait\b') {
             $example = [powershell]::Create().AddScript("Import-Module '$manifest'; Set-Location '$($PWD.ProviderPath)'; $here")

@@ -20,7 +20,6 @@ public sealed class ConnectXpraAesCommand : EncryptionCommand
     private readonly List<IDisposable> _secrets = [];
     private readonly Dictionary<(string? File, string? Data), XpraKey> _keys = [];
     private readonly ConcurrentDictionary<XpraConnection, byte> _unseen = new();
-    private SecretBuffer? _password;
     private bool _begun;
     private volatile bool _ended;
 
@@ -45,16 +44,9 @@ public sealed class ConnectXpraAesCommand : EncryptionCommand
     [ModeTransformation]
     public AesMode? Mode { get; set; }
 
-    /// <summary>The user name and password for a server that asks for them.</summary>
+    /// <summary>Uses the password as the key too, as servers from 3.1 to 6.1 do that have a password and no key.</summary>
     [Parameter]
-    [Credential]
-    public PSCredential? Credential { get; set; }
-
-    /// <summary>A file with the password for a server that asks for one; every byte counts, a newline at the end too.</summary>
-    [Parameter]
-    [TextOnly]
-    [ValidateNotNullOrEmpty]
-    public string? PasswordFile { get; set; }
+    public SwitchParameter PasswordAsKey { get; set; }
 
     /// <summary>An IV of its own for every packet: xpra 6.2 and later.</summary>
     [Parameter]
@@ -74,14 +66,8 @@ public sealed class ConnectXpraAesCommand : EncryptionCommand
     protected override void Start()
     {
         base.Start();
-        if (Credential is not null && PasswordFile is not null)
-            throw new XpraAesException(XpraErrorId.InvalidOption, "-Credential and -PasswordFile both give a password.", "Leave one of them out.");
-        if (Credential is not null)
-            _password = SecretText.ToUtf8(Credential.Password);
-        else if (PasswordFile is not null)
-            _password = ReadPasswordFile(FilePath.Resolve(this, PasswordFile));
-        if (_password is not null)
-            _secrets.Add(_password);
+        if (Password is not null)
+            _secrets.Add(Password);
     }
 
     /// <inheritdoc/>
@@ -119,7 +105,7 @@ public sealed class ConnectXpraAesCommand : EncryptionCommand
     }
 
     private void AddHost(string host)
-        => Add(new XpraEndpoint(TransportKind.Tcp, host, Port == 0 ? ProtocolDefaults.Port : Port), Mode, Credential?.UserName, _password);
+        => Add(new XpraEndpoint(TransportKind.Tcp, host, Port == 0 ? ProtocolDefaults.Port : Port), Mode, Credential?.UserName, Password);
 
     private void AddUri(string text)
     {
@@ -130,8 +116,8 @@ public sealed class ConnectXpraAesCommand : EncryptionCommand
         // What is said twice in different words is a mistake, and a wrong guess would cost secrecy.
         RequireOnce(uri, "a mode", uri.Encryption is { } asked && asked != (Mode ?? asked), "-Mode");
         RequireOnce(uri, "a key", IsKeyGiven && (uri.Key is not null || uri.KeyFile is not null), "-KeyFile, -KeyData and -Key");
-        RequireOnce(uri, "a user or a password", _password is not null && (uri.UserName is not null || uri.Password is not null), "-Credential and -PasswordFile");
-        Add(uri.Endpoint, uri.Encryption ?? Mode, uri.UserName ?? Credential?.UserName, uri.Password ?? _password, uri.Key, uri.KeyFile);
+        RequireOnce(uri, "a user or a password", Password is not null && (uri.UserName is not null || uri.Password is not null), "-Credential and -PasswordFile");
+        Add(uri.Endpoint, uri.Encryption ?? Mode, uri.UserName ?? Credential?.UserName, uri.Password ?? Password, uri.Key, uri.KeyFile);
     }
 
     private static void RequireOnce(XpraUri uri, string what, bool twice, string parameters)
@@ -145,7 +131,7 @@ public sealed class ConnectXpraAesCommand : EncryptionCommand
         XpraKey key;
         try
         {
-            key = KeyFor(uriKey, uriKeyFile);
+            key = PasswordAsKey ? KeyOf(password, uriKey is not null || uriKeyFile is not null) : KeyFor(uriKey, uriKeyFile);
         }
         catch (XpraAesException e)
         {
@@ -183,12 +169,17 @@ public sealed class ConnectXpraAesCommand : EncryptionCommand
         return key;
     }
 
-    private SecretBuffer ReadPasswordFile(string path)
+    /// <summary>Only where it is asked for: what such a key encrypts can be guessed at offline.</summary>
+    private XpraKey KeyOf(SecretBuffer? password, bool uriHasKey)
     {
-        var password = Keys.PasswordFile.Read(path);
-        if (password.Span[^1] is (byte)'\n')
-            WriteWarning($"The password in {path} ends in a newline, which xpra takes for part of it. Write the file without one.");
-        return password;
+        if (uriHasKey || IsKeyGiven)
+            throw new XpraAesException(XpraErrorId.InvalidOption, "-PasswordAsKey is given, and a key too.", "Leave one of them out.");
+        if (password is null)
+            throw new XpraAesException(XpraErrorId.InvalidOption, "-PasswordAsKey is given, and no password.", "Give -Credential or -PasswordFile too.");
+        using var passwordKey = XpraKey.FromPassword(password.Span);
+        var key = ResolveKey(passwordKey);
+        _secrets.Add(key);
+        return key;
     }
 
     private async Task ConnectAllAsync(PipelineOutput output, CancellationToken cancellationToken)

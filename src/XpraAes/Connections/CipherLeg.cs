@@ -5,11 +5,11 @@ using XpraAes.Packets;
 namespace XpraAes.Connections;
 
 /// <summary>One leg of a connection: with whom, under what ciphers, and which key. A gateway's session has two.</summary>
-internal sealed record CipherLeg(string Peer, string? PeerVersion, CipherParameters? Send, CipherParameters? Receive, KeySource? KeySource, string? KeyFingerprint, PacketReader Reader)
+internal sealed record CipherLeg(string Peer, string? PeerVersion, CipherParameters? Send, CipherParameters? Receive, KeySource? KeySource, string? KeyFingerprint, string? KeyPath, PacketReader Reader)
 {
     /// <summary>The leg with this key; null for a leg in clear.</summary>
     public static CipherLeg Of(string peer, string? peerVersion, CipherParameters? send, CipherParameters? receive, XpraKey? key, PacketReader reader)
-        => new(peer, peerVersion, send, receive, key?.KeySource, key?.Fingerprint, reader);
+        => new(peer, peerVersion, send, receive, key?.KeySource, key?.Fingerprint, key?.Path, reader);
 
     /// <summary>The padding unit of what the peer sends, as far as its packets have shown it.</summary>
     public int ReceivePaddingUnit => Reader.Decryptor?.PaddingUnit is { } unit and > 0 ? unit : Receive?.PaddingUnit ?? 0;

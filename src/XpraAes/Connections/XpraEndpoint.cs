@@ -15,5 +15,6 @@ public sealed record XpraEndpoint(TransportKind Transport, string Host, int Port
         _ => $"tcp://{HostAndPort}/",
     };
 
-    private string HostAndPort => Host.Contains(':', StringComparison.Ordinal) ? $"[{Host}]:{Port}" : $"{Host}:{Port}";
+    /// <summary>Host and port, an IPv6 address in brackets.</summary>
+    internal string HostAndPort => Host.Contains(':', StringComparison.Ordinal) ? $"[{Host}]:{Port}" : $"{Host}:{Port}";
 }

@@ -138,11 +138,14 @@ public sealed class XpraUri : IDisposable
         // Plain AES is CBC for every client, and the only name that 4.1 and 4.2 know.
         if (mode is not null)
             options.Add(mode == AesMode.CBC ? "encryption=AES" : $"encryption=AES-{mode}");
-        // xpra 4 does not decode: what need not be encoded is not.
         if (!string.IsNullOrEmpty(keyFile))
-            options.Add($"keyfile={Uri.EscapeDataString(keyFile).Replace("%2F", "/", StringComparison.Ordinal).Replace("%3A", ":", StringComparison.Ordinal)}");
+            options.Add($"keyfile={EncodePath(keyFile)}");
         return options.Count == 0 ? endpoint.ToString() : $"{endpoint}?{string.Join('&', options)}";
     }
+
+    /// <summary>A path as the value of a URI's option. xpra 4 does not decode: what need not be encoded is not.</summary>
+    internal static string EncodePath(string path)
+        => Uri.EscapeDataString(path).Replace("%2F", "/", StringComparison.Ordinal).Replace("%3A", ":", StringComparison.Ordinal);
 
     /// <summary>Zeroes the key and the password.</summary>
     public void Dispose()

@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using Microsoft.Extensions.Logging;
+using XpraAes.Ciphers;
 using XpraAes.Diagnostics;
 using XpraAes.Encodings;
 using XpraAes.Listening;
@@ -23,24 +24,47 @@ internal sealed class ClientHandshake(PacketChannel channel, ClientHandshakeOpti
 
     private readonly ClientLeg _leg = new(channel, options.Cipher, options.Timeout, limits, log);
 
+    /// <summary>How the server was asked to encrypt; null before <see cref="SendHelloAsync"/>, and where the connection is in clear.</summary>
+    public CipherParameters? Receive => _leg.Receive;
+
     /// <summary>Runs to the server's hello.</summary>
     /// <exception cref="XpraAesException">Whatever went wrong, by its cause. After that the channel is of no use.</exception>
     public async Task<HandshakeResult> RunAsync(CancellationToken cancellationToken)
+    {
+        await SendHelloAsync(cancellationToken).ConfigureAwait(false);
+        return await CompleteAsync(cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <summary>The first step alone.</summary>
+    public Task SendHelloAsync(CancellationToken cancellationToken)
     {
         channel.Encoding = options.Encoding;
         var first = NewHello();
         if (options.Password is not null)
             first["challenge"] = true;
-        await _leg.SendHelloAsync(first, cancellationToken).ConfigureAwait(false);
+        return _leg.SendHelloAsync(first, cancellationToken);
+    }
+
+    /// <summary>Every step after <see cref="SendHelloAsync"/>.</summary>
+    /// <exception cref="XpraAesException">As <see cref="RunAsync"/>.</exception>
+    public async Task<HandshakeResult> CompleteAsync(CancellationToken cancellationToken)
+    {
         for (var challenges = 0; ;)
         {
             var packet = await _leg.ReceiveAsync(cancellationToken).ConfigureAwait(false);
             switch (packet.Type)
             {
                 case Hello.PacketType when packet.Dictionary(1) is { } hello:
-                    _leg.Accept(hello);
+                    // The answer to a request says nothing of ciphers: the client has no more to say.
+                    if (options.Request is null)
+                        _leg.Accept(hello);
                     _leg.Complete(hello, packet.Header);
-                    return new HandshakeResult(_leg.Send, _leg.Receive, hello, KeyProven: options.Cipher is not null) { Encoding = packet.Header.Encoding, Key = _leg.Key };
+                    return new HandshakeResult(_leg.Send, _leg.Receive, hello, KeyProven: options.Cipher is not null)
+                    {
+                        IsAuthenticated = challenges > 0,
+                        Encoding = packet.Header.Encoding,
+                        Key = _leg.Key,
+                    };
                 case Hello.ChallengeType when challenges++ == MaxChallenges:
                     throw new XpraAesException(XpraErrorId.AuthenticationFailed, "The server repeats its challenge without end.");
                 case Hello.ChallengeType:
@@ -56,10 +80,10 @@ internal sealed class ClientHandshake(PacketChannel channel, ClientHandshakeOpti
     private XpraDictionary NewHello()
     {
         var hello = Hello.ForClient(options.Uuid, options.UserName, allowXor: options.Cipher is not null);
-        if (options.Capabilities is { } extra)
+        if (options.Request is { } request)
         {
-            foreach (var (name, value) in extra)
-                hello[(string)name] = value;
+            hello["request"] = request;
+            hello[$"{request}_request"] = true; // up to 4.x
         }
         return hello;
     }

@@ -18,6 +18,6 @@ internal sealed record ClientHandshakeOptions
     public required string Uuid { get; init; }
     public required TimeSpan Timeout { get; init; }
 
-    /// <summary>Further capabilities for the hello, such as a request.</summary>
-    public XpraDictionary? Capabilities { get; init; }
+    /// <summary>What is asked for in place of a session: <c>info</c>, <c>version</c> (PROTOCOL section 4). Null for a session.</summary>
+    public string? Request { get; init; }
 }

@@ -40,8 +40,8 @@ internal sealed class ClientLeg(PacketChannel channel, ClientCipherOptions? ciph
         }
         if (cipher.FirstPacket is { } first && Send is null)
             Arm(first.Parameters(cipher.Mode));
-        // The server's padding unit shows in its first packet, unless we say ourselves how it is to pad.
-        var unit = cipher.Stream is not null ? 16 : channel.Reader.Decryptor?.PaddingUnit ?? 0;
+        // The server's padding unit shows in its first packet. Only those that pad to 16 can do without a stream.
+        var unit = cipher.Stream == false ? 16 : channel.Reader.Decryptor?.PaddingUnit ?? 0;
         var receive = CipherCapabilities.Generate(cipher.Mode, cipher.KeySize, cipher.KeyHash, cipher.Iterations, PaddingScheme.Pkcs7, unit, cipher.Stream ?? true);
         CipherCapabilities.Write(hello, receive, cipher.Stream);
         var decryptor = SessionCiphers.CreateDecryptor(Key!, receive);
@@ -77,9 +77,10 @@ internal sealed class ClientLeg(PacketChannel channel, ClientCipherOptions? ciph
         var parameters = announced.Parameters;
         if (channel.Reader.Decryptor is { } decryptor && parameters.Mode == AesMode.CBC)
         {
-            if (announced.HasStream)
+            // Both directions pad alike. What a packet has shown counts more than what the generation should do.
+            if (decryptor.PaddingUnit == 0)
                 decryptor.SetPaddingUnit(parameters.PaddingUnit);
-            else if (decryptor.PaddingUnit > 0)
+            else
                 parameters = parameters with { PaddingUnit = decryptor.PaddingUnit };
         }
         Arm(parameters);
@@ -126,7 +127,7 @@ internal sealed class ClientLeg(PacketChannel channel, ClientCipherOptions? ciph
 
     private async Task ChooseKeyAsync(CancellationToken cancellationToken)
     {
-        if (await KeyTrial.FindAsync(channel.Reader, cipher!.Keys, Receive!, limits, cancellationToken).ConfigureAwait(false) is not { } key)
+        if (await KeyTrial.FindAsync(channel, cipher!.Keys, Receive!, limits, cancellationToken).ConfigureAwait(false) is not { } key)
             return; // in clear, or no key fits: the packet is read, and refused, as always
         Key = key;
         _keyIsKnown = true;

@@ -16,6 +16,9 @@ internal sealed record HandshakeResult(CipherParameters? Send, CipherParameters?
     /// <summary>What the client asked for; null for a session.</summary>
     public string? Request { get; init; }
 
+    /// <summary>Whether the server asked us for a password, and took it.</summary>
+    public bool IsAuthenticated { get; init; }
+
     /// <summary>The encoding of the peer's hello.</summary>
     public PacketEncoding Encoding { get; init; }
 

@@ -1,5 +1,5 @@
-using XpraAes.Encodings;
 using XpraAes.Ciphers;
+using XpraAes.Encodings;
 using XpraAes.Listening;
 using XpraAes.Packets;
 
@@ -9,15 +9,15 @@ namespace XpraAes.Handshake;
 internal static class KeyTrial
 {
     /// <summary>The first key under which the packet at the head of the stream decrypts to something. Null: none, or the packet is in clear.</summary>
-    public static async Task<XpraKey?> FindAsync(PacketReader reader, IEnumerable<XpraKey> keys, CipherParameters parameters, Limits limits, CancellationToken cancellationToken)
+    public static async Task<XpraKey?> FindAsync(PacketChannel channel, IEnumerable<XpraKey> keys, CipherParameters parameters, Limits limits, CancellationToken cancellationToken)
     {
-        var header = await reader.PeekHeaderAsync(cancellationToken).ConfigureAwait(false);
-        if (!header.IsEncrypted || header.PayloadSize > reader.MaxPayloadSize)
+        var header = await channel.PeekHeaderAsync(cancellationToken).ConfigureAwait(false);
+        if (!header.IsEncrypted || header.PayloadSize > channel.Reader.MaxPayloadSize)
             return null;
         foreach (var key in keys)
         {
             using var decryptor = SessionCiphers.CreateDecryptor(key, parameters);
-            var wire = (await reader.PeekAsync(PacketHeader.Size + decryptor.WireSize(header.PayloadSize), cancellationToken).ConfigureAwait(false))[PacketHeader.Size..];
+            var wire = (await channel.PeekAsync(PacketHeader.Size + decryptor.WireSize(header.PayloadSize), cancellationToken).ConfigureAwait(false))[PacketHeader.Size..];
             var plain = wire.ToArray();
             // MoreNeeded says that the padding is right, and of a peer that pads to 32 bytes.
             if (decryptor.Decrypt(plain, header.PayloadSize) != DecryptStatus.WrongPadding

@@ -8,19 +8,25 @@ internal static class Refusals
     /// <summary>What a stranger is told in clear, whatever the reason: it names no configuration.</summary>
     public const string ForStrangers = "encryption error: this connection needs AES encryption with a shared key";
 
+    private const string UnknownMode = "unsupported AES mode";
+    private const string InvalidUserName = "invalid username";
+    private const string MissingUserName = "missing remote username";
+
     // Parts of the reasons that xpra's servers give (PROTOCOL sections 4 and 6), most exact first.
     private static readonly (string Part, XpraErrorId Id)[] Reasons =
     [
-        ("unsupported AES mode", XpraErrorId.ModeRejected),
+        (UnknownMode, XpraErrorId.ModeRejected),
         ("is configured for", XpraErrorId.ModeRejected),
         ("is not accepted here", XpraErrorId.ModeRejected),
         ("unsupported padding", XpraErrorId.PaddingRejected),
         ("does not support encryption", XpraErrorId.CipherCapabilitiesMissing),
+        ("unsupported cipher", XpraErrorId.CipherCapabilitiesMissing),
         ("missing encryption tokens", XpraErrorId.CipherCapabilitiesMissing),
         ("encryption key is missing", XpraErrorId.CipherCapabilitiesMissing),
         ("iterations", XpraErrorId.IterationsRejected),
         ("authentication", XpraErrorId.AuthenticationFailed),
-        ("invalid username", XpraErrorId.AuthenticationFailed),
+        (InvalidUserName, XpraErrorId.AuthenticationFailed),
+        (MissingUserName, XpraErrorId.AuthenticationFailed),
         ("version error", XpraErrorId.VersionRejected),
         ("incompatible version", XpraErrorId.VersionRejected),
     ];
@@ -31,7 +37,7 @@ internal static class Refusals
         var reason = Reason(disconnect);
         var id = IdOf(reason);
         var how = inClear ? "in clear, so the reason is unproven" : "encrypted, so the key is right";
-        return new RefusedException(id, $"The server refused the connection: '{reason}' ({how}).", Advice(id), disconnect);
+        return new RefusedException(id, $"The server refused the connection: '{reason}' ({how}).", Advice(id, reason), disconnect);
     }
 
     /// <summary>The reason and details of a disconnect packet in one line.</summary>
@@ -49,8 +55,24 @@ internal static class Refusals
         return XpraErrorId.PeerDisconnected;
     }
 
-    private static string? Advice(XpraErrorId id) => id switch
+    /// <summary>Whether a server lacks the mode altogether, and is not just configured for another.</summary>
+    public static bool IsAboutUnknownMode(string message) => Has(message, UnknownMode);
+
+    /// <summary>Whether a server refuses the user's name, which it does before it looks at ciphers.</summary>
+    public static bool IsAboutUserName(string message) => Has(message, InvalidUserName) || Has(message, MissingUserName);
+
+    /// <summary>Whether bare text says that one side encrypts its first packet and the other does not.</summary>
+    public static bool IsAboutFirstPacket(string message) => Has(message, "unencrypted packet dropped") || Has(message, "invalid encryption packet flag");
+
+    /// <summary>Whether bare text is what an xpra server sends in place of a packet.</summary>
+    public static bool IsTextOfXpra(string message) => Has(message, "'disconnect");
+
+    private static bool Has(string message, string part) => message.Contains(part, StringComparison.OrdinalIgnoreCase);
+
+    private static string? Advice(XpraErrorId id, string reason) => id switch
     {
+        XpraErrorId.ModeRejected when !IsAboutUnknownMode(reason) => "Ask for a mode that the server names, or start it with encryption=AES, which takes every mode that it has.",
+        XpraErrorId.AuthenticationFailed when IsAboutUserName(reason) => "Give the name of the user that the server runs as: with -Credential, or as tcp://NAME@HOST:PORT/ in the URI.",
         XpraErrorId.ModeRejected => "Ask for a mode that the server takes: encryption=AES-CBC is in every version; GCM is gone since 6.2, CFB since 6.5.3.",
         XpraErrorId.PaddingRejected => "The two versions share no CBC padding; use AES-CTR, which has none.",
         XpraErrorId.CipherCapabilitiesMissing => "Start the server with encryption=AES and a key on the socket that you connect to. Versions 6.4.0 to 6.5.3 ignore that option silently.",

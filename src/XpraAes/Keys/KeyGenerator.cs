@@ -25,7 +25,8 @@ internal static class KeyGenerator
         return format == KeyFormat.Hex ? ToHex(random.Span) : ToBase64(random.Span);
     }
 
-    private static SecretBuffer ToHex(ReadOnlySpan<byte> data)
+    /// <summary>Lower case hexadecimal digits of these bytes.</summary>
+    internal static SecretBuffer ToHex(ReadOnlySpan<byte> data)
     {
         var text = new SecretBuffer(2 * data.Length);
         for (var i = 0; i < data.Length; i++)
@@ -33,7 +34,8 @@ internal static class KeyGenerator
         return text;
     }
 
-    private static SecretBuffer ToBase64(ReadOnlySpan<byte> data)
+    /// <summary>Base64 text of these bytes.</summary>
+    internal static SecretBuffer ToBase64(ReadOnlySpan<byte> data)
     {
         var text = new SecretBuffer(Base64.GetMaxEncodedToUtf8Length(data.Length));
         Base64.EncodeToUtf8(data, text.Span, out _, out _);

@@ -68,7 +68,7 @@ internal static class KeyInspector
     internal static KeyProblem OpenToOthers(string path, UnixFileMode mode) => new(
         KeyProblemId.OpenToOthers,
         $"Other users of this machine can read or change the key file: its mode is {Convert.ToString((int)mode, 8)}.",
-        $"Run: chmod 600 {ShellQuote(path)}");
+        $"Run: chmod 600 {ShellText.Quote(path)}");
 
     /// <summary>Whether the bytes are UTF-8 text without control characters, so that a string of them is written back to the same bytes.</summary>
     internal static bool IsText(ReadOnlySpan<byte> data)
@@ -151,9 +151,4 @@ internal static class KeyInspector
         }
         return digits + lower + upper + others;
     }
-
-    private static string ShellQuote(string path)
-        => path.All(static c => char.IsAsciiLetterOrDigit(c) || c is '/' or '.' or '_' or '-' or '+')
-            ? path
-            : $"'{path.Replace("'", "'\\''", StringComparison.Ordinal)}'";
 }

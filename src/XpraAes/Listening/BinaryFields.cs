@@ -8,20 +8,21 @@ internal static class BinaryFields
     {
         ["challenge"] = [1],            // server salt
         ["draw"] = [7],                 // pixels
-        ["cursor"] = [8, 9],            // pixels, with or without the encoding before them
+        ["cursor"] = [9],               // pixels
         ["window-icon"] = [5],          // pixels
-        ["sound-data"] = [2],           // an encoded sample
+        ["sound-data"] = [2, 4],        // an encoded sample, and a list of what the codec needs to know
         ["send-file"] = [6],            // file content
         ["send-file-chunk"] = [3],      // file content
         ["print"] = [2],                // file content
         ["screenshot"] = [5],           // a PNG
-        ["clipboard-contents"] = [6],   // a selection's content
-        ["webcam-frame"] = [5],         // a picture
+        ["clipboard-token"] = [7],      // a selection's content
+        ["clipboard-contents"] = [6],   // the same
+        ["webcam-frame"] = [6],         // a picture
     };
 
     private static readonly HashSet<string> s_capabilities = new(StringComparer.Ordinal)
     {
-        "key_salt", "cipher.key_salt", "challenge_response", "challenge_client_salt", "challenge_padding", "icon", "window-icon",
+        "key_salt", "cipher.key_salt", "challenge_response", "challenge_client_salt", "challenge_padding", "icon", "window-icon", "IconData",
     };
 
     /// <summary>Whether this position of a packet of this type holds bytes.</summary>

@@ -130,7 +130,7 @@ internal sealed class Gateway(TargetOptions target, ListenerOptions options)
                     return new RelaySession(
                         channel, CipherLeg.Of(peer, client.PeerVersion, client.Send, client.Receive, client.Key, channel.Reader),
                         targetChannel, CipherLeg.Of(targetPeer, Hello.VersionOf(hello), leg.Send, leg.Receive, leg.Key, targetChannel.Reader),
-                        attempt.Translate ? new PacketTranslator(attempt.Encoding, options.Limits) : null,
+                        attempt.Encoding != client.Encoding ? new PacketTranslator(attempt.Encoding, options.Limits) : null,
                         attempt.Translate ? new PacketTranslator(client.Encoding, options.Limits) : null,
                         options.Limits);
                 }

@@ -129,7 +129,8 @@ internal sealed class RelaySession : ISession
     private static void Forward(PacketReader reader, PacketWriter writer, PacketTranslator? translator)
     {
         var header = reader.Header;
-        if (translator is null || header.IsChunk)
+        // A client that knows the target's encoding, but began with another, changes over some packets after its hello.
+        if (translator is null || header.IsChunk || header.Encoding == translator.Target)
             writer.Append(header.Flags, header.Compression, header.ChunkIndex, reader.Payload.Span);
         else
             writer.Append((byte)translator.Target, compression: 0, chunkIndex: 0, translator.Translate(header, reader.Payload.Span));

@@ -8,6 +8,9 @@ namespace XpraAes.Listening;
 /// <summary>What a listener without a target answers by itself (PROTOCOL section 4): it has no display, but clients can ask who it is and who is there.</summary>
 internal sealed class Responder(AesListener listener)
 {
+    /// <summary>What tells our listener from a server of xpra's, in its information.</summary>
+    public const string SessionType = "aes listener";
+
     private const string NoDisplay = "this listener has no display: it answers info, version, id, ping and events; attach to an xpra server instead";
 
     private readonly string _uuid = Hello.NewUuid();
@@ -39,7 +42,7 @@ internal sealed class Responder(AesListener listener)
     {
         var info = Identity();
         info["version"] = ProtocolDefaults.AnnouncedVersion;
-        info["mode"] = "aes listener";
+        info["mode"] = SessionType;
         info["start_time"] = _started.ToUnixTimeSeconds();
         info["elapsed_time"] = (long)(DateTimeOffset.UtcNow - _started).TotalSeconds;
         info["network"] = new XpraDictionary
@@ -71,7 +74,7 @@ internal sealed class Responder(AesListener listener)
 
     private XpraDictionary Identity() => new()
     {
-        ["session-type"] = "aes listener",
+        ["session-type"] = SessionType,
         ["session-name"] = "XpraAes",
         ["uuid"] = _uuid,
         ["platform"] = OperatingSystem.IsWindows() ? "win32" : OperatingSystem.IsMacOS() ? "darwin" : "linux",

@@ -66,7 +66,7 @@ internal sealed class PacketChannel(Stream stream, Limits limits) : IAsyncDispos
     /// <exception cref="XpraAesException">As <see cref="PacketReader.ReadAsync"/>.</exception>
     public async ValueTask<Packet?> ReceiveAsync(CancellationToken cancellationToken)
     {
-        while (await ReadAsync(cancellationToken).ConfigureAwait(false))
+        while (await ReadingAsync(Reader.ReadAsync(cancellationToken)).ConfigureAwait(false))
         {
             if (Reader.Header.IsChunk)
                 KeepChunk(Reader.Header);
@@ -79,6 +79,12 @@ internal sealed class PacketChannel(Stream stream, Limits limits) : IAsyncDispos
     /// <summary>Whether a packet that came out wrong speaks of another key. Encoding and compression stand in the header, in clear: where they are not supported here, that says nothing about the key.</summary>
     public bool MeansAnotherKey(MalformedPacketException failure)
         => failure.Id == XpraErrorId.KeyMismatch || failure.Id == XpraErrorId.MalformedPacket && Reader.Header.IsEncrypted;
+
+    /// <summary>As <see cref="PacketReader.PeekHeaderAsync"/>.</summary>
+    public ValueTask<PacketHeader> PeekHeaderAsync(CancellationToken cancellationToken) => ReadingAsync(Reader.PeekHeaderAsync(cancellationToken));
+
+    /// <summary>As <see cref="PacketReader.PeekAsync"/>.</summary>
+    public ValueTask<ReadOnlyMemory<byte>> PeekAsync(int count, CancellationToken cancellationToken) => ReadingAsync(Reader.PeekAsync(count, cancellationToken));
 
     /// <summary>Tells the peer that nothing more comes; it can still send.</summary>
     public async Task ShutdownSendAsync(CancellationToken cancellationToken)
@@ -132,11 +138,11 @@ internal sealed class PacketChannel(Stream stream, Limits limits) : IAsyncDispos
         ? new XpraAesException(XpraErrorId.ConnectionLost, "The peer reset the connection.", innerException: e)
         : new XpraAesException(XpraErrorId.ConnectionLost, "The connection was lost.", innerException: e);
 
-    private async ValueTask<bool> ReadAsync(CancellationToken cancellationToken)
+    private static async ValueTask<T> ReadingAsync<T>(ValueTask<T> read)
     {
         try
         {
-            return await Reader.ReadAsync(cancellationToken).ConfigureAwait(false);
+            return await read.ConfigureAwait(false);
         }
         catch (Exception e) when (e is IOException or SocketException or ObjectDisposedException)
         {

@@ -37,6 +37,16 @@ internal sealed class FakePeer : IDisposable
         await Task.Delay(Timeout.Infinite, token);
     });
 
+    /// <summary>Speaks a protocol of its own: it answers those who begin with that byte, and waits for the others to go on.</summary>
+    public static FakePeer AnsweringOnly(byte first, ReadOnlyMemory<byte> answer) => new(async (stream, token) =>
+    {
+        var said = new byte[1];
+        await stream.ReadExactlyAsync(said, token);
+        if (said[0] == first)
+            await stream.WriteAsync(answer, token);
+        await Task.Delay(Timeout.Infinite, token);
+    });
+
     /// <summary>An xpra server that answers a hello with one packet: in clear without a key, else encrypted as the client announced.</summary>
     public static FakePeer Answering(XpraKey? key, params object?[] answer) => new(async (stream, token) =>
     {

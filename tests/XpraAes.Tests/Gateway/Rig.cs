@@ -56,6 +56,9 @@ internal sealed class Rig : IAsyncDisposable
         return (client, target);
     }
 
+    /// <summary>Disposes of this peer together with everything else.</summary>
+    public void Own(TestPeer peer) => _peers.Add(peer);
+
     public static async Task UntilAsync(Func<bool> condition, TimeSpan? patience = null)
     {
         var started = Stopwatch.GetTimestamp();

@@ -39,10 +39,16 @@ internal sealed class TestTarget : IAsyncDisposable
     /// <summary>The next connection, before anything has been read from it.</summary>
     public async Task<Socket> AcceptSocketAsync() => await _accepted.Reader.ReadAsync().AsTask().WaitAsync(TestPeer.Patience);
 
-    /// <summary>The next connection, its client's hello read and not answered.</summary>
-    public async Task<(TestPeer Peer, ServerHandshake Handshake, HandshakeResult Client)> AcceptHelloAsync()
+    /// <summary>The next connection, its client's hello read and not answered. A target that knows one encoding only refuses others in bare text, as xpra's servers do (PROTOCOL section 2).</summary>
+    public async Task<(TestPeer Peer, ServerHandshake Handshake, HandshakeResult Client)> AcceptHelloAsync(PacketEncoding? only = null)
     {
         var socket = await AcceptSocketAsync();
+        while (only is { } known && await PeekEncodingAsync(socket) != known)
+        {
+            await socket.SendAsync("disconnect invalid packet encoding\n"u8.ToArray());
+            socket.Dispose();
+            socket = await AcceptSocketAsync();
+        }
         var channel = new PacketChannel(new NetworkStream(socket, ownsSocket: true), Limits.Default);
         var handshake = new ServerHandshake(channel, new ServerHandshakeOptions
         {
@@ -66,6 +72,13 @@ internal sealed class TestTarget : IAsyncDisposable
             hello[name] = value;
         await handshake.SendHelloAsync(hello, default);
         return peer;
+    }
+
+    private static async Task<PacketEncoding> PeekEncodingAsync(Socket socket)
+    {
+        var header = new byte[PacketHeader.Size];
+        Assert.Equal(header.Length, await socket.ReceiveAsync(header, SocketFlags.Peek).WaitAsync(TestPeer.Patience));
+        return PacketHeader.Parse(header).Encoding;
     }
 
     /// <summary>From here on nobody listens.</summary>

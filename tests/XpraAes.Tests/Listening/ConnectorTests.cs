@@ -5,7 +5,6 @@ using XpraAes.Connections;
 using XpraAes.Encodings;
 using XpraAes.Handshake;
 using XpraAes.Keys;
-using XpraAes.Packets;
 using Xunit;
 
 namespace XpraAes.Tests.Listening;
@@ -36,6 +35,7 @@ public sealed class ConnectorTests : IDisposable
         var connection = await XpraConnector.ConnectAsync(Options(server) with { Mode = mode, Stream = generation.Stream == false ? false : null });
         Assert.Equal((name, true), (connection.PeerVersion, connection.KeyProven));
         var rows = connection.GetCipherInfo();
+        Assert.Equal(rows[0].BlockSize, rows[1].BlockSize);
         Assert.Equal(mode == AesMode.CBC ? generation.PaddingUnit : 0, rows[0].BlockSize);
         Assert.Equal(generation.Iterations, rows[0].Iterations);
 
@@ -44,6 +44,19 @@ public sealed class ConnectorTests : IDisposable
         Assert.Equal("the peer disconnected: server exit", connection.CloseReason);
         // What the packets have shown is not forgotten.
         Assert.Equal(rows[0].BlockSize, connection.GetCipherInfo()[1].BlockSize);
+    }
+
+    [Theory]
+    [InlineData("4.4")]
+    [InlineData("6.1")]
+    [InlineData("6.2")]
+    public async Task To_ask_for_a_stream_in_words_says_nothing_about_how_the_server_pads(string name)
+    {
+        await using var server = new FakeServer(_key, peer => ServeAsync(peer, Generation.Named(name) with { Padding = "PKCS#7" }, AesMode.CBC));
+        var connection = await XpraConnector.ConnectAsync(Options(server) with { Stream = true });
+        await connection.Completion.WaitAsync(Loopback.Patience);
+        await server.Finished;
+        Assert.Equal("the peer disconnected: server exit", connection.CloseReason);
     }
 
     [Fact]

@@ -1,5 +1,4 @@
 using System.Security.Cryptography;
-using System.Text;
 using XpraAes.Ciphers;
 using XpraAes.Encodings;
 using XpraAes.Handshake;

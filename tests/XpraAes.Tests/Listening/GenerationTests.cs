@@ -1,5 +1,4 @@
 using XpraAes.Ciphers;
-using XpraAes.Connections;
 using XpraAes.Encodings;
 using XpraAes.Handshake;
 using XpraAes.Packets;

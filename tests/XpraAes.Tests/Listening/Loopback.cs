@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using XpraAes.Connections;
-using XpraAes.Keys;
 using XpraAes.Listening;
 
 namespace XpraAes.Tests.Listening;

@@ -1,7 +1,5 @@
 using System.Diagnostics;
 using System.Net;
-using System.Net.Sockets;
-using System.Text;
 using XpraAes.Ciphers;
 using XpraAes.Connections;
 using XpraAes.Encodings;

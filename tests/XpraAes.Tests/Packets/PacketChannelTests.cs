@@ -1,5 +1,4 @@
 using System.IO.Compression;
-using System.Text;
 using XpraAes.Ciphers;
 using XpraAes.Encodings;
 using XpraAes.Listening;

@@ -2,7 +2,6 @@ using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
 using XpraAes.Ciphers;
-using XpraAes.Encodings;
 using XpraAes.Packets;
 using Xunit;
 

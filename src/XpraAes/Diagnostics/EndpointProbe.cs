@@ -1,0 +1,449 @@
+using XpraAes.Ciphers;
+using XpraAes.Connections;
+using XpraAes.Encodings;
+using XpraAes.Handshake;
+using XpraAes.Listening;
+using XpraAes.Packets;
+
+namespace XpraAes.Diagnostics;
+
+/// <summary>
+/// Finds out why an AES connection to an endpoint comes about or not. It asks for <c>info</c>, as <c>xpra info</c> does: that opens no
+/// session, and so neither disturbs one nor counts as a client that comes and goes. What does not decrypt is looked into offline; only
+/// where an answer does not come are further connections made, in clear, to name the cause.
+/// </summary>
+internal sealed class EndpointProbe
+{
+    /// <summary>The longest wait for an answer to a further question; arbitrary, servers that answer at all do so at once.</summary>
+    private static readonly TimeSpan s_longestFollowUp = TimeSpan.FromSeconds(5);
+
+    private readonly ConnectOptions _options;
+    private readonly Action<string> _progress;
+    private readonly ProbeReport _report;
+    private readonly Limits _limits;
+    private readonly TimeSpan _followUp;
+    private readonly string _uuid = Hello.NewUuid();
+    private PacketEncoding _encoding = PacketEncoding.RencodePlus;
+
+    private EndpointProbe(ConnectOptions options, Action<string>? progress)
+    {
+        _options = options;
+        _progress = progress ?? (_ => { });
+        _report = new ProbeReport(options.Endpoint);
+        _followUp = options.Timeout < s_longestFollowUp ? options.Timeout : s_longestFollowUp;
+        // Whatever is there, it was chosen: its answer may be as large as that of a server we trust.
+        _limits = options.Limits with
+        {
+            FirstPacketSize = options.Limits.PacketSize,
+            FirstPacketDecompressedSize = options.Limits.DecompressedSize,
+            FirstPacketItems = options.Limits.EncodingItems,
+        };
+    }
+
+    /// <summary>Probes an endpoint: a diagnosis for each check, the cause first. Whatever the endpoint does is a finding, and no exception.</summary>
+    /// <param name="options">Where, how and with which key; <see cref="ConnectOptions.OtherKeys"/> are not tried.</param>
+    /// <param name="progress">Told what is being done, in a few words.</param>
+    /// <param name="cancellationToken">Ends it.</param>
+    /// <exception cref="XpraAesException">InvalidOption, IterationsRejected: an option is out of its range.</exception>
+    public static async Task<IReadOnlyList<Diagnosis>> RunAsync(ConnectOptions options, Action<string>? progress, CancellationToken cancellationToken)
+    {
+        OptionChecks.Require(options.KeySize, options.Iterations);
+        using var key = options.Key.Clone();
+        var probe = new EndpointProbe(options with { Key = key }, progress);
+        await probe.ExamineAsync(cancellationToken).ConfigureAwait(false);
+        return probe._report.ToDiagnoses();
+    }
+
+    private async Task ExamineAsync(CancellationToken cancellationToken)
+    {
+        _progress($"asking in AES-{_options.Mode}");
+        var answer = await AskEncryptedAsync(cancellationToken).ConfigureAwait(false);
+        if (answer.Reply is { } reply)
+        {
+            JudgeReply(answer, reply);
+            return;
+        }
+        var failure = answer.Failure!;
+        switch (Findings.Of(failure))
+        {
+            case DiagnosisFinding.HandshakeTimeout or DiagnosisFinding.ConnectionLost:
+            case DiagnosisFinding.Refused or DiagnosisFinding.FirstPacketDisagrees when _options.EncryptFirstPacket:
+                await ExplainSilenceAsync(failure, cancellationToken).ConfigureAwait(false);
+                break;
+            case DiagnosisFinding.NotEncrypted:
+                await ExplainClearAsync(failure, cancellationToken).ConfigureAwait(false);
+                break;
+            default:
+                JudgeFailure(failure);
+                break;
+        }
+    }
+
+    /// <summary>The answer came encrypted: what does it tell?</summary>
+    private void JudgeReply(ProbeAnswer answer, EncryptedReply reply)
+    {
+        _report.PeerVersion ??= VersionIn(answer.Hello?.PeerHello);
+        FindXpra();
+        Find(DiagnosisFinding.Encrypted, "The server answers encrypted.");
+        if (reply.Found is not { } found)
+        {
+            Find(DiagnosisFinding.KeyMismatch,
+                "The server holds another key: its answer decrypts neither with this key nor with any of its usual other forms, in no mode.",
+                "Compare the fingerprints of the key files on both sides (Get-XpraAesKey), and copy the right one over.");
+            return;
+        }
+        JudgeKey(reply, found);
+        JudgeMode(found);
+        Find(DiagnosisFinding.IterationsAccepted, $"The server takes {_options.Iterations} iterations.");
+        JudgePadding(answer, reply, found);
+        if (answer.Failure is { } failure)
+            JudgeRefusal(failure);
+        else if (answer.Hello is { } hello)
+            Find(hello.IsAuthenticated ? DiagnosisFinding.Authenticated : DiagnosisFinding.NoAuthentication,
+                hello.IsAuthenticated ? "The server took the password." : "The server asks for no password.");
+    }
+
+    private void JudgeKey(EncryptedReply reply, CipherParameters found)
+    {
+        if (reply.KeyForm is { } form)
+        {
+            Find(DiagnosisFinding.KeyFormDiffers, $"The key is right but for its form: the server holds it {form}.",
+                "Make the key files the same on both sides, byte for byte: copy one over the other. CR and LF at the ends of a key file do not count, everything else does.");
+        }
+        else if (found.KeySize != _options.KeySize || found.KeyHash != _options.KeyHash)
+        {
+            Find(DiagnosisFinding.KeySizeIgnored,
+                $"The key is right, but the server derives {8 * found.KeySize} bits of it by {found.KeyHash}, whatever it is asked for, as xpra before 4.3 does.",
+                $"Leave -KeySize and -KeyHash out: {8 * found.KeySize} bits by {found.KeyHash} are in every version.");
+        }
+        else
+        {
+            Find(DiagnosisFinding.KeyRight, "The server holds the same key: its answer decrypts.");
+        }
+    }
+
+    private void JudgeMode(CipherParameters found)
+    {
+        if (found.Mode != _options.Mode)
+        {
+            Find(DiagnosisFinding.ModeIgnored, $"The server encrypts in AES-{found.Mode}, whatever mode is asked for, as xpra before 4.3 does.",
+                $"Ask for AES-{found.Mode}: encryption=AES{(found.Mode == AesMode.CBC ? "" : $"-{found.Mode}")} in the URI, or -Mode {found.Mode}.");
+        }
+        else if (found.Stream && _options.Stream == false)
+        {
+            Find(DiagnosisFinding.StreamIgnored, "The server encrypts all packets as one stream, although it was asked for an IV in every packet: its version, before 6.2, does not know that.",
+                "Leave -NoStream out.");
+        }
+        else
+        {
+            Find(DiagnosisFinding.ModeAccepted, $"The server takes AES-{found.Mode}.");
+        }
+    }
+
+    private void JudgePadding(ProbeAnswer answer, EncryptedReply reply, CipherParameters found)
+    {
+        const string advice = "Between versions, use AES-CTR, which has no padding, or a gateway: Start-XpraAesListener -Target.";
+        var release = XpraRelease.FromPeer(_report.PeerVersion);
+        if (!reply.PaddingIsRight)
+        {
+            var how = found.Padding == PaddingScheme.Legacy ? "with spaces, the legacy padding of xpra up to 5.1" : "in a way that no version of xpra does";
+            Find(DiagnosisFinding.PaddingDisagrees, $"The key is right, but the server pads {how}, where PKCS#7 was asked for.", advice);
+        }
+        else if (!reply.IsAsAsked)
+        {
+            return; // of no interest until something else is put right
+        }
+        else if (found.Mode != AesMode.CBC)
+        {
+            Find(DiagnosisFinding.NoPadding, $"AES-{found.Mode} does not pad: there is nothing to disagree about.");
+        }
+        else if (answer.Hello?.PeerHello.GetString("session-type") == Responder.SessionType || found.PaddingUnit == 32 && release is { PaddingUnit: 16 })
+        {
+            Find(DiagnosisFinding.PaddingAdapts, "The other end pads as each client needs it: it is a listener of this module.");
+        }
+        else if ((found.PaddingUnit == 0 ? release?.PaddingUnit : found.PaddingUnit) is { } unit)
+        {
+            if (unit == 32)
+                Find(DiagnosisFinding.PaddingUnit32, "The server pads CBC to 32 bytes, as xpra before 6.2 does. This module adapts; xpra's own clients since 6.2 pad to 16, and break on every other packet.", advice);
+            else
+                Find(DiagnosisFinding.PaddingUnit16, "The server pads CBC to 16 bytes, as xpra since 6.2 does. This module adapts; xpra's own clients before 6.2 pad to 32 and break on every other packet, and those up to 5.1 are refused for their legacy padding.", advice);
+        }
+    }
+
+    /// <summary>The key is right, and the server refuses all the same.</summary>
+    private void JudgeRefusal(XpraAesException failure)
+    {
+        // A proxy server has no information of its own, and says so encrypted: that is as good as an answer.
+        if (failure.Id == XpraErrorId.PeerDisconnected && failure.Message.Contains("info", StringComparison.OrdinalIgnoreCase))
+            Find(DiagnosisFinding.NoAuthentication, $"The server lets us in, but gives no information: {failure.Message}");
+        else
+            Find(failure);
+    }
+
+    /// <summary>A refusal in clear, or no xpra server at all.</summary>
+    private void JudgeFailure(XpraAesException failure)
+    {
+        var finding = Findings.Of(failure);
+        if (Findings.Of(finding).Check != DiagnosisCheck.Connection)
+            Find(DiagnosisFinding.Connected, "The connection came about.");
+        if (Findings.Of(finding).Check > DiagnosisCheck.Protocol)
+            Find(DiagnosisFinding.XpraFound, "An xpra server answers.");
+        // Servers look at these once they have AES on; at the user's name before that.
+        if (finding is DiagnosisFinding.ModeRejected or DiagnosisFinding.ModeUnsupported or DiagnosisFinding.IterationsRejected or DiagnosisFinding.PaddingRejected)
+            Find(DiagnosisFinding.Encrypted, "The server has AES on.");
+        if (finding == DiagnosisFinding.Refused && failure.Message.Contains(Refusals.ForStrangers, StringComparison.Ordinal)
+            && (_options.Iterations < Limits.Default.MinIterations || _options.Iterations > Limits.Default.MaxIterations))
+        {
+            Find(DiagnosisFinding.IterationsRejected, $"A listener of this module has AES on, and refuses without saying why; by default it takes {Limits.Default.MinIterations} to {Limits.Default.MaxIterations} iterations, and not {_options.Iterations}.", "Use -Iterations 10000, which suits every version.");
+            return;
+        }
+        if (finding == DiagnosisFinding.FirstPacketDisagrees)
+            Find(finding, "The server wants its first packet encrypted, and was sent one in clear.", "Use -EncryptFirstPacket, or unset XPRA_ENCRYPT_FIRST_PACKET for the server.");
+        else
+            Find(failure);
+    }
+
+    /// <summary>The server says that it has no AES, or behaves so: does it talk in clear?</summary>
+    private async Task ExplainClearAsync(XpraAesException failure, CancellationToken cancellationToken)
+    {
+        await AskVersionAsync(cancellationToken).ConfigureAwait(false);
+        FindXpra();
+        var info = await AskForInfoInClearAsync(cancellationToken).ConfigureAwait(false);
+        FindNotEncrypted(info, failure.Message);
+    }
+
+    /// <summary>No answer to the encrypted hello, or a closed connection. Servers of 6.4 and later refuse so.</summary>
+    private async Task ExplainSilenceAsync(XpraAesException failure, CancellationToken cancellationToken)
+    {
+        var version = await AskVersionAsync(cancellationToken).ConfigureAwait(false);
+        if (!version.IsXpra)
+        {
+            await IdentifyAsync(failure, version.Failure!, cancellationToken).ConfigureAwait(false);
+            return;
+        }
+        FindXpra();
+        var info = await AskForInfoInClearAsync(cancellationToken).ConfigureAwait(false);
+        if (TalksInClear(info))
+        {
+            FindNotEncrypted(info, failure.Message);
+            return;
+        }
+        if (_options.EncryptFirstPacket)
+        {
+            Find(DiagnosisFinding.FirstPacketDisagrees, "The server wants its first packet in clear, and was sent an encrypted one.", "Leave -EncryptFirstPacket out, or set XPRA_ENCRYPT_FIRST_PACKET=1 for the server.");
+            return;
+        }
+        Find(DiagnosisFinding.Encrypted, "The server has AES on: it does not talk in clear.");
+        if (!ExplainByVersion() && !await ExplainByTrialAsync(cancellationToken).ConfigureAwait(false))
+        {
+            Find(DiagnosisFinding.HandshakeTimeout, $"The server has AES on, but gives an encrypted hello no answer: {failure.Message}",
+                "See the server's log (-d crypto,auth). Servers since 6.2 fail silently where a password has to serve as the key: give them a key file.");
+        }
+    }
+
+    /// <summary>Whether the server's version lacks the mode.</summary>
+    private bool ExplainByVersion()
+    {
+        if (XpraRelease.FromPeer(_report.PeerVersion) is not { } release || release.WhyNot(_options.Mode) is not { } reason)
+            return false;
+        Find(DiagnosisFinding.ModeUnsupported, $"xpra {_report.PeerVersion} does not have AES-{_options.Mode}, which {reason}, and stays silent.",
+            $"Use one of its own modes: {string.Join(", ", release.Modes.Select(mode => $"AES-{mode}"))}.");
+        return true;
+    }
+
+    /// <summary>Whether the server answers in another mode, or with the number of iterations that every server takes: then it is configured so, or limited.</summary>
+    private async Task<bool> ExplainByTrialAsync(CancellationToken cancellationToken)
+    {
+        _progress("asking in other modes");
+        // The mode asked for comes first: where that is answered, it was the iterations.
+        AesMode[] modes = [.. (XpraRelease.FromPeer(_report.PeerVersion)?.Modes ?? Enum.GetValues<AesMode>())
+            .Where(mode => mode != _options.Mode || _options.Iterations != ProtocolDefaults.Iterations)
+            .OrderBy(mode => mode != _options.Mode)];
+        var answers = await Task.WhenAll(modes.Select(mode => AskAsync("info", CipherOptions(mode, null) with { Iterations = ProtocolDefaults.Iterations }, _encoding, _followUp, cancellationToken))).ConfigureAwait(false);
+        var place = Array.FindIndex(answers, answer => answer.Reply is not null);
+        if (place < 0)
+            return false;
+        var mode = modes[place];
+        if (mode == _options.Mode)
+        {
+            Find(DiagnosisFinding.IterationsRejected, $"The server takes {ProtocolDefaults.Iterations} iterations, and stays silent at {_options.Iterations}.", "Use -Iterations 10000, which suits every version.");
+        }
+        else
+        {
+            Find(DiagnosisFinding.ModeRejected, $"The server is configured for AES-{mode}: it answers in that mode, and stays silent to AES-{_options.Mode}.",
+                $"Ask for AES-{mode}, or start the server with encryption=AES, which takes every mode that it has.");
+        }
+        if (answers[place].Reply is { Found: { } found } reply)
+            JudgeKey(reply, found);
+        return true;
+    }
+
+    /// <summary>Not even <c>version</c> is answered: who is it?</summary>
+    private async Task IdentifyAsync(XpraAesException first, XpraAesException second, CancellationToken cancellationToken)
+    {
+        if (Findings.Of(second) == DiagnosisFinding.FirstPacketDisagrees && _options.EncryptFirstPacket)
+        {
+            // It wants an encrypted first packet, and got one in every form that there is.
+            FindXpra();
+            Find(DiagnosisFinding.Encrypted, "The server has AES on, from the first packet.");
+            Find(DiagnosisFinding.KeyMismatch, "The server closes the connection on our encrypted first packet: it holds another key, or is configured for another mode.", "Compare the fingerprints of the key files on both sides (Get-XpraAesKey), and the modes.");
+            return;
+        }
+        var failure = second;
+        if (second.Id is XpraErrorId.HandshakeTimeout or XpraErrorId.ConnectionLost)
+        {
+            _progress("asking in HTTP and TLS");
+            failure = await Stranger.IdentifyAsync(_options.Endpoint, _followUp, cancellationToken).ConfigureAwait(false) ?? first;
+        }
+        if (failure.Id == XpraErrorId.HandshakeTimeout)
+        {
+            Find(DiagnosisFinding.Connected, "The connection came about.");
+            Find(DiagnosisFinding.PeerSilent, "Whatever is there accepts connections and says nothing, not even to xpra's question for its version, a web browser's or a TLS client's.", "Check the port. An xpra server that hangs, or has only just been started, looks like this too.");
+            return;
+        }
+        if (failure.Id == XpraErrorId.ConnectionLost)
+            failure = new XpraAesException(failure.Id, "Whatever is there closes every connection without a word.", innerException: failure);
+        JudgeFailure(failure);
+    }
+
+    private void FindXpra()
+    {
+        Find(DiagnosisFinding.Connected, "The connection came about.");
+        Find(DiagnosisFinding.XpraFound, _report.PeerVersion is { } version ? $"An xpra server answers, of version {version}." : "An xpra server answers.");
+    }
+
+    private void FindNotEncrypted(ProbeAnswer info, string otherwise)
+    {
+        var how = info.Hello is not null ? "It gives its information in clear."
+            : TalksInClear(info) ? "It asks for a password in clear."
+            : otherwise;
+        if (XpraRelease.FromPeer(_report.PeerVersion) is { ServerIgnoresAes: true })
+        {
+            Find(DiagnosisFinding.NotEncrypted, $"AES is off on this server. {how} xpra {_report.PeerVersion} ignores its options for AES without a word, as all servers from 6.4.0 to 6.5.3 do: AES may be configured there, and is off.",
+                "Use a server of xpra 6.3 or earlier, or one later than 6.5.3. Until then, whatever connects to it is unprotected.");
+        }
+        else
+        {
+            Find(DiagnosisFinding.NotEncrypted, $"AES is off on this server. {how}", "Start the server with encryption=AES and a key on the socket that you connect to.");
+        }
+    }
+
+    private static bool TalksInClear(ProbeAnswer info) => info.Hello is not null || info.Failure?.Id is XpraErrorId.AuthenticationRequired or XpraErrorId.AuthenticationUnsupported;
+
+    private void Find(DiagnosisFinding finding, string message, string? action = null) => _report.Add(finding, message, action);
+
+    private void Find(XpraAesException failure)
+    {
+        var finding = Findings.Of(failure);
+        _report.Add(finding, failure.Message, failure.RecommendedAction ?? Findings.AdviceFor(finding));
+    }
+
+    /// <summary>Asks for the version, once, in clear: every server answers, whether AES is on or not.</summary>
+    private async Task<ProbeAnswer> AskVersionAsync(CancellationToken cancellationToken)
+    {
+        _progress("asking for its version in clear");
+        var answer = await AskInAnyEncodingAsync("version", null, _followUp, cancellationToken).ConfigureAwait(false);
+        _report.PeerVersion ??= VersionIn(answer.Hello?.PeerHello);
+        return answer;
+    }
+
+    /// <summary>Only a server that has AES off answers this.</summary>
+    private Task<ProbeAnswer> AskForInfoInClearAsync(CancellationToken cancellationToken)
+    {
+        _progress("asking for information in clear");
+        return AskAsync("info", null, _encoding, _followUp, cancellationToken);
+    }
+
+    private async Task<ProbeAnswer> AskEncryptedAsync(CancellationToken cancellationToken)
+    {
+        if (!_options.EncryptFirstPacket)
+            return await AskInAnyEncodingAsync("info", CipherOptions(_options.Mode, null), _options.Timeout, cancellationToken).ConfigureAwait(false);
+        ProbeAnswer answer = new();
+        // The larger padding first: a server that waits for more than comes would wait for ever.
+        foreach (var variant in FirstPacket.Variants.OrderByDescending(variant => variant.PaddingUnit))
+        {
+            answer = await AskAsync("info", CipherOptions(_options.Mode, variant), variant.Encoding, _options.Timeout, cancellationToken).ConfigureAwait(false);
+            if (answer.Failure?.Id is not (XpraErrorId.PeerSentText or XpraErrorId.ConnectionLost or XpraErrorId.PeerDisconnected) || Refusals.IsAboutFirstPacket(answer.Failure.Message))
+                break;
+        }
+        return answer;
+    }
+
+    /// <summary>First in rencodeplus, and where the server answers that in text, in rencode, which those before 4.3 know.</summary>
+    private async Task<ProbeAnswer> AskInAnyEncodingAsync(string request, ClientCipherOptions? cipher, TimeSpan timeout, CancellationToken cancellationToken)
+    {
+        var answer = await AskAsync(request, cipher, _encoding, timeout, cancellationToken).ConfigureAwait(false);
+        if (answer.Failure is not { Id: XpraErrorId.PeerSentText } failure || _encoding == PacketEncoding.Rencode || !Refusals.IsTextOfXpra(failure.Message) || Refusals.IsAboutFirstPacket(failure.Message))
+            return answer;
+        _encoding = PacketEncoding.Rencode;
+        return await AskAsync(request, cipher, _encoding, timeout, cancellationToken).ConfigureAwait(false);
+    }
+
+    private ClientCipherOptions CipherOptions(AesMode mode, FirstPacket? firstPacket) => new()
+    {
+        Keys = [_options.Key],
+        Mode = mode,
+        KeySize = _options.KeySize,
+        KeyHash = _options.KeyHash,
+        Iterations = _options.Iterations,
+        Stream = _options.Stream,
+        FirstPacket = firstPacket,
+    };
+
+    /// <summary>One connection, one hello. The password is for encrypted connections alone.</summary>
+    private async Task<ProbeAnswer> AskAsync(string request, ClientCipherOptions? cipher, PacketEncoding encoding, TimeSpan timeout, CancellationToken cancellationToken)
+    {
+        EncryptedReply? reply = null;
+        try
+        {
+            var (stream, _) = await Transport.ConnectAsync(_options.Endpoint, timeout, _limits, cancellationToken).ConfigureAwait(false);
+            await using var channel = new PacketChannel(stream, _limits);
+            var handshake = new ClientHandshake(channel, new ClientHandshakeOptions
+            {
+                Cipher = cipher,
+                UserName = _options.UserName,
+                Password = cipher is null ? null : _options.Password,
+                Encoding = encoding,
+                Uuid = _uuid,
+                Timeout = timeout,
+                Request = request,
+            }, _limits, _options.Logger);
+            await handshake.SendHelloAsync(cancellationToken).ConfigureAwait(false);
+            if (handshake.Receive is { } asked)
+            {
+                reply = await ReadReplyAsync(channel, asked, timeout, cancellationToken).ConfigureAwait(false);
+                if (reply is { IsAsAsked: false })
+                    return new ProbeAnswer { Reply = reply };
+            }
+            return new ProbeAnswer { Reply = reply, Hello = await handshake.CompleteAsync(cancellationToken).ConfigureAwait(false) };
+        }
+        catch (XpraAesException e)
+        {
+            return new ProbeAnswer { Reply = reply, Failure = e };
+        }
+    }
+
+    private async Task<EncryptedReply?> ReadReplyAsync(PacketChannel channel, CipherParameters asked, TimeSpan timeout, CancellationToken cancellationToken)
+    {
+        using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        deadline.CancelAfter(timeout);
+        try
+        {
+            return await EncryptedReply.ReadAsync(channel, _options.Key, asked, _limits, deadline.Token).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+        {
+            throw new XpraAesException(XpraErrorId.HandshakeTimeout, $"The server did not answer within {timeout.TotalSeconds:0.#} s.");
+        }
+    }
+
+    /// <summary>Where each generation's answers have it: to <c>version</c>, and to <c>info</c> from 6.4 and before.</summary>
+    private static string? VersionIn(XpraDictionary? answer)
+    {
+        var text = answer?.GetString("version")
+            ?? answer?.GetDictionary("build")?.GetString("version")
+            ?? answer?.GetDictionary("server")?.GetDictionary("build")?.GetString("version")
+            ?? answer?.GetString("server.build.version");
+        return string.IsNullOrEmpty(text) ? null : PeerIdentification.Sanitize(text);
+    }
+}

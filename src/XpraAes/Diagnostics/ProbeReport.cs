@@ -1,0 +1,45 @@
+using XpraAes.Connections;
+
+namespace XpraAes.Diagnostics;
+
+/// <summary>Collects what a probe finds, and puts the cause first.</summary>
+internal sealed class ProbeReport(XpraEndpoint endpoint)
+{
+    private readonly List<(DiagnosisFinding Finding, string Message, string? Action)> _found = [];
+
+    /// <summary>The version that the server names; null while it has named none.</summary>
+    public string? PeerVersion { get; set; }
+
+    public void Add(DiagnosisFinding finding, string message, string? action = null) => _found.Add((finding, message, action));
+
+    /// <summary>Failures in the order in which they were found, then warnings, then a row for each check that has none of these.</summary>
+    public IReadOnlyList<Diagnosis> ToDiagnoses()
+    {
+        var rows = _found.Select(row => Create(Findings.Of(row.Finding), row.Finding, row.Message, row.Action)).ToList();
+        foreach (var check in Enum.GetValues<DiagnosisCheck>())
+        {
+            if (!rows.Exists(row => row.Check == check))
+                rows.Add(Create((check, DiagnosisResult.Skipped), DiagnosisFinding.NotChecked, "Not checked: something else is in the way.", null));
+        }
+        return [.. rows.OrderBy(Rank)];
+    }
+
+    // OrderBy keeps the order of equals: that of the finding among failures and warnings.
+    private static int Rank(Diagnosis row) => row.Result switch
+    {
+        DiagnosisResult.Failed => -2,
+        DiagnosisResult.Warning => -1,
+        _ => (int)row.Check,
+    };
+
+    private Diagnosis Create((DiagnosisCheck Check, DiagnosisResult Result) kind, DiagnosisFinding finding, string message, string? action) => new()
+    {
+        Endpoint = endpoint.ToString(),
+        Check = kind.Check,
+        Result = kind.Result,
+        Finding = finding,
+        Message = message,
+        RecommendedAction = action,
+        PeerVersion = PeerVersion,
+    };
+}

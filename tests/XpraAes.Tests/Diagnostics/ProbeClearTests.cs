@@ -1,0 +1,61 @@
+namespace XpraAes.Tests.Diagnostics;
+
+/// <summary>xpra servers that have AES off, and those that only seem to.</summary>
+public sealed class ProbeClearTests : ProbeTests
+{
+    [Theory]
+    [InlineData("3.1.3")]
+    [InlineData("4.4.6")]
+    [InlineData("5.1.6")]
+    [InlineData("6.1.3")]
+    [InlineData("6.2.5")]
+    [InlineData("6.5.3")]
+    [InlineData("6.6")]
+    public async Task A_server_that_has_AES_off_is_not_encrypted(string version)
+    {
+        await using var server = Serve(Named(version), withKey: false);
+        var cause = AssertCause(await ProbeAsync(server), DiagnosisFinding.NotEncrypted);
+        Assert.Contains("gives its information in clear", cause.Message, StringComparison.Ordinal);
+        Assert.Equal(version == "6.5.3", cause.Message.Contains("ignores its options for AES", StringComparison.Ordinal));
+    }
+
+    [Theory]
+    [InlineData("6.3.9", false)]
+    [InlineData("6.4", true)]
+    [InlineData("6.4.0-r12", true)]
+    [InlineData("6.5.3", true)]
+    [InlineData("6.6", false)]
+    public async Task Only_versions_6_4_0_to_6_5_3_are_said_to_ignore_AES(string version, bool ignores)
+    {
+        await using var server = Serve(ServerTraits.V65 with { ToldVersion = version }, withKey: false);
+        var cause = AssertCause(await ProbeAsync(server), DiagnosisFinding.NotEncrypted);
+        Assert.Equal(ignores, cause.Message.Contains("AES may be configured there, and is off", StringComparison.Ordinal));
+    }
+
+    [Theory]
+    [InlineData("4.4.6")]
+    [InlineData("6.5.3")]
+    public async Task A_server_that_asks_for_its_password_in_clear_is_not_encrypted(string version)
+    {
+        await using var server = Serve(Named(version) with { Password = "pw" }, withKey: false);
+        Assert.Contains("password in clear", AssertCause(await ProbeAsync(server), DiagnosisFinding.NotEncrypted).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_server_that_answers_an_AES_client_in_clear_is_not_encrypted()
+    {
+        await using var server = Serve(ServerTraits.V62 with { AnswersAnyone = true }, withKey: false);
+        AssertCause(await ProbeAsync(server), DiagnosisFinding.NotEncrypted);
+    }
+
+    [Fact]
+    public async Task A_server_that_tells_its_version_in_clear_is_not_for_that_called_unencrypted()
+    {
+        await using var server = Serve(ServerTraits.V65 with { AlwaysRefuses = "the key has to be bytes" });
+        var found = await ProbeAsync(server);
+        AssertCause(found, DiagnosisFinding.HandshakeTimeout);
+        Assert.Contains(found, diagnosis => diagnosis.Finding == DiagnosisFinding.Encrypted);
+        Assert.Equal("6.5.3-r0", found[0].PeerVersion);
+        Assert.Single(server.Requests, request => request == "version");
+    }
+}

@@ -1,0 +1,78 @@
+using XpraAes.Ciphers;
+using XpraAes.Keys;
+using XpraAes.Listening;
+
+namespace XpraAes.Tests.Diagnostics;
+
+/// <summary>What an endpoint that works is diagnosed with.</summary>
+public sealed class ProbePassTests : ProbeTests
+{
+    [Theory]
+    [MemberData(nameof(GenerationsAndModes))]
+    public async Task A_server_of_each_generation_passes_in_each_of_its_modes(string version, AesMode mode)
+    {
+        await using var server = Serve(version);
+        var found = await ProbeAsync(server, options => options with { Mode = mode });
+        Assert.DoesNotContain(found, diagnosis => diagnosis.Result is DiagnosisResult.Failed or DiagnosisResult.Skipped);
+        Assert.Equal(Enum.GetValues<DiagnosisCheck>(), found.Select(diagnosis => diagnosis.Check).Order());
+        Assert.All(found, diagnosis => Assert.Equal(version, diagnosis.PeerVersion));
+        var padding = found.Single(diagnosis => diagnosis.Check == DiagnosisCheck.Padding);
+        var unit = Named(version).PaddingUnit == 32 ? DiagnosisFinding.PaddingUnit32 : DiagnosisFinding.PaddingUnit16;
+        Assert.Equal(mode == AesMode.CBC ? unit : DiagnosisFinding.NoPadding, padding.Finding);
+        Assert.Equal(version == "3.1.3" ? 2 : 1, server.Connections);
+    }
+
+    [Theory]
+    [InlineData("6.2.5")]
+    [InlineData("6.6")]
+    public async Task A_server_passes_with_an_IV_in_every_packet(string version)
+    {
+        await using var server = Serve(version);
+        Assert.DoesNotContain(await ProbeAsync(server, options => options with { Stream = false }), diagnosis => diagnosis.Result == DiagnosisResult.Failed);
+    }
+
+    [Theory]
+    [InlineData("3.1.3")]
+    [InlineData("6.1.3")]
+    [InlineData("6.5.3")]
+    public async Task A_server_that_asks_for_a_password_passes_with_it(string version)
+    {
+        await using var server = Serve(Named(version) with { Password = "pw", UserName = "ada" });
+        using var password = SecretBuffer.FromUtf8("pw");
+        var found = await ProbeAsync(server, options => options with { UserName = "ada", Password = password });
+        Assert.DoesNotContain(found, diagnosis => diagnosis.Result == DiagnosisResult.Failed);
+        Assert.Equal(DiagnosisFinding.Authenticated, found.Single(diagnosis => diagnosis.Check == DiagnosisCheck.Authentication).Finding);
+    }
+
+    [Theory]
+    [InlineData("3.1.3")]
+    [InlineData("6.1.3")]
+    [InlineData("6.2.5")]
+    public async Task A_server_that_wants_an_encrypted_first_packet_passes_with_one(string version)
+    {
+        await using var server = Serve(Named(version) with { EncryptsFirstPacket = true });
+        Assert.DoesNotContain(await ProbeAsync(server, options => options with { EncryptFirstPacket = true }), diagnosis => diagnosis.Result == DiagnosisResult.Failed);
+    }
+
+    [Fact]
+    public async Task A_proxy_server_without_information_passes()
+    {
+        await using var server = Serve(ServerTraits.V61 with { RefusesRequests = true });
+        Assert.DoesNotContain(await ProbeAsync(server), diagnosis => diagnosis.Result == DiagnosisResult.Failed);
+    }
+
+    [Theory]
+    [InlineData(AesMode.CBC, DiagnosisFinding.PaddingAdapts)]
+    [InlineData(AesMode.CTR, DiagnosisFinding.NoPadding)]
+    [InlineData(AesMode.GCM, DiagnosisFinding.NoPadding)]
+    [InlineData(AesMode.CFB, DiagnosisFinding.NoPadding)]
+    public async Task A_listener_of_ours_passes_and_pads_as_each_client_needs_it(AesMode mode, DiagnosisFinding padding)
+    {
+        await using var listener = AesListener.Start(new ListenerOptions { Key = Key });
+        var found = await ProbeAsync(listener.Port, options => options with { Mode = mode });
+        Assert.All(found, diagnosis => Assert.Equal(DiagnosisResult.Passed, diagnosis.Result));
+        Assert.Contains(found, diagnosis => diagnosis.Finding == padding);
+        Assert.Empty(listener.Connections);
+        Assert.Equal(0, listener.Rejected);
+    }
+}

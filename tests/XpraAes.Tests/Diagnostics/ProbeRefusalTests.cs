@@ -1,0 +1,109 @@
+using XpraAes.Diagnostics;
+using XpraAes.Keys;
+using Peer = XpraAes.Tests.Commands.FakePeer;
+
+namespace XpraAes.Tests.Diagnostics;
+
+/// <summary>Passwords, user names, the first packet, and every other way to be sent away.</summary>
+public sealed class ProbeRefusalTests : ProbeTests
+{
+    [Theory]
+    [InlineData("3.1.3")]
+    [InlineData("5.1.6")]
+    [InlineData("6.6")]
+    public async Task A_server_asks_for_a_password_and_none_is_given(string version)
+    {
+        await using var server = Serve(Named(version) with { Password = "pw" });
+        var found = await ProbeAsync(server);
+        AssertCause(found, DiagnosisFinding.AuthenticationRequired);
+        Assert.Contains(found, diagnosis => diagnosis.Finding == DiagnosisFinding.KeyRight);
+    }
+
+    [Theory]
+    [InlineData("3.1.3")]
+    [InlineData("5.1.6")]
+    [InlineData("6.6")]
+    public async Task A_server_refuses_the_password(string version)
+    {
+        await using var server = Serve(Named(version) with { Password = "pw" });
+        using var wrong = SecretBuffer.FromUtf8("wp");
+        AssertCause(await ProbeAsync(server, options => options with { Password = wrong }), DiagnosisFinding.AuthenticationFailed);
+    }
+
+    [Theory]
+    [InlineData("6.1.3", "bob")]
+    [InlineData("6.1.3", null)]
+    [InlineData("6.6", "bob")]
+    [InlineData("6.6", null)]
+    public async Task A_server_refuses_the_user_name(string version, string? userName)
+    {
+        await using var server = Serve(Named(version) with { Password = "pw", UserName = "ada" });
+        using var password = SecretBuffer.FromUtf8("pw");
+        AssertCause(await ProbeAsync(server, options => options with { UserName = userName, Password = password }), DiagnosisFinding.UserNameRefused);
+    }
+
+    [Fact]
+    public async Task A_server_asks_for_what_we_do_not_have()
+    {
+        await using var server = Serve(ServerTraits.V62 with { Password = "pw", Digest = "kerberos:xpra" });
+        using var password = SecretBuffer.FromUtf8("pw");
+        AssertCause(await ProbeAsync(server, options => options with { Password = password }), DiagnosisFinding.AuthenticationUnsupported);
+    }
+
+    [Theory]
+    [InlineData("3.1.3")]
+    [InlineData("6.2.5")]
+    public async Task A_server_wants_the_first_packet_encrypted(string version)
+    {
+        await using var server = Serve(Named(version) with { EncryptsFirstPacket = true });
+        Assert.Contains("sent one in clear", AssertCause(await ProbeAsync(server), DiagnosisFinding.FirstPacketDisagrees).Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("4.4.6")]
+    [InlineData("6.2.5")]
+    public async Task A_server_wants_the_first_packet_in_clear(string version)
+    {
+        await using var server = Serve(version);
+        Assert.Contains("sent an encrypted one", AssertCause(await ProbeAsync(server, options => options with { EncryptFirstPacket = true }), DiagnosisFinding.FirstPacketDisagrees).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_wrongKey_for_the_first_packet_is_called_wrong()
+    {
+        await using var server = Serve(ServerTraits.V62 with { EncryptsFirstPacket = true });
+        using var wrong = XpraKey.FromText("another key altogether");
+        AssertCause(await ProbeAsync(server, options => options with { Key = wrong, EncryptFirstPacket = true }), DiagnosisFinding.KeyMismatch);
+    }
+
+    [Theory]
+    [InlineData("version error", DiagnosisFinding.VersionRejected)]
+    [InlineData("server exit", DiagnosisFinding.Refused)]
+    public async Task A_server_refuses_for_a_reason_of_its_own(string reason, DiagnosisFinding finding)
+    {
+        await using var server = Serve(ServerTraits.V62 with { AlwaysRefuses = reason });
+        Assert.Contains(reason, AssertCause(await ProbeAsync(server), finding).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_server_that_stays_silent_to_everything_but_has_been_refused_in_clear_times_out()
+    {
+        await using var server = Serve(ServerTraits.V62 with { AlwaysRefuses = "x", Silent = true });
+        AssertCause(await ProbeAsync(server), DiagnosisFinding.HandshakeTimeout);
+    }
+
+    [Fact]
+    public async Task A_probe_ends_when_it_is_told_to()
+    {
+        using var peer = Peer.Silent();
+        using var ending = new CancellationTokenSource(TimeSpan.FromMilliseconds(100));
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => EndpointProbe.RunAsync(Options(peer.Port) with { Timeout = TimeSpan.FromMinutes(5) }, null, ending.Token));
+    }
+
+    [Fact]
+    public async Task Options_out_of_their_range_are_refused()
+    {
+        var refusal = await Assert.ThrowsAsync<XpraAesException>(() => EndpointProbe.RunAsync(Options(1) with { Iterations = 99 }, null, default));
+        Assert.Equal(XpraErrorId.IterationsRejected, refusal.Id);
+    }
+}

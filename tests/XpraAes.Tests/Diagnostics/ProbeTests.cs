@@ -1,0 +1,72 @@
+using System.Text;
+using XpraAes.Ciphers;
+using XpraAes.Connections;
+using XpraAes.Diagnostics;
+
+namespace XpraAes.Tests.Diagnostics;
+
+/// <summary>Probes of servers on ports of this machine.</summary>
+public abstract class ProbeTests : IDisposable
+{
+    /// <summary>For what answers, which a loaded machine may do late.</summary>
+    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(30);
+
+    /// <summary>For what is known not to answer, and all of which is waited for.</summary>
+    private static readonly TimeSpan s_shortPatience = TimeSpan.FromSeconds(2);
+
+    private protected const string KeyText = "8f3a61d0c5b94e2793d1f0a4b86c7e25";
+
+    private protected XpraKey Key { get; } = XpraKey.FromText(KeyText);
+
+    public static TheoryData<string, AesMode> GenerationsAndModes => new(ServerTraits.All.SelectMany(traits => traits.Modes.Select(mode => (traits.Version, mode))));
+
+    public void Dispose()
+    {
+        Key.Dispose();
+        GC.SuppressFinalize(this);
+    }
+
+    private protected static string Hex(string text) => Hex(Encoding.UTF8.GetBytes(text));
+
+    private protected static string Hex(byte[] bytes) => Convert.ToHexString(bytes).ToLowerInvariant();
+
+    private protected static string Base64(string hex) => Convert.ToBase64String(Convert.FromHexString(hex));
+
+    private protected static ServerTraits Named(string version) => ServerTraits.All.Single(traits => traits.Version == version);
+
+    private protected FakeServer Serve(string version) => Serve(Named(version));
+
+    private protected FakeServer Serve(ServerTraits traits, bool withKey = true) => new(traits, withKey ? Key : null);
+
+    private protected ConnectOptions Options(int port) => new()
+    {
+        Endpoint = new XpraEndpoint(TransportKind.Tcp, "127.0.0.1", port),
+        Key = Key,
+        Timeout = s_patience,
+    };
+
+    private protected Task<IReadOnlyList<Diagnosis>> ProbeAsync(int port, Func<ConnectOptions, ConnectOptions>? change = null)
+        => EndpointProbe.RunAsync(change?.Invoke(Options(port)) ?? Options(port), null, default);
+
+    /// <summary>Probes what does not answer.</summary>
+    private protected Task<IReadOnlyList<Diagnosis>> ProbeSilentAsync(int port)
+        => ProbeAsync(port, options => options with { Timeout = s_shortPatience });
+
+    /// <summary>Probes, and sees to it that no session was opened.</summary>
+    private protected async Task<IReadOnlyList<Diagnosis>> ProbeAsync(FakeServer server, Func<ConnectOptions, ConnectOptions>? change = null)
+    {
+        var options = Options(server.Endpoint.Port) with { Timeout = server.IsSilent ? s_shortPatience : s_patience };
+        var found = await EndpointProbe.RunAsync(change?.Invoke(options) ?? options, null, default);
+        Assert.Equal(0, server.Sessions);
+        Assert.All(found, diagnosis => Assert.Equal(server.Endpoint.ToString(), diagnosis.Endpoint));
+        return found;
+    }
+
+    private protected static Diagnosis AssertCause(IReadOnlyList<Diagnosis> found, DiagnosisFinding finding)
+    {
+        Assert.Equal((finding, DiagnosisResult.Failed), (found[0].Finding, found[0].Result));
+        Assert.NotEmpty(found[0].RecommendedAction ?? "");
+        Assert.Single(found, diagnosis => diagnosis.Result == DiagnosisResult.Failed);
+        return found[0];
+    }
+}

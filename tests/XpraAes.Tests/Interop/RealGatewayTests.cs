@@ -1,0 +1,89 @@
+using XpraAes.Ciphers;
+using XpraAes.Connections;
+using XpraAes.Listening;
+using XpraAes.Tests.Listening;
+
+namespace XpraAes.Tests.Interop;
+
+/// <summary>A real client and a real server with our gateway between them.</summary>
+[Trait("Category", "Interop")]
+[Collection(LoopbackCollection.Name)]
+public sealed class RealGatewayTests(RealXpra xpra) : IClassFixture<RealXpra>
+{
+    private const int Background = 0x204080;
+
+    [Fact]
+    public async Task Its_client_gets_its_servers_information_through_AES_on_both_legs_under_two_keys()
+    {
+        xpra.Require();
+        using var key = XpraKey.Generate();
+        await using var gateway = AesListener.Start(new ListenerOptions
+        {
+            Key = key,
+            Target = new TargetOptions { Endpoint = xpra.ServerOptions.Endpoint, Keys = [xpra.Key] },
+        });
+        await using var client = xpra.StartClient("info", gateway.Port, key);
+        Assert.Equal(0, await client.WaitForExitAsync());
+        Assert.Contains($"server.build.version={RealXpra.Version}", client.Output, StringComparison.Ordinal);
+        Assert.Equal((1, 0), (gateway.Accepted, gateway.Rejected));
+    }
+
+    [Fact]
+    public async Task A_graphical_session_shows_its_picture_takes_keys_and_ends_with_a_word()
+    {
+        xpra.Require();
+        RealXpra.RequireProgram("xterm", "xterm");
+        RealXpra.RequireProgram("xdotool", "xdotool");
+        var (server, socket) = await xpra.StartClearServerAsync($"xterm -T INTEROP -geometry 80x24+0+0 -bg #{Background:x6} -fg white -cr white -e sh");
+        await using var closingServer = server;
+        await using var display = await xpra.StartDisplayAsync();
+        await using var gateway = AesListener.Start(new ListenerOptions
+        {
+            Key = xpra.Key,
+            Target = new TargetOptions { Endpoint = new XpraEndpoint(TransportKind.Unix, "", 0, socket) },
+        });
+        await using var client = xpra.Attach(gateway.Port, display.Name);
+
+        var window = await WaitForWindowAsync(display, client).WaitAsync(Loopback.Patience);
+        // All of the window is its background, but for the prompt and the cursor in the first line.
+        await Loopback.Eventually(() => CountBackground(display) > 470 * 280);
+        await display.FocusAsync(window);
+        await Task.Delay(TimeSpan.FromSeconds(1)); // the focus has to get there
+        var typed = Path.Combine(xpra.Folder, "typed");
+        await display.TypeAsync($"seq 5 > {typed}; seq 40\n");
+        await Loopback.Eventually(() => File.Exists(typed) && File.ReadAllText(typed) == "1\n2\n3\n4\n5\n");
+        // And all lines have got text.
+        await Loopback.Eventually(() => RowsWithText(display) > 22 * 5);
+
+        var session = Assert.Single(gateway.Connections);
+        Assert.Equal((true, ConnectionState.Open, RealXpra.Version), (session.KeyProven, session.State, session.PeerVersion));
+        var rows = session.GetCipherInfo();
+        Assert.Equal(["AES", "AES", "none", "none"], rows.Select(row => row.Cipher));
+        Assert.Equal([CipherDirection.Send, CipherDirection.Receive, CipherDirection.Send, CipherDirection.Receive], rows.Select(row => row.Direction));
+        Assert.All(rows.Take(2), row => Assert.Equal((AesMode.CBC, 256, 32, xpra.Key.Fingerprint), (row.Mode, row.KeySize, row.BlockSize, row.KeyFingerprint)));
+        Assert.All(rows.Skip(2), row => Assert.Equal((socket, RealXpra.Version, (string?)null), (row.Peer, row.PeerVersion, row.KeyFingerprint)));
+
+        await gateway.StopAsync(Loopback.Patience);
+        await client.WaitForExitAsync();
+        Assert.Contains("server exit", client.Output, StringComparison.Ordinal);
+        await server.WaitForAsync("client request");
+    }
+
+    private static async Task<string> WaitForWindowAsync(XDisplay display, XpraProgram client)
+    {
+        while (true)
+        {
+            Assert.False(client.HasExited, client.Output);
+            if (await display.FindWindowAsync("INTEROP") is { } window)
+                return window;
+        }
+    }
+
+    private static int CountBackground(XDisplay display) => display.TakePicture().Sum(row => row.Count(IsBackground));
+
+    private static int RowsWithText(XDisplay display)
+        => display.TakePicture().Count(row => row.Any(IsBackground) && row.Any(pixel => (pixel & 0xff) > 0xc0 && pixel >> 16 > 0xc0));
+
+    // A lossy encoding may be off by a little.
+    private static bool IsBackground(int pixel) => Enumerable.Range(0, 3).All(i => Math.Abs((pixel >> 8 * i & 0xff) - (Background >> 8 * i & 0xff)) <= 8);
+}

@@ -1,0 +1,177 @@
+using System.Net;
+using System.Net.Sockets;
+using XpraAes.Connections;
+using XpraAes.Tests.Listening;
+using Xunit;
+
+namespace XpraAes.Tests.Interop;
+
+/// <summary>The xpra of this machine, where it is the version that these tests know, and one server of it for all of them.</summary>
+public sealed class RealXpra : IAsyncLifetime
+{
+    /// <summary>Debian 12's.</summary>
+    public const string Version = "3.1.3";
+
+    private static readonly string[] s_withoutExtras =
+        ["--opengl=no", "--speaker=no", "--microphone=no", "--webcam=no", "--notifications=no", "--printing=no", "--tray=no"];
+
+    private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("xpra-interop-");
+    private string? _missing;
+    private XpraProgram? _server;
+    private int _port;
+
+    /// <summary>The key that both sides hold.</summary>
+    internal XpraKey Key { get; } = XpraKey.Generate();
+
+    /// <summary>Where every program of ours runs, and has its home.</summary>
+    internal string Folder => _folder.FullName;
+
+    private string KeyFile => Path.Combine(_folder.FullName, "key.txt");
+
+    public async ValueTask InitializeAsync()
+    {
+        Key.Save(KeyFile);
+        _missing = await FindMissingAsync();
+        if (_missing is null)
+            (_server, _port) = await StartServerAsync();
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (_server is not null)
+            await _server.DisposeAsync();
+        Key.Dispose();
+        _folder.Delete(recursive: true);
+    }
+
+    /// <summary>Skips the test where there is no xpra to test with.</summary>
+    public void Require() => Assert.SkipWhen(_missing is not null, _missing ?? "");
+
+    /// <summary>How to reach the server that all tests share.</summary>
+    internal ConnectOptions ServerOptions => OptionsFor(_port);
+
+    internal ConnectOptions OptionsFor(int port) => new()
+    {
+        Endpoint = new XpraEndpoint(TransportKind.Tcp, "127.0.0.1", port),
+        Key = Key,
+        Timeout = Loopback.Patience,
+    };
+
+    /// <summary>Starts a server with AES on a TCP port, and waits until it is ready.</summary>
+    internal async Task<(XpraProgram Server, int Port)> StartServerAsync(bool encryptFirstPacket = false)
+    {
+        var port = FreePort();
+        var server = await StartServerAsync(encryptFirstPacket,
+            $"--bind-tcp=127.0.0.1:{port}", "--tcp-encryption=AES", $"--tcp-encryption-keyfile={KeyFile}", "--bind=none");
+        return (server, port);
+    }
+
+    /// <summary>Starts a server in clear on a Unix socket, with this program in its session, and waits until it is ready.</summary>
+    internal async Task<(XpraProgram Server, string Socket)> StartClearServerAsync(string program)
+    {
+        var socket = Path.Combine(_folder.FullName, Path.GetRandomFileName());
+        var server = await StartServerAsync(encryptFirstPacket: false, $"--bind={socket}", $"--start={program}");
+        // A little later than it says that it is ready.
+        await Loopback.Eventually(() => File.Exists(socket));
+        return (server, socket);
+    }
+
+    private async Task<XpraProgram> StartServerAsync(bool encryptFirstPacket, params string[] how)
+    {
+        var server = XpraProgram.Start(_folder.FullName, "xpra",
+        [
+            "start", $":{FreeDisplay()}", .. how,
+            "--daemon=no", "--mdns=no", "--notifications=no", "--pulseaudio=no", "--printing=no", "--systemd-run=no", "--webcam=no", "--html=off",
+            "--dbus-launch=no", "--dbus-proxy=no", $"--socket-dir={_folder.FullName}",
+            "--xvfb=Xvfb -screen 0 640x480x24+32 -nolisten tcp -noreset -ac +extension Composite",
+        ], encryptFirstPacket);
+        try
+        {
+            await server.WaitForAsync("xpra is ready.");
+            return server;
+        }
+        catch
+        {
+            await server.DisposeAsync();
+            throw;
+        }
+    }
+
+    /// <summary>Starts a client against a listener of ours: <c>xpra COMMAND tcp://127.0.0.1:PORT/ --tcp-encryption=AES ...</c></summary>
+    internal XpraProgram StartClient(string command, int port, XpraKey? key = null, bool encryptFirstPacket = false, params string[] more)
+    {
+        var keyFile = KeyFile;
+        if (key is not null)
+            key.Save(keyFile = Path.Combine(_folder.FullName, Path.GetRandomFileName()));
+        string[] arguments = [command, $"tcp://127.0.0.1:{port}/", "--tcp-encryption=AES", $"--tcp-encryption-keyfile={keyFile}", .. more];
+        // Only the graphical client needs a display.
+        return command == "attach"
+            ? XpraProgram.Start(_folder.FullName, "xvfb-run", ["-a", "xpra", .. arguments, .. s_withoutExtras], encryptFirstPacket)
+            : XpraProgram.Start(_folder.FullName, "xpra", arguments, encryptFirstPacket);
+    }
+
+    /// <summary>Attaches the graphical client to a listener of ours, on that display. Pixels come by the connection, not by shared memory.</summary>
+    internal XpraProgram Attach(int port, string display) => XpraProgram.Start(_folder.FullName, "xpra",
+        ["attach", $"tcp://127.0.0.1:{port}/", "--tcp-encryption=AES", $"--tcp-encryption-keyfile={KeyFile}", "--mmap=no", .. s_withoutExtras], display: display);
+
+    /// <summary>Starts an X server of 640 by 480 pixels, and waits for its display.</summary>
+    internal async Task<XDisplay> StartDisplayAsync()
+    {
+        var folder = _folder.CreateSubdirectory(Path.GetRandomFileName()).FullName;
+        var program = XpraProgram.Start(folder, "Xvfb", ["-displayfd", "1", "-screen", "0", "640x480x24", "-fbdir", folder, "-nolisten", "tcp", "-noreset", "-ac"]);
+        try
+        {
+            await Loopback.Eventually(() => XDisplay.NameIn(program.Output) is not null || program.HasExited);
+            return new XDisplay(program, folder);
+        }
+        catch
+        {
+            await program.DisposeAsync();
+            throw;
+        }
+    }
+
+    /// <summary>Skips the test where this program is not there.</summary>
+    public static void RequireProgram(string program, string package)
+        => Assert.SkipWhen(FindProgram(program) is null, $"{program} is not on PATH: on Debian 12, apt-get install {package}.");
+
+    /// <summary>A file of the tests' folder.</summary>
+    internal string WriteFile(string name, string content)
+    {
+        var path = Path.Combine(_folder.FullName, name);
+        File.WriteAllText(path, content);
+        return path;
+    }
+
+    private async Task<string?> FindMissingAsync()
+    {
+        foreach (var program in new[] { "xpra", "Xvfb", "xvfb-run" })
+        {
+            if (FindProgram(program) is null)
+                return $"{program} is not on PATH: on Debian 12, apt-get install xpra xvfb xauth.";
+        }
+        await using var version = XpraProgram.Start(_folder.FullName, "xpra", ["--version"]);
+        await version.WaitForExitAsync();
+        return version.Output.Contains($"v{Version}", StringComparison.Ordinal) ? null : $"The xpra on PATH is '{version.Output}'; these tests know {Version}.";
+    }
+
+    private static string? FindProgram(string name)
+        => (Environment.GetEnvironmentVariable("PATH") ?? "").Split(Path.PathSeparator).Select(folder => Path.Combine(folder, name)).FirstOrDefault(File.Exists);
+
+    private static int FreePort()
+    {
+        using var probe = new Socket(SocketType.Stream, ProtocolType.Tcp);
+        probe.Bind(new IPEndPoint(IPAddress.Loopback, 0));
+        return ((IPEndPoint)probe.LocalEndPoint!).Port;
+    }
+
+    private static int FreeDisplay()
+    {
+        while (true)
+        {
+            var display = Random.Shared.Next(1000, 30000);
+            if (!File.Exists($"/tmp/.X{display}-lock") && !File.Exists($"/tmp/.X11-unix/X{display}"))
+                return display;
+        }
+    }
+}

@@ -1,0 +1,96 @@
+using System.Collections.Concurrent;
+using System.Diagnostics;
+using XpraAes.Tests.Listening;
+
+namespace XpraAes.Tests.Interop;
+
+/// <summary>A run of the machine's own xpra, in folders of its own, ended with everything that it started.</summary>
+internal sealed class XpraProgram : IAsyncDisposable
+{
+    private readonly Process _process;
+    private readonly ConcurrentQueue<string> _output = new();
+
+    private XpraProgram(Process process)
+    {
+        _process = process;
+        process.OutputDataReceived += (_, line) => Keep(line.Data);
+        process.ErrorDataReceived += (_, line) => Keep(line.Data);
+        process.BeginOutputReadLine();
+        process.BeginErrorReadLine();
+        process.StandardInput.Close();
+    }
+
+    public bool HasExited => _process.HasExited;
+
+    /// <summary>What it has written so far, to both of its outputs.</summary>
+    public string Output => string.Join('\n', _output);
+
+    /// <summary>Starts a program of PATH. Home and run-time folder are below <paramref name="folder"/>.</summary>
+    public static XpraProgram Start(string folder, string program, IEnumerable<string> arguments, bool encryptFirstPacket = false, string? display = null)
+    {
+        var start = new ProcessStartInfo(program, arguments)
+        {
+            RedirectStandardInput = true,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+            WorkingDirectory = folder,
+        };
+        foreach (var name in start.Environment.Keys.Where(name => name.StartsWith("XPRA_", StringComparison.Ordinal) || name == "DISPLAY").ToList())
+            start.Environment.Remove(name);
+        start.Environment["HOME"] = start.Environment["XDG_RUNTIME_DIR"] = folder;
+        start.Environment["LC_ALL"] = "C.UTF-8";
+        if (display is not null)
+            start.Environment["DISPLAY"] = display;
+        if (encryptFirstPacket)
+            start.Environment["XPRA_ENCRYPT_FIRST_PACKET"] = "1";
+        return new XpraProgram(Process.Start(start)!);
+    }
+
+    /// <summary>Waits until it has written this.</summary>
+    public async Task WaitForAsync(string text)
+    {
+        await Loopback.Eventually(() => Output.Contains(text, StringComparison.Ordinal) || _process.HasExited);
+        if (!Output.Contains(text, StringComparison.Ordinal))
+            throw new InvalidOperationException($"It ended with {_process.ExitCode} and never said '{text}':\n{Output}");
+    }
+
+    /// <summary>Waits for its end, and returns its exit code.</summary>
+    public async Task<int> WaitForExitAsync()
+    {
+        using var patience = new CancellationTokenSource(Loopback.Patience);
+        try
+        {
+            await _process.WaitForExitAsync(patience.Token);
+        }
+        catch (OperationCanceledException)
+        {
+            throw new TimeoutException($"It did not end by itself:\n{Output}");
+        }
+        return _process.ExitCode;
+    }
+
+    /// <summary>Asks it to end, as its own children must be ended by it, and kills it with them where it does not.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        if (!_process.HasExited)
+        {
+            using var kill = Process.Start("kill", [_process.Id.ToString(System.Globalization.CultureInfo.InvariantCulture)]);
+            using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(5));
+            try
+            {
+                await _process.WaitForExitAsync(patience.Token);
+            }
+            catch (OperationCanceledException)
+            {
+                _process.Kill(entireProcessTree: true);
+            }
+        }
+        _process.Dispose();
+    }
+
+    private void Keep(string? line)
+    {
+        if (line is not null)
+            _output.Enqueue(line);
+    }
+}

@@ -1,0 +1,33 @@
+using XpraAes.Tests.Engine;
+
+namespace XpraAes.Tests.Snapshots;
+
+/// <summary>What others build on changes only on purpose.</summary>
+[Trait("Category", "Engine")]
+public sealed class SnapshotTests
+{
+    private const string Accept = "XPRA_AES_ACCEPT_SNAPSHOTS";
+    private static readonly string Folder = Path.Combine(SharedFiles.Repository, "tests", "XpraAes.Tests", "Snapshots");
+
+    [Fact]
+    public void The_public_API_of_the_library_is_as_it_was() => Compare("PublicApi.txt", PublicApi.Lines(typeof(XpraKey).Assembly));
+
+    [Fact]
+    public void The_syntax_of_every_cmdlet_is_as_it_was()
+    {
+        using EngineHost host = EngineHost.WithModule();
+        Compare("CmdletSyntax.txt", CmdletSyntax.Cmdlets(host).SelectMany(CmdletSyntax.Lines));
+    }
+
+    private static void Compare(string name, IEnumerable<string> lines)
+    {
+        string path = Path.Combine(Folder, name);
+        if (Environment.GetEnvironmentVariable(Accept) == "1")
+        {
+            File.WriteAllText(path, string.Concat(lines.Select(line => line + '\n')));
+            return;
+        }
+
+        Difference.AssertNone(File.ReadAllLines(path), lines, $"{name} has changed. If that is meant: {Accept}=1 dotnet test --filter-class '*.SnapshotTests', then commit the file.");
+    }
+}
