@@ -19,12 +19,13 @@ internal static class WebSocketUpgrade
     /// <summary>
     /// The server's side. Answers the request that begins with <paramref name="peeked"/>, and returns the stream inside the websocket.
     /// Anything but a websocket request for xpra gets a short answer in text, and <see cref="XpraAesException"/> (PeerIsHttp) is thrown;
-    /// ConnectionLost where the peer leaves in the middle. How long it may take is for <paramref name="ct"/> to say.
+    /// ConnectionLost where the peer leaves in the middle. How long it may take is for <paramref name="ct"/> to say. Where nothing
+    /// but the way in protects what is behind, pages must be kept out: a browser lets every page connect to its own machine.
     /// </summary>
-    public static async Task<WebSocketStream> AcceptAsync(Stream stream, ReadOnlyMemory<byte> peeked, CancellationToken ct)
+    public static async Task<WebSocketStream> AcceptAsync(Stream stream, ReadOnlyMemory<byte> peeked, bool allowPages, CancellationToken ct)
     {
         var (head, rest) = await ReadHeadAsync(stream, peeked, isAnswer: false, ct).ConfigureAwait(false);
-        if (FindProblem(head) is (var status, var problem))
+        if (FindProblem(head, allowPages) is (var status, var problem))
         {
             await RefuseAsync(stream, status, ct).ConfigureAwait(false);
             throw new XpraAesException(XpraErrorId.PeerIsHttp, $"The peer sent {problem}; it was answered {status}.",
@@ -71,7 +72,7 @@ internal static class WebSocketUpgrade
         return new WebSocketStream(stream, masks: true, rest);
     }
 
-    private static (string Status, string Problem)? FindProblem(Head? head) => head switch
+    private static (string Status, string Problem)? FindProblem(Head? head, bool allowPages) => head switch
     {
         null => ("400 Bad Request", "an HTTP request that is malformed or larger than 8 KB"),
         _ when !head.StartLine.StartsWith("GET ", StringComparison.Ordinal) || !head.StartLine.EndsWith(" HTTP/1.1", StringComparison.Ordinal)
@@ -80,6 +81,7 @@ internal static class WebSocketUpgrade
         _ when head.Field("Sec-WebSocket-Version") != Version => ("426 Upgrade Required", "a websocket request of another version than 13"),
         _ when !Convert.TryFromBase64String(head.Field("Sec-WebSocket-Key"), new byte[KeySize], out var size) || size != KeySize
             => ("400 Bad Request", "a websocket request without a valid key"),
+        _ when !allowPages && head.Field("Origin").Length > 0 => ("403 Forbidden", "a websocket request of a page in a browser"),
         _ when !head.Has("Sec-WebSocket-Protocol", Subprotocol) => ("403 Forbidden", $"a websocket request without the subprotocol '{Subprotocol}'"),
         _ => null,
     };

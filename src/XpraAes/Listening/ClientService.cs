@@ -63,16 +63,16 @@ internal sealed class ClientService
             Log.PeerConnected(Options.Logger, peer);
             KeepAlive.Enable(socket, Options.Limits);
             await Task.Delay(_listener.Guard.DelayFor(address), cancellationToken).ConfigureAwait(false);
-            var stream = await ServerTransport.OpenAsync(socket, Options.Limits, cancellationToken).ConfigureAwait(false);
+            var stream = await ServerTransport.OpenAsync(socket, allowPages: _keys.Length > 0, Options.Limits, cancellationToken).ConfigureAwait(false);
             channel = new PacketChannel(stream, Options.Limits);
             connection = await OpenAsync(channel, peer, cancellationToken).ConfigureAwait(false);
         }
         catch (XpraAesException e)
         {
-            _listener.Refuse(peer, e);
             // What the target does is not the client's doing, but for the password that the client gave it.
             if (IsFailure(e.Id) && (e.Target is null || e.Id == XpraErrorId.AuthenticationFailed))
                 _listener.Guard.RecordFailure(address);
+            _listener.Refuse(peer, e);
             channel ??= new PacketChannel(new NetworkStream(socket, ownsSocket: true), Options.Limits); // only to linger: HTTP has got its answer
             await channel.LingerAsync(Options.Limits.CloseGrace, cancellationToken).ConfigureAwait(false);
         }

@@ -97,8 +97,11 @@ internal sealed class ListeningSocket : IDisposable
             throw new XpraAesException(XpraErrorId.InvalidOption, "Windows gives the file of a socket no owner's mode.", "Use -LocalPort.");
         try
         {
-            RequireFree(path);
-            var folder = Path.Combine(Path.GetDirectoryName(path)!, $".xpra-{RandomNumberGenerator.GetHexString(8, lowercase: true)}");
+            RequireFree(new UnixDomainSocketEndPoint(path), path);
+            var parent = Path.GetDirectoryName(path);
+            if (!Directory.Exists(parent))
+                throw Unavailable(path, $"There is no folder {parent}.", "Make it first, for you alone.");
+            var folder = Path.Combine(parent, $".xpra-{RandomNumberGenerator.GetHexString(8, lowercase: true)}");
             Directory.CreateDirectory(folder, OwnerOnly | UnixFileMode.UserExecute);
             try
             {
@@ -125,7 +128,7 @@ internal sealed class ListeningSocket : IDisposable
     }
 
     /// <summary>What a program that ended badly has left is replaced; a live socket, and anything else, is not.</summary>
-    private static void RequireFree(string path)
+    private static void RequireFree(UnixDomainSocketEndPoint endpoint, string path)
     {
         if (!Path.Exists(path))
             return;
@@ -134,7 +137,7 @@ internal sealed class ListeningSocket : IDisposable
         using var probe = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified) { Blocking = false };
         try
         {
-            probe.Connect(new UnixDomainSocketEndPoint(path));
+            probe.Connect(endpoint);
         }
         catch (SocketException e) when (e.SocketErrorCode == SocketError.ConnectionRefused)
         {

@@ -17,10 +17,14 @@ internal sealed class TestClient : IAsyncDisposable
     private TestClient(Socket socket, Stream transport, XpraKey? key, AesMode mode, bool? stream)
     {
         _socket = socket;
+        Transport = transport;
         Channel = new PacketChannel(transport, Limits.Default);
         Leg = new ClientLeg(Channel, key is null ? null : new ClientCipherOptions { Keys = [key], Mode = mode, Stream = stream, Iterations = 1000 },
             TestPeer.Patience, Limits.Default, NullLogger.Instance);
     }
+
+    /// <summary>What the packets go through.</summary>
+    public Stream Transport { get; }
 
     public PacketChannel Channel { get; }
 

@@ -1,0 +1,130 @@
+using System.Diagnostics;
+using System.Net;
+using System.Net.Sockets;
+using System.Security.Cryptography;
+using XpraAes.Encodings;
+using XpraAes.Listening;
+using XpraAes.Tests.Listening;
+
+namespace XpraAes.Tests.Gateway;
+
+/// <summary>How a gateway that stops takes leave.</summary>
+[Collection(LoopbackCollection.Name)]
+public sealed class StopTests
+{
+    [Fact]
+    public async Task A_gateway_that_stops_tells_both_ends_and_frees_its_port()
+    {
+        await using var rig = new Rig();
+        var (client, target) = await rig.OpenProvenAsync();
+        var connection = rig.Listener.Connections[0];
+        var stopping = rig.Listener.StopAsync(TimeSpan.FromSeconds(10));
+        Assert.Equal("server exit", await client.ExpectDisconnectAsync());
+        Assert.Equal("client request", await target.ExpectDisconnectAsync());
+        await client.ExpectEndAsync();
+        await target.ExpectEndAsync();
+        await client.DisposeAsync();
+        await target.DisposeAsync();
+        await stopping.WaitAsync(TestPeer.Patience);
+        Assert.Equal((ListenerState.Stopped, "server exit", null), (rig.Listener.State, connection.CloseReason, connection.CloseCause));
+        using var late = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+        await Assert.ThrowsAsync<SocketException>(async () => await late.ConnectAsync(IPEndPoint.Parse(rig.Listener.Endpoint)));
+    }
+
+    [Fact]
+    public async Task What_is_under_way_still_arrives_within_the_grace_period_whole_and_in_order()
+    {
+        await using var rig = new Rig();
+        var (client, target) = await rig.OpenProvenAsync(receiveBuffer: 16 * 1024);
+        var payload = new byte[100_000];
+        Random.Shared.NextBytes(payload);
+        var sent = 0;
+        var sending = Task.Run(async () =>
+        {
+            while (true)
+            {
+                target.Channel.Writer.Append((byte)PacketEncoding.RencodePlus, 0, 0, payload);
+                await target.Channel.Writer.FlushAsync(default);
+                sent++;
+            }
+        });
+        // The target is stuck: the gateway has as much in hand as it ever has.
+        for (var before = -1; before != Volatile.Read(ref sent); await Task.Delay(300))
+            before = Volatile.Read(ref sent);
+
+        var stopping = rig.Listener.StopAsync(TimeSpan.FromSeconds(20));
+        await Task.Delay(1500);
+        Assert.False(stopping.IsCompleted);
+        var received = 0;
+        while (true)
+        {
+            var (header, data) = await client.ReadRawAsync();
+            if (data.Length < payload.Length)
+            {
+                Assert.Equal("disconnect", ((object?[])PacketCodec.Decode(header.Encoding, data, new DecodeLimits(10, 10))!)[0]);
+                break;
+            }
+            Assert.Equal(SHA256.HashData(payload), SHA256.HashData(data));
+            received++;
+        }
+        Assert.InRange(received, 10, int.MaxValue);
+        await client.ExpectEndAsync();
+        await client.DisposeAsync();
+        await target.DisposeAsync();
+        await stopping.WaitAsync(TestPeer.Patience);
+        await Assert.ThrowsAnyAsync<Exception>(() => sending);
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task An_end_that_takes_nothing_is_cut_after_the_grace_period(bool clientIsStuck)
+    {
+        await using var rig = new Rig();
+        var (client, target) = await rig.OpenProvenAsync(receiveBuffer: 16 * 1024);
+        var busy = clientIsStuck ? target : client;
+        var sent = 0;
+        var sending = Task.Run(async () =>
+        {
+            while (true)
+            {
+                busy.Channel.Writer.Append((byte)PacketEncoding.RencodePlus, 0, 0, new byte[100_000]);
+                await busy.Channel.Writer.FlushAsync(default);
+                sent++;
+            }
+        });
+        for (var before = -1; before != Volatile.Read(ref sent); await Task.Delay(300))
+            before = Volatile.Read(ref sent);
+
+        var started = Stopwatch.GetTimestamp();
+        await rig.Listener.StopAsync(TimeSpan.FromSeconds(1)).WaitAsync(TestPeer.Patience);
+        Assert.InRange(Stopwatch.GetElapsedTime(started), TimeSpan.FromSeconds(0.9), TimeSpan.FromSeconds(4));
+        await Assert.ThrowsAnyAsync<Exception>(() => sending);
+    }
+
+    [Fact]
+    public async Task A_gateway_stops_while_its_target_still_owes_the_hello()
+    {
+        await using var rig = new Rig();
+        var client = await rig.ConnectAsync();
+        await client.SendHelloAsync();
+        using var silent = await rig.Target.AcceptSocketAsync();
+        await rig.Listener.StopAsync(TimeSpan.FromSeconds(1)).WaitAsync(TestPeer.Patience);
+        Assert.Equal(0, rig.Listener.Serving);
+    }
+
+    [Fact]
+    public async Task Everything_is_closed_when_the_module_goes()
+    {
+        await using var rig = new Rig();
+        var (client, target) = await rig.OpenProvenAsync();
+        var closing = LiveObjects.CloseAllAsync();
+        Assert.Equal("server exit", await client.ExpectDisconnectAsync());
+        Assert.Equal("client request", await target.ExpectDisconnectAsync());
+        await client.DisposeAsync();
+        await target.DisposeAsync();
+        await closing.WaitAsync(TestPeer.Patience);
+        Assert.Equal(ListenerState.Stopped, rig.Listener.State);
+        Assert.DoesNotContain(rig.Listener, LiveObjects.Listeners);
+    }
+}
