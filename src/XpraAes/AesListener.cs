@@ -20,6 +20,8 @@ public sealed class AesListener : IAsyncDisposable
     private readonly CancellationTokenSource _stopping = new();
     private readonly ConcurrentDictionary<Task, byte> _serving = new();
     private readonly TaskCompletionSource _stopped = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly long _lastDescriptor;
+    private bool _descriptorsAreLow;
     private Task _accepting = Task.CompletedTask;
     private int _state;
 
@@ -29,8 +31,10 @@ public sealed class AesListener : IAsyncDisposable
         Id = LiveObjects.NextId();
         var trusted = binds.SelectMany(bind => bind.Options.TrustedSources).ToArray();
         // A Unix socket's clients have no address: its file's mode says who may come in.
-        Guard = new SourceGuard(_options.Limits, address => address.Equals(IPAddress.None) || Array.Exists(trusted, network => network.Contains(address)), TimeProvider.System);
-        Derivations = new DerivationGate(_options.Limits.ConcurrentDerivations);
+        bool IsTrusted(IPAddress address) => address.Equals(IPAddress.None) || Array.Exists(trusted, network => network.Contains(address));
+        Guard = new SourceGuard(_options.Limits, IsTrusted, _options.Clock);
+        Derivations = new DerivationGate(_options.Limits.ConcurrentDerivations, _options.Limits.WaitingDerivations, IsTrusted);
+        _lastDescriptor = FileDescriptors.Limit - _options.Limits.ReservedDescriptors;
         Counters = new ListenerCounters(binds[0].Socket.Address);
         _binds = [.. binds.Select(bind => new Bind(bind.Socket, new ClientService(this, bind.Socket.Endpoint, bind.Options)))];
     }
@@ -205,7 +209,6 @@ public sealed class AesListener : IAsyncDisposable
                 foreach (var bind in _binds)
                     bind.Service.Retire();
             }
-            Derivations.Dispose();
             Log.ListenerStopped(_options.Logger, Endpoint);
             _stopped.TrySetResult();
         }
@@ -314,7 +317,7 @@ public sealed class AesListener : IAsyncDisposable
     /// <summary>Never waits: the accept loop goes on at once.</summary>
     private void Serve(Socket client, Bind bind)
     {
-        if (Guard.TryEnter(AddressText.SourceOf(client)) is not { } slot)
+        if (LacksDescriptors(client) || Guard.TryEnter(AddressText.SourceOf(client)) is not { } slot)
         {
             Counters.Refuse(XpraErrorId.LimitReached);
             client.Dispose();
@@ -328,6 +331,16 @@ public sealed class AesListener : IAsyncDisposable
             slot.Dispose();
             _serving.TryRemove(done, out _);
         }, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+    }
+
+    /// <summary>Descriptors are given out from the lowest on: the number of the newest tells how many are in use.</summary>
+    private bool LacksDescriptors(Socket client)
+    {
+        var isLow = client.SafeHandle.DangerousGetHandle() > _lastDescriptor;
+        if (isLow && !_descriptorsAreLow)
+            Log.DescriptorsLow(_options.Logger, Endpoint);
+        _descriptorsAreLow = isLow;
+        return isLow;
     }
 
     /// <summary>One address and port, and the configuration that new clients there come in under.</summary>

@@ -7,16 +7,19 @@ namespace XpraAes;
 /// <summary>What one direction of one connection really uses: what <c>xpra info | grep cipher=</c> shows, and more. Holds no secret: salt and IV travel in clear anyway.</summary>
 public sealed class CipherInfo
 {
-    /// <summary>The connection's id.</summary>
+    /// <summary>The connection's id; of a remote server's clients, their number there.</summary>
     public required int Connection { get; init; }
 
-    /// <summary>Which of the two directions this row is about.</summary>
+    /// <summary>Where the connection leads, or where it came in: the server's URI or the listener's.</summary>
+    public string? Endpoint { get; init; }
+
+    /// <summary>Which of the two directions this row is about: seen from us, or where a remote server was asked, from there.</summary>
     public required CipherDirection Direction { get; init; }
 
     /// <summary><c>AES</c>, or <c>none</c> where the direction is in clear.</summary>
     public required string Cipher { get; init; }
 
-    /// <summary>The AES mode; null where the direction is in clear or a remote xpra server does not say.</summary>
+    /// <summary>The AES mode; null where the direction is in clear.</summary>
     public AesMode? Mode { get; init; }
 
     /// <summary>The AES key's size in bits: 128, 192 or 256; null where unknown.</summary>
@@ -62,7 +65,7 @@ public sealed class CipherInfo
     public string? PeerVersion { get; init; }
 
     /// <summary>For example <c>AES-CTR Send 256 bits</c>.</summary>
-    public override string ToString() => Mode is null ? $"{Cipher} {Direction}" : $"{Cipher}-{Mode} {Direction} {KeySize} bits";
+    public override string ToString() => $"{Cipher}{(Mode is null ? "" : $"-{Mode}")} {Direction}{(KeySize is null ? "" : $" {KeySize} bits")}";
 
     internal static CipherInfo From(XpraConnection connection, CipherLeg leg, CipherDirection direction, CipherParameters? parameters, int paddingUnit, bool keyProven)
     {
@@ -72,6 +75,7 @@ public sealed class CipherInfo
             {
                 Connection = connection.Id,
                 Direction = direction,
+                Endpoint = connection.Endpoint,
                 Cipher = "none",
                 KeyProven = false,
                 Peer = leg.Peer,
@@ -83,6 +87,7 @@ public sealed class CipherInfo
         {
             Connection = connection.Id,
             Direction = direction,
+            Endpoint = connection.Endpoint,
             Cipher = "AES",
             Mode = parameters.Mode,
             KeySize = parameters.KeySize * 8,

@@ -30,6 +30,7 @@ public sealed class XpraConnection : IAsyncDisposable
         Direction = direction;
         Endpoint = endpoint;
         session.KeyProven = ProveKey;
+        session.Channel.PacketLogLevel = LogLevel.Trace;
     }
 
     /// <summary>Raised once, when the connection is closed, from a thread of the pool.</summary>
@@ -165,9 +166,9 @@ public sealed class XpraConnection : IAsyncDisposable
     }
 
     /// <summary>Ends it at once, without a word to the peer.</summary>
-    internal void Cut()
+    internal void Cut(string reason)
     {
-        Interlocked.CompareExchange(ref _closeReason, "cut off", null);
+        Interlocked.CompareExchange(ref _closeReason, reason, null);
         _session.Abort();
     }
 
@@ -199,7 +200,15 @@ public sealed class XpraConnection : IAsyncDisposable
         await _session.DisposeAsync().ConfigureAwait(false);
         Log.SessionClosed(_log, Peer, CloseReason!);
         _closed.TrySetResult();
-        Closed?.Invoke(this, EventArgs.Empty);
+        try
+        {
+            Closed?.Invoke(this, EventArgs.Empty);
+        }
+        catch (Exception e)
+        {
+            // A handler's failure is its own.
+            Log.HandlerFailed(_log, Endpoint, e);
+        }
     }
 
     /// <summary>A gateway's target has proven the key by its hello.</summary>

@@ -53,6 +53,8 @@ public enum XpraErrorId
     KeyFileExists,
     /// <summary>The key file cannot be written.</summary>
     KeyFileUnwritable,
+    /// <summary>The log file cannot be written.</summary>
+    LogUnwritable,
     /// <summary>No key data was given in any form.</summary>
     KeyMissing,
     /// <summary>The text given as key data is not what its prefix says.</summary>

@@ -64,9 +64,11 @@ internal sealed class BindOptions : IDisposable
         var colon = address.LastIndexOf(':');
         if (colon < 0)
             throw Error("The bind options do not begin with an address and a port.", "Write HOST:PORT, or :PORT for 127.0.0.1, then the options.");
-        var host = address[..colon];
+        var host = address[..colon].Trim();
         if (host.StartsWith('[') && host.EndsWith(']'))
-            host = host[1..^1];
+            host = host[1..^1].Trim();
+        if (host.Any(c => c is '[' or ']' || char.IsWhiteSpace(c) || char.IsControl(c)))
+            throw Error("The address in the bind options is not a host name or address.", "Write HOST:PORT, with an IPv6 address in brackets, then the options.");
         ushort port = 0;
         if (colon < address.Length - 1 && !ushort.TryParse(address[(colon + 1)..], NumberStyles.None, CultureInfo.InvariantCulture, out port))
             throw Error("The port in the bind options is not a number from 0 to 65535.", "Write HOST:PORT, then the options.");

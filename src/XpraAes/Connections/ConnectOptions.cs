@@ -1,6 +1,7 @@
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 using XpraAes.Ciphers;
+using XpraAes.Handshake;
 using XpraAes.Keys;
 using XpraAes.Listening;
 
@@ -48,6 +49,21 @@ public sealed record ConnectOptions
     /// <summary>The bounds that hold for this connection.</summary>
     public Limits Limits { get; init; } = Limits.Default;
 
+    /// <summary>What the client calls itself; null for a new name in each connection.</summary>
+    internal string? Uuid { get; init; }
+
     /// <summary>Where log events go.</summary>
     public ILogger Logger { get; init; } = NullLogger.Instance;
+
+    /// <summary>How the handshake is to encrypt, with these keys and that form of the first packet.</summary>
+    internal ClientCipherOptions CipherOptions(IReadOnlyList<XpraKey> keys, FirstPacket? firstPacket) => new()
+    {
+        Keys = keys,
+        Mode = Mode,
+        KeySize = KeySize,
+        KeyHash = KeyHash,
+        Iterations = Iterations,
+        Stream = Stream,
+        FirstPacket = firstPacket,
+    };
 }

@@ -134,10 +134,10 @@ internal sealed class EndpointSession(PacketChannel channel, CipherLeg leg, Xpra
         {
             var packet = await channel.ReceiveAsync(cancellationToken).ConfigureAwait(false);
             if (packet is { HasName: false } && !_keyProven && !isClient)
-                throw new MalformedPacketException("The peer's first packet has no name.");
+                throw new MalformedPacketException("The peer's first packet has no name.").Of(packet.Header);
             return packet;
         }
-        catch (MalformedPacketException e) when (!_keyProven && !isClient && channel.MeansAnotherKey(e))
+        catch (MalformedPacketException e) when (!_keyProven && !isClient && e.Id == XpraErrorId.KeyMismatch)
         {
             throw new XpraAesException(XpraErrorId.KeyMismatch, "The peer's first packet does not decrypt: it holds other key data.", innerException: e);
         }

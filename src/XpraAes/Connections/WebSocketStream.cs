@@ -189,7 +189,7 @@ internal sealed class WebSocketStream : Stream
     private int TakeBuffered(Span<byte> destination)
     {
         var taken = 0;
-        while (taken < destination.Length && _control == 0 && (_left > 0 || TryTakeHeader()))
+        while (taken < destination.Length && _control == 0 && (_left > 0 || TryTakeNextHeader(anyTaken: taken > 0)))
         {
             var count = (int)Math.Min(Math.Min(_end - _start, destination.Length - taken), _left);
             if (count == 0 && _left > 0)
@@ -199,6 +199,19 @@ internal sealed class WebSocketStream : Stream
             taken += count;
         }
         return taken;
+    }
+
+    /// <summary>A frame that breaks the rules does not take with it what came before: it is looked at again once that has been handed out.</summary>
+    private bool TryTakeNextHeader(bool anyTaken)
+    {
+        try
+        {
+            return TryTakeHeader();
+        }
+        catch (XpraAesException) when (anyTaken)
+        {
+            return false;
+        }
     }
 
     private void Unmask(ReadOnlySpan<byte> payload, Span<byte> destination)

@@ -15,73 +15,81 @@ public static class XpraConnector
     // rencodeplus for 4.3 and later, rencode for those before, which answer the other in text.
     private static readonly Attempt[] s_inClear = [new(PacketEncoding.RencodePlus, null), new(PacketEncoding.Rencode, null)];
 
-    // Nothing tells a server's generation beforehand, and each expects its own form of an encrypted first packet.
-    private static readonly Attempt[] s_encrypted = [.. FirstPacket.Variants.Select(variant => new Attempt(variant.Encoding, variant))];
+    private static readonly Attempt[] s_encrypted = [.. FirstPacket.Attempts.Select(variant => new Attempt(variant.Encoding, variant))];
 
     /// <summary>Connects, exchanges hellos, measures the latency once, and leaves the session running in the background.</summary>
     /// <exception cref="XpraAesException">Whatever went wrong, by its cause, with the endpoint as target.</exception>
-    public static async Task<XpraConnection> ConnectAsync(ConnectOptions options, CancellationToken cancellationToken = default)
+    public static Task<XpraConnection> ConnectAsync(ConnectOptions options, CancellationToken cancellationToken = default)
+        => AttemptAsync(options, (channel, peer, attempt, keys) => OpenSessionAsync(options, channel, peer, attempt, keys, cancellationToken), cancellationToken);
+
+    /// <summary>Asks a server for its information, as <c>xpra info</c> does: without a session.</summary>
+    /// <exception cref="XpraAesException">Whatever went wrong, by its cause, with the endpoint as target.</exception>
+    internal static Task<XpraDictionary> RequestInfoAsync(ConnectOptions options, CancellationToken cancellationToken)
+        => AttemptAsync(options, async (channel, _, attempt, keys) =>
+        {
+            await using var closing = channel.ConfigureAwait(false);
+            channel.TrustPeer(); // this server was chosen, and its answer is larger than any hello
+            return (await Handshake(options, channel, attempt, keys, "info").RunAsync(cancellationToken).ConfigureAwait(false)).PeerHello;
+        }, cancellationToken);
+
+    /// <summary>Makes connection after connection until the server understands the first packet. Whoever works on a connection owns it, but for failures.</summary>
+    private static async Task<T> AttemptAsync<T>(ConnectOptions options, Func<PacketChannel, string, Attempt, XpraKey[], Task<T>> work, CancellationToken cancellationToken)
     {
         OptionChecks.Require(options.KeySize, options.Iterations);
+        Log.Connecting(options.Logger, options.Endpoint.ToString());
         using var key = options.Key.Clone();
         var keys = options.OtherKeys.Prepend(key).ToArray();
-        var uuid = Hello.NewUuid();
         var attempts = options.EncryptFirstPacket ? s_encrypted : s_inClear;
         for (var attempt = 0; ; attempt++)
         {
+            PacketChannel? channel = null;
             try
             {
-                return await ConnectOnceAsync(options, keys, attempts[attempt], uuid, cancellationToken).ConfigureAwait(false);
+                var (stream, peer) = await Transport.ConnectAsync(options.Endpoint, options.Timeout, options.Limits, cancellationToken).ConfigureAwait(false);
+                channel = new PacketChannel(stream, options.Limits, peer, options.Logger);
+                return await work(channel, peer, attempts[attempt], keys).ConfigureAwait(false);
             }
-            catch (XpraAesException e) when (attempt + 1 < attempts.Length && IsWorthAnother(e.Id, options.EncryptFirstPacket))
+            catch (Exception e)
             {
-                Log.TryingAgain(options.Logger, e.Id, attempts[attempt + 1].Encoding);
-            }
-            catch (XpraAesException e) when (e.Target is null)
-            {
-                throw new XpraAesException(e.Id, $"{options.Endpoint}: {e.Message}", e.RecommendedAction, e) { Target = options.Endpoint.ToString() };
+                if (channel is not null)
+                    await channel.DisposeAsync().ConfigureAwait(false);
+                if (e is not XpraAesException failure)
+                    throw;
+                if (attempt + 1 < attempts.Length && IsWorthAnother(failure.Id, options.EncryptFirstPacket))
+                {
+                    Log.TryingAgain(options.Logger, options.Endpoint.ToString(), failure.Id, attempts[attempt + 1].Encoding);
+                    continue;
+                }
+                Log.ConnectFailed(options.Logger, options.Endpoint.ToString(), failure.Id, failure.Message);
+                if (failure.Target is not null)
+                    throw;
+                throw new XpraAesException(failure.Id, $"{options.Endpoint}: {failure.Message}", failure.RecommendedAction, failure) { Target = options.Endpoint.ToString() };
             }
         }
     }
 
-    private static async Task<XpraConnection> ConnectOnceAsync(ConnectOptions options, XpraKey[] keys, Attempt attempt, string uuid, CancellationToken cancellationToken)
+    private static async Task<XpraConnection> OpenSessionAsync(ConnectOptions options, PacketChannel channel, string peer, Attempt attempt, XpraKey[] keys, CancellationToken cancellationToken)
     {
-        var (stream, peer) = await Transport.ConnectAsync(options.Endpoint, options.Timeout, options.Limits, cancellationToken).ConfigureAwait(false);
-        var channel = new PacketChannel(stream, options.Limits);
-        try
-        {
-            var handshake = new ClientHandshake(channel, new ClientHandshakeOptions
-            {
-                Cipher = new ClientCipherOptions
-                {
-                    Keys = keys,
-                    Mode = options.Mode,
-                    KeySize = options.KeySize,
-                    KeyHash = options.KeyHash,
-                    Iterations = options.Iterations,
-                    Stream = options.Stream,
-                    FirstPacket = attempt.FirstPacket,
-                },
-                UserName = options.UserName,
-                Password = options.Password,
-                Encoding = attempt.Encoding,
-                Uuid = uuid,
-                Timeout = options.Timeout,
-            }, options.Limits, options.Logger);
-            var agreed = await handshake.RunAsync(cancellationToken).ConfigureAwait(false);
-            var leg = CipherLeg.Of(peer, agreed.PeerVersion, agreed.Send, agreed.Receive, agreed.Key, channel.Reader);
-            var session = new EndpointSession(channel, leg, agreed.PeerHello, isClient: true, options.Limits, info: null);
-            var connection = new XpraConnection(session, ConnectionDirection.Outbound, agreed.KeyProven, options.Endpoint.ToString(), options.Limits, options.Logger);
-            connection.Start();
-            await MeasureLatencyAsync(connection, options.Timeout, cancellationToken).ConfigureAwait(false);
-            return connection;
-        }
-        catch
-        {
-            await channel.DisposeAsync().ConfigureAwait(false);
-            throw;
-        }
+        var agreed = await Handshake(options, channel, attempt, keys).RunAsync(cancellationToken).ConfigureAwait(false);
+        var leg = CipherLeg.Of(peer, agreed.PeerVersion, agreed.Send, agreed.Receive, agreed.Key, channel.Reader);
+        var session = new EndpointSession(channel, leg, agreed.PeerHello, isClient: true, options.Limits, info: null);
+        var connection = new XpraConnection(session, ConnectionDirection.Outbound, agreed.KeyProven, options.Endpoint.ToString(), options.Limits, options.Logger);
+        connection.Start();
+        await MeasureLatencyAsync(connection, options, cancellationToken).ConfigureAwait(false);
+        return connection;
     }
+
+    private static ClientHandshake Handshake(ConnectOptions options, PacketChannel channel, Attempt attempt, XpraKey[] keys, string? request = null)
+        => new(channel, new ClientHandshakeOptions
+        {
+            Cipher = options.CipherOptions(keys, attempt.FirstPacket),
+            UserName = options.UserName,
+            Password = options.Password,
+            Encoding = attempt.Encoding,
+            Uuid = options.Uuid ?? Hello.NewUuid(),
+            Timeout = options.Timeout,
+            Request = request,
+        }, options.Limits, options.Logger);
 
     private static bool IsWorthAnother(XpraErrorId id, bool encryptFirstPacket) => id switch
     {
@@ -90,19 +98,23 @@ public static class XpraConnector
         _ => false,
     };
 
-    private static async Task MeasureLatencyAsync(XpraConnection connection, TimeSpan timeout, CancellationToken cancellationToken)
+    private static async Task MeasureLatencyAsync(XpraConnection connection, ConnectOptions options, CancellationToken cancellationToken)
     {
         try
         {
-            await connection.PingAsync(timeout, cancellationToken).ConfigureAwait(false);
+            await connection.PingAsync(options.Timeout, cancellationToken).ConfigureAwait(false);
         }
         catch (Exception e)
         {
+            // A server that closed cannot be sent anything; what it said before that is still to be read.
+            if (e is XpraAesException { Id: XpraErrorId.ConnectionLost })
+                await connection.Completion.WaitAsync(options.Limits.CloseGrace, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            var ended = connection.State == ConnectionState.Closed;
             await connection.CloseAsync().ConfigureAwait(false);
             if (e is TimeoutException)
                 throw new XpraAesException(XpraErrorId.HandshakeTimeout, "The server answered our hello but not our ping.", innerException: e);
-            if (e is XpraAesException { Id: XpraErrorId.Closed })
-                throw new XpraAesException(XpraErrorId.PeerDisconnected, $"The server ended the session at once: {connection.CloseReason}.", innerException: e);
+            if (ended && e is XpraAesException)
+                throw new XpraAesException(connection.CloseCause ?? XpraErrorId.PeerDisconnected, $"The server ended the session at once: {connection.CloseReason}.", innerException: e);
             throw;
         }
     }

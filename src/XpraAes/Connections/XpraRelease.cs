@@ -42,6 +42,9 @@ internal sealed class XpraRelease
     /// <summary>Whether its servers lack the class that AES is in, and take every option for it without a word: 6.4.0 to 6.5.3.</summary>
     public bool ServerIgnoresAes => _version >= new Version(6, 4) && _version < new Version(6, 6);
 
+    /// <summary>Whether it finds cipher capabilities under <c>encryption</c>, where clients of xpra 6 have them alone.</summary>
+    public bool ReadsNestedCapabilities => _version >= new Version(5, 0);
+
     /// <summary>The length in bytes that it pads CBC to a multiple of.</summary>
     public int PaddingUnit => _version >= new Version(6, 2) ? 16 : 32;
 

@@ -195,7 +195,8 @@ public sealed class XpraUri : IDisposable
         if (hash >= 0)
             rest = rest[..hash];
         var question = rest.IndexOf('?', StringComparison.Ordinal);
-        return question < 0 ? (rest, "") : (rest[..question], rest[(question + 1)..]);
+        // Spaces around the whole are no part of it, so that they cannot end an address that is written without its options.
+        return question < 0 ? (rest.TrimEnd(' '), "") : (rest[..question].TrimEnd(' '), rest[(question + 1)..]);
     }
 
     // Options after the slash: xpra 4 separates them by commas and decodes nothing, xpra 5 and later read what follows the first comma like a query.
@@ -205,8 +206,9 @@ public sealed class XpraUri : IDisposable
         var equals = path.IndexOf('=', StringComparison.Ordinal);
         if (equals < 0)
             return path;
-        var display = comma >= 0 && comma < equals ? path[..comma] : "";
-        var list = path[display.Length..].TrimStart(',');
+        var end = comma >= 0 && comma < equals ? comma : 0;
+        var display = path[..end].TrimEnd(' ');
+        var list = path[end..].TrimStart(',');
         if (list.Contains('&', StringComparison.Ordinal))
         {
             options.AddQuery(list);

@@ -43,7 +43,7 @@ internal sealed class EncryptedReply
 
     /// <summary>Reads the packet at the head of the stream. Null: it is in clear.</summary>
     /// <exception cref="XpraAesException">What the peer is instead, ConnectionLost, LimitReached.</exception>
-    public static async Task<EncryptedReply?> ReadAsync(PacketChannel channel, XpraKey key, CipherParameters asked, Limits limits, CancellationToken cancellationToken)
+    public static async Task<EncryptedReply?> ReadAsync(PacketChannel channel, IReadOnlyList<XpraKey> keys, SecretBuffer? password, CipherParameters asked, Limits limits, CancellationToken cancellationToken)
     {
         var header = await channel.PeekHeaderAsync(cancellationToken).ConfigureAwait(false);
         if (!header.IsEncrypted)
@@ -52,10 +52,10 @@ internal sealed class EncryptedReply
             throw new XpraAesException(XpraErrorId.LimitReached, $"The server's answer has {header.PayloadSize} bytes; {channel.Reader.MaxPayloadSize} are accepted here.");
         var reply = new EncryptedReply(header, await PeekAsync(channel, header.PayloadSize, cancellationToken).ConfigureAwait(false), asked, limits);
         // Only CBC sends more than the header says: where another mode was asked for and was used, there is nothing to wait for.
-        if (asked.Mode != AesMode.CBC && reply.Try(key.Data, null, [asked]))
+        if (asked.Mode != AesMode.CBC && keys.Any(key => reply.Try(key.Data, null, [asked])))
             return reply;
         await reply.TakePaddingAsync(channel, cancellationToken).ConfigureAwait(false);
-        reply.Search(key);
+        reply.Search(keys, password);
         return reply;
     }
 
@@ -77,12 +77,13 @@ internal sealed class EncryptedReply
         }
     }
 
-    private void Search(XpraKey key)
+    /// <summary>The keys as they are, and the first one in other forms.</summary>
+    private void Search(IReadOnlyList<XpraKey> keys, SecretBuffer? password)
     {
         var candidates = Candidates().ToArray();
-        if (Try(key.Data, null, candidates))
+        if (keys.Any(key => Try(key.Data, null, candidates)))
             return;
-        using var variants = new KeyVariants(key.Data);
+        using var variants = new KeyVariants(keys[0].Data, password);
         foreach (var (form, data) in variants.Items)
         {
             if (Try(data.Span, form, candidates))

@@ -20,7 +20,6 @@ internal sealed class EndpointProbe
     private readonly ConnectOptions _options;
     private readonly Action<string> _progress;
     private readonly ProbeReport _report;
-    private readonly Limits _limits;
     private readonly TimeSpan _followUp;
     private readonly string _uuid = Hello.NewUuid();
     private PacketEncoding _encoding = PacketEncoding.RencodePlus;
@@ -28,20 +27,17 @@ internal sealed class EndpointProbe
     private EndpointProbe(ConnectOptions options, Action<string>? progress)
     {
         _options = options;
-        _progress = progress ?? (_ => { });
+        _progress = step =>
+        {
+            Log.Probing(options.Logger, options.Endpoint.ToString(), step);
+            progress?.Invoke(step);
+        };
         _report = new ProbeReport(options.Endpoint);
         _followUp = options.Timeout < s_longestFollowUp ? options.Timeout : s_longestFollowUp;
-        // Whatever is there, it was chosen: its answer may be as large as that of a server we trust.
-        _limits = options.Limits with
-        {
-            FirstPacketSize = options.Limits.PacketSize,
-            FirstPacketDecompressedSize = options.Limits.DecompressedSize,
-            FirstPacketItems = options.Limits.EncodingItems,
-        };
     }
 
     /// <summary>Probes an endpoint: a diagnosis for each check, the cause first. Whatever the endpoint does is a finding, and no exception.</summary>
-    /// <param name="options">Where, how and with which key; <see cref="ConnectOptions.OtherKeys"/> are not tried.</param>
+    /// <param name="options">Where, how and with which keys.</param>
     /// <param name="progress">Told what is being done, in a few words.</param>
     /// <param name="cancellationToken">Ends it.</param>
     /// <exception cref="XpraAesException">InvalidOption, IterationsRejected: an option is out of its range.</exception>
@@ -53,6 +49,8 @@ internal sealed class EndpointProbe
         await probe.ExamineAsync(cancellationToken).ConfigureAwait(false);
         return probe._report.ToDiagnoses();
     }
+
+    private IReadOnlyList<XpraKey> Keys => [_options.Key, .. _options.OtherKeys];
 
     private async Task ExamineAsync(CancellationToken cancellationToken)
     {
@@ -105,7 +103,12 @@ internal sealed class EndpointProbe
 
     private void JudgeKey(EncryptedReply reply, CipherParameters found)
     {
-        if (reply.KeyForm is { } form)
+        if (reply.KeyForm == KeyVariants.Password)
+        {
+            Find(DiagnosisFinding.KeyMismatch, "The server has no key of its own: it takes the password for it, as xpra up to 6.1 does.",
+                "Use -PasswordAsKey; or better, give the server a key file, since a password can be guessed at.");
+        }
+        else if (reply.KeyForm is { } form)
         {
             Find(DiagnosisFinding.KeyFormDiffers, $"The key is right but for its form: the server holds it {form}.",
                 "Make the key files the same on both sides, byte for byte: copy one over the other. CR and LF at the ends of a key file do not count, everything else does.");
@@ -142,31 +145,33 @@ internal sealed class EndpointProbe
 
     private void JudgePadding(ProbeAnswer answer, EncryptedReply reply, CipherParameters found)
     {
-        const string advice = "Between versions, use AES-CTR, which has no padding, or a gateway: Start-XpraAesListener -Target.";
+        const string gateway = "a gateway: Start-XpraAesListener -Target", noPadding = "AES-CTR, which has no padding";
         var release = XpraRelease.FromPeer(_report.PeerVersion);
         if (!reply.PaddingIsRight)
         {
             var how = found.Padding == PaddingScheme.Legacy ? "with spaces, the legacy padding of xpra up to 5.1" : "in a way that no version of xpra does";
-            Find(DiagnosisFinding.PaddingDisagrees, $"The key is right, but the server pads {how}, where PKCS#7 was asked for.", advice);
+            Find(DiagnosisFinding.PaddingDisagrees, $"The key is right, but the server pads {how}, where PKCS#7 was asked for.", $"Use {noPadding}, or {gateway}.");
         }
-        else if (!reply.IsAsAsked)
+        else if (answer.Hello is not { } hello)
         {
-            return; // of no interest until something else is put right
+            return; // of no interest until something else is put right, and no answer to judge by who it is
         }
         else if (found.Mode != AesMode.CBC)
         {
             Find(DiagnosisFinding.NoPadding, $"AES-{found.Mode} does not pad: there is nothing to disagree about.");
         }
-        else if (answer.Hello?.PeerHello.GetString("session-type") == Responder.SessionType || found.PaddingUnit == 32 && release is { PaddingUnit: 16 })
+        else if (hello.PeerHello.GetString("session-type") == Responder.SessionType || found.PaddingUnit == 32 && release is { PaddingUnit: 16 })
         {
             Find(DiagnosisFinding.PaddingAdapts, "The other end pads as each client needs it: it is a listener of this module.");
         }
         else if ((found.PaddingUnit == 0 ? release?.PaddingUnit : found.PaddingUnit) is { } unit)
         {
             if (unit == 32)
-                Find(DiagnosisFinding.PaddingUnit32, "The server pads CBC to 32 bytes, as xpra before 6.2 does. This module adapts; xpra's own clients since 6.2 pad to 16, and break on every other packet.", advice);
+                Find(DiagnosisFinding.PaddingUnit32, "The server pads CBC to 32 bytes, as xpra before 6.2 does. This module adapts, as a client and as a gateway; xpra's own clients since 6.2 pad to 16, and break on every other packet.",
+                    release is { ReadsNestedCapabilities: false } ? $"For clients of xpra 6, put in {gateway}. Another mode does not help: they and this version do not find each other's cipher options." : $"For those, use {noPadding}, or {gateway}.");
             else
-                Find(DiagnosisFinding.PaddingUnit16, "The server pads CBC to 16 bytes, as xpra since 6.2 does. This module adapts; xpra's own clients before 6.2 pad to 32 and break on every other packet, and those up to 5.1 are refused for their legacy padding.", advice);
+                Find(DiagnosisFinding.PaddingUnit16, "The server pads CBC to 16 bytes, as xpra since 6.2 does. This module adapts; xpra's own clients before 6.2 pad to 32 and break on every other packet, and those up to 5.1 are refused for their legacy padding.",
+                    $"For clients of 6.0 and 6.1, use {noPadding}. For those up to 5.1, put in {gateway}; another mode does not help them.");
         }
     }
 
@@ -259,7 +264,7 @@ internal sealed class EndpointProbe
         AesMode[] modes = [.. (XpraRelease.FromPeer(_report.PeerVersion)?.Modes ?? Enum.GetValues<AesMode>())
             .Where(mode => mode != _options.Mode || _options.Iterations != ProtocolDefaults.Iterations)
             .OrderBy(mode => mode != _options.Mode)];
-        var answers = await Task.WhenAll(modes.Select(mode => AskAsync("info", CipherOptions(mode, null) with { Iterations = ProtocolDefaults.Iterations }, _encoding, _followUp, cancellationToken))).ConfigureAwait(false);
+        var answers = await Task.WhenAll(modes.Select(mode => AskAsync("info", _options.CipherOptions(Keys, null) with { Mode = mode, Iterations = ProtocolDefaults.Iterations }, _encoding, _followUp, cancellationToken))).ConfigureAwait(false);
         var place = Array.FindIndex(answers, answer => answer.Reply is not null);
         if (place < 0)
             return false;
@@ -320,7 +325,7 @@ internal sealed class EndpointProbe
         if (XpraRelease.FromPeer(_report.PeerVersion) is { ServerIgnoresAes: true })
         {
             Find(DiagnosisFinding.NotEncrypted, $"AES is off on this server. {how} xpra {_report.PeerVersion} ignores its options for AES without a word, as all servers from 6.4.0 to 6.5.3 do: AES may be configured there, and is off.",
-                "Use a server of xpra 6.3 or earlier, or one later than 6.5.3. Until then, whatever connects to it is unprotected.");
+                "Use a server of xpra 6.3 or earlier, or one later than 6.5.3; or bind it to a Unix socket alone, and put a gateway before that: Start-XpraAesListener -Target. Until then, whatever connects to it is unprotected.");
         }
         else
         {
@@ -357,12 +362,11 @@ internal sealed class EndpointProbe
     private async Task<ProbeAnswer> AskEncryptedAsync(CancellationToken cancellationToken)
     {
         if (!_options.EncryptFirstPacket)
-            return await AskInAnyEncodingAsync("info", CipherOptions(_options.Mode, null), _options.Timeout, cancellationToken).ConfigureAwait(false);
+            return await AskInAnyEncodingAsync("info", _options.CipherOptions(Keys, null), _options.Timeout, cancellationToken).ConfigureAwait(false);
         ProbeAnswer answer = new();
-        // The larger padding first: a server that waits for more than comes would wait for ever.
-        foreach (var variant in FirstPacket.Variants.OrderByDescending(variant => variant.PaddingUnit))
+        foreach (var variant in FirstPacket.Attempts)
         {
-            answer = await AskAsync("info", CipherOptions(_options.Mode, variant), variant.Encoding, _options.Timeout, cancellationToken).ConfigureAwait(false);
+            answer = await AskAsync("info", _options.CipherOptions(Keys, variant), variant.Encoding, _options.Timeout, cancellationToken).ConfigureAwait(false);
             if (answer.Failure?.Id is not (XpraErrorId.PeerSentText or XpraErrorId.ConnectionLost or XpraErrorId.PeerDisconnected) || Refusals.IsAboutFirstPacket(answer.Failure.Message))
                 break;
         }
@@ -379,25 +383,15 @@ internal sealed class EndpointProbe
         return await AskAsync(request, cipher, _encoding, timeout, cancellationToken).ConfigureAwait(false);
     }
 
-    private ClientCipherOptions CipherOptions(AesMode mode, FirstPacket? firstPacket) => new()
-    {
-        Keys = [_options.Key],
-        Mode = mode,
-        KeySize = _options.KeySize,
-        KeyHash = _options.KeyHash,
-        Iterations = _options.Iterations,
-        Stream = _options.Stream,
-        FirstPacket = firstPacket,
-    };
-
     /// <summary>One connection, one hello. The password is for encrypted connections alone.</summary>
     private async Task<ProbeAnswer> AskAsync(string request, ClientCipherOptions? cipher, PacketEncoding encoding, TimeSpan timeout, CancellationToken cancellationToken)
     {
         EncryptedReply? reply = null;
         try
         {
-            var (stream, _) = await Transport.ConnectAsync(_options.Endpoint, timeout, _limits, cancellationToken).ConfigureAwait(false);
-            await using var channel = new PacketChannel(stream, _limits);
+            var (stream, peer) = await Transport.ConnectAsync(_options.Endpoint, timeout, _options.Limits, cancellationToken).ConfigureAwait(false);
+            await using var channel = new PacketChannel(stream, _options.Limits, peer, _options.Logger);
+            channel.TrustPeer(); // whatever is there, it was chosen: its answer may be as large as that of a server we trust
             var handshake = new ClientHandshake(channel, new ClientHandshakeOptions
             {
                 Cipher = cipher,
@@ -407,7 +401,7 @@ internal sealed class EndpointProbe
                 Uuid = _uuid,
                 Timeout = timeout,
                 Request = request,
-            }, _limits, _options.Logger);
+            }, _options.Limits, _options.Logger);
             await handshake.SendHelloAsync(cancellationToken).ConfigureAwait(false);
             if (handshake.Receive is { } asked)
             {
@@ -429,7 +423,7 @@ internal sealed class EndpointProbe
         deadline.CancelAfter(timeout);
         try
         {
-            return await EncryptedReply.ReadAsync(channel, _options.Key, asked, _limits, deadline.Token).ConfigureAwait(false);
+            return await EncryptedReply.ReadAsync(channel, Keys, _options.Password, asked, _options.Limits, deadline.Token).ConfigureAwait(false);
         }
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {

@@ -8,18 +8,23 @@ namespace XpraAes.Diagnostics;
 /// <summary>The forms that one key takes on its way through editors, shells and encoders: what the other side may hold in its place. At most 16, the likeliest first.</summary>
 internal sealed class KeyVariants : IDisposable
 {
+    /// <summary>The form of a server that has no key of its own, and takes the password for it.</summary>
+    public const string Password = "not at all, but the password in its place";
+
     private const int Limit = 16;
     private const byte CaseBit = 0x20;
 
     private readonly List<(string Form, SecretBuffer Data)> _items = [];
 
     /// <summary>Makes the forms of this key data, which is not among them itself.</summary>
-    public KeyVariants(ReadOnlySpan<byte> key)
+    public KeyVariants(ReadOnlySpan<byte> key, SecretBuffer? password)
     {
+        Add(key, Password, password?.Clone());
         Add(key, "with a newline at its end", key, "\n"u8);
         Add(key, "with CR and LF at its end", key, "\r\n"u8);
         Add(key, "without the byte order mark before it", key.StartsWith("\uFEFF"u8) ? key[3..] : []);
-        Add(key, "without the white space around it", key.Trim(" \t\r\n\v\f\0"u8));
+        Add(key, "without the white space around it", key.Trim(" \t\r\n\v\f"u8));
+        Add(key, "without the NUL at its end", key.TrimEnd((byte)0));
         Add(key, "with a UTF-8 byte order mark before it", "\uFEFF"u8, key);
         Add(key, "as the bytes that its digits or its base64 text stand for", Decode(key));
         Add(key, "as the hexadecimal digits of its bytes", KeyGenerator.ToHex(key));

@@ -1,10 +1,12 @@
+using System.Net;
 using Microsoft.Extensions.Logging;
 using XpraAes.Ciphers;
 using XpraAes.Encodings;
+using XpraAes.Packets;
 
 namespace XpraAes.Diagnostics;
 
-/// <summary>Every log event, with stable ids. None carries key data, derived keys, passwords, salts of live sessions or packet contents.</summary>
+/// <summary>Every log event, with stable ids. None carries key data, derived keys, passwords, salts, IVs or packet contents.</summary>
 internal static partial class Log
 {
     [LoggerMessage(100, LogLevel.Information, "Listening on {Endpoint}, modes {Modes}, key {KeyFingerprint}")]
@@ -16,7 +18,10 @@ internal static partial class Log
     [LoggerMessage(102, LogLevel.Error, "Listener {Endpoint}: cannot accept connections for now")]
     public static partial void AcceptFailed(ILogger logger, string endpoint, Exception exception);
 
-    [LoggerMessage(103, LogLevel.Error, "Listener {Endpoint}: a handler of its events failed")]
+    [LoggerMessage(104, LogLevel.Error, "Listener {Endpoint}: the process has hardly any file descriptors left: new clients are sent away")]
+    public static partial void DescriptorsLow(ILogger logger, string endpoint);
+
+    [LoggerMessage(103, LogLevel.Error, "{Endpoint}: a handler of its events failed")]
     public static partial void HandlerFailed(ILogger logger, string endpoint, Exception exception);
 
     [LoggerMessage(110, LogLevel.Debug, "{Peer}: connected")]
@@ -28,9 +33,6 @@ internal static partial class Log
     [LoggerMessage(112, LogLevel.Information, "{Peer}: request '{Request}' answered")]
     public static partial void RequestAnswered(ILogger logger, string peer, string request);
 
-    [LoggerMessage(116, LogLevel.Information, "{Peer}: request '{Request}' not served")]
-    public static partial void RequestRefused(ILogger logger, string peer, string request);
-
     [LoggerMessage(113, LogLevel.Information, "{Peer}: session open, xpra {Version}, AES-{Mode}")]
     public static partial void SessionOpened(ILogger logger, string peer, string version, AesMode? mode);
 
@@ -40,18 +42,92 @@ internal static partial class Log
     [LoggerMessage(115, LogLevel.Error, "{Peer}: unexpected failure")]
     public static partial void SessionFailed(ILogger logger, string peer, Exception exception);
 
-    [LoggerMessage(200, LogLevel.Debug, "Announced: AES-{Mode}, {KeySize} bits, {KeyHash}, {Iterations} iterations, stream {Stream}")]
-    public static partial void AnnouncedCipher(ILogger logger, AesMode mode, int keySize, KeyHash keyHash, int iterations, bool stream);
+    [LoggerMessage(117, LogLevel.Warning, "{Source}: blocked for {Time} after {Failures} failures")]
+    public static partial void SourceBlocked(ILogger logger, IPAddress source, int failures, TimeSpan time);
 
-    [LoggerMessage(201, LogLevel.Debug, "Peer's cipher: AES-{Mode}, {KeySize} bits, {KeyHash}, {Iterations} iterations, stream {Stream}, padding unit {PaddingUnit}")]
-    public static partial void AcceptedCipher(ILogger logger, AesMode mode, int keySize, KeyHash keyHash, int iterations, bool stream, int paddingUnit);
+    [LoggerMessage(120, LogLevel.Debug, "{Endpoint}: connecting")]
+    public static partial void Connecting(ILogger logger, string endpoint);
 
-    [LoggerMessage(202, LogLevel.Debug, "Challenge received: digest {Digest}, salt digest {SaltDigest}")]
-    public static partial void ChallengeReceived(ILogger logger, string digest, string saltDigest);
+    [LoggerMessage(121, LogLevel.Information, "{Endpoint}: failed, {Cause}: {Reason}")]
+    public static partial void ConnectFailed(ILogger logger, string endpoint, XpraErrorId cause, string reason);
+
+    [LoggerMessage(122, LogLevel.Debug, "{Endpoint}: probe, {Step}")]
+    public static partial void Probing(ILogger logger, string endpoint, string step);
+
+    /// <summary>How the peer is to encrypt towards us.</summary>
+    public static void AnnouncedCipher(ILogger logger, string peer, CipherParameters receive)
+        => AnnouncedCipher(logger, peer, receive.Mode, receive.KeySize * 8, receive.KeyHash, receive.Iterations, PaddingOf(receive), receive.Stream);
+
+    /// <summary>How we are to encrypt towards the peer.</summary>
+    public static void AcceptedCipher(ILogger logger, string peer, CipherParameters send)
+        => AcceptedCipher(logger, peer, send.Mode, send.KeySize * 8, send.KeyHash, send.Iterations, PaddingOf(send), send.Stream);
+
+    [LoggerMessage(202, LogLevel.Debug, "{Peer}: challenge received, digest {Digest}, salt digest {SaltDigest}")]
+    public static partial void ChallengeReceived(ILogger logger, string peer, string digest, string saltDigest);
 
     [LoggerMessage(203, LogLevel.Debug, "{Peer}: key proven, a packet has decrypted")]
     public static partial void KeyProven(ILogger logger, string peer);
 
-    [LoggerMessage(204, LogLevel.Debug, "The server did not take the first packet ({Cause}); trying again in {Encoding}")]
-    public static partial void TryingAgain(ILogger logger, XpraErrorId cause, PacketEncoding encoding);
+    [LoggerMessage(204, LogLevel.Debug, "{Peer}: the server did not take the first packet ({Cause}); trying again in {Encoding}")]
+    public static partial void TryingAgain(ILogger logger, string peer, XpraErrorId cause, PacketEncoding encoding);
+
+    [LoggerMessage(205, LogLevel.Debug, "{Peer}: challenge sent, digest {Digest}, salt digest {SaltDigest}")]
+    public static partial void ChallengeSent(ILogger logger, string peer, string digest, string saltDigest);
+
+    [LoggerMessage(206, LogLevel.Debug, "{Peer}: response to the challenge is {Verdict}")]
+    public static partial void ResponseChecked(ILogger logger, string peer, string verdict);
+
+    [LoggerMessage(207, LogLevel.Debug, "{Peer}: first packet encrypted in AES-{Mode}, {Iterations} iterations, {Padding}")]
+    public static partial void FirstPacketEncrypted(ILogger logger, string peer, AesMode mode, int iterations, string padding);
+
+    [LoggerMessage(208, LogLevel.Debug, "{Peer}: of several keys, {KeyFingerprint} decrypts its packet")]
+    public static partial void KeyChosen(ILogger logger, string peer, string keyFingerprint);
+
+    /// <summary>A packet as it leaves: its own size, and what encryption adds.</summary>
+    public static void PacketSent(ILogger logger, LogLevel level, string peer, object? type, PacketEncoding encoding, int size, PacketEncryptor? encryptor)
+    {
+        if (!logger.IsEnabled(level))
+            return;
+        var name = Name(type);
+        var cipher = encryptor is null ? "in clear" : Describe(encryptor.Parameters, encryptor.WireSize(size) - encryptor.PayloadSize(size));
+        PacketSent(logger, level, peer, name, size, encoding, cipher);
+    }
+
+    /// <summary>A packet that came and was decoded.</summary>
+    public static void PacketReceived(ILogger logger, LogLevel level, string peer, Packet packet, PacketDecryptor? decryptor)
+    {
+        if (!logger.IsEnabled(level))
+            return;
+        var header = packet.Header;
+        var size = header.PayloadSize;
+        var cipher = "in clear";
+        if (header.IsEncrypted && decryptor is not null)
+        {
+            cipher = Describe(decryptor.Parameters, decryptor.WireSize(size) - size);
+            size -= decryptor.DataOffset;
+        }
+        var (name, compression) = (Name(packet[0]), PacketCompression.Name(header.Compression));
+        PacketReceived(logger, level, peer, name, size, header.Encoding, compression, cipher);
+    }
+
+    public static string PaddingOf(CipherParameters parameters) => parameters.Mode != AesMode.CBC
+        ? "no padding"
+        : $"{CipherNames.PaddingName(parameters.Padding)} padding to {(parameters.PaddingUnit == 0 ? "16 or 32" : parameters.PaddingUnit)} bytes";
+
+    [LoggerMessage(200, LogLevel.Debug, "{Peer}: announced AES-{Mode}, {KeySize} bits, {KeyHash}, {Iterations} iterations, {Padding}, stream {Stream}")]
+    private static partial void AnnouncedCipher(ILogger logger, string peer, AesMode mode, int keySize, KeyHash keyHash, int iterations, string padding, bool stream);
+
+    [LoggerMessage(201, LogLevel.Debug, "{Peer}: it asks for AES-{Mode}, {KeySize} bits, {KeyHash}, {Iterations} iterations, {Padding}, stream {Stream}")]
+    private static partial void AcceptedCipher(ILogger logger, string peer, AesMode mode, int keySize, KeyHash keyHash, int iterations, string padding, bool stream);
+
+    [LoggerMessage(EventId = 210, Message = "{Peer}: sent {Type}, {Size} bytes in {Encoding}, {Cipher}")]
+    private static partial void PacketSent(ILogger logger, LogLevel level, string peer, string type, int size, PacketEncoding encoding, string cipher);
+
+    [LoggerMessage(EventId = 211, Message = "{Peer}: received {Type}, {Size} bytes in {Encoding}, compression {Compression}, {Cipher}")]
+    private static partial void PacketReceived(ILogger logger, LogLevel level, string peer, string type, int size, PacketEncoding encoding, string compression, string cipher);
+
+    private static string Describe(CipherParameters parameters, int padding)
+        => parameters.Mode == AesMode.CBC ? $"AES-CBC with {padding} bytes of padding" : $"AES-{parameters.Mode}";
+
+    private static string Name(object? type) => type is string name ? PeerIdentification.Sanitize(name) : type is byte[] bytes ? PeerIdentification.Sanitize(System.Text.Encoding.Latin1.GetString(bytes)) : $"#{type}";
 }

@@ -10,7 +10,14 @@ internal sealed class ProbeReport(XpraEndpoint endpoint)
     /// <summary>The version that the server names; null while it has named none.</summary>
     public string? PeerVersion { get; set; }
 
-    public void Add(DiagnosisFinding finding, string message, string? action = null) => _found.Add((finding, message, action));
+    /// <summary>What fails in the end has not passed, however it looked on the way.</summary>
+    public void Add(DiagnosisFinding finding, string message, string? action = null)
+    {
+        var (check, result) = Findings.Of(finding);
+        if (result == DiagnosisResult.Failed)
+            _found.RemoveAll(row => Findings.Of(row.Finding) == (check, DiagnosisResult.Passed));
+        _found.Add((finding, message, action));
+    }
 
     /// <summary>Failures in the order in which they were found, then warnings, then a row for each check that has none of these.</summary>
     public IReadOnlyList<Diagnosis> ToDiagnoses()

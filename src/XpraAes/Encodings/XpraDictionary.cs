@@ -77,6 +77,13 @@ public sealed class XpraDictionary : IReadOnlyCollection<KeyValuePair<object, ob
         return true;
     }
 
+    /// <summary>Takes out every key of text that this holds for, in one go: a stranger's hello has as many as it likes.</summary>
+    internal void RemoveAll(Predicate<string> match)
+    {
+        if (_pairs.RemoveAll(pair => pair.Key is string key && match(key)) > 0 && _index is not null)
+            BuildIndex();
+    }
+
     /// <summary>Text, or bytes that are UTF-8.</summary>
     public string? GetString(string key) => AsText(this[key]);
 

@@ -89,14 +89,7 @@ internal sealed record CipherCapabilities
 
     /// <summary>Takes every form out of a hello.</summary>
     public static void Remove(XpraDictionary capabilities)
-    {
-        capabilities.Remove(NestedKey);
-        foreach (var key in capabilities.Select(pair => pair.Key).OfType<string>().ToArray())
-        {
-            if (key == "cipher" || key.StartsWith(FlatPrefix, StringComparison.Ordinal))
-                capabilities.Remove(key);
-        }
-    }
+        => capabilities.RemoveAll(key => key is NestedKey or "cipher" || key.StartsWith(FlatPrefix, StringComparison.Ordinal));
 
     private static XpraDictionary Describe(CipherParameters parameters, bool? stream)
     {

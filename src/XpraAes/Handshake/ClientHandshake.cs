@@ -91,7 +91,7 @@ internal sealed class ClientHandshake(PacketChannel channel, ClientHandshakeOpti
     private async Task AnswerAsync(Packet challenge, CancellationToken cancellationToken)
     {
         var (digest, saltDigest) = (challenge.Text(3), challenge.Text(4));
-        Log.ChallengeReceived(log, digest, saltDigest);
+        Log.ChallengeReceived(log, channel.Peer, digest, saltDigest);
         if (options.Password is null)
         {
             throw new XpraAesException(XpraErrorId.AuthenticationRequired,

@@ -39,13 +39,18 @@ internal sealed class ClientLeg(PacketChannel channel, ClientCipherOptions? ciph
             return;
         }
         if (cipher.FirstPacket is { } first && Send is null)
+        {
             Arm(first.Parameters(cipher.Mode));
-        // The server's padding unit shows in its first packet. Only those that pad to 16 can do without a stream.
-        var unit = cipher.Stream == false ? 16 : channel.Reader.Decryptor?.PaddingUnit ?? 0;
-        var receive = CipherCapabilities.Generate(cipher.Mode, cipher.KeySize, cipher.KeyHash, cipher.Iterations, PaddingScheme.Pkcs7, unit, cipher.Stream ?? true);
-        CipherCapabilities.Write(hello, receive, cipher.Stream);
+            Log.FirstPacketEncrypted(log, channel.Peer, cipher.Mode, first.Iterations, Log.PaddingOf(Send!));
+        }
+        // Who encrypts the first packet has chosen a generation: those that pad to 16 bytes have the stream capability, and are told by it.
+        var stream = cipher.Stream ?? (cipher.FirstPacket is { PaddingUnit: 16 } ? true : null);
+        // Otherwise the server's padding unit shows in its first packet. Only those that pad to 16 can do without a stream.
+        var unit = cipher.Stream == false ? 16 : channel.Reader.Decryptor?.PaddingUnit ?? cipher.FirstPacket?.PaddingUnit ?? 0;
+        var receive = CipherCapabilities.Generate(cipher.Mode, cipher.KeySize, cipher.KeyHash, cipher.Iterations, PaddingScheme.Pkcs7, unit, stream ?? true);
+        CipherCapabilities.Write(hello, receive, stream);
         var decryptor = SessionCiphers.CreateDecryptor(Key!, receive);
-        Log.AnnouncedCipher(log, receive.Mode, receive.KeySize * 8, receive.KeyHash, receive.Iterations, receive.Stream);
+        Log.AnnouncedCipher(log, channel.Peer, receive);
         await channel.SendAsync([Hello.PacketType, hello], cancellationToken).ConfigureAwait(false);
         channel.Reader.Arm(decryptor);
         // Servers refuse in clear what they refuse before their cipher is set: such a packet is read for its reason and trusted in nothing.
@@ -84,6 +89,7 @@ internal sealed class ClientLeg(PacketChannel channel, ClientCipherOptions? ciph
                 parameters = parameters with { PaddingUnit = decryptor.PaddingUnit };
         }
         Arm(parameters);
+        Log.AcceptedCipher(log, channel.Peer, parameters);
     }
 
     /// <summary>The handshake is over: from here on nothing in clear is even looked at.</summary>
@@ -116,12 +122,12 @@ internal sealed class ClientLeg(PacketChannel channel, ClientCipherOptions? ciph
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {
             throw new XpraAesException(XpraErrorId.HandshakeTimeout, $"The server did not answer within {timeout.TotalSeconds:0.#} s.",
-                "xpra servers of 6.4 and later stay silent when they refuse an AES client: check that AES is on, the mode, and the key. Other programs wait for the client to speak first.");
+                "xpra servers of 6.4 and later stay silent when they refuse an AES client: Test-XpraAes finds out why, and whether it is xpra at all.");
         }
-        catch (MalformedPacketException e) when (channel.MeansAnotherKey(e))
+        catch (MalformedPacketException e) when (e.Id == XpraErrorId.KeyMismatch)
         {
             throw new XpraAesException(XpraErrorId.KeyMismatch, "The server's answer does not decrypt: it holds other key data.",
-                "Compare the fingerprints of both key files (Get-XpraAesKey). A byte order mark, a space, or another encoding makes another key. A 3.1 server speaks CBC whatever mode is asked for.", e);
+                "Compare the fingerprints of both key files (Get-XpraAesKey). A byte order mark, a space, or another encoding makes another key. A 3.1 server speaks CBC whatever mode is asked for. Test-XpraAes tells which it is.", e);
         }
     }
 
@@ -131,6 +137,7 @@ internal sealed class ClientLeg(PacketChannel channel, ClientCipherOptions? ciph
             return; // in clear, or no key fits: the packet is read, and refused, as always
         Key = key;
         _keyIsKnown = true;
+        Log.KeyChosen(log, channel.Peer, key.Fingerprint);
         channel.Reader.Arm(SessionCiphers.CreateDecryptor(key, Receive!));
     }
 

@@ -25,6 +25,12 @@ internal sealed record FirstPacket(int Iterations, PaddingScheme Padding, int Pa
         new(1_000, PaddingScheme.Legacy, 32, PacketEncoding.Rencode),
     ];
 
+    /// <summary>
+    /// The same in the order in which a client tries them, as nothing tells a server's generation beforehand. The larger padding first: a server
+    /// that gets more than it expects hangs up, while one that waits for more than comes would wait for ever.
+    /// </summary>
+    public static IReadOnlyList<FirstPacket> Attempts { get; } = [.. Variants.OrderByDescending(variant => variant.PaddingUnit)];
+
     /// <summary>The parameters that both sides assume.</summary>
     public CipherParameters Parameters(AesMode mode) => new()
     {
@@ -39,7 +45,7 @@ internal sealed record FirstPacket(int Iterations, PaddingScheme Padding, int Pa
     };
 
     /// <summary>Finds the key and the variant under which the packet at the head of the stream makes sense. Null: none, or it is in clear.</summary>
-    public static async Task<(XpraKey Key, CipherParameters Parameters)?> DetectAsync(PacketReader reader, IReadOnlyList<XpraKey> keys, IEnumerable<AesMode> modes, Limits limits, DerivationGate derivations, CancellationToken cancellationToken)
+    public static async Task<(XpraKey Key, CipherParameters Parameters)?> DetectAsync(PacketReader reader, IReadOnlyList<XpraKey> keys, IEnumerable<AesMode> modes, Limits limits, DerivationGate.Entrance derivations, CancellationToken cancellationToken)
     {
         var header = await reader.PeekHeaderAsync(cancellationToken).ConfigureAwait(false);
         if (!header.IsEncrypted || header.PayloadSize > reader.MaxPayloadSize)

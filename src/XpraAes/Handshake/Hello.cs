@@ -10,6 +10,13 @@ internal static class Hello
     public const string ChallengeType = "challenge";
     public const string DisconnectType = "disconnect";
 
+    /// <summary>Arbitrary, xpra's are under 40: keeps a stranger's hello from growing by its names.</summary>
+    private const int MaxFlatNameLength = 64;
+
+    private const string SharedMemoryName = "mmap";
+    private const string KeymapName = "keymap";
+    private const string FlatKeymapPrefix = "xkbmap_";
+
     private static readonly (PacketEncoding Encoding, string Name)[] s_encodings =
         [(PacketEncoding.RencodePlus, "rencodeplus"), (PacketEncoding.Rencode, "rencode"), (PacketEncoding.Bencode, "bencode")];
 
@@ -125,6 +132,44 @@ internal static class Hello
         foreach (var name in s_compressors)
             hello[name] = false;
         hello["compression_level"] = 0L;
+    }
+
+    /// <summary>Says nested capabilities by their flat names too: graphical clients of 6.0 and later write <c>{"encodings": {"core": ...}}</c>, where servers up to 4.x look for <c>encodings.core</c>. The hellos of other clients stay as they are.</summary>
+    public static void AddFlatNames(XpraDictionary hello)
+    {
+        if (hello.GetDictionary("encodings") is null)
+            return;
+        foreach (var (key, value) in hello.ToArray())
+        {
+            if (key is string name && value is XpraDictionary nested)
+                AddFlatNames(hello, nested, name == KeymapName ? FlatKeymapPrefix : $"{name}.");
+        }
+    }
+
+    /// <summary>Takes shared memory out of a hello. What two ends on one machine put there would pass the gateway by, in forms that not all versions share; and a server opens the file that a hello names, whoever sent it.</summary>
+    public static void RemoveSharedMemory(XpraDictionary hello)
+    {
+        foreach (var name in hello.Select(pair => pair.Key).OfType<string>().ToArray())
+        {
+            if (name == SharedMemoryName || name.StartsWith($"{SharedMemoryName}.", StringComparison.Ordinal) || name.StartsWith($"{SharedMemoryName}_", StringComparison.Ordinal))
+                hello.Remove(name);
+        }
+    }
+
+    /// <summary>Says a nested keymap by its flat names too, in a hello or a packet <c>keymap-changed</c>: clients of 6.0 and later write <c>{"keymap": {"keycodes": ...}}</c>, where servers up to 4.x look for <c>xkbmap_keycodes</c>.</summary>
+    public static void AddFlatKeymap(XpraDictionary properties)
+    {
+        if (properties.GetDictionary(KeymapName) is { } keymap)
+            AddFlatNames(properties, keymap, FlatKeymapPrefix);
+    }
+
+    private static void AddFlatNames(XpraDictionary outer, XpraDictionary nested, string prefix)
+    {
+        foreach (var (key, value) in nested)
+        {
+            if (key is string { Length: > 0 } name && prefix.Length + name.Length <= MaxFlatNameLength && !outer.ContainsKey(prefix + name))
+                outer[prefix + name] = value;
+        }
     }
 
     /// <summary>A disconnect packet with its reason and, where there is more to say, a second text.</summary>

@@ -27,13 +27,7 @@ internal static class HelloRequest
 
     /// <summary>Takes out of a hello everything that asks for something other than this: a server may look at several places.</summary>
     public static void Restrict(XpraDictionary hello, string? request)
-    {
-        foreach (var key in hello.Select(pair => pair.Key).OfType<string>().ToArray())
-        {
-            if (NameOf(key) is { } name && name != request)
-                hello.Remove(key);
-        }
-    }
+        => hello.RemoveAll(key => NameOf(key) is { } name && name != request);
 
     private static string? NameOf(object key) => key switch
     {

@@ -8,6 +8,7 @@ internal static class Refusals
     /// <summary>What a stranger is told in clear, whatever the reason: it names no configuration.</summary>
     public const string ForStrangers = "encryption error: this connection needs AES encryption with a shared key";
 
+    private const string Target = "the gateway's target: ";
     private const string UnknownMode = "unsupported AES mode";
     private const string InvalidUserName = "invalid username";
     private const string MissingUserName = "missing remote username";
@@ -15,6 +16,7 @@ internal static class Refusals
     // Parts of the reasons that xpra's servers give (PROTOCOL sections 4 and 6), most exact first.
     private static readonly (string Part, XpraErrorId Id)[] Reasons =
     [
+        (Target, XpraErrorId.PeerDisconnected), // whatever follows is between the gateway and its target
         (UnknownMode, XpraErrorId.ModeRejected),
         ("is configured for", XpraErrorId.ModeRejected),
         ("is not accepted here", XpraErrorId.ModeRejected),
@@ -39,6 +41,9 @@ internal static class Refusals
         var how = inClear ? "in clear, so the reason is unproven" : "encrypted, so the key is right";
         return new RefusedException(id, $"The server refused the connection: '{reason}' ({how}).", Advice(id, reason), disconnect);
     }
+
+    /// <summary>What a gateway tells its client of a failure towards its target: a disconnect packet.</summary>
+    public static object?[] OfTarget(string how) => Hello.Disconnect("connection error", Target + how);
 
     /// <summary>The reason and details of a disconnect packet in one line.</summary>
     public static string Reason(Packet disconnect)
@@ -74,9 +79,10 @@ internal static class Refusals
         XpraErrorId.ModeRejected when !IsAboutUnknownMode(reason) => "Ask for a mode that the server names, or start it with encryption=AES, which takes every mode that it has.",
         XpraErrorId.AuthenticationFailed when IsAboutUserName(reason) => "Give the name of the user that the server runs as: with -Credential, or as tcp://NAME@HOST:PORT/ in the URI.",
         XpraErrorId.ModeRejected => "Ask for a mode that the server takes: encryption=AES-CBC is in every version; GCM is gone since 6.2, CFB since 6.5.3.",
-        XpraErrorId.PaddingRejected => "The two versions share no CBC padding; use AES-CTR, which has none.",
+        XpraErrorId.PaddingRejected => "Put a gateway between the two versions: Start-XpraAesListener -Target. Another mode does not help: a padding is refused in every one.",
         XpraErrorId.CipherCapabilitiesMissing => "Start the server with encryption=AES and a key on the socket that you connect to. Versions 6.4.0 to 6.5.3 ignore that option silently.",
         XpraErrorId.AuthenticationFailed => "Check the user name and the password. A password file must not end in a newline.",
+        XpraErrorId.PeerDisconnected when Has(reason, Target) => "Use Test-XpraAes against that target, on the gateway's machine.",
         XpraErrorId.IterationsRejected => "Ask for 1,000 to 10,000 iterations, which every version accepts.",
         _ => null,
     };

@@ -28,7 +28,7 @@ internal sealed class ServerHandshake(PacketChannel channel, ServerHandshakeOpti
     {
         if (options.EncryptFirstPacket)
             await ArmForFirstPacketAsync(cancellationToken).ConfigureAwait(false);
-        var client = await ReceiveHelloAsync(options.Limits.HandshakeTimeout, cancellationToken).ConfigureAwait(false);
+        var client = await ReceiveHelloAsync(options.Patience, cancellationToken).ConfigureAwait(false);
         // As xpra's servers do, tell the version without a password; it names no configuration.
         if (options.Password is { } password && client.Request != "version")
             return await AuthenticateAsync(new Authenticator(options.UserName, password), client, cancellationToken).ConfigureAwait(false);
@@ -43,7 +43,9 @@ internal sealed class ServerHandshake(PacketChannel channel, ServerHandshakeOpti
         var capabilities = _receive is null ? [] : CipherCapabilities.ForChallenge(_receive, _streamAsked);
         _challenged = true;
         object?[] packet = [.. challenge.Take(2), capabilities, .. challenge.Skip(3)];
-        await channel.SendAsync(packet, cancellationToken).ConfigureAwait(false);
+        var sent = new Packet(packet, default);
+        Log.ChallengeSent(log, channel.Peer, sent.Text(3), sent.Text(4));
+        await SendAsync(packet, cancellationToken).ConfigureAwait(false);
         return await ReceiveHelloAsync(options.Limits.ChallengeTimeout, cancellationToken).ConfigureAwait(false);
     }
 
@@ -52,23 +54,23 @@ internal sealed class ServerHandshake(PacketChannel channel, ServerHandshakeOpti
     {
         if (_receive is not null)
             CipherCapabilities.Write(hello, _receive, _streamAsked);
-        return channel.SendAsync([Hello.PacketType, hello], cancellationToken);
+        return SendAsync([Hello.PacketType, hello], cancellationToken);
     }
 
     /// <summary>Sends the answer to a request. As from xpra's servers, only <c>version</c>'s says how to encrypt: that client insists on it, the others print it as information.</summary>
     public Task SendAnswerAsync(string request, XpraDictionary answer, CancellationToken cancellationToken)
-        => request == "version" ? SendHelloAsync(answer, cancellationToken) : channel.SendAsync([Hello.PacketType, answer], cancellationToken);
+        => request == "version" ? SendHelloAsync(answer, cancellationToken) : SendAsync([Hello.PacketType, answer], cancellationToken);
 
     /// <summary>Ends the handshake with a reason that reaches the client encrypted.</summary>
     public Task RefuseAsync(string reason, string? details, CancellationToken cancellationToken) => ForwardRefusalAsync(Hello.Disconnect(reason, details), cancellationToken);
 
     /// <summary>Ends the handshake with another's disconnect packet.</summary>
-    public Task ForwardRefusalAsync(object?[] disconnect, CancellationToken cancellationToken) => channel.SendAsync(disconnect, cancellationToken);
+    public Task ForwardRefusalAsync(object?[] disconnect, CancellationToken cancellationToken) => SendAsync(disconnect, cancellationToken);
 
     private async Task ArmForFirstPacketAsync(CancellationToken cancellationToken)
     {
         using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        deadline.CancelAfter(options.Limits.HandshakeTimeout);
+        deadline.CancelAfter(options.Patience);
         try
         {
             var modes = options.Modes.Count > 0 ? options.Modes : Enum.GetValues<AesMode>();
@@ -77,15 +79,30 @@ internal sealed class ServerHandshake(PacketChannel channel, ServerHandshakeOpti
                     "Set XPRA_ENCRYPT_FIRST_PACKET=1 for the client, or leave -EncryptFirstPacket out here, and compare the keys' fingerprints.");
             channel.Reader.Arm(await options.Derivations.RunAsync(() => SessionCiphers.CreateDecryptor(key, parameters), deadline.Token).ConfigureAwait(false));
             _key = key;
+            Log.FirstPacketEncrypted(log, channel.Peer, parameters.Mode, parameters.Iterations, Log.PaddingOf(parameters));
         }
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {
-            throw NoHello(options.Limits.HandshakeTimeout);
+            throw NoHello();
         }
     }
 
-    private static XpraAesException NoHello(TimeSpan patience)
-        => new(XpraErrorId.HandshakeTimeout, $"The client sent no hello within {patience.TotalSeconds:0.#} s.");
+    private static XpraAesException NoHello() => new(XpraErrorId.HandshakeTimeout, "The client sent no hello in time.");
+
+    /// <summary>A client that reads nothing must not hold us up.</summary>
+    private async Task SendAsync(object?[] packet, CancellationToken cancellationToken)
+    {
+        using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        deadline.CancelAfter(options.Limits.HandshakeTimeout);
+        try
+        {
+            await channel.SendAsync(packet, deadline.Token).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+        {
+            throw new XpraAesException(XpraErrorId.HandshakeTimeout, "The client does not take what it is sent.");
+        }
+    }
 
     private async Task<HandshakeResult> AuthenticateAsync(Authenticator authenticator, HandshakeResult client, CancellationToken cancellationToken)
     {
@@ -100,7 +117,9 @@ internal sealed class ServerHandshake(PacketChannel channel, ServerHandshakeOpti
             throw;
         }
         var answer = await ChallengeAsync(challenge, cancellationToken).ConfigureAwait(false);
-        if (authenticator.Verify(answer.PeerHello))
+        var isRight = authenticator.Verify(answer.PeerHello);
+        Log.ResponseChecked(log, channel.Peer, isRight ? "right" : "wrong");
+        if (isRight)
             return answer;
         await Task.Delay(options.Limits.AuthenticationDelay, cancellationToken).ConfigureAwait(false);
         await RefuseAsync(AuthenticationFailed, null, cancellationToken).ConfigureAwait(false);
@@ -129,13 +148,21 @@ internal sealed class ServerHandshake(PacketChannel channel, ServerHandshakeOpti
         Packet? packet;
         try
         {
+            if (patience > options.Limits.HandshakeTimeout)
+            {
+                // A person may take long to begin; what has begun must come at a fair rate.
+                await channel.PeekAsync(1, deadline.Token).ConfigureAwait(false);
+                deadline.CancelAfter(options.Limits.HandshakeTimeout);
+            }
             packet = await channel.ReceiveAsync(deadline.Token).ConfigureAwait(false);
+            if (packet is { Header.IsEncrypted: true, HasName: false })
+                throw MalformedPacketException.Undecryptable();
         }
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {
-            throw NoHello(patience);
+            throw NoHello();
         }
-        catch (MalformedPacketException e) when (channel.MeansAnotherKey(e))
+        catch (MalformedPacketException e) when (e.Id == XpraErrorId.KeyMismatch)
         {
             throw new XpraAesException(XpraErrorId.KeyMismatch, "The client's packet does not decrypt: it holds other key data.", innerException: e);
         }
@@ -169,7 +196,9 @@ internal sealed class ServerHandshake(PacketChannel channel, ServerHandshakeOpti
             throw;
         }
 
+        options.HelloAccepted?.Invoke();
         var send = announced.Parameters;
+        Log.AcceptedCipher(log, channel.Peer, send);
         if (send.Mode == AesMode.CBC && !announced.HasStream && channel.Reader.Decryptor is { PaddingUnit: > 0 } decryptor)
             send = send with { PaddingUnit = decryptor.PaddingUnit };
         channel.Writer.Arm(await options.Derivations.RunAsync(() => SessionCiphers.CreateEncryptor(key, send), cancellationToken).ConfigureAwait(false));
@@ -186,9 +215,9 @@ internal sealed class ServerHandshake(PacketChannel channel, ServerHandshakeOpti
             var receive = CipherCapabilities.Generate(send.Mode, options.KeySize, options.KeyHash, iterations, padding, send.PaddingUnit, send.Stream);
             channel.Reader.Arm(await options.Derivations.RunAsync(() => SessionCiphers.CreateDecryptor(key, receive), cancellationToken).ConfigureAwait(false));
             _receive = receive;
+            Log.AnnouncedCipher(log, channel.Peer, receive);
         }
         _send = send;
-        Log.AcceptedCipher(log, send.Mode, send.KeySize * 8, send.KeyHash, send.Iterations, send.Stream, send.PaddingUnit);
         return hello;
     }
 
@@ -240,7 +269,7 @@ internal sealed class ServerHandshake(PacketChannel channel, ServerHandshakeOpti
     private async Task RefuseStrangerAsync(CancellationToken cancellationToken)
     {
         // In clear only to one who has spoken in clear so far: never clear text where a cipher is set.
-        if (channel.Writer.Encryptor is null)
-            await channel.SendAsync(Hello.Disconnect(Refusals.ForStrangers), cancellationToken).ConfigureAwait(false);
+        if (channel.Writer.Encryptor is null && channel.Reader.Decryptor is null)
+            await SendAsync(Hello.Disconnect(Refusals.ForStrangers), cancellationToken).ConfigureAwait(false);
     }
 }

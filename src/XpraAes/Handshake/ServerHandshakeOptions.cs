@@ -31,8 +31,14 @@ internal sealed record ServerHandshakeOptions
     /// <summary>Why a client that asks for this is sent away; null lets it in. Told are the request, the hello, and whether the key is proven. Decided before a key is derived for what it sends.</summary>
     public Func<string?, XpraDictionary, bool, string?> Refuse { get; init; } = (_, _, _) => null;
 
+    /// <summary>Called when a hello has come that can be served, before a key is derived for it.</summary>
+    public Action? HelloAccepted { get; init; }
+
     public required Limits Limits { get; init; }
 
+    /// <summary>What is left of <see cref="Listening.Limits.HandshakeTimeout"/> for the first hello.</summary>
+    public required TimeSpan Patience { get; init; }
+
     /// <summary>Bounds how many key derivations run at a time.</summary>
-    public required DerivationGate Derivations { get; init; }
+    public required DerivationGate.Entrance Derivations { get; init; }
 }

@@ -21,7 +21,7 @@ internal static partial class KeyFile
             if (!OperatingSystem.IsWindows())
             {
                 var mode = File.GetUnixFileMode(file.SafeFileHandle);
-                if ((mode & OthersReadOrWrite) != 0)
+                if ((mode & (IsCredential(path) ? OthersReadOrWrite & ~UnixFileMode.GroupRead : OthersReadOrWrite)) != 0)
                     openToOthers = mode;
             }
             using var content = new SecretBuffer(Limits.KeyFileSize + 1);
@@ -43,6 +43,10 @@ internal static partial class KeyFile
             throw Error(XpraErrorId.KeyFileUnreadable, path, $"The key file {path} cannot be read: {e.Message}", "Give the user that runs this the right to read it.", e);
         }
     }
+
+    /// <summary>Whether systemd has put the file there for this service (LoadCredential=): its user reads it by an ACL, whose mask shows as the group's right.</summary>
+    private static bool IsCredential(string path)
+        => Environment.GetEnvironmentVariable("CREDENTIALS_DIRECTORY") is { Length: > 0 } folder && Path.GetDirectoryName(path) == Path.TrimEndingDirectorySeparator(folder);
 
     /// <summary>Writes a key file of mode 0600 at once and as a whole, or not at all. Throws KeyFileExists, KeyFileUnwritable.</summary>
     internal static void Write(string path, ReadOnlySpan<byte> data, bool overwrite)

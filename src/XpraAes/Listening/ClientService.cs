@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Net;
 using System.Net.Sockets;
 using XpraAes.Connections;
@@ -10,6 +11,8 @@ namespace XpraAes.Listening;
 /// <summary>Serves the clients that come in under one configuration of a listener, each from its first byte to its last.</summary>
 internal sealed class ClientService
 {
+    private const string GaveWay = "It had proven nothing, and gave way to another client.";
+
     private readonly AesListener _listener;
     private readonly XpraEndpoint _endpoint;
     private readonly Responder _responder;
@@ -53,6 +56,7 @@ internal sealed class ClientService
     /// <summary>Serves one client that has been counted and returns when its connection is closed. Throws nothing.</summary>
     public async Task ServeAsync(Socket socket, SourceGuard.Slot slot, CancellationToken cancellationToken)
     {
+        using var over = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, slot.Lost);
         var address = AddressText.SourceOf(socket);
         var peer = "unknown";
         PacketChannel? channel = null;
@@ -62,19 +66,24 @@ internal sealed class ClientService
             peer = AddressText.Of(socket.RemoteEndPoint);
             Log.PeerConnected(Options.Logger, peer);
             KeepAlive.Enable(socket, Options.Limits);
-            await Task.Delay(_listener.Guard.DelayFor(address), cancellationToken).ConfigureAwait(false);
-            var stream = await ServerTransport.OpenAsync(socket, allowPages: _keys.Length > 0, Options.Limits, cancellationToken).ConfigureAwait(false);
-            channel = new PacketChannel(stream, Options.Limits);
-            connection = await OpenAsync(channel, peer, cancellationToken).ConfigureAwait(false);
+            await Task.Delay(_listener.Guard.DelayFor(address), over.Token).ConfigureAwait(false);
+            var started = Stopwatch.GetTimestamp();
+            var stream = await ServerTransport.OpenAsync(socket, allowPages: _keys.Length > 0, Options.Limits.HandshakeTimeout, over.Token).ConfigureAwait(false);
+            channel = new PacketChannel(stream, Options.Limits, peer, Options.Logger);
+            connection = await OpenAsync(channel, slot, address, peer, started, over.Token).ConfigureAwait(false);
         }
         catch (XpraAesException e)
         {
             // What the target does is not the client's doing, but for the password that the client gave it.
-            if (IsFailure(e.Id) && (e.Target is null || e.Id == XpraErrorId.AuthenticationFailed))
-                _listener.Guard.RecordFailure(address);
+            if (e is not CrowdedException && (e.Target is null || e.Id == XpraErrorId.AuthenticationFailed))
+                RecordFailure(address, e.Id);
             _listener.Refuse(peer, e);
             channel ??= new PacketChannel(new NetworkStream(socket, ownsSocket: true), Options.Limits); // only to linger: HTTP has got its answer
-            await channel.LingerAsync(Options.Limits.CloseGrace, cancellationToken).ConfigureAwait(false);
+            await channel.LingerAsync(Options.Limits.CloseGrace, over.Token).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException) when (slot.Lost.IsCancellationRequested)
+        {
+            _listener.Refuse(peer, new CrowdedException(GaveWay));
         }
         catch (Exception e) when (e is OperationCanceledException or ObjectDisposedException or SocketException or IOException)
         {
@@ -91,17 +100,25 @@ internal sealed class ClientService
                 await CloseAsync(channel, socket).ConfigureAwait(false);
         }
         if (connection is not null)
-            await RunAsync(connection, address, slot, cancellationToken).ConfigureAwait(false);
+            await RunAsync(connection, address, slot, over.Token).ConfigureAwait(false);
+    }
+
+    private void RecordFailure(IPAddress address, XpraErrorId? cause)
+    {
+        if (IsFailure(cause) && _listener.Guard.RecordFailure(address))
+            Log.SourceBlocked(Options.Logger, address, Options.Limits.FailuresBeforeBlock, Options.Limits.FailureWindow);
     }
 
     /// <summary>What counts against an address: what no honest client with the key sends. A plain close does not.</summary>
     private static bool IsFailure(XpraErrorId? id)
         => id is XpraErrorId.MalformedPacket or XpraErrorId.KeyMismatch or XpraErrorId.AuthenticationFailed or XpraErrorId.LimitReached
-            or XpraErrorId.NotXpra or XpraErrorId.UnexpectedEncryption or XpraErrorId.PlaintextPacket;
+            or XpraErrorId.UnexpectedEncryption or XpraErrorId.PlaintextPacket
+            or XpraErrorId.NotXpra or XpraErrorId.PeerSentText or XpraErrorId.PeerIsTls or XpraErrorId.PeerIsSsh or XpraErrorId.PeerIsRfb;
 
     /// <summary>The handshake and what follows it at once. Null: the client had a request, which is answered, or was sent away.</summary>
-    private async Task<XpraConnection?> OpenAsync(PacketChannel channel, string peer, CancellationToken cancellationToken)
+    private async Task<XpraConnection?> OpenAsync(PacketChannel channel, SourceGuard.Slot slot, IPAddress source, string peer, long started, CancellationToken cancellationToken)
     {
+        var left = Options.Limits.HandshakeTimeout - Stopwatch.GetElapsedTime(started);
         var handshake = new ServerHandshake(channel, new ServerHandshakeOptions
         {
             Keys = _keys,
@@ -116,8 +133,10 @@ internal sealed class ClientService
             Refuse = (request, hello, keyProven) => Options.Target is null
                 ? Responder.Refuse(request, hello)
                 : Gateway.Refuse(request, keyProven, Options),
+            HelloAccepted = () => slot.HasSaidHello = true,
             Limits = Options.Limits,
-            Derivations = _listener.Derivations,
+            Patience = left > TimeSpan.Zero ? left : TimeSpan.Zero,
+            Derivations = _listener.Derivations.For(source),
         }, Options.Logger);
         var client = await handshake.RunAsync(cancellationToken).ConfigureAwait(false);
         if (Options.Target is { } target && Gateway.Passes(client.Request, client.KeyProven, Options))
@@ -149,14 +168,15 @@ internal sealed class ClientService
     {
         // In clear there is nothing to prove: who may come in is decided by the address that this listens on.
         if (connection.KeyProven || _keys.Length == 0)
-            slot.Dispose();
-        connection.KeyProvenChanged += slot.Dispose;
+            slot.Prove();
+        slot.Stand();
+        connection.KeyProvenChanged += slot.Prove;
         _listener.Open(connection);
         connection.Start();
-        using (cancellationToken.Register(connection.Cut))
+        using (cancellationToken.Register(() => connection.Cut(slot.Lost.IsCancellationRequested ? GaveWay : "cut off")))
             await connection.Completion.ConfigureAwait(false);
-        if (!connection.KeyProven && IsFailure(connection.CloseCause))
-            _listener.Guard.RecordFailure(address);
+        if (!connection.KeyProven)
+            RecordFailure(address, connection.CloseCause);
         _listener.Close(connection);
     }
 

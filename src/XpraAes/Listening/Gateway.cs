@@ -59,7 +59,7 @@ internal sealed class Gateway(TargetOptions target, ListenerOptions options)
                 }
                 catch (XpraAesException e) when (e.Target is not null && i + 1 < attempts.Count && e.Id is XpraErrorId.PeerSentText or XpraErrorId.ConnectionLost)
                 {
-                    Log.TryingAgain(_log, e.Id, attempts[i + 1].Encoding);
+                    Log.TryingAgain(_log, target.Endpoint.ToString(), e.Id, attempts[i + 1].Encoding);
                 }
             }
         }
@@ -77,7 +77,7 @@ internal sealed class Gateway(TargetOptions target, ListenerOptions options)
         {
             var words = failure.InnerException is RefusedException { Disconnect: var disconnect }
                 ? PacketTranslator.ToText(disconnect.Items)
-                : Hello.Disconnect("connection error", $"the gateway's target: {failure.Message}");
+                : Refusals.OfTarget(failure.Message);
             await handshake.ForwardRefusalAsync(words, cancellationToken).ConfigureAwait(false);
         }
         catch (XpraAesException)
@@ -104,7 +104,7 @@ internal sealed class Gateway(TargetOptions target, ListenerOptions options)
         try
         {
             var (stream, targetPeer) = await Transport.ConnectAsync(target.Endpoint, options.Limits.TargetConnectTimeout, options.Limits, cancellationToken).ConfigureAwait(false);
-            targetChannel = new PacketChannel(stream, options.Limits) { Encoding = attempt.Encoding };
+            targetChannel = new PacketChannel(stream, options.Limits, targetPeer, _log) { Encoding = attempt.Encoding };
             targetChannel.TrustPeer();
             var leg = new ClientLeg(targetChannel, CipherOptions(), options.Limits.HandshakeTimeout, options.Limits, _log);
             await leg.SendHelloAsync(HelloFor(client, attempt, answersTarget: false), cancellationToken).ConfigureAwait(false);
@@ -157,6 +157,9 @@ internal sealed class Gateway(TargetOptions target, ListenerOptions options)
         hello = (XpraDictionary)ToText(header.Encoding, [Hello.PacketType, hello])[1]!;
         // Without aliases the client writes packet types as names, by which its first packet is known and the translator goes.
         hello.Remove("aliases");
+        // Clients of 6.5 fail without it, and servers before 5 do not have it.
+        if (client.PeerVersion?.StartsWith("6.5", StringComparison.Ordinal) == true && !hello.ContainsKey("file"))
+            hello["file"] = new XpraDictionary();
         if (attempt.Translate)
             Hello.AnnounceOnly(hello, client.Encoding);
         else
@@ -172,12 +175,21 @@ internal sealed class Gateway(TargetOptions target, ListenerOptions options)
             foreach (var name in s_answers)
                 hello.Remove(name);
         }
+        else if (attempt.Encoding == PacketEncoding.Rencode)
+        {
+            // The browser client writes bytes as text, one character for each; what knows only bytes would get them as UTF-8.
+            foreach (var name in s_answers.Where(name => hello[name] is string))
+                hello[name] = hello.GetBytes(name);
+        }
         // Without aliases the target writes packet types as names, which we read during the handshake.
         hello.Remove("aliases");
         if (!client.KeyProven && options.SocketPath is null)
             HelloRequest.Restrict(hello, client.Request);
         if (attempt.Translate)
             Hello.AnnounceOnly(hello, attempt.Encoding);
+        CipherCapabilities.Remove(hello);
+        Hello.RemoveSharedMemory(hello);
+        Hello.AddFlatNames(hello);
         return hello;
     }
 

@@ -15,7 +15,7 @@ public sealed record Limits
     /// <summary>Time to the peer's first hello, and after each packet of ours to its next one, until the session stands. Half of xpra's own 21 s.</summary>
     public TimeSpan HandshakeTimeout { get; init; } = TimeSpan.FromSeconds(10);
 
-    /// <summary>Time for a person to answer a challenge; xpra's XPRA_CHALLENGE_TIMEOUT.</summary>
+    /// <summary>Time for a person to answer a challenge; xpra's XPRA_CHALLENGE_TIMEOUT. An answer that has begun must be whole within <see cref="HandshakeTimeout"/>.</summary>
     public TimeSpan ChallengeTimeout { get; init; } = TimeSpan.FromSeconds(120);
 
     /// <summary>Bytes on the wire of the first packet of a peer that has proven nothing. Real hellos are 1 to 6 KB; arbitrary.</summary>
@@ -51,10 +51,10 @@ public sealed record Limits
     /// <summary>Connections that the system may hold ready while we are busy accepting; arbitrary.</summary>
     public int Backlog { get; init; } = 512;
 
-    /// <summary>Connections that have proven nothing, in all.</summary>
+    /// <summary>Connections that have proven nothing, in all. One more costs another one its place: of the address that has come most often of late, and a silent session before others.</summary>
     public int UnprovenConnections { get; init; } = 64;
 
-    /// <summary>Connections that have proven nothing, from one address.</summary>
+    /// <summary>Connections that have proven nothing, from one address, of IPv6 from one network of 64 bits. One more costs a silent session of that address its place.</summary>
     public int UnprovenConnectionsPerSource { get; init; } = 8;
 
     /// <summary>Before a wrong response to a challenge is answered; xpra's own.</summary>
@@ -63,17 +63,23 @@ public sealed record Limits
     /// <summary>Failures of one address within <see cref="FailureWindow"/> after which it is blocked; xpra's own.</summary>
     public int FailuresBeforeBlock { get; init; } = 5;
 
-    /// <summary>How long a failure of an address is remembered, and how long it stays blocked; xpra's own.</summary>
+    /// <summary>How long what an address did is remembered, and how long it stays blocked; xpra's own.</summary>
     public TimeSpan FailureWindow { get; init; } = TimeSpan.FromSeconds(60);
 
     /// <summary>By how much each remembered failure of an address delays its next connection; arbitrary.</summary>
     public TimeSpan DelayPerFailure { get; init; } = TimeSpan.FromMilliseconds(250);
 
-    /// <summary>Addresses whose failures are remembered at a time: bounds the memory that strangers can take; arbitrary.</summary>
+    /// <summary>Addresses of which something is remembered at a time: bounds the memory that strangers can take; arbitrary.</summary>
     public int RememberedSources { get; init; } = 10_000;
+
+    /// <summary>File descriptors that a listener leaves to the rest of the process, where the system bounds them (Linux): .NET ends a process that has none. New clients are sent away then; arbitrary.</summary>
+    public int ReservedDescriptors { get; init; } = 64;
 
     /// <summary>Key derivations at a time: the rest of a small machine stays with the sessions that stand.</summary>
     public int ConcurrentDerivations { get; init; } = 2;
+
+    /// <summary>Key derivations that wait, in all: as many as there are connections that have proven nothing. One more costs the address that has most of them its last.</summary>
+    public int WaitingDerivations { get; init; } = 64;
 
     /// <summary>A client that asked and got its answer closes by itself, or is closed after this; xpra's own.</summary>
     public TimeSpan AnsweredTimeout { get; init; } = TimeSpan.FromSeconds(5);

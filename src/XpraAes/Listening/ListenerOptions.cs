@@ -62,4 +62,7 @@ public sealed record ListenerOptions
 
     /// <summary>Where log events go.</summary>
     public ILogger Logger { get; init; } = NullLogger.Instance;
+
+    /// <summary>Where the time comes from by which addresses are blocked.</summary>
+    internal TimeProvider Clock { get; init; } = TimeProvider.System;
 }

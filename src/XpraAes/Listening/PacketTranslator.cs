@@ -13,6 +13,8 @@ namespace XpraAes.Listening;
 /// </summary>
 internal sealed class PacketTranslator(PacketEncoding target, Limits limits)
 {
+    private const string KeymapChanged = "keymap-changed";
+
     private readonly DecodeLimits _decodeLimits = new(limits.EncodingDepth, limits.EncodingItems);
 
     /// <summary>The encoding of what comes out.</summary>
@@ -26,7 +28,11 @@ internal sealed class PacketTranslator(PacketEncoding target, Limits limits)
             data = PacketCompression.Decompress(header.Compression, data, limits.DecompressedSize);
         if (PacketCodec.Decode(header.Encoding, data, _decodeLimits) is not object?[] { Length: > 0 } items)
             throw new MalformedPacketException("A packet is a list that starts with its type; this one is not.");
-        return PacketCodec.Encode(target, target == PacketEncoding.RencodePlus ? ToText(items) : items);
+        if (target == PacketEncoding.RencodePlus)
+            items = ToText(items);
+        else if (items is [KeymapChanged, XpraDictionary properties, ..])
+            Hello.AddFlatKeymap(properties);
+        return PacketCodec.Encode(target, items);
     }
 
     /// <summary>Makes text of the byte strings of a packet that came in rencode or bencode.</summary>

@@ -14,6 +14,9 @@ internal sealed class RelaySession : ISession
     /// <summary>What waits to be written is flushed beyond this size, even while more packets are at hand.</summary>
     private const int FlushSize = 64 * 1024;
 
+    /// <summary>What comes now and then, and no more than this at a time, is passed on by the thread that watches the sockets: it takes microseconds. More is for the pool, as all others wait meanwhile.</summary>
+    private const int SmallSize = 4 * 1024;
+
     private readonly PacketChannel _client;
     private readonly PacketChannel _target;
     private readonly PacketTranslator? _toTarget;
@@ -83,27 +86,57 @@ internal sealed class RelaySession : ISession
     {
         using var stall = CancellationTokenSource.CreateLinkedTokenSource(ending);
         var busy = from;
+        var flushed = int.MaxValue;
+        var isQuiet = false;
         try
         {
             while (true)
             {
-                if (to.Writer.Pending >= FlushSize || to.Writer.Pending > 0 && !from.Reader.HasPacket)
+                var hasPacket = from.Reader.TryRead();
+                if (hasPacket)
+                {
+                    if (from == _client && !_clientIsProven)
+                        ProveClient();
+                    Forward(from.Reader, to.Writer, translator);
+                    if (to.Writer.Pending < FlushSize)
+                        continue;
+                }
+                if (to.Writer.Pending > 0)
                 {
                     busy = to;
-                    stall.CancelAfter(_limits.IdleTimeout);
-                    await to.Writer.FlushAsync(stall.Token).ConfigureAwait(false);
-                    stall.CancelAfter(Timeout.InfiniteTimeSpan);
+                    flushed = to.Writer.Pending;
+                    var flush = to.Writer.StartFlush(stall.Token);
+                    if (flush.IsCompleted)
+                    {
+                        await flush.ConfigureAwait(false);
+                    }
+                    else
+                    {
+                        stall.CancelAfter(_limits.IdleTimeout);
+                        await flush.ConfigureAwait(false);
+                        stall.CancelAfter(Timeout.InfiniteTimeSpan);
+                        if (to.PrefersInline)
+                            await Task.Yield();
+                    }
+                    to.Writer.EndFlush();
                     busy = from;
                 }
-                if (!await from.Reader.ReadAsync(reading).ConfigureAwait(false))
+                if (hasPacket)
+                    continue;
+                var fill = from.Reader.StartFill(reading);
+                if (from.Reader.IsWaiting)
+                    isQuiet = !fill.IsCompleted;
+                var wasInline = from.PrefersInline;
+                from.PrefersInline = isQuiet && flushed <= SmallSize && from.Reader.Needed <= SmallSize && translator is null;
+                if (wasInline && !from.PrefersInline)
+                    await Task.Yield();
+                if (!from.Reader.EndFill(await fill.ConfigureAwait(false)))
                     break;
-                if (from == _client && !_clientIsProven)
-                    ProveClient();
-                Forward(from.Reader, to.Writer, translator);
             }
+            from.Reader.RequireBoundary();
             busy = to;
             if (to == _client)
-                await to.SendAsync(TargetFailed("it closed the connection"), ending).ConfigureAwait(false);
+                await to.SendAsync(Refusals.OfTarget("it closed the connection"), ending).ConfigureAwait(false);
             await to.ShutdownSendAsync(ending).ConfigureAwait(false);
             return new End(from, null);
         }
@@ -124,6 +157,11 @@ internal sealed class RelaySession : ISession
         {
             return new End(busy, PacketChannel.Lost(e));
         }
+        finally
+        {
+            // Nothing of what follows is for the thread that watches the sockets.
+            await Task.Yield();
+        }
     }
 
     private static void Forward(PacketReader reader, PacketWriter writer, PacketTranslator? translator)
@@ -133,7 +171,19 @@ internal sealed class RelaySession : ISession
         if (translator is null || header.IsChunk || header.Encoding == translator.Target)
             writer.Append(header.Flags, header.Compression, header.ChunkIndex, reader.Payload.Span);
         else
-            writer.Append((byte)translator.Target, compression: 0, chunkIndex: 0, translator.Translate(header, reader.Payload.Span));
+            writer.Append((byte)translator.Target, compression: 0, chunkIndex: 0, Translate(translator, header, reader.Payload.Span));
+    }
+
+    private static byte[] Translate(PacketTranslator translator, PacketHeader header, ReadOnlySpan<byte> data)
+    {
+        try
+        {
+            return translator.Translate(header, data);
+        }
+        catch (MalformedPacketException e)
+        {
+            throw e.Of(header);
+        }
     }
 
     /// <summary>
@@ -148,11 +198,12 @@ internal sealed class RelaySession : ISession
         try
         {
             if (_client.Reader.Header.IsChunk || !_client.Decode().HasName)
-                throw new MalformedPacketException("It is no packet with a name.");
+                throw new MalformedPacketException("It is no packet with a name.").Of(_client.Reader.Header);
         }
-        catch (MalformedPacketException e)
+        catch (MalformedPacketException e) when (e.Id != XpraErrorId.KeyMismatch)
         {
-            throw new XpraAesException(XpraErrorId.KeyMismatch, "The peer's first packet does not decrypt: it holds other key data.", innerException: e);
+            // In a compression or an encoding that is not here: what goes on must have made sense.
+            throw new MalformedPacketException(e.Message, XpraErrorId.KeyMismatch, e);
         }
         _client.TrustPeer();
         KeyProven?.Invoke();
@@ -199,13 +250,11 @@ internal sealed class RelaySession : ISession
         if (end.Failure is not { } failure)
             return null;
         if (end.Culprit == _target)
-            return TargetFailed(failure.Message);
+            return Refusals.OfTarget(failure.Message);
         return failure.Id == XpraErrorId.ConnectionLost ? null : Hello.Disconnect("protocol error", failure.Message);
     }
 
     private object?[]? LastWordsToTarget() => _stopReason is null ? null : Hello.Disconnect("client request");
-
-    private static object?[] TargetFailed(string how) => Hello.Disconnect("connection error", $"the gateway's target: {how}");
 
     private string Explain(End end)
     {

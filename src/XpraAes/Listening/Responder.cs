@@ -1,4 +1,3 @@
-using System.Globalization;
 using XpraAes.Ciphers;
 using XpraAes.Encodings;
 using XpraAes.Handshake;
@@ -15,6 +14,7 @@ internal sealed class Responder(AesListener listener)
 
     private readonly string _uuid = Hello.NewUuid();
     private readonly DateTimeOffset _started = DateTimeOffset.UtcNow;
+    private readonly long _ticks = Environment.TickCount64; // which no change of the date touches
 
     /// <summary>The hello that opens a session.</summary>
     public XpraDictionary SessionHello() => Hello.ForServer(_uuid);
@@ -44,7 +44,7 @@ internal sealed class Responder(AesListener listener)
         info["version"] = ProtocolDefaults.AnnouncedVersion;
         info["mode"] = SessionType;
         info["start_time"] = _started.ToUnixTimeSeconds();
-        info["elapsed_time"] = (long)(DateTimeOffset.UtcNow - _started).TotalSeconds;
+        info["elapsed_time"] = (Environment.TickCount64 - _ticks) / 1000;
         info["network"] = new XpraDictionary
         {
             ["encryption"] = "AES",
@@ -56,10 +56,13 @@ internal sealed class Responder(AesListener listener)
         {
             info["client"] = Describe(connections[0]);
         }
-        else
+        else if (connections.Count > 1)
         {
+            // As xpra does it: one stands there by itself, several under their numbers.
+            var clients = new XpraDictionary();
             for (var i = 0; i < connections.Count; i++)
-                info[string.Create(CultureInfo.InvariantCulture, $"client[{i}]")] = Describe(connections[i]);
+                clients.Set((long)i, Describe(connections[i]));
+            info["client"] = clients;
         }
         return info;
     }
@@ -92,15 +95,16 @@ internal sealed class Responder(AesListener listener)
                 ["endpoint"] = connection.Peer,
                 ["protocol"] = "xpra",
                 ["type"] = "tcp",
-                ["input"] = Direction(ciphers[1], connection.BytesIn),
-                ["output"] = Direction(ciphers[0], connection.BytesOut),
+                ["input"] = Direction(ciphers[1], connection.BytesIn, connection.PacketsIn),
+                ["output"] = Direction(ciphers[0], connection.BytesOut, connection.PacketsOut),
             },
         };
     }
 
-    private static XpraDictionary Direction(CipherInfo cipher, long bytes) => new()
+    private static XpraDictionary Direction(CipherInfo cipher, long bytes, long packets) => new()
     {
         ["bytecount"] = bytes,
+        ["packetcount"] = packets,
         ["cipher"] = new XpraDictionary
         {
             [""] = cipher.Cipher,

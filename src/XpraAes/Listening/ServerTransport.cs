@@ -11,10 +11,10 @@ internal static class ServerTransport
 
     /// <summary>The stream of xpra's packets. A page in a browser may ask for a websocket where a key protects what is behind it.</summary>
     /// <exception cref="XpraAesException">HandshakeTimeout where nothing comes, ConnectionLost, PeerIsHttp where a browser asks for a page; it has been answered.</exception>
-    public static async Task<Stream> OpenAsync(Socket socket, bool allowPages, Limits limits, CancellationToken cancellationToken)
+    public static async Task<Stream> OpenAsync(Socket socket, bool allowPages, TimeSpan patience, CancellationToken cancellationToken)
     {
         using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        deadline.CancelAfter(limits.HandshakeTimeout);
+        deadline.CancelAfter(patience);
         var stream = new NetworkStream(socket, ownsSocket: true);
         var first = new byte[s_httpMethods.Max(method => method.Length)];
         try
@@ -26,7 +26,7 @@ internal static class ServerTransport
         }
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {
-            throw new XpraAesException(XpraErrorId.HandshakeTimeout, $"The client sent no hello within {limits.HandshakeTimeout.TotalSeconds:0.#} s.");
+            throw new XpraAesException(XpraErrorId.HandshakeTimeout, "The client sent no hello in time.");
         }
     }
 

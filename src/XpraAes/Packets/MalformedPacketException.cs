@@ -8,4 +8,12 @@ public sealed class MalformedPacketException : XpraAesException
         : base(id, message, innerException: innerException)
     {
     }
+
+    /// <summary>What becomes of every encrypted packet that makes no sense, be it its padding, its compression or its encoding: one id and one message, so that whoever changed it on the way learns nothing from what follows.</summary>
+    internal static MalformedPacketException Undecryptable(MalformedPacketException? cause = null)
+        => new("A packet did not decrypt to anything sensible: the peer holds other key data, or it was changed on the way.", XpraErrorId.KeyMismatch, cause);
+
+    /// <summary>This failure as others may see it. What stands in the packet's header, in clear, needs no hiding.</summary>
+    internal MalformedPacketException Of(PacketHeader header)
+        => header.IsEncrypted && Id == XpraErrorId.MalformedPacket ? Undecryptable(this) : this;
 }

@@ -1,20 +1,31 @@
 using System.Net.Sockets;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
 using XpraAes.Connections;
+using XpraAes.Diagnostics;
 using XpraAes.Encodings;
 using XpraAes.Listening;
 
 namespace XpraAes.Packets;
 
 /// <summary>Whole packets in and out of a stream: framing, ciphers, chunks, decompression and encoding together. Any thread may send; one loop receives.</summary>
-internal sealed class PacketChannel(Stream stream, Limits limits) : IAsyncDisposable
+internal sealed class PacketChannel(Stream stream, Limits limits, string peer = "unknown", ILogger? logger = null) : IAsyncDisposable
 {
+    private readonly ILogger _log = logger ?? NullLogger.Instance;
     private readonly SemaphoreSlim _sending = new(1, 1);
     private readonly List<(byte Index, byte[] Data)> _chunks = [];
+    private volatile bool _prefersInline;
     private int _disposed;
 
     public PacketReader Reader { get; } = new(stream, limits.FirstPacketSize);
 
     public PacketWriter Writer { get; } = new(stream);
+
+    /// <summary>The peer's address, for the log.</summary>
+    public string Peer => peer;
+
+    /// <summary>The level at which packets are logged: those of the handshake tell how it goes, those of a session are many.</summary>
+    public LogLevel PacketLogLevel { get; set; } = LogLevel.Debug;
 
     /// <summary>The encoding of what we send.</summary>
     public PacketEncoding Encoding { get; set; } = PacketEncoding.RencodePlus;
@@ -31,18 +42,21 @@ internal sealed class PacketChannel(Stream stream, Limits limits) : IAsyncDispos
 
     /// <summary>Encodes, frames, encrypts and sends one packet. Cancelling that in the middle, where the peer does not read, ends the connection.</summary>
     public Task SendAsync(object?[] packet, CancellationToken cancellationToken)
-        => SendEncodedAsync(PacketCodec.Encode(Encoding, packet), cancellationToken);
+        => SendEncodedAsync(packet[0], PacketCodec.Encode(Encoding, packet), cancellationToken);
 
     /// <summary>Writes what the writer still holds.</summary>
-    public Task FlushAsync(CancellationToken cancellationToken) => SendEncodedAsync([], cancellationToken);
+    public Task FlushAsync(CancellationToken cancellationToken) => SendEncodedAsync(null, [], cancellationToken);
 
-    private async Task SendEncodedAsync(byte[] data, CancellationToken cancellationToken)
+    private async Task SendEncodedAsync(object? type, byte[] data, CancellationToken cancellationToken)
     {
         await _sending.WaitAsync(cancellationToken).ConfigureAwait(false);
         try
         {
             if (data.Length > 0)
+            {
+                Log.PacketSent(_log, PacketLogLevel, peer, type, Encoding, data.Length, Writer.Encryptor);
                 Writer.Append((byte)Encoding, compression: 0, chunkIndex: 0, data);
+            }
             await Writer.FlushAsync(cancellationToken).ConfigureAwait(false);
         }
         catch (OperationCanceledException) when (Writer.Pending > 0)
@@ -62,29 +76,42 @@ internal sealed class PacketChannel(Stream stream, Limits limits) : IAsyncDispos
     }
 
     /// <summary>Receives one packet with its chunks put in place. Null: the peer closed its side between two packets.</summary>
-    /// <exception cref="MalformedPacketException">What came does not decode.</exception>
+    /// <exception cref="MalformedPacketException">What came does not decode; of id KeyMismatch wherever it was encrypted.</exception>
     /// <exception cref="XpraAesException">As <see cref="PacketReader.ReadAsync"/>.</exception>
     public async ValueTask<Packet?> ReceiveAsync(CancellationToken cancellationToken)
     {
         while (await ReadingAsync(Reader.ReadAsync(cancellationToken)).ConfigureAwait(false))
         {
             if (Reader.Header.IsChunk)
+            {
                 KeepChunk(Reader.Header);
-            else
-                return Decode();
+                continue;
+            }
+            var packet = Decode();
+            Log.PacketReceived(_log, PacketLogLevel, peer, packet, Reader.Decryptor);
+            return packet;
         }
         return null;
     }
-
-    /// <summary>Whether a packet that came out wrong speaks of another key. Encoding and compression stand in the header, in clear: where they are not supported here, that says nothing about the key.</summary>
-    public bool MeansAnotherKey(MalformedPacketException failure)
-        => failure.Id == XpraErrorId.KeyMismatch || failure.Id == XpraErrorId.MalformedPacket && Reader.Header.IsEncrypted;
 
     /// <summary>As <see cref="PacketReader.PeekHeaderAsync"/>.</summary>
     public ValueTask<PacketHeader> PeekHeaderAsync(CancellationToken cancellationToken) => ReadingAsync(Reader.PeekHeaderAsync(cancellationToken));
 
     /// <summary>As <see cref="PacketReader.PeekAsync"/>.</summary>
     public ValueTask<ReadOnlyMemory<byte>> PeekAsync(int count, CancellationToken cancellationToken) => ReadingAsync(Reader.PeekAsync(count, cancellationToken));
+
+    /// <summary>Whether <see cref="InlineCompletions"/> are on; always false where the stream is no socket's own.</summary>
+    public bool PrefersInline
+    {
+        get => _prefersInline;
+        set
+        {
+            if (value == _prefersInline || stream is not NetworkStream { Socket: var socket })
+                return;
+            _prefersInline = value;
+            InlineCompletions.Prefer(socket, value);
+        }
+    }
 
     /// <summary>Tells the peer that nothing more comes; it can still send.</summary>
     public async Task ShutdownSendAsync(CancellationToken cancellationToken)
@@ -159,14 +186,32 @@ internal sealed class PacketChannel(Stream stream, Limits limits) : IAsyncDispos
             throw new MalformedPacketException("Too many chunks wait for their main packet.");
         if (_chunks.Exists(chunk => chunk.Index == header.ChunkIndex))
             throw new MalformedPacketException($"Chunk {header.ChunkIndex} came twice.");
-        _chunks.Add((header.ChunkIndex, Decompress(header)));
+        try
+        {
+            _chunks.Add((header.ChunkIndex, Decompress(header)));
+        }
+        catch (MalformedPacketException e)
+        {
+            throw e.Of(header);
+        }
     }
 
     /// <summary>Decodes the packet that the reader has read last, which is no chunk.</summary>
-    /// <exception cref="MalformedPacketException">It does not decompress or decode.</exception>
+    /// <exception cref="MalformedPacketException">It does not decompress or decode; of id KeyMismatch where it was encrypted.</exception>
     public Packet Decode()
     {
-        var header = Reader.Header;
+        try
+        {
+            return Decode(Reader.Header);
+        }
+        catch (MalformedPacketException e)
+        {
+            throw e.Of(Reader.Header);
+        }
+    }
+
+    private Packet Decode(PacketHeader header)
+    {
         var decodeLimits = new DecodeLimits(limits.EncodingDepth, IsStranger ? limits.FirstPacketItems : limits.EncodingItems);
         var data = header.Compression == 0 ? Reader.Payload.Span : Decompress(header);
         if (PacketCodec.Decode(header.Encoding, data, decodeLimits) is not object?[] { Length: > 0 } items)

@@ -116,8 +116,9 @@ internal static class PacketCompression
                     throw TooLarge(compression, maxSize);
             }
         }
-        catch (InvalidDataException e)
+        catch (Exception e) when (e is InvalidDataException or IOException)
         {
+            // The other is what a stream gets that wants a dictionary agreed beforehand.
             throw Corrupt(compression, e);
         }
 

@@ -1,4 +1,3 @@
-using System.Buffers.Binary;
 using System.Runtime.CompilerServices;
 using XpraAes.Ciphers;
 
@@ -14,12 +13,16 @@ internal sealed class PacketReader(Stream stream, int maxPayloadSize) : IDisposa
     /// <summary>Read this much at once: several packets of a busy session.</summary>
     private const int ReadSize = 64 * 1024;
 
+    /// <summary>Where packets are larger than that, they are expected to go on so; up to here, as it is asked for before it has come.</summary>
+    private const int MaxExpected = 1024 * 1024;
+
     /// <summary>Bytes of a stranger's first words that are worth keeping for <see cref="PeerIdentification"/>.</summary>
     private const int GreetingSize = 512;
 
     private byte[] _buffer = [];
     private int _start;
     private int _end;
+    private int _expected = ReadSize;
     private long _bytesRead;
     private long _packetsRead;
 
@@ -35,21 +38,11 @@ internal sealed class PacketReader(Stream stream, int maxPayloadSize) : IDisposa
     /// <summary>Packets received so far, chunks included.</summary>
     public long PacketsRead => Interlocked.Read(ref _packetsRead);
 
-    /// <summary>Whether a whole packet stands in the buffer, so that reading it takes no waiting.</summary>
-    public bool HasPacket
-    {
-        get
-        {
-            var unread = _buffer.AsSpan(_start, _end - _start);
-            if (unread.Length < PacketHeader.Size || unread[0] != PacketHeader.Magic)
-                return false;
-            var size = BinaryPrimitives.ReadUInt32BigEndian(unread[(PacketHeader.Size - sizeof(uint))..]);
-            if (size > (uint)unread.Length)
-                return false;
-            var wireSize = Decryptor is { } decryptor && size > decryptor.DataOffset ? decryptor.WireSize((int)size) : (int)size;
-            return wireSize <= unread.Length - PacketHeader.Size;
-        }
-    }
+    /// <summary>The bytes, unread ones included, that the next step takes: a header, or a packet with its header.</summary>
+    public int Needed { get; private set; }
+
+    /// <summary>Whether the last <see cref="StartFill"/> began to wait for data without a buffer.</summary>
+    public bool IsWaiting { get; private set; }
 
     /// <summary>The header of the packet read last; empty after a failure.</summary>
     public PacketHeader Header { get; private set; }
@@ -71,7 +64,58 @@ internal sealed class PacketReader(Stream stream, int maxPayloadSize) : IDisposa
     {
         Payload = default;
         Header = default;
-        return _packetsRead > 0 && HasPacket && TryTake() ? new ValueTask<bool>(true) : ReceiveAsync(cancellationToken);
+        return _packetsRead > 0 && TryRead() ? new ValueTask<bool>(true) : ReceiveAsync(cancellationToken);
+    }
+
+    /// <summary>Takes the next packet if all of it has come. Otherwise <see cref="StartFill"/> and <see cref="EndFill"/> get more of it; together they are <see cref="ReadAsync"/> for a loop that has nothing to do with strangers.</summary>
+    /// <exception cref="XpraAesException">As <see cref="ReadAsync"/>.</exception>
+    public bool TryRead()
+    {
+        Payload = default;
+        Header = default;
+        Needed = PacketHeader.Size;
+        var unread = _buffer.AsSpan(_start, _end - _start);
+        // What does not even begin like a packet is refused before more of it comes.
+        if (unread.IsEmpty || unread.Length < Needed && unread[0] == PacketHeader.Magic)
+            return false;
+        var header = PacketHeader.Parse(unread);
+        var decryptor = Check(header);
+        var wireSize = WireSize(header, decryptor);
+        Needed += wireSize;
+        return unread.Length >= Needed && TryTake(header, decryptor, wireSize);
+    }
+
+    /// <summary>Begins to receive, with the one wait that there is: for data, where nothing is under way, without a buffer, as an idle connection costs none.</summary>
+    public ValueTask<int> StartFill(CancellationToken cancellationToken)
+    {
+        if (_start == _end && !IsWaiting)
+        {
+            Release();
+            IsWaiting = true;
+            return stream.ReadAsync(Memory<byte>.Empty, cancellationToken);
+        }
+        IsWaiting = false;
+        if (_buffer.Length == 0)
+            _buffer = PacketBuffers.Rent(_expected);
+        else if (_buffer.Length - _start < Needed)
+            MakeRoom(Needed);
+        return stream.ReadAsync(_buffer.AsMemory(_end), cancellationToken);
+    }
+
+    /// <summary>Takes over what <see cref="StartFill"/> has brought. False: the stream has ended.</summary>
+    public bool EndFill(int read)
+    {
+        _end += read;
+        Interlocked.Add(ref _bytesRead, read);
+        return read > 0 || IsWaiting;
+    }
+
+    /// <summary>Refuses an end of the stream that is none between two packets.</summary>
+    /// <exception cref="XpraAesException">ConnectionLost.</exception>
+    public void RequireBoundary()
+    {
+        if (_start != _end)
+            throw Cut();
     }
 
     /// <summary>Looks at the next packet's header without taking it.</summary>
@@ -133,37 +177,30 @@ internal sealed class PacketReader(Stream stream, int maxPayloadSize) : IDisposa
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     private async ValueTask<bool> ReceiveAsync(CancellationToken cancellationToken)
     {
-        if (_start == _end)
-            Release();
         if (!await FillAsync(1, cancellationToken).ConfigureAwait(false))
             return false;
-        var header = await PeekHeaderAsync(cancellationToken).ConfigureAwait(false);
-        do
-            await FillOrLoseAsync(PacketHeader.Size + WireSize(header, Check(header)), cancellationToken).ConfigureAwait(false);
-        while (!TryTake());
+        await PeekHeaderAsync(cancellationToken).ConfigureAwait(false);
+        while (!TryRead())
+            await FillOrLoseAsync(Needed, cancellationToken).ConfigureAwait(false);
         return true;
     }
 
     /// <summary>Takes the packet at the head of the buffer. False: its first bytes have just shown that this peer pads to 32 bytes (PROTOCOL section 12), and they have not all come.</summary>
-    private bool TryTake()
+    private bool TryTake(PacketHeader header, PacketDecryptor? decryptor, int wireSize)
     {
-        var header = PacketHeader.Parse(_buffer.AsSpan(_start, PacketHeader.Size));
-        var decryptor = Check(header);
-        var wireSize = WireSize(header, decryptor);
-        if (_end - _start < PacketHeader.Size + wireSize)
-            return false;
         var start = _start + PacketHeader.Size;
         switch (decryptor?.Decrypt(_buffer.AsSpan(start, wireSize), header.PayloadSize))
         {
             case DecryptStatus.MoreNeeded:
-                return false;
+                return TryRead();
             case DecryptStatus.WrongPadding:
-                throw new MalformedPacketException("A packet did not decrypt.", XpraErrorId.KeyMismatch);
+                throw MalformedPacketException.Undecryptable();
         }
         var offset = decryptor?.DataOffset ?? 0;
         Header = header;
         Payload = _buffer.AsMemory(start + offset, header.PayloadSize - offset);
         _start = start + wireSize;
+        _expected = Math.Clamp(Needed, ReadSize, MaxExpected);
         Interlocked.Increment(ref _packetsRead);
         return true;
     }
@@ -197,30 +234,18 @@ internal sealed class PacketReader(Stream stream, int maxPayloadSize) : IDisposa
     private async ValueTask FillOrLoseAsync(int count, CancellationToken cancellationToken)
     {
         if (!await FillAsync(count, cancellationToken).ConfigureAwait(false))
-            throw new XpraAesException(XpraErrorId.ConnectionLost, "The peer closed the connection in the middle of a packet.");
+            throw Cut();
     }
 
     /// <summary>Makes at least <paramref name="count"/> unread bytes stand in the buffer. False: the stream ended first.</summary>
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     private async ValueTask<bool> FillAsync(int count, CancellationToken cancellationToken)
     {
+        Needed = count;
         while (_end - _start < count)
         {
-            if (_buffer.Length == 0)
-            {
-                // Wait without a buffer: an idle connection costs none.
-                await stream.ReadAsync(Memory<byte>.Empty, cancellationToken).ConfigureAwait(false);
-                _buffer = PacketBuffers.Rent(ReadSize);
-            }
-            else if (_buffer.Length - _start < count)
-            {
-                MakeRoom(count);
-            }
-            var read = await stream.ReadAsync(_buffer.AsMemory(_end), cancellationToken).ConfigureAwait(false);
-            if (read == 0)
+            if (!EndFill(await StartFill(cancellationToken).ConfigureAwait(false)))
                 return false;
-            _end += read;
-            Interlocked.Add(ref _bytesRead, read);
         }
         return true;
     }
@@ -240,6 +265,8 @@ internal sealed class PacketReader(Stream stream, int maxPayloadSize) : IDisposa
         _start = 0;
         _end = unread;
     }
+
+    private static XpraAesException Cut() => new(XpraErrorId.ConnectionLost, "The peer closed the connection in the middle of a packet.");
 
     private void Release()
     {

@@ -61,13 +61,22 @@ internal sealed class PacketWriter(Stream stream) : IDisposable
         Interlocked.Increment(ref _packetsWritten);
     }
 
-    /// <summary>Writes what waits. The buffer goes back to the pool, so that an idle connection holds none.</summary>
+    /// <summary>Writes what waits.</summary>
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
     public async ValueTask FlushAsync(CancellationToken cancellationToken)
     {
         if (_length == 0)
             return;
-        await stream.WriteAsync(_buffer.AsMemory(0, _length), cancellationToken).ConfigureAwait(false);
+        await StartFlush(cancellationToken).ConfigureAwait(false);
+        EndFlush();
+    }
+
+    /// <summary>Begins to write what waits, which is something. <see cref="EndFlush"/> must follow when it is written.</summary>
+    public ValueTask StartFlush(CancellationToken cancellationToken) => stream.WriteAsync(_buffer.AsMemory(0, _length), cancellationToken);
+
+    /// <summary>Counts what has been written. The buffer goes back to the pool, so that an idle connection holds none.</summary>
+    public void EndFlush()
+    {
         Interlocked.Add(ref _bytesWritten, _length);
         Release();
     }

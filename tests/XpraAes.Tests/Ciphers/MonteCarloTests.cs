@@ -6,7 +6,7 @@ using Xunit;
 
 namespace XpraAes.Tests.Ciphers;
 
-/// <summary>The Monte Carlo tests of NIST's AESAVS (sections 6.4.2 and 6.4.4): 100,000 blocks, each the next but one's input, the key changing every thousand.</summary>
+/// <summary>The Monte Carlo tests of NIST's AESAVS (sections 6.4.1, 6.4.2 and 6.4.4): 100,000 blocks, each an input of those to come, the key changing every thousand.</summary>
 public sealed class MonteCarloTests
 {
     private const int Block = 16;
@@ -37,14 +37,69 @@ public sealed class MonteCarloTests
     [InlineData(16, false)]
     [InlineData(24, false)]
     [InlineData(32, false)]
-    public void CFB_ends_where_BouncyCastle_ends(int keySize, bool encrypt)
+    public void CBC_and_CFB_end_where_BouncyCastle_ends(int keySize, bool encrypt)
     {
         byte[] key = CipherTestData.Bytes(keySize, seed: keySize);
         byte[] iv = CipherTestData.Bytes(Block, seed: 3);
         byte[] input = CipherTestData.Bytes(Block, seed: 4);
-        byte[] expected = Run((k, v) => Theirs(encrypt, k, v), key, iv, input);
-        Assert.Equal(expected, Run((k, v) => Ours(AesMode.CFB, encrypt, portable: false, k, v), key, iv, input));
-        Assert.Equal(expected, Run((k, v) => Ours(AesMode.CFB, encrypt, portable: true, k, v), key, iv, input));
+        foreach (var mode in new[] { AesMode.CBC, AesMode.CFB })
+        {
+            byte[] expected = Run((k, v) => Theirs(mode, encrypt, k, v), key, iv, input);
+            Assert.Equal(expected, Run((k, v) => Ours(mode, encrypt, portable: false, k, v), key, iv, input));
+            Assert.Equal(expected, Run((k, v) => Ours(mode, encrypt, portable: true, k, v), key, iv, input));
+        }
+    }
+
+    // AESAVS has no Monte Carlo test for CTR. A counter's keystream block is the counter in ECB, for which it has one: each block is the next one's input.
+    [Theory]
+    [InlineData(16)]
+    [InlineData(24)]
+    [InlineData(32)]
+    public void CTR_walks_where_BouncyCastles_ECB_walks(int keySize)
+    {
+        byte[] key = CipherTestData.Bytes(keySize, seed: keySize);
+        byte[] input = CipherTestData.Bytes(Block, seed: 4);
+        byte[] expected = RunEcb(TheirEcb, key, input);
+        Assert.Equal(expected, RunEcb(k => OurEcb(portable: false, k), key, input));
+        Assert.Equal(expected, RunEcb(k => OurEcb(portable: true, k), key, input));
+    }
+
+    private static byte[] RunEcb(Func<byte[], Action<byte[], byte[]>> start, byte[] key, byte[] input)
+    {
+        byte[] previous = new byte[Block];
+        for (int i = 0; i < 100; i++)
+        {
+            var step = start(key);
+            for (int j = 0; j < 1000; j++)
+            {
+                byte[] output = new byte[Block];
+                step(input, output);
+                previous = j == 998 ? output : previous;
+                input = output;
+            }
+
+            key = NextKey(key, previous, input);
+        }
+
+        return input;
+    }
+
+    private static Action<byte[], byte[]> OurEcb(bool portable, byte[] key)
+    {
+        var cipher = CipherTestData.Cipher(AesMode.CTR, encrypt: true, portable, key, new byte[Block]);
+        byte[] zeros = new byte[Block];
+        return (source, destination) =>
+        {
+            cipher.Reset(source);
+            cipher.Transform(zeros, destination);
+        };
+    }
+
+    private static Action<byte[], byte[]> TheirEcb(byte[] key)
+    {
+        var engine = AesUtilities.CreateEngine();
+        engine.Init(forEncryption: true, new KeyParameter(key));
+        return (source, destination) => engine.ProcessBlock(source, 0, destination, 0);
     }
 
     // The plaintext of step j + 1 is the ciphertext of step j - 1, or the IV at first; in decryption the other way round.
@@ -65,13 +120,19 @@ public sealed class MonteCarloTests
                 next = output;
             }
 
-            byte[] change = [.. previous, .. output];
-            key = key.Zip(change[^key.Length..], (left, right) => (byte)(left ^ right)).ToArray();
+            key = NextKey(key, previous, output);
             iv = output;
             input = previous;
         }
 
         return output;
+    }
+
+    // As many bits as the key has of the last two blocks.
+    private static byte[] NextKey(byte[] key, byte[] previous, byte[] last)
+    {
+        byte[] change = [.. previous, .. last];
+        return key.Zip(change[^key.Length..], (left, right) => (byte)(left ^ right)).ToArray();
     }
 
     private static Action<byte[], byte[]> Ours(AesMode mode, bool encrypt, bool portable, byte[] key, byte[] iv)
@@ -80,9 +141,9 @@ public sealed class MonteCarloTests
         return (source, destination) => cipher.Transform(source, destination);
     }
 
-    private static Action<byte[], byte[]> Theirs(bool encrypt, byte[] key, byte[] iv)
+    private static Action<byte[], byte[]> Theirs(AesMode mode, bool encrypt, byte[] key, byte[] iv)
     {
-        var cipher = new CfbBlockCipher(AesUtilities.CreateEngine(), 128);
+        IBlockCipherMode cipher = mode == AesMode.CBC ? new CbcBlockCipher(AesUtilities.CreateEngine()) : new CfbBlockCipher(AesUtilities.CreateEngine(), 128);
         cipher.Init(encrypt, new ParametersWithIV(new KeyParameter(key), iv));
         return (source, destination) => cipher.ProcessBlock(source, 0, destination, 0);
     }

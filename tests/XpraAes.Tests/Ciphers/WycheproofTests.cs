@@ -5,7 +5,7 @@ using Xunit;
 
 namespace XpraAes.Tests.Ciphers;
 
-/// <summary>Project Wycheproof's vectors, where they lie in shared/vectors beside a folder above this repository.</summary>
+/// <summary>Project Wycheproof's vectors: vectors/README.md.</summary>
 public sealed class WycheproofTests
 {
     // A receiver of xpra's knows the data's length from the header. So a right packet fits its own length and no other, and a wrong one fits none.
@@ -104,16 +104,7 @@ public sealed class WycheproofTests
 
     private static IEnumerable<JsonElement> Tests(string file)
     {
-        string relative = Path.Combine("shared", "vectors", "wycheproof", file);
-        string? path = null;
-        for (var folder = new DirectoryInfo(AppContext.BaseDirectory); folder is not null && path is null; folder = folder.Parent)
-        {
-            string candidate = Path.Combine(folder.FullName, relative);
-            path = File.Exists(candidate) ? candidate : null;
-        }
-
-        Assert.SkipWhen(path is null, $"{relative} is in no folder above the tests.");
-        using var document = JsonDocument.Parse(File.ReadAllText(path));
+        using var document = JsonDocument.Parse(File.ReadAllText(Path.Combine(SharedFiles.Repository, "tests", "XpraAes.Tests", "vectors", "wycheproof", file)));
         return [.. from testGroup in document.RootElement.GetProperty("testGroups").EnumerateArray()
                    from test in testGroup.GetProperty("tests").EnumerateArray()
                    select test.Clone()];

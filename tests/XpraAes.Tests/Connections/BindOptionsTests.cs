@@ -15,6 +15,7 @@ public sealed class BindOptionsTests
     [InlineData("*:10000", "*", 10000, "*:10000")]
     [InlineData("[::]:10000", "::", 10000, "[::]:10000")]
     [InlineData("::1:10000,a=b", "::1", 10000, "[::1]:10000")]
+    [InlineData("[ h\t]:1", "h", 1, "h:1")]
     public void The_address_comes_first(string text, string host, int port, string written)
     {
         using var bind = BindOptions.Parse(text);
@@ -124,6 +125,8 @@ public sealed class BindOptionsTests
     [InlineData("h:1,a=(b,encryption=AES")]
     [InlineData("h:1,a=b),encryption=AES")]
     [InlineData("h:1,auth=exec(command)")]
+    [InlineData("a b:1,encryption=AES")]
+    [InlineData("[[::1]]:1,encryption=AES")]
     public void What_would_quietly_not_encrypt_is_refused_with_what_to_do(string text)
     {
         var error = Assert.Throws<XpraAesException>(() => BindOptions.Parse(text));

@@ -397,6 +397,17 @@ public sealed class WebSocketStreamTests
     }
 
     /// <summary>Each packet stands where the capture says, and decrypts to what the capture says.</summary>
+    [Fact]
+    public async Task A_broken_frame_takes_nothing_with_it_that_came_before()
+    {
+        // "abc", then a frame with reserved bits, in one piece.
+        await using var stream = Open("8203616263" + "f200");
+        var buffer = new byte[100];
+        Assert.Equal(3, await stream.ReadAsync(buffer));
+        Assert.Equal("abc"u8, buffer.AsSpan(0, 3));
+        await Assert.ThrowsAsync<MalformedPacketException>(async () => await stream.ReadExactlyAsync(buffer));
+    }
+
     private static void AssertPackets(Capture capture, string direction, byte[] payload)
     {
         var end = 0;

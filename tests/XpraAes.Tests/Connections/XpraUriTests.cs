@@ -64,6 +64,8 @@ public sealed class XpraUriTests
     [InlineData("unix:///run/x", "socket:///run/x")]
     [InlineData("unix-domain:/run/x", "socket:///run/x")]
     [InlineData("socket:///run/x?encryption=AES-CTR&keyfile=k", "socket:///run/x", AesMode.CTR, "k")]
+    [InlineData("socket:///run/x ?encryption=AES-CTR&keyfile=k", "socket:///run/x", AesMode.CTR, "k")]
+    [InlineData("ws://H:1/x ,encryption=AES-CTR&keyfile=k", "ws://h:1/x", AesMode.CTR, "k")]
     [InlineData("/run/x?keyfile=k", "socket:///run/x", AesMode.CBC, "k")]
     public void Every_form_gives_its_endpoint_mode_and_key_file(string text, string endpoint, AesMode? mode = null, string? keyFile = null)
     {

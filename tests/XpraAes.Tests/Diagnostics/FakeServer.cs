@@ -44,6 +44,9 @@ internal sealed class FakeServer : IAsyncDisposable
     /// <summary>Hellos that asked for a session and not for an answer.</summary>
     public int Sessions { get; private set; }
 
+    /// <summary>Whether a session was asked for that takes something from others: 6.5.3 hears that in any mention of <c>steal</c>.</summary>
+    public bool WasClaimed { get; private set; }
+
     /// <summary>The requests that came, in clear or not.</summary>
     public ConcurrentQueue<string> Requests { get; } = [];
 
@@ -111,7 +114,10 @@ internal sealed class FakeServer : IAsyncDisposable
         var request = hello.GetString("request");
         Requests.Enqueue(request ?? "session");
         if (request is null)
+        {
             Sessions++;
+            WasClaimed |= hello.ContainsKey("steal") || hello.GetBoolean("ui_client") != false;
+        }
         if (request == "version" && !_traits.HidesVersion)
         {
             await SendAsync(channel, "hello", new XpraDictionary { ["version"] = _traits.ToldVersion ?? _traits.Version });
@@ -172,7 +178,7 @@ internal sealed class FakeServer : IAsyncDisposable
                 return;
             }
         }
-        if (_traits.RefusesRequests)
+        if (_traits.RefusesRequests && hello.GetString("request") is not null)
         {
             await SendAsync(channel, "disconnect", "error", "invalid request, 'info' is not supported by the proxy server");
             return;
@@ -185,11 +191,11 @@ internal sealed class FakeServer : IAsyncDisposable
         }
         await SendAsync(channel, "hello", answer);
         if (hello.GetString("request") is null)
-            await AttendAsync(channel);
+            await AttendAsync(channel, hello.GetString("uuid") ?? "");
     }
 
     /// <summary>A session: pings and requests for information.</summary>
-    private async Task AttendAsync(PacketChannel channel)
+    private async Task AttendAsync(PacketChannel channel, string uuid)
     {
         while (await channel.ReceiveAsync(_stopping.Token) is { } packet)
         {
@@ -199,7 +205,7 @@ internal sealed class FakeServer : IAsyncDisposable
                     await SendAsync(channel, "ping_echo", packet[1], 0L, 0L, 0L, -1L);
                     break;
                 case "info-request":
-                    await SendAsync(channel, "info-response", _traits.SessionInfo ?? _traits.Info);
+                    await SendAsync(channel, "info-response", _traits.SessionInfo?.Invoke(uuid) ?? _traits.Info);
                     break;
                 case "disconnect":
                     await SendAsync(channel, "disconnect", "client request");

@@ -29,7 +29,7 @@ public sealed class ProbeKeyTests : ProbeTests
         { Hex(LongKeyText), Hex(LongKeyText + "\0"), "NUL at its end" },
         { Hex(KeyText + " "), Hex(KeyText), "without the white space" },
         { Hex("\t" + KeyText + "\n"), Hex(KeyText), "without the white space" },
-        { Hex(LongKeyText + "\0"), Hex(LongKeyText), "without the white space" },
+        { Hex(LongKeyText + "\0"), Hex(LongKeyText), "without the NUL" },
         { Hex("\uFEFF" + KeyText), Hex(KeyText), "without the byte order mark" },
         { Hex(KeyText), Hex("\uFEFF" + KeyText), "UTF-8 byte order mark before it" },
         { Hex(KeyText), KeyText, "the bytes that its digits" },
@@ -76,6 +76,29 @@ public sealed class ProbeKeyTests : ProbeTests
         await using var server = Serve("3.1.3");
         var found = await ProbeAsync(server, options => options with { Key = key, Mode = AesMode.GCM });
         Assert.Equal([DiagnosisFinding.KeyFormDiffers, DiagnosisFinding.ModeIgnored], found.Where(diagnosis => diagnosis.Result == DiagnosisResult.Failed).Select(diagnosis => diagnosis.Finding));
+    }
+
+    [Fact]
+    public async Task A_server_that_takes_the_password_for_its_key_is_recognised()
+    {
+        using var password = SecretBuffer.FromUtf8("pw");
+        using var passwordKey = XpraKey.FromPassword(password.Span);
+        await using var server = new FakeServer(ServerTraits.V61 with { Password = "pw" }, passwordKey);
+        var cause = AssertCause(await ProbeAsync(server, options => options with { Password = password }), DiagnosisFinding.KeyMismatch);
+        Assert.Contains("-PasswordAsKey", cause.RecommendedAction, StringComparison.Ordinal);
+        Assert.Equal(1, server.Connections);
+        Assert.DoesNotContain(await ProbeAsync(server, options => options with { Key = passwordKey, Password = password }), diagnosis => diagnosis.Result == DiagnosisResult.Failed);
+    }
+
+    [Theory]
+    [InlineData("3.1.3", AesMode.CBC)]
+    [InlineData("6.2.5", AesMode.CTR)]
+    public async Task Of_several_keys_one_that_is_right_is_enough(string version, AesMode mode)
+    {
+        await using var server = Serve(version);
+        using var wrong = XpraKey.FromText("another key altogether");
+        var found = await ProbeAsync(server, options => options with { Key = wrong, OtherKeys = [Key], Mode = mode });
+        Assert.DoesNotContain(found, diagnosis => diagnosis.Result == DiagnosisResult.Failed);
     }
 
     [Fact]

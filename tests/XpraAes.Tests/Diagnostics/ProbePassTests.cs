@@ -19,6 +19,12 @@ public sealed class ProbePassTests : ProbeTests
         var padding = found.Single(diagnosis => diagnosis.Check == DiagnosisCheck.Padding);
         var unit = Named(version).PaddingUnit == 32 ? DiagnosisFinding.PaddingUnit32 : DiagnosisFinding.PaddingUnit16;
         Assert.Equal(mode == AesMode.CBC ? unit : DiagnosisFinding.NoPadding, padding.Finding);
+        if (mode == AesMode.CBC)
+        {
+            Assert.Contains("a gateway: Start-XpraAesListener -Target", padding.RecommendedAction, StringComparison.Ordinal);
+            // No mode brings clients of xpra 6 together with servers before 5.0 (PROTOCOL section 8).
+            Assert.Equal(version is not ("3.1.3" or "4.4.6"), padding.RecommendedAction!.Contains("AES-CTR", StringComparison.Ordinal));
+        }
         Assert.Equal(version == "3.1.3" ? 2 : 1, server.Connections);
     }
 

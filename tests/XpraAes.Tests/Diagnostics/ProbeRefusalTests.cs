@@ -1,5 +1,6 @@
 using XpraAes.Diagnostics;
 using XpraAes.Keys;
+using XpraAes.Listening;
 using Peer = XpraAes.Tests.Commands.FakePeer;
 
 namespace XpraAes.Tests.Diagnostics;
@@ -90,6 +91,17 @@ public sealed class ProbeRefusalTests : ProbeTests
     {
         await using var server = Serve(ServerTraits.V62 with { AlwaysRefuses = "x", Silent = true });
         AssertCause(await ProbeAsync(server), DiagnosisFinding.HandshakeTimeout);
+    }
+
+    [Fact]
+    public async Task A_gateway_whose_target_has_anotherKey_points_at_the_target()
+    {
+        using var wrong = XpraKey.FromText("another key altogether");
+        await using var target = Serve("6.2.5");
+        await using var gateway = AesListener.Start(new ListenerOptions { Key = Key, Target = new TargetOptions { Endpoint = target.Endpoint, Keys = [wrong] } });
+        var cause = AssertCause(await ProbeAsync(gateway.Port), DiagnosisFinding.Refused);
+        Assert.Contains("the gateway's target", cause.Message, StringComparison.Ordinal);
+        Assert.Contains("Test-XpraAes", cause.RecommendedAction, StringComparison.Ordinal);
     }
 
     [Fact]

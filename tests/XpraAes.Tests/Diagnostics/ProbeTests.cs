@@ -67,6 +67,7 @@ public abstract class ProbeTests : IDisposable
         Assert.Equal((finding, DiagnosisResult.Failed), (found[0].Finding, found[0].Result));
         Assert.NotEmpty(found[0].RecommendedAction ?? "");
         Assert.Single(found, diagnosis => diagnosis.Result == DiagnosisResult.Failed);
+        Assert.Equal(Enum.GetValues<DiagnosisCheck>(), found.Select(diagnosis => diagnosis.Check).Order());
         return found[0];
     }
 }

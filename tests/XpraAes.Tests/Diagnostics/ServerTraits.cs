@@ -73,8 +73,8 @@ internal sealed record ServerTraits(string Version)
     /// <summary>What it answers to <c>info</c>.</summary>
     public XpraDictionary Info { get; init; } = new();
 
-    /// <summary>What it answers inside a session, where that is something else.</summary>
-    public XpraDictionary? SessionInfo { get; init; }
+    /// <summary>What it answers inside a session to the client of that uuid, where that is something else.</summary>
+    public Func<string, XpraDictionary>? SessionInfo { get; init; }
 
     public override string ToString() => Version;
 }

@@ -35,6 +35,17 @@ public sealed class HandshakeTests : IDisposable
     }
 
     [Fact]
+    public async Task No_shared_memory_passes_the_gateway_by()
+    {
+        await using var rig = new Rig();
+        var client = await rig.ConnectAsync();
+        await client.SendHelloAsync(("mmap", new XpraDictionary { ["file"] = "/etc/passwd" }), ("mmap.file", "/etc/passwd"), ("mmap_file", "/etc/passwd"), ("mmapped", 1L));
+        var (target, _, _) = await rig.Target.AcceptHelloAsync();
+        rig.Own(target);
+        Assert.Equal(["mmapped"], target.Hello.Select(pair => (string)pair.Key).Where(name => name.StartsWith("mmap", StringComparison.Ordinal)));
+    }
+
+    [Fact]
     public async Task A_target_over_AES_sees_cipher_capabilities_of_the_gateways_own()
     {
         await using var rig = new Rig(_targetKey, configure: options => options with { Target = options.Target! with { Mode = AesMode.CBC, KeySize = 16, KeyHash = KeyHash.SHA512, Iterations = 2000 } });
@@ -224,6 +235,29 @@ public sealed class HandshakeTests : IDisposable
         await other.SendHelloAsync(("request", "stop"));
         await Assert.ThrowsAsync<RefusedException>(other.ReceiveAsync);
         Assert.Equal(1, rig.Target.Connects);
+    }
+
+    [Theory]
+    [InlineData("stop")]
+    [InlineData("exit")]
+    [InlineData("detach")]
+    [InlineData("command")]
+    [InlineData("print")]
+    [InlineData("start-new-session")]
+    public async Task Each_request_passes_where_it_is_allowed_and_nowhere_else(string request)
+    {
+        await using var rig = new Rig();
+        var refused = await rig.ConnectAsync();
+        await refused.SendHelloAsync(("request", request));
+        await Assert.ThrowsAsync<RefusedException>(refused.ReceiveAsync);
+        Assert.Equal(0, rig.Target.Connects);
+
+        rig.Listener.Reconfigure(options => options with { AllowRequests = [request] });
+        var allowed = await rig.ConnectAsync();
+        await allowed.SendHelloAsync(("request", request));
+        var (target, _, asked) = await rig.Target.AcceptHelloAsync();
+        rig.Own(target);
+        Assert.Equal(request, asked.PeerHello.GetString("request"));
     }
 
     [Theory]

@@ -151,7 +151,7 @@ public sealed class KeyTests : IDisposable
 
         async Task CheckAsync(XpraKey key, string endpoint)
         {
-            await using var client = await TestClient.ConnectAsync(listener, key, endpoint: endpoint);
+            await using var client = await TestClient.ConnectAsync(endpoint, key);
             await client.SendHelloAsync();
             await using var peer = await target.AcceptAsync();
             var session = await client.StandAsync();
@@ -162,7 +162,7 @@ public sealed class KeyTests : IDisposable
 
         async Task RequireMismatchAsync(XpraKey key, string endpoint)
         {
-            await using var client = await TestClient.ConnectAsync(listener, key, endpoint: endpoint);
+            await using var client = await TestClient.ConnectAsync(endpoint, key);
             await client.SendHelloAsync();
             await using var peer = await target.AcceptAsync();
             Assert.Equal(XpraErrorId.KeyMismatch, (await Assert.ThrowsAsync<XpraAesException>(client.ReceiveAsync)).Id);

@@ -31,9 +31,12 @@ internal sealed class TestClient : IAsyncDisposable
     public ClientLeg Leg { get; }
 
     /// <summary>Connects to a listener, in clear without a key.</summary>
-    public static async Task<TestClient> ConnectAsync(AesListener listener, XpraKey? key, AesMode mode = AesMode.CTR, bool? stream = null, int receiveBuffer = 0, string? endpoint = null, Func<Stream, Stream>? wrap = null)
+    public static Task<TestClient> ConnectAsync(AesListener listener, XpraKey? key, AesMode mode = AesMode.CTR, bool? stream = null, int receiveBuffer = 0, Func<Stream, Stream>? wrap = null)
+        => ConnectAsync(listener.Endpoint, key, mode, stream, receiveBuffer, wrap);
+
+    /// <summary>Connects to an address and port, or to a path.</summary>
+    public static async Task<TestClient> ConnectAsync(string address, XpraKey? key, AesMode mode = AesMode.CTR, bool? stream = null, int receiveBuffer = 0, Func<Stream, Stream>? wrap = null)
     {
-        var address = endpoint ?? listener.Endpoint;
         var socket = address.StartsWith('/')
             ? new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified)
             : new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };

@@ -18,12 +18,12 @@ internal sealed class TestTarget : IAsyncDisposable
     private readonly XpraKey[] _keys;
     private int _connects;
 
-    public TestTarget(XpraKey? key = null, int receiveBuffer = 0)
+    public TestTarget(XpraKey? key = null, int receiveBuffer = 0, int port = 0)
     {
         _keys = key is null ? [] : [key];
         if (receiveBuffer > 0)
             _listening.ReceiveBufferSize = receiveBuffer;
-        _listening.Bind(new IPEndPoint(IPAddress.Loopback, 0));
+        _listening.Bind(new IPEndPoint(IPAddress.Loopback, port));
         _listening.Listen();
         Endpoint = new XpraEndpoint(TransportKind.Tcp, "127.0.0.1", ((IPEndPoint)_listening.LocalEndPoint!).Port);
         _ = Task.Run(ListenAsync);
@@ -37,7 +37,8 @@ internal sealed class TestTarget : IAsyncDisposable
     public TargetOptions Options(params XpraKey[] keys) => new() { Endpoint = Endpoint, Keys = keys };
 
     /// <summary>The next connection, before anything has been read from it.</summary>
-    public async Task<Socket> AcceptSocketAsync() => await _accepted.Reader.ReadAsync().AsTask().WaitAsync(TestPeer.Patience);
+    public async Task<Socket> AcceptSocketAsync(CancellationToken cancellationToken = default)
+        => await _accepted.Reader.ReadAsync(cancellationToken).AsTask().WaitAsync(TestPeer.Patience, cancellationToken);
 
     /// <summary>The next connection, its client's hello read and not answered. A target that knows one encoding only refuses others in bare text, as xpra's servers do (PROTOCOL section 2).</summary>
     public async Task<(TestPeer Peer, ServerHandshake Handshake, HandshakeResult Client)> AcceptHelloAsync(PacketEncoding? only = null)
@@ -56,7 +57,8 @@ internal sealed class TestTarget : IAsyncDisposable
             Modes = [],
             SatisfyExpectedChallenge = false,
             Limits = Limits.Default,
-            Derivations = _derivations,
+            Patience = Limits.Default.HandshakeTimeout,
+            Derivations = _derivations.For(IPAddress.None),
         }, Microsoft.Extensions.Logging.Abstractions.NullLogger.Instance);
         var client = await handshake.RunAsync(default).WaitAsync(TestPeer.Patience);
         channel.TrustPeer();
@@ -89,7 +91,6 @@ internal sealed class TestTarget : IAsyncDisposable
         _listening.Dispose();
         while (_accepted.Reader.TryRead(out var socket))
             socket.Dispose();
-        _derivations.Dispose();
         return ValueTask.CompletedTask;
     }
 

@@ -1,6 +1,7 @@
 using System.Text;
 using XpraAes.Encodings;
 using XpraAes.Handshake;
+using XpraAes.Listening;
 using XpraAes.Packets;
 
 namespace XpraAes.Tests.Gateway;
@@ -15,6 +16,22 @@ public sealed class TranslationTests
     private static readonly byte[] s_pixels = "pixels that are valid UTF-8"u8.ToArray();
 
     private static readonly byte[] s_noise = [0xff, 0xfe, 0x00, 0x80];
+
+    [Fact]
+    public void What_is_translated_is_decompressed_within_the_limit_only()
+    {
+        var limits = Limits.Default with { DecompressedSize = 100_000 };
+        var translator = new PacketTranslator(PacketEncoding.Rencode, limits);
+        foreach (var (size, fits) in new[] { (50_000, true), (200_000, false) })
+        {
+            var bomb = PacketCompression.CompressLz4(PacketCodec.Encode(PacketEncoding.RencodePlus, new object?[] { "text", new string('x', size) }));
+            var header = new PacketHeader((byte)PacketEncoding.RencodePlus, PacketCompression.Lz4Header, 0, bomb.Length);
+            if (fits)
+                Assert.NotEmpty(translator.Translate(header, bomb));
+            else
+                Assert.Throws<MalformedPacketException>(() => translator.Translate(header, bomb));
+        }
+    }
 
     [Fact]
     public async Task A_rencode_client_and_a_rencodeplus_target_understand_each_other()
@@ -100,9 +117,10 @@ public sealed class TranslationTests
     }
 
     [Theory]
-    [InlineData((byte)PacketEncoding.Rencode)]
-    [InlineData((byte)PacketEncoding.RencodePlus)]
-    public async Task A_challenge_and_its_answer_survive_the_translation(byte clientEncoding)
+    [InlineData((byte)PacketEncoding.Rencode, false)]
+    [InlineData((byte)PacketEncoding.RencodePlus, false)]
+    [InlineData((byte)PacketEncoding.RencodePlus, true)] // as the browser client writes it
+    public async Task A_challenge_and_its_answer_survive_the_translation(byte clientEncoding, bool saltIsText)
     {
         var (own, other) = clientEncoding == (byte)PacketEncoding.Rencode
             ? (PacketEncoding.Rencode, PacketEncoding.RencodePlus)
@@ -128,7 +146,7 @@ public sealed class TranslationTests
         client.Leg.Accept(challenge.Dictionary(2));
         var hello = HelloIn(own);
         hello["challenge_response"] = Encoding.ASCII.GetBytes("0123456789abcdef");
-        hello["challenge_client_salt"] = s_noise;
+        hello["challenge_client_salt"] = saltIsText ? Encoding.Latin1.GetString(s_noise) : s_noise;
         await client.Leg.SendHelloAsync(hello, default);
         var answer = await answering;
         Assert.Equal("0123456789abcdef"u8.ToArray(), answer.PeerHello["challenge_response"]);
@@ -158,6 +176,60 @@ public sealed class TranslationTests
         var (header, payload) = await target.ReadRawAsync();
         Assert.Equal(PacketCompression.Lz4Header, header.Compression);
         Assert.Equal(compressed, payload);
+    }
+
+    [Fact]
+    public async Task Nested_capabilities_of_a_new_client_are_there_for_an_old_target_by_their_flat_names()
+    {
+        await using var rig = new Rig();
+        var client = await rig.ConnectAsync();
+        await client.SendHelloAsync(
+            ("encodings", new XpraDictionary { [""] = "png", ["core"] = new object?[] { "png", "rgb32" }, ["packet"] = true }),
+            ("batch", new XpraDictionary { ["delay"] = 5L }),
+            ("batch.delay", 7L),
+            ("long", new XpraDictionary { [new string('x', 100)] = 1L }));
+        var (target, _, _) = await rig.Target.AcceptHelloAsync();
+        rig.Own(target);
+        Assert.Equal(["png", "rgb32"], target.Hello.GetStrings("encodings.core"));
+        Assert.True(target.Hello.GetBoolean("encodings.packet"));
+        Assert.Equal(7L, target.Hello["batch.delay"]);
+        Assert.Equal(["batch.delay", "encodings.core", "encodings.packet"],
+            target.Hello.Select(pair => (string)pair.Key).Where(name => name.Contains('.') && name is not "encoding.generic").Order());
+    }
+
+    [Fact]
+    public async Task A_new_clients_keymap_reaches_an_old_target_by_the_names_that_it_reads()
+    {
+        await using var rig = new Rig();
+        var keymap = new XpraDictionary { ["layout"] = "us", ["keycodes"] = new object?[] { new object?[] { 97L, "a", 38L, 0L, 0L } } };
+        var client = await rig.ConnectAsync();
+        await client.SendHelloAsync(("encodings", new XpraDictionary()), ("keymap", keymap));
+        var (other, _, _) = await rig.Target.AcceptHelloAsync();
+        rig.Own(other);
+        Assert.Equal("us", other.Hello.GetString("xkbmap_layout"));
+
+        var (sender, target) = await OpenAsync(rig, PacketEncoding.RencodePlus, PacketEncoding.Rencode);
+        await sender.SendAsync("keymap-changed", new XpraDictionary { ["keymap"] = keymap });
+        var properties = (await ReceiveInAsync(PacketEncoding.Rencode, target)).Dictionary(1)!;
+        Assert.Equal("us", properties.GetString("xkbmap_layout"));
+        Assert.Equal("a"u8.ToArray(), ((object?[])((object?[])properties["xkbmap_keycodes"]!)[0]!)[1]);
+    }
+
+    [Theory]
+    [InlineData("6.5", true)]
+    [InlineData("6.5.3", true)]
+    [InlineData("6.2.5", false)]
+    public async Task A_client_of_6_5_gets_the_file_capability_that_it_cannot_do_without(string version, bool added)
+    {
+        await using var rig = new Rig();
+        var client = await rig.ConnectAsync();
+        await client.SendHelloAsync(("version", version));
+        var (target, handshake, _) = await rig.Target.AcceptHelloAsync();
+        rig.Own(target);
+        var hello = Hello.ForServer(Hello.NewUuid());
+        hello.Remove("file");
+        await handshake.SendHelloAsync(hello, default);
+        Assert.Equal(added, (await client.StandAsync()).Hello.ContainsKey("file"));
     }
 
     /// <summary>A session that stands between a client and a target that know one encoding each.</summary>

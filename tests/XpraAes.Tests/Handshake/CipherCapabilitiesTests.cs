@@ -23,6 +23,27 @@ public sealed class CipherCapabilitiesTests
         from stream in new bool?[] { null, true, false }
         select (encoding, stream));
 
+    [Fact]
+    public void A_strangers_thousands_of_capabilities_go_in_one_pass()
+    {
+        var hello = new XpraDictionary();
+        for (var i = 0; i < 4_000; i++)
+        {
+            hello[$"cipher.{i}"] = 1L;
+            hello[$"{i}_request"] = 1L;
+            hello[$"other{i}"] = 1L;
+        }
+        var before = GC.GetAllocatedBytesForCurrentThread();
+        CipherCapabilities.Remove(hello);
+        HelloRequest.Restrict(hello, "7");
+        // One by one, each would build the index of all others anew: gigabytes.
+        Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 10 << 20);
+        Assert.Equal(4_001, hello.Count);
+        Assert.Equal(1L, hello["7_request"]);
+        Assert.Equal(1L, hello["other3999"]);
+        Assert.False(hello.ContainsKey("cipher.3"));
+    }
+
     [Theory]
     [MemberData(nameof(EncodingsAndStreams))]
     public void What_a_hello_says_is_read_back_from_every_encoding(PacketEncoding encoding, bool? stream)

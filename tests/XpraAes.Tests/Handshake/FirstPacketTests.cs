@@ -14,18 +14,14 @@ public sealed class FirstPacketTests : IDisposable
     private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(20);
 
     private readonly XpraKey _key = XpraKey.Generate();
-    private readonly DerivationGate _derivations = new(2);
+    private readonly DerivationGate.Entrance _derivations = new DerivationGate(2).For(System.Net.IPAddress.None);
 
     public static TheoryData<int, AesMode> VariantsAndModes { get; } = new(
         from variant in Enumerable.Range(0, FirstPacket.Variants.Count)
         from mode in Enum.GetValues<AesMode>()
         select (variant, mode));
 
-    public void Dispose()
-    {
-        _key.Dispose();
-        _derivations.Dispose();
-    }
+    public void Dispose() => _key.Dispose();
 
     [Theory]
     [MemberData(nameof(VariantsAndModes))]

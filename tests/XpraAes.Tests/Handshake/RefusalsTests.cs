@@ -24,11 +24,21 @@ public sealed class RefusalsTests
     [InlineData("incompatible version", XpraErrorId.VersionRejected)]
     [InlineData("session not found error", XpraErrorId.PeerDisconnected)]
     [InlineData("server exit", XpraErrorId.PeerDisconnected)]
+    [InlineData("connection error: the gateway's target: The server refused the connection: 'unsupported AES mode 'GCM''", XpraErrorId.PeerDisconnected)]
     [InlineData("", XpraErrorId.PeerDisconnected)]
     public void A_servers_reason_gets_the_id_of_its_cause(string reason, XpraErrorId id)
     {
         Assert.Equal(id, Refusals.IdOf(reason));
         Assert.Equal(id, Refusals.FromServer(Disconnect(reason), inClear: false).Id);
+    }
+
+    [Fact]
+    public void A_refused_padding_is_not_said_to_be_cured_by_another_mode()
+    {
+        // Servers since 6.2 refuse the legacy padding of clients up to 5.1 before they look at the mode (PROTOCOL section 8).
+        var advice = Refusals.FromServer(Disconnect("unsupported padding 'legacy'"), inClear: true).RecommendedAction!;
+        Assert.Contains("Start-XpraAesListener -Target", advice, StringComparison.Ordinal);
+        Assert.DoesNotContain("CTR", advice, StringComparison.Ordinal);
     }
 
     [Fact]

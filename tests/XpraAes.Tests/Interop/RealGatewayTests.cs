@@ -32,6 +32,7 @@ public sealed class RealGatewayTests(RealXpra xpra) : IClassFixture<RealXpra>
     public async Task A_graphical_session_shows_its_picture_takes_keys_and_ends_with_a_word()
     {
         xpra.Require();
+        await RealXpra.RequireGraphicsAsync();
         RealXpra.RequireProgram("xterm", "xterm");
         RealXpra.RequireProgram("xdotool", "xdotool");
         var (server, socket) = await xpra.StartClearServerAsync($"xterm -T INTEROP -geometry 80x24+0+0 -bg #{Background:x6} -fg white -cr white -e sh");
@@ -46,14 +47,14 @@ public sealed class RealGatewayTests(RealXpra xpra) : IClassFixture<RealXpra>
 
         var window = await WaitForWindowAsync(display, client).WaitAsync(Loopback.Patience);
         // All of the window is its background, but for the prompt and the cursor in the first line.
-        await Loopback.Eventually(() => CountBackground(display) > 470 * 280);
+        await SeeAsync(() => CountBackground(display) > 470 * 280);
         await display.FocusAsync(window);
         await Task.Delay(TimeSpan.FromSeconds(1)); // the focus has to get there
         var typed = Path.Combine(xpra.Folder, "typed");
         await display.TypeAsync($"seq 5 > {typed}; seq 40\n");
-        await Loopback.Eventually(() => File.Exists(typed) && File.ReadAllText(typed) == "1\n2\n3\n4\n5\n");
+        await SeeAsync(() => File.Exists(typed) && File.ReadAllText(typed) == "1\n2\n3\n4\n5\n");
         // And all lines have got text.
-        await Loopback.Eventually(() => RowsWithText(display) > 22 * 5);
+        await SeeAsync(() => RowsWithText(display) > 22 * 5);
 
         var session = Assert.Single(gateway.Connections);
         Assert.Equal((true, ConnectionState.Open, RealXpra.Version), (session.KeyProven, session.State, session.PeerVersion));
@@ -67,6 +68,19 @@ public sealed class RealGatewayTests(RealXpra xpra) : IClassFixture<RealXpra>
         await client.WaitForExitAsync();
         Assert.Contains("server exit", client.Output, StringComparison.Ordinal);
         await server.WaitForAsync("client request");
+
+        // Why there is nothing to see, the two programs have written.
+        async Task SeeAsync(Func<bool> condition)
+        {
+            try
+            {
+                await Loopback.Eventually(condition);
+            }
+            catch (TimeoutException e)
+            {
+                throw new TimeoutException($"The client:\n{client.Output}\nThe server:\n{server.Output}", e);
+            }
+        }
     }
 
     private static async Task<string> WaitForWindowAsync(XDisplay display, XpraProgram client)

@@ -143,6 +143,14 @@ public sealed class RealXpra : IAsyncLifetime
         return path;
     }
 
+    /// <summary>Skips the test where Debian's Python, which xpra runs in, lacks what its graphical client cannot do without.</summary>
+    internal static async Task RequireGraphicsAsync()
+    {
+        await using var python = XpraProgram.Start(Path.GetTempPath(), "/usr/bin/python3", ["-c", "import PIL, gi._gi_cairo; print('there')"]);
+        await python.WaitForExitAsync();
+        Assert.SkipUnless(python.Output.Contains("there", StringComparison.Ordinal), "xpra's graphical client needs PIL and cairo: on Debian 12, apt-get install python3-pil python3-gi-cairo.");
+    }
+
     private async Task<string?> FindMissingAsync()
     {
         foreach (var program in new[] { "xpra", "Xvfb", "xvfb-run" })

@@ -39,6 +39,8 @@ internal sealed class XpraProgram : IAsyncDisposable
             start.Environment.Remove(name);
         start.Environment["HOME"] = start.Environment["XDG_RUNTIME_DIR"] = folder;
         start.Environment["LC_ALL"] = "C.UTF-8";
+        // Not this machine's settings: Debian's start a session of its own in each server, with a terminal where it finds nothing else.
+        start.Environment["XPRA_SYSTEM_CONF_DIRS"] = Path.Combine(folder, "no-settings");
         if (display is not null)
             start.Environment["DISPLAY"] = display;
         if (encryptFirstPacket)

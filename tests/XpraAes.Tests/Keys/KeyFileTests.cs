@@ -66,6 +66,28 @@ public sealed class KeyFileTests
     }
 
     [Theory]
+    [InlineData("440", false)] // as systemd gives a credential to a service's user, by an ACL
+    [InlineData("444", true)]
+    public void A_credential_of_systemd_is_not_open_to_its_group(string mode, bool warned)
+    {
+        Assert.SkipWhen(OperatingSystem.IsWindows(), "Windows has no systemd.");
+        const string Variable = "CREDENTIALS_DIRECTORY";
+        using var folder = new TempFolder();
+        var path = folder.Write("key", "0123456789abcdef0123456789abcdef"u8, (UnixFileMode)Convert.ToInt32(mode, 8));
+        var before = Environment.GetEnvironmentVariable(Variable);
+        Environment.SetEnvironmentVariable(Variable, folder.Root);
+        try
+        {
+            using var key = XpraKey.FromFile(path);
+            Assert.Equal(warned, key.Problems.Any(problem => problem.Id == KeyProblemId.OpenToOthers));
+        }
+        finally
+        {
+            Environment.SetEnvironmentVariable(Variable, before);
+        }
+    }
+
+    [Theory]
     [InlineData("600")]
     [InlineData("400")]
     [InlineData("700")]

@@ -28,9 +28,12 @@ internal sealed class FakePeer : IAsyncDisposable
 
     public PacketChannel Channel { get; }
 
-    public static async Task<FakePeer> ConnectAsync(int port, XpraKey key)
+    /// <summary>Connects to a port of this machine's, from an address such as 127.1.2.3 where one is given.</summary>
+    public static async Task<FakePeer> ConnectAsync(int port, XpraKey key, IPAddress? source = null)
     {
-        var socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
+        var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
+        if (source is not null)
+            socket.Bind(new IPEndPoint(source, 0));
         await socket.ConnectAsync(IPAddress.Loopback, port);
         return new FakePeer(socket, key);
     }
@@ -67,6 +70,24 @@ internal sealed class FakePeer : IAsyncDisposable
 
     /// <summary>Bytes as they are, past every cipher.</summary>
     public async Task SendRawAsync(ReadOnlyMemory<byte> bytes) => await Socket.SendAsync(bytes, SocketFlags.None);
+
+    /// <summary>Begins with these bytes, and sends further ones by and by until the other side has had enough.</summary>
+    public async Task DripAsync(ReadOnlyMemory<byte> begin, TimeSpan pause)
+    {
+        try
+        {
+            await SendRawAsync(begin);
+            while (true)
+            {
+                await SendRawAsync(new byte[1]);
+                await Task.Delay(pause);
+            }
+        }
+        catch (Exception e) when (e is SocketException or ObjectDisposedException)
+        {
+            // Cut off.
+        }
+    }
 
     /// <summary>The next packet; null where the other side has closed.</summary>
     public async Task<Packet?> TryReceiveAsync()

@@ -1,4 +1,6 @@
 using System.Diagnostics;
+using System.Net;
+using XpraAes.Ciphers;
 using XpraAes.Connections;
 using XpraAes.Listening;
 
@@ -53,7 +55,24 @@ internal sealed class Loopback : IAsyncDisposable
         throw new InvalidOperationException("It was let in.");
     }
 
-    public Task<FakePeer> ConnectFakeAsync(XpraKey? key = null) => FakePeer.ConnectAsync(Listener.Port, key ?? Key);
+    public Task<FakePeer> ConnectFakeAsync(XpraKey? key = null, IPAddress? source = null) => FakePeer.ConnectAsync(Listener.Port, key ?? Key, source);
+
+    /// <summary>Whether a client with the key that comes from there gets an answer to its hello, and to a ping.</summary>
+    public async Task<bool> LetsInAsync(IPAddress? source = null)
+    {
+        await using var client = await ConnectFakeAsync(source: source);
+        try
+        {
+            await client.OpenSessionAsync(Generation.Named("6.2"), AesMode.CTR);
+            await client.SendAsync("ping", 1L);
+            await client.ReceiveAsync("ping_echo");
+            return true;
+        }
+        catch (Exception e) when (e is EndOfStreamException or System.Net.Sockets.SocketException or XpraAesException { Id: XpraErrorId.ConnectionLost })
+        {
+            return false;
+        }
+    }
 
     /// <summary>The listener's end of the one connection that stands.</summary>
     public async Task<XpraConnection> SingleConnectionAsync()

@@ -4,6 +4,7 @@ using XpraAes.Encodings;
 using XpraAes.Handshake;
 using XpraAes.Listening;
 using XpraAes.Packets;
+using XpraAes.Tests.Diagnostics;
 using Xunit;
 
 namespace XpraAes.Tests.Listening;
@@ -278,7 +279,8 @@ public sealed class SessionTests
             await stranger.SendRawAsync("nonsense"u8.ToArray());
             await stranger.WaitForCloseAsync();
         }
-        var client = await loopback.ConnectAsync();
+        var log = new ListLogger();
+        var client = await loopback.ConnectAsync(options => options with { Logger = log });
         client.Closed += Throw;
         var server = await loopback.SingleConnectionAsync();
         await client.PingAsync(Loopback.Patience);
@@ -288,6 +290,7 @@ public sealed class SessionTests
         Assert.Empty(loopback.Listener.Connections);
         await loopback.Listener.StopAsync(Loopback.Patience).WaitAsync(Loopback.Patience);
         Assert.Equal(ListenerState.Stopped, loopback.Listener.State);
+        await Loopback.Eventually(() => log.All.Contains("a handler of its events failed", StringComparison.Ordinal));
     }
 
     [Fact]

@@ -31,22 +31,7 @@ public sealed class StrangerTests
     {
         await using var loopback = Loopback.Start(options => options with { Limits = s_patient with { HandshakeTimeout = TimeSpan.FromMilliseconds(300) } });
         await using var client = await loopback.ConnectFakeAsync();
-        var dripping = Task.Run(async () =>
-        {
-            try
-            {
-                await client.SendRawAsync(new byte[] { (byte)'P', 0x10, 0, 0, 0, 1, 0, 0 });
-                while (true)
-                {
-                    await client.SendRawAsync(new byte[1]);
-                    await Task.Delay(20);
-                }
-            }
-            catch (Exception e) when (e is System.Net.Sockets.SocketException or ObjectDisposedException)
-            {
-                return;
-            }
-        });
+        var dripping = Task.Run(() => client.DripAsync(new byte[] { (byte)'P', 0x10, 0, 0, 0, 1, 0, 0 }, TimeSpan.FromMilliseconds(20)));
         await client.WaitForCloseAsync();
         await dripping.WaitAsync(Loopback.Patience);
         await Loopback.Eventually(() => loopback.Listener.Refusals.GetValueOrDefault(XpraErrorId.HandshakeTimeout) == 1);
@@ -140,19 +125,26 @@ public sealed class StrangerTests
     }
 
     [Fact]
-    public async Task A_session_that_has_proven_nothing_keeps_its_strangers_place()
+    public async Task A_session_that_has_proven_nothing_may_be_silent_until_its_place_is_needed()
     {
-        await using var loopback = Loopback.Start(options => options with { Limits = s_patient with { UnprovenConnectionsPerSource = 1 } });
-        await using var first = await loopback.ConnectFakeAsync();
-        await first.OpenSessionAsync(Generation.Named("6.2"), AesMode.CTR);
-        await using (var second = await loopback.ConnectFakeAsync())
-            await second.WaitForCloseAsync();
-        Assert.Equal([XpraErrorId.LimitReached], loopback.Listener.Refusals.Keys);
+        await using var loopback = Loopback.Start(options => options with { Limits = s_patient with { UnprovenConnectionsPerSource = 1, HandshakeTimeout = TimeSpan.FromSeconds(2) } });
+        await using var silent = await loopback.ConnectFakeAsync();
+        await silent.OpenSessionAsync(Generation.Named("3.1"), AesMode.CBC);
+        var connection = await loopback.SingleConnectionAsync();
+        await Task.Delay(TimeSpan.FromSeconds(3));
+        Assert.Equal(ConnectionState.Open, connection.State);
 
-        await first.SendAsync("ping", 1L);
-        await first.ReceiveAsync("ping_echo");
+        await using var next = await loopback.ConnectAsync();
+        await silent.WaitForCloseAsync();
+        await connection.Completion.WaitAsync(Loopback.Patience);
+        Assert.False(connection.KeyProven);
+        Assert.Contains("gave way", connection.CloseReason, StringComparison.Ordinal);
+        await next.PingAsync(Loopback.Patience);
+
+        // Who has proven the key gives way to nobody.
         await using var third = await loopback.ConnectAsync();
-        Assert.Equal(ConnectionState.Open, third.State);
+        await next.PingAsync(Loopback.Patience);
+        await third.PingAsync(Loopback.Patience);
     }
 
     [Fact]

@@ -103,6 +103,12 @@ public sealed class PacketCompressionTests
     }
 
     [Theory]
+    [InlineData("78bb0000000100000000")] // the bit for it set, then a dictionary's checksum
+    [InlineData("78f9000000010300000000")]
+    public void Zlib_data_that_asks_for_a_dictionary_is_malformed(string hex)
+        => Assert.Throws<MalformedPacketException>(() => PacketCompression.Decompress(PacketCompression.ZlibHeader, Convert.FromHexString(hex), Limit));
+
+    [Theory]
     [InlineData(0u)]
     [InlineData(99u)]
     [InlineData(101u)]

@@ -101,7 +101,7 @@ internal sealed class SessionReplay : IDisposable
     private async Task DetectEncryptedFirstPacketAsync()
     {
         var client = _sides["c2s"];
-        using var derivations = new DerivationGate(1);
+        var derivations = new DerivationGate(1).For(System.Net.IPAddress.None);
         if (await FirstPacket.DetectAsync(client.Reader, [_key], Enum.GetValues<AesMode>(), Limits.Default, derivations, default) is not { } found)
             return;
         Arm("c2s", found.Parameters, announcedIn: null);

@@ -1,0 +1,147 @@
+using System.Globalization;
+using XpraAes.Ciphers;
+using XpraAes.Connections;
+using XpraAes.Encodings;
+using XpraAes.Handshake;
+using XpraAes.Packets;
+
+namespace XpraAes.Diagnostics;
+
+/// <summary>
+/// What a server says of the ciphers of the clients that are attached to it: what <c>xpra info | grep cipher=</c> shows (PROTOCOL section 4).
+/// <code>
+/// client.connection.input.cipher=AES-CBC           one client; input is what the server receives
+/// client.connection.input.cipher.padding=PKCS#7
+/// client.0.connection.output.cipher=AES-CBC        one of several
+/// </code>
+/// 3.1 says AES for AES-CBC, and gives dotted keys where the others give dictionaries in dictionaries.
+/// </summary>
+internal static class RemoteCiphers
+{
+    /// <summary>Asks a server. Every version tells it in answer to a request, which opens no session: only one that refuses requests, as a proxy server does, is asked inside of one.</summary>
+    /// <exception cref="XpraAesException">As <see cref="XpraConnector.ConnectAsync"/>.</exception>
+    public static async Task<IReadOnlyList<CipherInfo>> GetAsync(ConnectOptions options, CancellationToken cancellationToken)
+    {
+        var endpoint = options.Endpoint.ToString();
+        try
+        {
+            return Read(await XpraConnector.RequestInfoAsync(options, cancellationToken).ConfigureAwait(false), endpoint);
+        }
+        catch (XpraAesException e) when (e.Id == XpraErrorId.PeerDisconnected)
+        {
+            var uuid = Hello.NewUuid();
+            return Read(await AskInSessionAsync(options with { Uuid = uuid }, cancellationToken).ConfigureAwait(false), endpoint, uuid);
+        }
+    }
+
+    /// <summary>Two rows for each client in the answer, the server's point of view: Receive is its input, Send its output.</summary>
+    /// <param name="info">What the server answered.</param>
+    /// <param name="endpoint">The server's URI.</param>
+    /// <param name="except">The uuid of the client that asked, where it was attached itself.</param>
+    public static IReadOnlyList<CipherInfo> Read(XpraDictionary info, string endpoint, string? except = null)
+        => [.. Clients(Nest(info)).Where(client => except is null || client.Info.GetString("uuid") != except).SelectMany(client => Rows(client.Number, client.Info, endpoint))];
+
+    /// <summary>A session without a display, which takes nothing from those that have one.</summary>
+    private static async Task<XpraDictionary> AskInSessionAsync(ConnectOptions options, CancellationToken cancellationToken)
+    {
+        var connection = await XpraConnector.ConnectAsync(options, cancellationToken).ConfigureAwait(false);
+        await using var closing = connection.ConfigureAwait(false);
+        try
+        {
+            return await connection.RequestInfoAsync(options.Timeout, cancellationToken).ConfigureAwait(false);
+        }
+        catch (TimeoutException e)
+        {
+            throw new XpraAesException(XpraErrorId.HandshakeTimeout, $"{options.Endpoint}: the server gave no information within {options.Timeout.TotalSeconds:0.#} s.", "Its administrator may have turned that off (info=no).", e) { Target = options.Endpoint.ToString() };
+        }
+    }
+
+    private static IEnumerable<(int Number, XpraDictionary Info)> Clients(XpraDictionary info)
+    {
+        if (info.GetDictionary("client") is not { } client)
+            yield break;
+        if (client.GetDictionary("connection") is not null)
+        {
+            yield return (0, client);
+            yield break;
+        }
+        foreach (var (key, value) in client)
+        {
+            if (value is XpraDictionary one && one.GetDictionary("connection") is not null && int.TryParse(Convert.ToString(key, CultureInfo.InvariantCulture), NumberStyles.None, CultureInfo.InvariantCulture, out var number))
+                yield return (number, one);
+        }
+    }
+
+    private static IEnumerable<CipherInfo> Rows(int number, XpraDictionary client, string endpoint)
+    {
+        var connection = client.GetDictionary("connection")!;
+        // The first packet is a hello in clear, and proves nothing.
+        var decrypted = connection.GetDictionary("input")?.GetInteger("packetcount") > 1;
+        foreach (var (direction, name) in new[] { (CipherDirection.Send, "output"), (CipherDirection.Receive, "input") })
+        {
+            var cipher = connection.GetDictionary(name)?["cipher"];
+            var mode = ModeOf(cipher);
+            yield return new CipherInfo
+            {
+                Connection = number,
+                Direction = direction,
+                Endpoint = endpoint,
+                Cipher = mode is null ? "none" : "AES",
+                Mode = mode,
+                Padding = mode is null ? null : mode == AesMode.CBC ? (cipher as XpraDictionary)?.GetString("padding") : "none",
+                BlockSize = mode is null or AesMode.CBC ? null : 0,
+                KeyProven = mode is not null && decrypted,
+                Peer = PeerOf(connection["endpoint"]),
+                PeerVersion = client.GetString("version") is { Length: > 0 } version ? PeerIdentification.Sanitize(version) : null,
+            };
+        }
+    }
+
+    /// <summary>The mode of <c>AES</c>, which is CBC, of <c>AES-CTR</c>, or where it stands beside; null where there is no cipher.</summary>
+    private static AesMode? ModeOf(object? cipher)
+    {
+        var details = cipher as XpraDictionary ?? new XpraDictionary { [""] = cipher };
+        if (!CipherNames.TryParseMode(details.GetString(""), out var mode))
+            return null;
+        return CipherNames.TryParseMode(details.GetString("mode"), out var beside) ? beside : mode;
+    }
+
+    /// <summary>Address and port, or a text; xpra has both.</summary>
+    private static string PeerOf(object? endpoint) => endpoint switch
+    {
+        object?[] { Length: >= 2 } parts when TextOf(parts[0]) is { } host => host.Contains(':', StringComparison.Ordinal) ? $"[{host}]:{parts[1]}" : $"{host}:{parts[1]}",
+        object?[] { Length: 1 } parts => TextOf(parts[0]) ?? "unknown",
+        _ => TextOf(endpoint) ?? "unknown",
+    };
+
+    private static string? TextOf(object? value) => new XpraDictionary { [""] = value }.GetString("") is { Length: > 0 } text ? PeerIdentification.Sanitize(text) : null;
+
+    /// <summary>Dotted keys as dictionaries in dictionaries; a value that stands above others gets the empty key, as in the nested form.</summary>
+    private static XpraDictionary Nest(XpraDictionary info)
+    {
+        if (info.ContainsKey("client"))
+            return info;
+        var nested = new XpraDictionary();
+        foreach (var (key, value) in info)
+        {
+            if (key is not string path || !path.StartsWith("client.", StringComparison.Ordinal))
+                continue;
+            var parts = path.Split('.');
+            var level = nested;
+            foreach (var part in parts[..^1])
+            {
+                if (level[part] is not XpraDictionary below)
+                {
+                    below = level.ContainsKey(part) ? new XpraDictionary { [""] = level[part] } : new XpraDictionary();
+                    level[part] = below;
+                }
+                level = below;
+            }
+            if (level[parts[^1]] is XpraDictionary above)
+                above[""] = value;
+            else
+                level[parts[^1]] = value;
+        }
+        return nested;
+    }
+}
