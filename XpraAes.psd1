@@ -19,8 +19,10 @@
         'Get-XpraAesListener'
         'Get-XpraCipherInfo'
         'New-XpraAesKey'
+        'Set-XpraAesListener'
         'Start-XpraAesListener'
         'Stop-XpraAesListener'
+        'Test-XpraAes'
     )
     FunctionsToExport    = @()
     VariablesToExport    = @()

@@ -18,10 +18,12 @@ $cmdlets = Import-Module -Assembly $assembly -PassThru
 # From the second import on, the engine takes the cmdlets of an assembly from its cache and does not export them from here:
 # https://github.com/PowerShell/PowerShell/issues/20710
 $module = $ExecutionContext.SessionState.Module
-$addExportedCmdlet = $module.GetType().GetMethod('AddExportedCmdlet', [System.Reflection.BindingFlags]'Instance, NonPublic')
-foreach ($cmdlet in $cmdlets.ExportedCmdlets.Values) {
-    if (-not $module.ExportedCmdlets.ContainsKey($cmdlet.Name)) {
-        $addExportedCmdlet.Invoke($module, @(, $cmdlet))
+if ($module.ExportedCmdlets.Count -lt $cmdlets.ExportedCmdlets.Count) {
+    $addExportedCmdlet = $module.GetType().GetMethod('AddExportedCmdlet', [System.Reflection.BindingFlags]'Instance, NonPublic')
+    foreach ($cmdlet in $cmdlets.ExportedCmdlets.Values) {
+        if (-not $module.ExportedCmdlets.ContainsKey($cmdlet.Name)) {
+            $addExportedCmdlet.Invoke($module, @(, $cmdlet))
+        }
     }
 }
 

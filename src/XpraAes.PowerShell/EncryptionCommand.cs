@@ -8,14 +8,12 @@ namespace XpraAes.PowerShell;
 /// <summary>What the two ends of a connection have in common: the key, in whichever form, and how it is stretched.</summary>
 public abstract class EncryptionCommand : XpraCmdlet
 {
-    private readonly HashSet<string> _warned = [];
-
-    /// <summary>The key file, read as xpra reads it: CR and LF at the ends go, every other byte counts.</summary>
+    /// <summary>The key file, read as xpra reads it: CR and LF at the ends go, every other byte counts. Several, while a key is being replaced, where the peer shows which it has.</summary>
     [Parameter(ValueFromPipelineByPropertyName = true)]
     [Alias("PSPath", "LiteralPath", "Path")]
     [TextOnly]
     [ValidateNotNullOrEmpty]
-    public string? KeyFile { get; set; }
+    public string[]? KeyFile { get; set; }
 
     /// <summary>The key's text; prefixed 0x, base64: or b64: its bytes.</summary>
     [Parameter(ValueFromPipelineByPropertyName = true)]
@@ -58,7 +56,8 @@ public abstract class EncryptionCommand : XpraCmdlet
     /// <summary>The password of -Credential or -PasswordFile, from Start on; whoever inherits disposes of it when its work is done.</summary>
     private protected SecretBuffer? Password { get; private set; }
 
-    private protected bool IsKeyGiven => Key is not null || KeyData is not null || KeyFile is not null;
+    /// <summary>The key as it was given with this input.</summary>
+    private protected KeyInput KeyInput => new(this) { Key = Key, KeyData = KeyData, KeyFile = KeyFile };
 
     /// <inheritdoc/>
     protected override void Start()
@@ -66,12 +65,7 @@ public abstract class EncryptionCommand : XpraCmdlet
         OptionChecks.Require(KeySize / 8, Iterations);
         if (KeySize < 256)
             WriteWarning($"AES keys of {KeySize} bits are not recommended: every xpra version takes 256, and 256 alone before 4.3.");
-        if (Credential is not null && PasswordFile is not null)
-            throw new XpraAesException(XpraErrorId.InvalidOption, "-Credential and -PasswordFile both give a password.", "Leave one of them out.");
-        if (Credential is not null)
-            Password = SecretText.ToUtf8(Credential.Password);
-        else if (PasswordFile is not null)
-            Password = ReadPasswordFile(PasswordFile);
+        Password = PasswordInput.Resolve(this, Credential, PasswordFile);
     }
 
     /// <inheritdoc/>
@@ -82,45 +76,10 @@ public abstract class EncryptionCommand : XpraCmdlet
         base.Dispose(disposing);
     }
 
-    /// <summary>The key to use, a new one that the caller disposes of, with a warning for each of its problems.</summary>
-    private protected XpraKey ResolveKey(XpraKey? optionKey = null, string? optionKeyFile = null, SecretBuffer? password = null)
-    {
-        var key = new KeySelection
-        {
-            Key = Key,
-            OptionKey = optionKey,
-            KeyData = KeyData,
-            OptionKeyFile = optionKeyFile is null ? null : FilePath.Resolve(this, optionKeyFile),
-            KeyFile = KeyFile is null ? null : FilePath.Resolve(this, KeyFile),
-            Password = password,
-        }.Resolve();
-        foreach (var problem in key.Problems)
-            WarnOnce($"{problem.Message} {problem.RecommendedAction}");
-        if (key.KeySource == KeySource.KeyData && KeyText.XpraReadsDifferently(KeyData!) is { } difference)
-            WarnOnce(difference);
-        return key;
-    }
-
-    private protected SecretBuffer ReadPasswordFile(string path)
-    {
-        var full = FilePath.Resolve(this, path);
-        var password = Keys.PasswordFile.Read(full);
-        if (password.Span[^1] is (byte)'\n')
-            WarnOnce($"The password in {full} ends in a newline, which xpra takes for part of it. Write the file without one.");
-        return password;
-    }
-
     private protected void WarnOfFirstPacket(IEnumerable<AesMode> modes)
     {
         var exposed = string.Join(", ", modes.Where(mode => mode != AesMode.CBC));
         if (EncryptFirstPacket && exposed.Length > 0)
             WarnOnce($"The first packet is encrypted under a salt and an IV that never change: in {exposed} it has no secrecy, since two of them show each other's content. Use CBC, or leave -EncryptFirstPacket out.");
-    }
-
-    /// <summary>Many inputs often share what there is to warn of.</summary>
-    private protected void WarnOnce(string text)
-    {
-        if (_warned.Add(text))
-            WriteWarning(text);
     }
 }

@@ -26,7 +26,7 @@ internal static class ErrorRecords
         XpraErrorId.RequestRefused => ErrorCategory.PermissionDenied,
         XpraErrorId.KeyFileNotFound or XpraErrorId.NotFound => ErrorCategory.ObjectNotFound,
         XpraErrorId.KeyFileUnreadable or XpraErrorId.KeyFileIsFolder or XpraErrorId.PasswordFileUnreadable => ErrorCategory.ReadError,
-        XpraErrorId.KeyFileUnwritable => ErrorCategory.WriteError,
+        XpraErrorId.KeyFileUnwritable or XpraErrorId.LogUnwritable => ErrorCategory.WriteError,
         XpraErrorId.KeyFileExists => ErrorCategory.ResourceExists,
         XpraErrorId.PortInUse => ErrorCategory.ResourceBusy,
         XpraErrorId.AddressUnavailable => ErrorCategory.ResourceUnavailable,

@@ -1,5 +1,6 @@
 using System.Management.Automation.Runspaces;
 using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
 
 namespace XpraAes.PowerShell;
 
@@ -13,7 +14,16 @@ public static class ModuleLifetime
     /// (the end of a ForEach-Object -Parallel block) raises nothing: what it started lives on.</summary>
     internal static event Action? Ended = CloseAll;
 
-    static ModuleLifetime() => AppDomain.CurrentDomain.ProcessExit += (_, _) => CloseAll();
+    static ModuleLifetime()
+    {
+        // From .NET 10 on SIGTERM ends a process without ProcessExit, unless somebody listens to it; it still ends it then.
+        var termination = PosixSignalRegistration.Create(PosixSignal.SIGTERM, _ => CloseAll());
+        AppDomain.CurrentDomain.ProcessExit += (_, _) =>
+        {
+            CloseAll();
+            termination.Dispose();
+        };
+    }
 
     /// <summary>The current runspace has imported the module.</summary>
     public static void Enter()

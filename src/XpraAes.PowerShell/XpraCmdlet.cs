@@ -7,6 +7,7 @@ namespace XpraAes.PowerShell;
 public abstract class XpraCmdlet : PSCmdlet, IDisposable
 {
     private readonly CancellationTokenSource _stopping = new();
+    private readonly HashSet<string> _warned = [];
     private volatile PipelineOutput? _output;
 
     /// <summary>Cancelled by Ctrl+C.</summary>
@@ -47,12 +48,17 @@ public abstract class XpraCmdlet : PSCmdlet, IDisposable
 
     /// <summary>Runs work off the pipeline thread and writes here what it posts, until it is done. Its exception is thrown here. When
     /// the pipeline is stopped, by Ctrl+C or by a later command that has enough, the work is cancelled and not waited for.</summary>
-    private protected void Run(Func<PipelineOutput, CancellationToken, Task> work)
+    private protected void Run(Func<PipelineOutput, CancellationToken, Task> work) => Run(NewOutput(), work);
+
+    /// <summary>Somewhere to post to. To be called on the pipeline thread, like everything that asks for preferences.</summary>
+    private protected PipelineOutput NewOutput() => new(IsShown("Verbose"), IsShown("Debug"));
+
+    /// <summary>As <see cref="Run(Func{PipelineOutput, CancellationToken, Task})"/>, where something has been posted before.</summary>
+    private protected void Run(PipelineOutput output, Func<PipelineOutput, CancellationToken, Task> work)
     {
         // Not disposed: that would wait for the callbacks of the work where it is being cancelled, and lose them where it is about to be.
         var cancellation = CancellationTokenSource.CreateLinkedTokenSource(StopToken);
         CancellationToken token = cancellation.Token;
-        PipelineOutput output = new();
         _output = output;
         StopToken.ThrowIfCancellationRequested();
         Task task = Task.Run(() => work(output, token), token);
@@ -78,6 +84,13 @@ public abstract class XpraCmdlet : PSCmdlet, IDisposable
         return result;
     }
 
+    /// <summary>Writes a warning, once: many inputs often share what there is to warn of.</summary>
+    internal void WarnOnce(string text)
+    {
+        if (_warned.Add(text))
+            WriteWarning(text);
+    }
+
     /// <summary>Frees what the cmdlet holds, when its pipeline ends.</summary>
     public void Dispose()
     {
@@ -92,6 +105,15 @@ public abstract class XpraCmdlet : PSCmdlet, IDisposable
         {
             _stopping.Dispose();
         }
+    }
+
+    /// <summary>Whether a stream goes anywhere: by its switch, which counts more, or by its preference variable.</summary>
+    private bool IsShown(string stream)
+    {
+        if (MyInvocation.BoundParameters.TryGetValue(stream, out var given))
+            return (SwitchParameter)given;
+        return LanguagePrimitives.TryConvertTo<ActionPreference>(GetVariableValue($"{stream}Preference"), out var preference)
+            && preference is not (ActionPreference.SilentlyContinue or ActionPreference.Ignore);
     }
 
     private void Guard(Action step, Action<ErrorRecord> report)

@@ -1,5 +1,5 @@
 BeforeDiscovery {
-    $script:hasXpra = @(Get-Command xpra, Xvfb -CommandType Application -ErrorAction Ignore).Count -eq 2
+    $script:hasXpra = @(Get-Command xpra, Xvfb -CommandType Application -ErrorAction Ignore | Select-Object -ExpandProperty Name -Unique).Count -eq 2
 }
 
 BeforeAll {
@@ -103,6 +103,40 @@ localhost,$port,,$keyFile
     }
 }
 
+Describe 'Trying several keys' -Tag Unit {
+    It 'finds the one that the server has' {
+        $other = Join-Path $TestDrive 'not this one.txt'
+        $null = New-XpraAesKey $other
+        $connection = Connect-XpraAes -ComputerName 127.0.0.1 -Port $port -KeyFile $other, $keyFile
+        $connection.KeyFingerprint | Should -Be (Get-XpraAesKey $keyFile).Fingerprint
+    }
+}
+
+Describe 'Carrying clients without AES to a server' -Tag Unit {
+    It 'makes a socket that only its owner can use' -Skip:$IsWindows {
+        $socket = Join-Path $TestDrive 'xpra.sock'
+        $local = Connect-XpraAes "tcp://127.0.0.1:$port/?keyfile=$keyFile" -LocalSocket $socket
+        $local.Endpoint | Should -Be $socket
+        $local.Target | Should -Be "tcp://127.0.0.1:$port/"
+        $local.AttachUri | Should -Be "socket://$socket"
+        (Get-Item $socket).UnixMode | Should -Match '^.rw-------$'
+        $local | Out-String | Should -Match 'none\s+Listening'
+        $local | Stop-XpraAesListener
+        $socket | Should -Not -Exist
+    }
+
+    It 'warns of a port, which is for every user of the machine' {
+        $local = Connect-XpraAes "tcp://127.0.0.1:$port/?keyfile=$keyFile" -LocalPort 0 -WarningVariable warnings -WarningAction SilentlyContinue
+        $local.Endpoint | Should -Match '^127\.0\.0\.1:\d+$'
+        "$warnings" | Should -Match 'Every user of this machine'
+        $local | Stop-XpraAesListener
+    }
+
+    It 'leads to one server' {
+        { "tcp://127.0.0.1:$port/", "tcp://127.0.0.1:$port/" | Connect-XpraAes -KeyFile $keyFile -LocalPort 0 -ErrorAction Stop } | Should -Throw -ErrorId 'InvalidOption,*'
+    }
+}
+
 Describe 'Failing to connect' -Tag Unit {
     It 'says that nobody listens' {
         { Connect-XpraAes -ComputerName 127.0.0.1 -Port 1 -KeyFile $keyFile -ErrorAction Stop } | Should -Throw -ErrorId 'ConnectionRefused,*'
@@ -160,32 +194,17 @@ Describe 'Completing on the command line' -Tag Unit {
 
 Describe 'Connecting to xpra itself' -Tag Interop, Slow -Skip:(-not $hasXpra) {
     BeforeAll {
-        $probe = [System.Net.Sockets.TcpListener]::new([ipaddress]::Loopback, 0)
-        $probe.Start()
-        $script:xpraPort = $probe.LocalEndpoint.Port
-        $probe.Stop()
-
+        . $PSScriptRoot/XpraServer.ps1
         # The key file that real xpra reads is the one that our own end reads.
         $script:sharedFile = Join-Path $TestDrive 'shared.txt'
         New-XpraAesKey | Set-Content $sharedFile
         chmod 600 $sharedFile
-        $display = ":$(Get-Random -Minimum 300 -Maximum 9000)"
-        $log = @{ RedirectStandardOutput = (Join-Path $TestDrive 'out.log'); RedirectStandardError = (Join-Path $TestDrive 'err.log'); PassThru = $true }
-        $script:processes = @(Start-Process Xvfb "$display -nolisten tcp" @log)
-        $off = 'mdns', 'notifications', 'pulseaudio', 'systemd-run', 'dbus-proxy', 'webcam', 'printing', 'file-transfer', 'html' | ForEach-Object { "--$_=no" }
-        $processes += Start-Process xpra "start $display --use-display --daemon=no --dbus-launch= --socket-dir=$TestDrive $off --bind-tcp=127.0.0.1:$xpraPort --tcp-encryption=AES --tcp-encryption-keyfile=$sharedFile" @log
-
-        $deadline = [datetime]::Now.AddSeconds(60)
-        while (-not (Test-Connection 127.0.0.1 -TcpPort $xpraPort -Quiet) -and [datetime]::Now -lt $deadline) {
-            Start-Sleep -Milliseconds 200
-        }
+        $script:xpra = Open-XpraServer -KeyFile $sharedFile -Folder $TestDrive
+        $script:xpraPort = $xpra.Port
     }
 
     AfterAll {
-        foreach ($process in $processes[-1..0]) {
-            /bin/kill $process.Id
-            $null = $process.WaitForExit(10000)
-        }
+        Close-XpraServer $xpra
     }
 
     It 'connects by URI, and sees the server''s version and cipher' {

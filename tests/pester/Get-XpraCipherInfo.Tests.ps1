@@ -58,6 +58,48 @@ Describe 'Seeing what cipher a connection really uses with Get-XpraCipherInfo' -
     }
 }
 
+Describe 'Asking a server about its clients' -Tag Unit {
+    BeforeAll {
+        $script:server = Start-XpraAesListener -Port 0 -KeyFile $keyFile -WarningAction SilentlyContinue
+        $script:uri = "tcp://127.0.0.1:$($server.Port)/?encryption=AES-CTR&keyfile=$keyFile"
+    }
+
+    AfterAll {
+        $server | Stop-XpraAesListener
+    }
+
+    It 'warns where nobody is attached' {
+        Get-XpraCipherInfo -Uri $uri -WarningVariable warnings -WarningAction SilentlyContinue | Should -BeNullOrEmpty
+        "$warnings" | Should -Match 'no client is attached'
+    }
+
+    It 'gives two rows for each client, with its address and the server asked, and lets it stay' {
+        $clients = Connect-XpraAes $uri, $uri -WarningAction SilentlyContinue
+        $rows = Get-XpraCipherInfo -Uri $uri -WarningAction SilentlyContinue
+        $rows | Should -HaveCount 4
+        $rows.Mode | Sort-Object -Unique | Should -Be 'CTR'
+        $rows.KeyProven | Sort-Object -Unique | Should -BeTrue
+        $rows.Endpoint | Sort-Object -Unique | Should -Be "tcp://127.0.0.1:$($server.Port)/"
+        $rows.Peer | Sort-Object -Unique | Should -Be ($server.Connections.Peer | Sort-Object)
+        $clients.State | Should -Be 'Open', 'Open'
+        $rows | Out-String | Should -Match 'Connection Direction Peer\s+Cipher-Mode KeySize KeyProven'
+        $clients | Disconnect-XpraAes
+    }
+
+    It 'names the server that fails, and asks the others' {
+        $client = Connect-XpraAes $uri -WarningAction SilentlyContinue
+        $rows = Get-XpraCipherInfo -Uri "tcp://127.0.0.1:1/?keyfile=$keyFile", $uri -ErrorVariable failures -ErrorAction SilentlyContinue -WarningAction SilentlyContinue
+        $rows | Should -HaveCount 2
+        $failures.TargetObject | Should -Be 'tcp://127.0.0.1:1/'
+        $client | Disconnect-XpraAes
+    }
+
+    It 'shows each step with -Verbose' {
+        $steps = Get-XpraCipherInfo -Uri $uri -Verbose -WarningAction SilentlyContinue 4>&1
+        "$steps" | Should -Match 'announced AES-CTR, 256 bits.*received hello'
+    }
+}
+
 Describe 'Seeing what xpra has' -Tag Unit {
     It 'lists every mode with the versions that have it' {
         $ciphers = Get-XpraCipherInfo -Supported

@@ -1,5 +1,6 @@
 BeforeDiscovery {
     $script:hasXpra = [bool](Get-Command xpra -CommandType Application -ErrorAction Ignore)
+    $script:hasServer = @(Get-Command xpra, Xvfb -CommandType Application -ErrorAction Ignore | Select-Object -ExpandProperty Name -Unique).Count -eq 2
 }
 
 BeforeAll {
@@ -56,6 +57,24 @@ Describe 'Listening with Start-XpraAesListener' -Tag Unit {
         (Get-XpraAesKey $keyFile | Start-XpraAesListener -Port 0).KeySource | Should -Be 'KeyFile'
     }
 
+    It 'writes each handshake to the file of -LogPath, which is its owner''s alone' {
+        $log = Join-Path $TestDrive 'listener.log'
+        $listener = Start-XpraAesListener -Port 0 -Mode CTR -KeyFile $keyFile -LogPath $log
+        Connect-XpraAes -ComputerName 127.0.0.1 -Port $listener.Port -Mode CTR -KeyFile $keyFile | Disconnect-XpraAes
+        $listener | Stop-XpraAesListener
+        $deadline = (Get-Date).AddSeconds(30)
+        while (-not ((Get-Content $log -Raw) -match 'stopped') -and (Get-Date) -lt $deadline) {
+            Start-Sleep -Milliseconds 50
+        }
+        $text = Get-Content $log -Raw
+        $text | Should -Match 'it asks for AES-CTR, 256 bits, SHA1, 10000 iterations'
+        $text | Should -Match 'session open'
+        $text | Should -Not -Match (Get-Content $keyFile -Raw)
+        if (-not $IsWindows) {
+            (Get-Item $log).UnixMode | Should -Be '-rw-------'
+        }
+    }
+
     It 'says with -WhatIf where it would listen, for what, and with which key' {
         $manifest = (Get-Module XpraAes).Path -replace 'psm1$', 'psd1'
         $said = pwsh -NoProfile -Command "Import-Module '$manifest'; Start-XpraAesListener 10000 -BindAddress Any -Mode CTR, CBC -KeyFile '$keyFile' -WhatIf"
@@ -106,6 +125,101 @@ Describe 'Listening in the foreground' -Tag Unit {
         Stop-Job $job
         $listener.Completion.Wait(5000) | Should -BeTrue
         Remove-Job $job
+    }
+}
+
+Describe 'Passing sessions on with -Target' -Tag Unit {
+    BeforeAll {
+        $script:serverKey = Join-Path $TestDrive 'server.txt'
+        $null = New-XpraAesKey $serverKey
+        $script:server = Start-XpraAesListener -Port 0 -KeyFile $serverKey
+    }
+
+    AfterAll {
+        Get-XpraAesConnection | Disconnect-XpraAes
+    }
+
+    It 'has its own key and mode towards the server' {
+        $gateway = Start-XpraAesListener -Port 0 -KeyFile $keyFile -Mode CTR -Target "tcp://$($server.Endpoint)/?encryption=AES-GCM&keyfile=$serverKey"
+        $gateway.Target | Should -Be "tcp://$($server.Endpoint)/"
+        $null = Connect-XpraAes "tcp://$($gateway.Endpoint)/?encryption=AES-CTR&keyfile=$keyFile"
+        ($gateway | Get-XpraCipherInfo).Mode | Should -Be 'CTR', 'CTR', 'GCM', 'GCM'
+        ($gateway | Get-XpraCipherInfo).KeyFingerprint[1, 2] | Should -Be (Get-XpraAesKey $keyFile).Fingerprint, (Get-XpraAesKey $serverKey).Fingerprint
+    }
+
+    It 'finds the key that the server has among several' {
+        $gateway = Start-XpraAesListener -Port 0 -KeyFile $keyFile -Target "tcp://$($server.Endpoint)/?encryption=AES" -TargetKeyFile $keyFile, $serverKey
+        $null = Connect-XpraAes "tcp://$($gateway.Endpoint)/?keyfile=$keyFile"
+        ($gateway | Get-XpraCipherInfo)[-1].KeyFingerprint | Should -Be (Get-XpraAesKey $serverKey).Fingerprint
+    }
+
+    It 'tells its client that the server is down' {
+        $gateway = Start-XpraAesListener -Port 0 -KeyFile $keyFile -Target tcp://127.0.0.1:1/
+        $null = Connect-XpraAes "tcp://$($gateway.Endpoint)/?keyfile=$keyFile" -ErrorVariable problem -ErrorAction SilentlyContinue
+        "$problem" | Should -Match "the gateway's target: Nobody listens there"
+        $gateway.State | Should -Be 'Listening'
+        $gateway.Refusals['ConnectionRefused'] | Should -Be 1
+    }
+
+    It 'warns of a server that is reached in clear over a network' {
+        $null = Start-XpraAesListener -Port 0 -KeyFile $keyFile -Target tcp://192.0.2.1:1/ -WarningVariable warnings -WarningAction SilentlyContinue
+        "$warnings" | Should -Match 'is not encrypted'
+    }
+
+    It 'raises events for Register-ObjectEvent' {
+        $gateway = Start-XpraAesListener -Port 0 -KeyFile $keyFile -Target "tcp://$($server.Endpoint)/?keyfile=$serverKey"
+        $names = 'ConnectionOpened', 'ConnectionClosed', 'HandshakeFailed'
+        $names | ForEach-Object { Register-ObjectEvent $gateway $_ -SourceIdentifier $_ }
+        try {
+            Connect-XpraAes "tcp://$($gateway.Endpoint)/?keyfile=$keyFile" | Disconnect-XpraAes
+            (Wait-Event ConnectionOpened -Timeout 10).SourceEventArgs.Connection.Direction | Should -Be 'Inbound'
+            (Wait-Event ConnectionClosed -Timeout 10).SourceEventArgs.Message | Should -Not -BeNullOrEmpty
+            $null = Connect-XpraAes "tcp://$($gateway.Endpoint)/?encryption=AES&keydata=0x00" -WarningAction SilentlyContinue -ErrorAction SilentlyContinue
+            $client = [System.Net.Sockets.TcpClient]::new('127.0.0.1', $gateway.Port)
+            $client.Client.Send([byte[]](0..20))
+            (Wait-Event HandshakeFailed -Timeout 10).SourceEventArgs.Cause | Should -Be 'NotXpra'
+            $client.Dispose()
+        }
+        finally {
+            $names | ForEach-Object { Unregister-Event $_ }
+            Get-Event | Remove-Event
+        }
+    }
+}
+
+Describe 'Passing sessions on to xpra itself' -Tag Interop -Skip:(-not $hasServer) {
+    BeforeAll {
+        # The path of a Unix socket is 107 bytes long at most.
+        $script:socket = "/tmp/xpra-$([guid]::NewGuid().ToString('N')).sock"
+        $display = ":$(Get-Random -Minimum 300 -Maximum 9000)"
+        $log = @{ RedirectStandardOutput = (Join-Path $TestDrive 'out.log'); RedirectStandardError = (Join-Path $TestDrive 'err.log'); PassThru = $true }
+        $script:processes = @(Start-Process Xvfb "$display -nolisten tcp" @log)
+        $off = 'mdns', 'notifications', 'pulseaudio', 'systemd-run', 'dbus-proxy', 'webcam', 'printing', 'file-transfer', 'html' | ForEach-Object { "--$_=no" }
+        $processes += Start-Process xpra "start $display --use-display --daemon=no --dbus-launch= --socket-dir=$TestDrive $off --bind=$socket" @log
+        $deadline = [datetime]::Now.AddSeconds(60)
+        # Its socket is there before it answers.
+        while (-not (Select-String 'xpra is ready' $log.RedirectStandardOutput, $log.RedirectStandardError) -and [datetime]::Now -lt $deadline) {
+            Start-Sleep -Milliseconds 200
+        }
+        $script:gateway = Start-XpraAesListener -Port 0 -KeyFile $keyFile -Target "unix://$socket"
+    }
+
+    AfterAll {
+        foreach ($process in $processes[-1..0]) {
+            /bin/kill $process.Id
+            $null = $process.WaitForExit(10000)
+        }
+    }
+
+    It 'gives a server without AES one' {
+        $info = xpra info "tcp://127.0.0.1:$($gateway.Port)/" --tcp-encryption=AES --tcp-encryption-keyfile=$keyFile 2>&1
+        $LASTEXITCODE | Should -Be 0 -Because "$info"
+        "$info" | Should -Match 'session-type=seamless|server\.mode=X11 seamless|mode=seamless'
+    }
+
+    It 'does not let a stranger stop the server' {
+        $null = xpra stop "tcp://127.0.0.1:$($gateway.Port)/" --tcp-encryption=AES --tcp-encryption-keyfile=$keyFile 2>&1
+        $processes.HasExited | Should -Be $false, $false
     }
 }
 

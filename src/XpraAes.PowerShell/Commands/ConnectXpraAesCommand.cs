@@ -1,82 +1,45 @@
 using System.Collections.Concurrent;
 using System.Management.Automation;
 using System.Net;
-using XpraAes.Ciphers;
 using XpraAes.Connections;
-using XpraAes.Keys;
 using XpraAes.Listening;
 
 namespace XpraAes.PowerShell.Commands;
 
-/// <summary>Connects to xpra servers over AES, to many at once where many are given.</summary>
+/// <summary>Connects to xpra servers over AES, to many at once where many are given; or carries the clients of a local socket to one.</summary>
 // There is no default parameter set: rows of a table would be bound to it by the columns that both sets have, and never to the other.
 [Cmdlet(VerbsCommunications.Connect, "XpraAes")]
-[OutputType(typeof(XpraConnection))]
-public sealed class ConnectXpraAesCommand : EncryptionCommand
+[OutputType(typeof(XpraConnection), typeof(AesListener))]
+public sealed class ConnectXpraAesCommand : ServerCommand
 {
-    private const string HostSet = "Host";
-
-    private readonly List<ConnectOptions> _servers = [];
-    private readonly List<IDisposable> _secrets = [];
-    private readonly Dictionary<(string? File, string? Data), XpraKey> _keys = [];
     private readonly ConcurrentDictionary<XpraConnection, byte> _unseen = new();
-    private bool _begun;
     private volatile bool _ended;
 
-    /// <summary>URIs as xpra's clients take them: tcp://host:port/?encryption=AES-GCM&amp;keyfile=key.txt.</summary>
-    [Parameter(Mandatory = true, Position = 0, ParameterSetName = nameof(Uri), ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
+    /// <summary>The path of a Unix socket to make, which only its owner can use: clients that connect to it in clear are carried to the server over AES.</summary>
+    [Parameter]
     [TextOnly]
-    public string[] Uri { get; set; } = [];
+    [ValidateNotNullOrEmpty]
+    public string? LocalSocket { get; set; }
 
-    /// <summary>Host names or addresses.</summary>
-    [Parameter(Mandatory = true, ParameterSetName = HostSet, ValueFromPipelineByPropertyName = true)]
-    [Alias("Host", "HostName")]
-    [TextOnly]
-    public string[] ComputerName { get; set; } = [];
-
-    /// <summary>The TCP port; 0, as in an empty column of a table, is xpra's own.</summary>
-    [Parameter(ParameterSetName = HostSet, ValueFromPipelineByPropertyName = true)]
+    /// <summary>As -LocalSocket, on a port of 127.0.0.1, which every user of this machine can use; 0 takes a free one.</summary>
+    [Parameter]
     [ValidateRange(IPEndPoint.MinPort, IPEndPoint.MaxPort)]
-    public int Port { get; set; }
+    public int? LocalPort { get; set; }
 
-    /// <summary>The AES mode; CBC unless said here or in the URI.</summary>
-    [Parameter(ValueFromPipelineByPropertyName = true)]
-    [ModeTransformation]
-    public AesMode? Mode { get; set; }
-
-    /// <summary>Uses the password as the key too, as servers from 3.1 to 6.1 do that have a password and no key.</summary>
+    /// <summary>Requests besides sessions and info that clients of -LocalPort may send: stop, screenshot, command.</summary>
     [Parameter]
-    public SwitchParameter PasswordAsKey { get; set; }
+    [ArgumentCompleter(typeof(RequestCompleter))]
+    [ValidateNotNullOrEmpty]
+    public string[] AllowRequest { get; set; } = [];
 
-    /// <summary>An IV of its own for every packet: xpra 6.2 and later.</summary>
-    [Parameter]
-    public SwitchParameter NoStream { get; set; }
-
-    /// <summary>How long the connection, and each answer to a packet of ours, may take: seconds or a TimeSpan.</summary>
-    [Parameter]
-    [SecondsTransformation]
-    public TimeSpan Timeout { get; set; } = Limits.Default.HandshakeTimeout;
-
-    /// <summary>How many servers are connected to at once.</summary>
-    [Parameter]
-    [ValidateRange(1, 1024)]
-    public int ThrottleLimit { get; set; } = 32;
+    private protected override string Activity => "Connecting to xpra servers";
 
     /// <inheritdoc/>
     protected override void Start()
     {
         base.Start();
-        if (Password is not null)
-            _secrets.Add(Password);
-    }
-
-    /// <inheritdoc/>
-    protected override void Process()
-    {
-        if (ParameterSetName == HostSet)
-            this.ForEach(ComputerName, AddHost);
-        else
-            this.ForEach(Uri, AddUri);
+        if (AllowRequest.Length > 0 && LocalPort is null)
+            throw Unfit("-AllowRequest is given, and no -LocalPort.", "Leave it out: on -LocalSocket, which is yours alone, every request passes.");
     }
 
     /// <inheritdoc/>
@@ -84,8 +47,10 @@ public sealed class ConnectXpraAesCommand : EncryptionCommand
     {
         try
         {
-            _begun = true;
-            Run(ConnectAllAsync);
+            if (LocalSocket is not null || LocalPort is not null)
+                WriteObject(AesListener.Start(LocalEnd()));
+            else
+                base.Finish();
         }
         finally
         {
@@ -96,144 +61,56 @@ public sealed class ConnectXpraAesCommand : EncryptionCommand
         }
     }
 
-    /// <inheritdoc/>
-    protected override void Dispose(bool disposing)
+    private protected override async Task WorkAsync(ConnectOptions server, PipelineOutput output, CancellationToken cancellationToken)
     {
-        if (disposing && !_begun)
-            DisposeSecrets();
-        base.Dispose(disposing);
-    }
-
-    private void AddHost(string host)
-        => Add(new XpraEndpoint(TransportKind.Tcp, host, Port == 0 ? ProtocolDefaults.Port : Port), Mode, Credential?.UserName, Password);
-
-    private void AddUri(string text)
-    {
-        var uri = XpraUri.Parse(text);
-        _secrets.Add(uri);
-        foreach (var warning in uri.Warnings)
-            WarnOnce(warning);
-        // What is said twice in different words is a mistake, and a wrong guess would cost secrecy.
-        RequireOnce(uri, "a mode", uri.Encryption is { } asked && asked != (Mode ?? asked), "-Mode");
-        RequireOnce(uri, "a key", IsKeyGiven && (uri.Key is not null || uri.KeyFile is not null), "-KeyFile, -KeyData and -Key");
-        RequireOnce(uri, "a user or a password", Password is not null && (uri.UserName is not null || uri.Password is not null), "-Credential and -PasswordFile");
-        Add(uri.Endpoint, uri.Encryption ?? Mode, uri.UserName ?? Credential?.UserName, uri.Password ?? Password, uri.Key, uri.KeyFile);
-    }
-
-    private static void RequireOnce(XpraUri uri, string what, bool twice, string parameters)
-    {
-        if (twice)
-            throw new XpraAesException(XpraErrorId.InvalidOption, $"{uri.Endpoint}: the URI gives {what}, and so does a parameter.", $"Take it out of the URI, or leave {parameters} out.") { Target = $"{uri.Endpoint}" };
-    }
-
-    private void Add(XpraEndpoint endpoint, AesMode? mode, string? userName, SecretBuffer? password, XpraKey? uriKey = null, string? uriKeyFile = null)
-    {
-        XpraKey key;
-        try
+        var connection = await XpraConnector.ConnectAsync(server, cancellationToken);
+        _unseen[connection] = 0;
+        output.Post(cmdlet =>
         {
-            key = PasswordAsKey ? KeyOf(password, uriKey is not null || uriKeyFile is not null) : KeyFor(uriKey, uriKeyFile);
-        }
-        catch (XpraAesException e)
-        {
-            throw new XpraAesException(e.Id, $"{endpoint}: {e.Message}", e.RecommendedAction, e) { Target = $"{endpoint}" };
-        }
-        var options = new ConnectOptions
-        {
-            Endpoint = endpoint,
-            Key = key,
-            Mode = mode ?? AesMode.CBC,
-            KeySize = KeySize / 8,
-            KeyHash = KeyHash,
-            Iterations = Iterations,
-            Stream = NoStream ? false : null,
-            EncryptFirstPacket = EncryptFirstPacket,
-            UserName = userName,
-            Password = password,
-            Timeout = Timeout,
-        };
-        WarnOfFirstPacket([options.Mode]);
-        _servers.Add(options);
-    }
-
-    /// <summary>One key for all the servers that name the same one: it is read, and its fingerprint computed, once.</summary>
-    private XpraKey KeyFor(XpraKey? uriKey, string? uriKeyFile)
-    {
-        var name = (uriKeyFile ?? KeyFile, KeyData);
-        if (uriKey is null && _keys.TryGetValue(name, out var known))
-            return known;
-        var key = ResolveKey(uriKey, uriKeyFile);
-        _secrets.Add(key);
-        _ = key.Fingerprint;
-        if (uriKey is null)
-            _keys[name] = key;
-        return key;
-    }
-
-    /// <summary>Only where it is asked for: what such a key encrypts can be guessed at offline.</summary>
-    private XpraKey KeyOf(SecretBuffer? password, bool uriHasKey)
-    {
-        if (uriHasKey || IsKeyGiven)
-            throw new XpraAesException(XpraErrorId.InvalidOption, "-PasswordAsKey is given, and a key too.", "Leave one of them out.");
-        if (password is null)
-            throw new XpraAesException(XpraErrorId.InvalidOption, "-PasswordAsKey is given, and no password.", "Give -Credential or -PasswordFile too.");
-        using var passwordKey = XpraKey.FromPassword(password.Span);
-        var key = ResolveKey(passwordKey);
-        _secrets.Add(key);
-        return key;
-    }
-
-    private async Task ConnectAllAsync(PipelineOutput output, CancellationToken cancellationToken)
-    {
-        var done = 0;
-        try
-        {
-            var parallel = new ParallelOptions { MaxDegreeOfParallelism = ThrottleLimit, CancellationToken = cancellationToken };
-            await Parallel.ForEachAsync(_servers, parallel, async (server, token) =>
-            {
-                await ConnectAsync(server, output, token);
-                if (_servers.Count > 1)
-                    ShowProgress(output, Interlocked.Increment(ref done));
-            });
-        }
-        finally
-        {
-            DisposeSecrets();
-        }
-    }
-
-    private async Task ConnectAsync(ConnectOptions server, PipelineOutput output, CancellationToken cancellationToken)
-    {
-        try
-        {
-            var connection = await XpraConnector.ConnectAsync(server, cancellationToken);
-            _unseen[connection] = 0;
-            output.Post(cmdlet =>
-            {
-                if (Claim(connection))
-                    cmdlet.WriteObject(connection);
-            });
-            if (_ended && Claim(connection))
-                await connection.CloseAsync();
-        }
-        catch (XpraAesException e)
-        {
-            output.WriteError(e);
-        }
-    }
-
-    private void ShowProgress(PipelineOutput output, int done)
-        => output.WriteProgress(new ProgressRecord(0, "Connecting to xpra servers", $"{done} of {_servers.Count}")
-        {
-            PercentComplete = 100 * done / _servers.Count,
-            RecordType = done < _servers.Count ? ProgressRecordType.Processing : ProgressRecordType.Completed,
+            if (Claim(connection))
+                cmdlet.WriteObject(connection);
         });
+        if (_ended && Claim(connection))
+            await connection.CloseAsync();
+    }
+
+    /// <summary>A listener without a key, in front of the server with one.</summary>
+    private ListenerOptions LocalEnd()
+    {
+        if (LocalSocket is not null && LocalPort is not null)
+            throw Unfit("-LocalSocket and -LocalPort are both given.", "Leave one of them out; -LocalSocket is for you alone.");
+        var servers = Servers;
+        if (servers.Count != 1)
+            throw Unfit($"A local end leads to one server, and {servers.Count} are given.", "Give one server, and a local end to each.");
+        var server = servers[0];
+        if (server.Password is not null || server.UserName is not null)
+            throw Unfit("A password or a user name is given, and the clients of a local end answer the server's challenge themselves.", "Give the password to the client: xpra attach --password-file=…");
+        if (EncryptFirstPacket)
+            throw Unfit("A local end does not encrypt the first packet.", "Leave -EncryptFirstPacket out.");
+        if (LocalPort is not null)
+            WarnOnce("Every user of this machine can use the port, and so the session behind it. With -LocalSocket only you can.");
+        return new ListenerOptions
+        {
+            Key = null,
+            SocketPath = LocalSocket is null ? null : FilePath.Resolve(this, LocalSocket),
+            Port = LocalPort ?? 0,
+            AllowRequests = AllowRequest,
+            Target = new TargetOptions
+            {
+                Endpoint = server.Endpoint,
+                Keys = [server.Key, .. server.OtherKeys],
+                Mode = server.Mode,
+                KeySize = server.KeySize,
+                KeyHash = server.KeyHash,
+                Iterations = server.Iterations,
+                Stream = server.Stream,
+            },
+            Limits = Limits.Default with { TargetConnectTimeout = Timeout, HandshakeTimeout = Timeout },
+        };
+    }
+
+    private static XpraAesException Unfit(string message, string action) => new(XpraErrorId.InvalidOption, message, action);
 
     /// <summary>Whoever claims a connection first has it: the pipeline, or the one who closes what the pipeline did not want.</summary>
     private bool Claim(XpraConnection connection) => _unseen.TryRemove(connection, out _);
-
-    private void DisposeSecrets()
-    {
-        foreach (var secret in _secrets)
-            secret.Dispose();
-    }
 }

@@ -1,17 +1,21 @@
+using System.Collections;
 using System.Management.Automation;
 using System.Net;
 using System.Net.Sockets;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
 using XpraAes.Ciphers;
 using XpraAes.Connections;
+using XpraAes.Diagnostics;
 using XpraAes.Keys;
 using XpraAes.Listening;
 
 namespace XpraAes.PowerShell.Commands;
 
-/// <summary>Listens for xpra clients that encrypt with AES, in the background unless told to wait.</summary>
+/// <summary>Listens for xpra clients that encrypt with AES, and answers them or passes them on, in the background unless told to wait.</summary>
 [Cmdlet(VerbsLifecycle.Start, "XpraAesListener", SupportsShouldProcess = true, DefaultParameterSetName = nameof(Port))]
 [OutputType(typeof(AesListener))]
-public sealed class StartXpraAesListenerCommand : EncryptionCommand
+public sealed class StartXpraAesListenerCommand : GatewayCommand
 {
     /// <summary>The TCP port; 0 takes a free one.</summary>
     [Parameter(Position = 0, ParameterSetName = nameof(Port))]
@@ -37,6 +41,23 @@ public sealed class StartXpraAesListenerCommand : EncryptionCommand
     [ValidateNotNullOrEmpty]
     public string[] Bind { get; set; } = [];
 
+    /// <summary>A file that the log is appended to: every step of every handshake, and why a client was refused.</summary>
+    [Parameter]
+    [TextOnly]
+    [ValidateNotNullOrEmpty]
+    public string? LogPath { get; set; }
+
+    /// <summary>Addresses that the limits on strangers do not apply to, as those of a proxy behind which everyone has one address: 10.0.0.5, 10.0.0.0/8.</summary>
+    [Parameter]
+    [TextOnly]
+    [ValidateNotNullOrEmpty]
+    public string[] TrustedSource { get; set; } = [];
+
+    /// <summary>Limits other than the defaults, by their names: @{ UnprovenConnectionsPerSource = 32; MaxIterations = 200000; HandshakeTimeout = 20 }.</summary>
+    [Parameter]
+    [ValidateNotNull]
+    public Hashtable Limit { get; set; } = [];
+
     /// <summary>Keeps the cmdlet in the foreground until Ctrl+C, which stops the listener.</summary>
     [Parameter]
     public SwitchParameter Wait { get; set; }
@@ -44,69 +65,69 @@ public sealed class StartXpraAesListenerCommand : EncryptionCommand
     /// <inheritdoc/>
     protected override void Process()
     {
-        var binds = new List<ListenerOptions>();
-        var secrets = new List<IDisposable>();
-        try
-        {
-            if (ParameterSetName == nameof(Bind))
-                binds.AddRange(Bind.Select(text => FromBind(text, secrets)));
-            else
-                binds.Add(Configure(BindAddressCompleter.Parse(BindAddress), Port, [.. Mode.Distinct()], ResolveKey(password: Password), Password, secrets));
-            if (!ShouldProcess(string.Join(", ", binds.Select(bind => new IPEndPoint(bind.Address, bind.Port))), $"Listen for xpra clients: {string.Join("; ", binds.Select(Describe))}"))
-                return;
-            Serve(AesListener.Start(binds[0], [.. binds.Skip(1)]));
-        }
-        finally
-        {
-            // The listener has its own.
-            foreach (var secret in secrets)
-                secret.Dispose();
-        }
+        var target = ReadTarget();
+        if (target is null && AllowRequest is not null)
+            throw new XpraAesException(XpraErrorId.InvalidOption, "-AllowRequest is given, and no -Target that requests could be sent on to.", "Give -Target too.");
+        var trusted = TrustedSource.Select(ParseNetwork).ToArray();
+        var limits = LimitInput.Read(Limit);
+        var binds = ParameterSetName == nameof(Bind)
+            ? Bind.Select(FromBind)
+            : [Configure(BindAddressCompleter.Parse(BindAddress), Port, [.. Mode.Distinct()], KeyInput.Resolve(password: Password), Password)];
+        ListenerOptions[] all = [.. binds.Select(bind => bind with { Target = target, AllowRequests = AllowRequest ?? [], TrustedSources = trusted, Limits = limits })];
+        var whereTo = target is null ? "" : $", and pass their sessions on to {target}{(target.Keys.Count == 0 ? "" : $" in AES-{target.Mode}")}";
+        if (!ShouldProcess(string.Join(", ", all.Select(bind => new IPEndPoint(bind.Address, bind.Port))), $"Listen for xpra clients: {string.Join("; ", all.Select(Describe))}{whereTo}"))
+            return;
+        if (Wait)
+            Attend(all);
+        else
+            WriteObject(Listen(all, null));
     }
 
-    /// <inheritdoc/>
-    protected override void Dispose(bool disposing)
+    private static IPNetwork ParseNetwork(string text)
     {
-        if (disposing)
-            Password?.Dispose();
-        base.Dispose(disposing);
+        if (IPAddress.TryParse(text, out var address))
+            return new IPNetwork(address, 8 * address.GetAddressBytes().Length);
+        return IPNetwork.TryParse(text, out var network)
+            ? network
+            : throw new XpraAesException(XpraErrorId.InvalidOption, $"'{text}' is no address and no network.", "-TrustedSource takes 10.0.0.5 or 10.0.0.0/8.");
     }
 
     private static string Describe(ListenerOptions bind)
         => $"{string.Join(", ", bind.Modes.Select(mode => $"AES-{mode}"))} with the key {bind.Key?.Fingerprint}{(bind.Password is null ? "" : " and a password")}";
 
-    private ListenerOptions FromBind(string text, List<IDisposable> secrets)
+    private ListenerOptions FromBind(string text)
     {
         var bind = BindOptions.Parse(text);
-        secrets.Add(bind);
+        Secrets.Add(bind);
         foreach (var warning in bind.Warnings)
             WarnOnce(warning);
         if (!bind.Encrypted)
             throw Refuse(bind, "there is no encryption=AES, and this listener does nothing else", "Add encryption=AES, or AES- and a mode.");
         foreach (var name in bind.Options.Keys)
             WarnOnce($"{bind}: the option {name}= means nothing to this listener.");
-        RequireOnce(bind, "a key", IsKeyGiven && (bind.Key is not null || bind.KeyFile is not null), "-KeyFile, -KeyData and -Key");
+        RequireOnce(bind, "a key", KeyInput.IsGiven && (bind.Key is not null || bind.KeyFile is not null), "-KeyFile, -KeyData and -Key");
         RequireOnce(bind, "a password", Password is not null && bind.Auth.Count > 0, "-Credential and -PasswordFile");
         var password = Password;
         if (bind.Auth.Count > 0)
         {
             password = PasswordOf(bind);
-            secrets.Add(password);
+            Secrets.Add(password);
         }
         IReadOnlyList<AesMode> modes = bind.Mode is { } mode ? [mode] : Enum.GetValues<AesMode>();
-        return Configure(AddressOf(bind), bind.Port, modes, ResolveKey(bind.Key, bind.KeyFile, password), password, secrets);
+        return Configure(AddressOf(bind), bind.Port, modes, KeyInput.Resolve(bind.Key, bind.KeyFile, password), password);
     }
 
-    private ListenerOptions Configure(IPAddress address, int port, IReadOnlyList<AesMode> modes, XpraKey key, SecretBuffer? password, List<IDisposable> secrets)
+    private ListenerOptions Configure(IPAddress address, int port, IReadOnlyList<AesMode> modes, IReadOnlyList<XpraKey> keys, SecretBuffer? password)
     {
-        secrets.Add(key);
+        Secrets.AddRange(keys);
         WarnOfFirstPacket(modes);
         return new ListenerOptions
         {
             Address = address,
             Port = port,
             Modes = modes,
-            Key = key,
+            Key = keys[0],
+            OtherKeys = [.. keys.Skip(1)],
             KeySize = KeySize / 8,
             KeyHash = KeyHash,
             Iterations = Iterations,
@@ -125,7 +146,7 @@ public sealed class StartXpraAesListenerCommand : EncryptionCommand
         switch (auth.Module)
         {
             case "file":
-                return ReadPasswordFile(Required(bind, auth, "filename"));
+                return PasswordInput.Read(this, Required(bind, auth, "filename"));
             case "password":
                 return KeyText.ToUtf8(Required(bind, auth, "value"));
             case "env":
@@ -160,20 +181,33 @@ public sealed class StartXpraAesListenerCommand : EncryptionCommand
     private static XpraAesException Refuse(BindOptions bind, string why, string action)
         => new(XpraErrorId.InvalidBind, $"{bind}: {why}.", action) { Target = $"{bind}" };
 
-    private void Serve(AesListener listener)
+    private AesListener Listen(IReadOnlyList<ListenerOptions> binds, ILogger? live)
     {
-        if (Wait)
-            Attend(listener);
-        else
-            WriteObject(listener);
+        var file = LogPath is null ? null : new FileLogger(FilePath.Resolve(this, LogPath));
+        ILogger log = file is null ? live ?? NullLogger.Instance : live is null ? file : new BothLoggers(live, file);
+        try
+        {
+            var logged = binds.Select(bind => bind with { Logger = log }).ToArray();
+            var listener = AesListener.Start(logged[0], logged[1..]);
+            if (file is not null)
+                _ = listener.Completion.ContinueWith(_ => file.Dispose(), TaskScheduler.Default);
+            return listener;
+        }
+        catch
+        {
+            file?.Dispose();
+            throw;
+        }
     }
 
-    private void Attend(AesListener listener)
+    private void Attend(IReadOnlyList<ListenerOptions> binds)
     {
+        var output = NewOutput();
+        var listener = Listen(binds, new PipelineLogger(output));
         try
         {
             WriteObject(listener);
-            Run((_, token) => listener.Completion.WaitAsync(token));
+            Run(output, (_, token) => listener.Completion.WaitAsync(token));
         }
         finally
         {

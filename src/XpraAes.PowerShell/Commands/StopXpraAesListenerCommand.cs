@@ -37,7 +37,7 @@ public sealed class StopXpraAesListenerCommand : XpraCmdlet
 
     private void Choose(AesListener listener)
     {
-        if (listener.State != ListenerState.Stopped && ShouldProcess($"{listener.Endpoint}, {listener.Connections.Count} connections, key {listener.KeyFingerprint}", "Stop listening"))
+        if (listener.State != ListenerState.Stopped && ShouldProcess($"{listener.Endpoint}, {listener.Connections.Count} connections, key {listener.KeyFingerprint ?? "none"}", "Stop listening"))
             _chosen.Add(listener);
     }
 }

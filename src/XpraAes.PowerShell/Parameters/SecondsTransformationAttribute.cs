@@ -11,16 +11,18 @@ public sealed class SecondsTransformationAttribute : ArgumentTransformationAttri
 
     /// <inheritdoc/>
     public override object Transform(EngineIntrinsics engineIntrinsics, object inputData)
+        => TryConvert(inputData, out var time)
+            ? time
+            : throw new ArgumentTransformationMetadataException($"'{inputData}' is not a time: give seconds, or a TimeSpan such as 00:00:30, of a day at most.");
+
+    /// <summary>The time, from nothing to a day.</summary>
+    internal static bool TryConvert(object? value, out TimeSpan time)
     {
-        var input = inputData is PSObject wrapped ? wrapped.BaseObject : inputData;
-        TimeSpan time;
+        var input = value is PSObject wrapped ? wrapped.BaseObject : value;
         if (LanguagePrimitives.TryConvertTo<double>(input, CultureInfo.InvariantCulture, out var seconds) && Math.Abs(seconds) <= Longest.TotalSeconds)
             time = TimeSpan.FromSeconds(seconds);
         else if (!LanguagePrimitives.TryConvertTo(input, CultureInfo.InvariantCulture, out time))
-            throw Invalid(input);
-        return time >= TimeSpan.Zero && time <= Longest ? time : throw Invalid(input);
+            return false;
+        return time >= TimeSpan.Zero && time <= Longest;
     }
-
-    private static ArgumentTransformationMetadataException Invalid(object? input)
-        => new($"'{input}' is not a time: give seconds, or a TimeSpan such as 00:00:30, of a day at most.");
 }

@@ -1,5 +1,7 @@
 using System.Diagnostics;
 using System.Management.Automation;
+using System.Reflection;
+using XpraAes.Listening;
 using XpraAes.Tests.Engine;
 using Pipeline = System.Management.Automation.PowerShell;
 
@@ -47,6 +49,32 @@ public sealed class ListenerCommandTests : IDisposable
         Assert.Equal("Stopped", _host.Run("Stop-XpraAesListener -Id $other.Id -GracePeriod 1; $other.State").Text);
         Assert.Equal("0", _host.Run("@(Get-XpraAesListener).Count").Text);
         Assert.Empty(_host.Run("Start-XpraAesListener -Port $listener.Port -KeyData 0x00112233445566778899aabbccddeeff").Errors);
+    }
+
+    [Fact]
+    public void Its_limits_are_given_by_their_names()
+    {
+        var listener = _host.Run($"Start-XpraAesListener -Port 0 -KeyData {Key} -Limit @{{ unprovenconnections = 7; FirstPacketSize = 64KB; HandshakeTimeout = 2.5; ChallengeTimeout = [TimeSpan]'00:01:00' }}").Output.Single().BaseObject;
+        // Of the module's own copy of the library, so by reflection.
+        var options = listener.GetType().GetProperty("Options", BindingFlags.NonPublic | BindingFlags.Instance)!.GetValue(listener)!;
+        var limits = options.GetType().GetProperty(nameof(ListenerOptions.Limits))!.GetValue(options)!;
+        Assert.Equal($"{Limits.Default with { UnprovenConnections = 7, FirstPacketSize = 65536, HandshakeTimeout = TimeSpan.FromSeconds(2.5), ChallengeTimeout = TimeSpan.FromMinutes(1) }}", limits.ToString());
+    }
+
+    [Theory]
+    [InlineData("Nonsense = 1", "no limit 'Nonsense'")]
+    [InlineData("UnprovenConnections = 0", "whole number above 0")]
+    [InlineData("UnprovenConnections = 'many'", "whole number above 0")]
+    [InlineData("UnprovenConnections = $null", "whole number above 0")]
+    [InlineData("MaxIterations = 1e12", "whole number above 0")]
+    [InlineData("HandshakeTimeout = -1", "is a time")]
+    [InlineData("HandshakeTimeout = 'soon'", "is a time")]
+    public void A_limit_that_makes_no_sense_is_refused(string limit, string words)
+    {
+        var error = Assert.Single(_host.Run($"Start-XpraAesListener -Port 0 -KeyData {Key} -Limit @{{ {limit} }}").Errors);
+        Assert.StartsWith(nameof(XpraErrorId.InvalidOption), error.FullyQualifiedErrorId, StringComparison.Ordinal);
+        Assert.Contains(words, error.ToString(), StringComparison.Ordinal);
+        Assert.Empty(_host.Run("Get-XpraAesListener").Output);
     }
 
     [Fact]

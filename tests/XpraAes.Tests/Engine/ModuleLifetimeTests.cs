@@ -1,5 +1,6 @@
 using System.Management.Automation.Runspaces;
 using XpraAes.PowerShell;
+using XpraAes.Tests.Gateway;
 
 namespace XpraAes.Tests.Engine;
 
@@ -60,6 +61,21 @@ public sealed class ModuleLifetimeTests
         var (_, output, errors) = await ShellProcess.RunScriptAsync(Script);
         Assert.Equal("", errors);
         Assert.Equal("removed here: False\nremoved there: False\nremoved everywhere: True\n", output);
+    }
+
+    [Fact]
+    public async Task SIGTERM_ends_the_process_and_clients_read_why()
+    {
+        Assert.SkipWhen(OperatingSystem.IsWindows(), "Windows has no SIGTERM to send to one process.");
+        using var key = XpraKey.FromText("0123456789abcdef0123456789abcdef");
+        using var process = ShellProcess.Start("-Command", "(Start-XpraAesListener -Port 0 -KeyData 0123456789abcdef0123456789abcdef -WarningAction Ignore).Endpoint; Start-Sleep 300");
+        await using var client = await TestClient.ConnectAsync((await process.StandardOutput.ReadLineAsync())!, key);
+        await client.SendHelloAsync();
+        var session = await client.StandAsync();
+        await ShellProcess.SignalAsync(process, "TERM");
+        Assert.Equal("server exit", await session.ExpectDisconnectAsync());
+        await client.DisposeAsync();
+        Assert.Equal(143, (await ShellProcess.FinishAsync(process)).ExitCode); // 128 and the number of SIGTERM
     }
 
     private static void In(EngineHost host, Action action)

@@ -44,6 +44,12 @@ internal static class ShellProcess
         return Process.Start(start)!;
     }
 
+    public static async Task SignalAsync(Process process, string signal)
+    {
+        using Process kill = Process.Start("kill", [$"-{signal}", $"{process.Id}"]);
+        await kill.WaitForExitAsync();
+    }
+
     public static async Task<(int ExitCode, string Output, string Errors)> FinishAsync(Process process, TimeSpan? within = null)
     {
         using CancellationTokenSource deadline = new(within ?? Deadline);

@@ -86,10 +86,7 @@ public sealed class ShellTests
         Assert.SkipWhen(OperatingSystem.IsWindows(), "Windows has no SIGINT to send to one process.");
         using Process process = ShellProcess.Start("-Command", "try { 'waiting'; Start-Sleep 300; 'never' } finally { [Console]::WriteLine('cleaned up') }");
         Assert.Equal("waiting", await process.StandardOutput.ReadLineAsync());
-        using (Process kill = Process.Start("kill", ["-INT", $"{process.Id}"]))
-        {
-            await kill.WaitForExitAsync();
-        }
+        await ShellProcess.SignalAsync(process, "INT");
 
         Assert.Equal((130, "cleaned up\n", ""), await ShellProcess.FinishAsync(process));
     }

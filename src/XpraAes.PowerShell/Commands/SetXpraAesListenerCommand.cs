@@ -1,0 +1,113 @@
+using System.Management.Automation;
+using XpraAes.Ciphers;
+using XpraAes.Listening;
+
+namespace XpraAes.PowerShell.Commands;
+
+/// <summary>Changes what listeners ask of new clients and where they pass them on to. The connections that stand keep what they have.</summary>
+[Cmdlet(VerbsCommon.Set, "XpraAesListener", DefaultParameterSetName = nameof(Listener), SupportsShouldProcess = true)]
+[OutputType(typeof(AesListener))]
+public sealed class SetXpraAesListenerCommand : GatewayCommand
+{
+    private static readonly string[] s_stretching = [nameof(KeySize), nameof(KeyHash), nameof(Iterations), nameof(EncryptFirstPacket)];
+
+    private ListenerOptions? _new;
+
+    /// <summary>Listeners of Start- or Get-XpraAesListener.</summary>
+    [Parameter(Mandatory = true, Position = 0, ParameterSetName = nameof(Listener), ValueFromPipeline = true)]
+    [ValidateNotNullOrEmpty]
+    public AesListener[] Listener { get; set; } = [];
+
+    /// <summary>The ids of listeners.</summary>
+    [Parameter(Mandatory = true, ParameterSetName = nameof(Id))]
+    [ArgumentCompleter(typeof(ListenerIdCompleter))]
+    public int[] Id { get; set; } = [];
+
+    /// <summary>Of a listener with several addresses the one to change, as its property Endpoints shows it; all of them unless said.</summary>
+    [Parameter]
+    [ValidateNotNullOrEmpty]
+    public string? Endpoint { get; set; }
+
+    /// <summary>The AES modes to let in.</summary>
+    [Parameter]
+    [ModeTransformation]
+    [ValidateNotNullOrEmpty]
+    public AesMode[]? Mode { get; set; }
+
+    /// <summary>Gives the listeners back.</summary>
+    [Parameter]
+    public SwitchParameter PassThru { get; set; }
+
+    /// <inheritdoc/>
+    protected override void Process()
+    {
+        if (ParameterSetName == nameof(Id))
+            this.ForEach(Id, id => Change(Input.Listener(id)));
+        else
+            this.ForEach(Listener, Change);
+    }
+
+    private void Change(AesListener listener)
+    {
+        _new ??= ReadNew();
+        if (KeyInput.IsGiven && Endpoint is null && listener.Endpoints.Count > 1)
+        {
+            throw new XpraAesException(XpraErrorId.InvalidOption, $"The listener {listener.Id} has several addresses, each with its own key.",
+                $"Say which one gets the new key: -Endpoint {listener.Endpoints[0]}.") { Target = $"{listener.Id}" };
+        }
+        if (!ShouldProcess(Endpoint ?? string.Join(", ", listener.Endpoints), $"For new clients: {Describe(_new)}"))
+            return;
+        listener.Reconfigure(Apply, Endpoint);
+        if (PassThru)
+            WriteObject(listener);
+    }
+
+    /// <summary>What the parameters say, read once for all listeners.</summary>
+    private ListenerOptions ReadNew()
+    {
+        var keys = KeyInput.IsGiven ? KeyInput.Resolve() : [];
+        Secrets.AddRange(keys);
+        return new ListenerOptions { Key = keys.Count > 0 ? keys[0] : null, OtherKeys = [.. keys.Skip(1)], Target = ReadTarget(), Modes = [.. (Mode ?? []).Distinct()] };
+    }
+
+    private ListenerOptions Apply(ListenerOptions old)
+    {
+        var changed = old with
+        {
+            KeySize = IsGiven(nameof(KeySize)) ? KeySize / 8 : old.KeySize,
+            KeyHash = IsGiven(nameof(KeyHash)) ? KeyHash : old.KeyHash,
+            Iterations = IsGiven(nameof(Iterations)) ? Iterations : old.Iterations,
+            EncryptFirstPacket = IsGiven(nameof(EncryptFirstPacket)) ? EncryptFirstPacket : old.EncryptFirstPacket,
+            Modes = Mode is null ? old.Modes : _new!.Modes,
+            Target = _new!.Target ?? old.Target,
+            AllowRequests = AllowRequest ?? old.AllowRequests,
+        };
+        if (_new.Key is not null)
+            changed = changed with { Key = _new.Key, OtherKeys = _new.OtherKeys };
+        if (Password is not null)
+            changed = changed with { Password = Password, UserName = Credential?.UserName };
+        WarnOfFirstPacket(changed.EncryptFirstPacket ? changed.Modes : []);
+        return changed;
+    }
+
+    private bool IsGiven(string parameter) => MyInvocation.BoundParameters.ContainsKey(parameter);
+
+    private string Describe(ListenerOptions options)
+    {
+        var changes = new List<string>();
+        if (options.Key is { } key)
+            changes.Add($"the key {key.Fingerprint}");
+        if (Mode is not null)
+            changes.Add(string.Join(", ", options.Modes.Select(mode => $"AES-{mode}")));
+        if (options.Target is { } target)
+            changes.Add($"the target {target}{(target.Keys.Count == 0 ? "" : $" in AES-{target.Mode}")}");
+        if (Password is not null)
+            changes.Add("a password");
+        if (AllowRequest is not null)
+            changes.Add($"the requests {string.Join(", ", AllowRequest)}");
+        changes.AddRange(s_stretching.Where(IsGiven).Select(name => $"-{name}"));
+        return changes.Count > 0
+            ? string.Join("; ", changes)
+            : throw new XpraAesException(XpraErrorId.InvalidOption, "There is nothing to change.", "Give -KeyFile, -Mode, -Target or another parameter.");
+    }
+}

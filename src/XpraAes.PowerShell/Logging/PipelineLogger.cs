@@ -1,0 +1,30 @@
+using Microsoft.Extensions.Logging;
+
+namespace XpraAes.PowerShell;
+
+/// <summary>Shows the log live in the pipeline of a foreground cmdlet: what happens, as xpra's -d crypto tells it, with -Verbose, and every packet of a session with -Debug.</summary>
+internal sealed class PipelineLogger(PipelineOutput output) : ILogger
+{
+    public bool IsEnabled(LogLevel logLevel) => logLevel switch
+    {
+        LogLevel.None => false,
+        LogLevel.Trace => output.ShowsDebug,
+        _ => output.ShowsVerbose,
+    };
+
+    public IDisposable? BeginScope<TState>(TState state)
+        where TState : notnull => null;
+
+    public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
+    {
+        if (!IsEnabled(logLevel))
+            return;
+        var text = formatter(state, exception);
+        if (exception is not null)
+            text = $"{text}: {exception.Message}";
+        if (logLevel == LogLevel.Trace)
+            output.WriteDebug(text);
+        else
+            output.WriteVerbose(text);
+    }
+}

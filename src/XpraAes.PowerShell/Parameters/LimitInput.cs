@@ -1,0 +1,39 @@
+using System.Collections;
+using System.Globalization;
+using System.Management.Automation;
+using System.Reflection;
+using XpraAes.Listening;
+
+namespace XpraAes.PowerShell;
+
+/// <summary>Limits as a table of their names: counts and sizes in bytes as numbers, times as seconds or TimeSpans.</summary>
+internal static class LimitInput
+{
+    private static readonly Dictionary<string, PropertyInfo> Known = typeof(Limits)
+        .GetProperties(BindingFlags.Public | BindingFlags.Instance)
+        .ToDictionary(property => property.Name, StringComparer.OrdinalIgnoreCase);
+
+    /// <summary>The defaults with these in place of them. Throws InvalidOption.</summary>
+    public static Limits Read(IDictionary table)
+    {
+        var limits = Limits.Default with { };
+        foreach (DictionaryEntry entry in table)
+        {
+            var name = Convert.ToString(entry.Key, CultureInfo.InvariantCulture) ?? "";
+            if (!Known.TryGetValue(name, out var limit))
+                throw new XpraAesException(XpraErrorId.InvalidOption, $"There is no limit '{name}'.", $"These are: {string.Join(", ", Known.Keys.Order(StringComparer.Ordinal))}.");
+            limit.SetValue(limits, limit.PropertyType == typeof(TimeSpan) ? Time(limit.Name, entry.Value) : Count(limit.Name, entry.Value));
+        }
+        return limits;
+    }
+
+    private static TimeSpan Time(string name, object? value)
+        => SecondsTransformationAttribute.TryConvert(value, out var time)
+            ? time
+            : throw new XpraAesException(XpraErrorId.InvalidOption, $"The limit {name} is a time, and '{value}' is none.", "Give seconds, or a TimeSpan such as 00:00:30, of a day at most.");
+
+    private static int Count(string name, object? value)
+        => LanguagePrimitives.TryConvertTo<int>(value, CultureInfo.InvariantCulture, out var count) && count > 0
+            ? count
+            : throw new XpraAesException(XpraErrorId.InvalidOption, $"The limit {name} is a whole number above 0, and '{value}' is none.", "Sizes are in bytes; 1MB and 64KB are numbers too.");
+}

@@ -1,0 +1,127 @@
+using System.Management.Automation;
+using System.Net;
+using XpraAes.Ciphers;
+using XpraAes.Connections;
+using XpraAes.Listening;
+
+namespace XpraAes.PowerShell;
+
+/// <summary>What cmdlets have in common that reach xpra servers, several at once where several are given.</summary>
+public abstract class ServerCommand : EncryptionCommand
+{
+    private const string HostSet = "Host";
+
+    private ServerList? _servers;
+    private bool _begun;
+
+    /// <summary>URIs as xpra's clients take them: tcp://host:port/?encryption=AES-GCM&amp;keyfile=key.txt.</summary>
+    [Parameter(Mandatory = true, Position = 0, ParameterSetName = nameof(Uri), ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
+    [TextOnly]
+    public string[] Uri { get; set; } = [];
+
+    /// <summary>Host names or addresses.</summary>
+    [Parameter(Mandatory = true, ParameterSetName = HostSet, ValueFromPipelineByPropertyName = true)]
+    [Alias("Host", "HostName")]
+    [TextOnly]
+    public string[] ComputerName { get; set; } = [];
+
+    /// <summary>The TCP port; 0, as in an empty column of a table, is xpra's own.</summary>
+    [Parameter(ParameterSetName = HostSet, ValueFromPipelineByPropertyName = true)]
+    [ValidateRange(IPEndPoint.MinPort, IPEndPoint.MaxPort)]
+    public int Port { get; set; }
+
+    /// <summary>The AES mode; CBC unless said here or in the URI.</summary>
+    [Parameter(ValueFromPipelineByPropertyName = true)]
+    [ModeTransformation]
+    public AesMode? Mode { get; set; }
+
+    /// <summary>Uses the password as the key too, as servers from 3.1 to 6.1 do that have a password and no key.</summary>
+    [Parameter]
+    public SwitchParameter PasswordAsKey { get; set; }
+
+    /// <summary>An IV of its own for every packet: xpra 6.2 and later.</summary>
+    [Parameter]
+    public SwitchParameter NoStream { get; set; }
+
+    /// <summary>How long the connection, and each answer to a packet of ours, may take: seconds or a TimeSpan.</summary>
+    [Parameter]
+    [SecondsTransformation]
+    public TimeSpan Timeout { get; set; } = Limits.Default.HandshakeTimeout;
+
+    /// <summary>How many servers are worked on at once.</summary>
+    [Parameter]
+    [ValidateRange(1, 1024)]
+    public int ThrottleLimit { get; set; } = 32;
+
+    /// <summary>The servers given so far, as they are to be reached. Their secrets are the cmdlet's.</summary>
+    private protected IReadOnlyList<ConnectOptions> Servers => [.. _servers!.Servers.Select(Complete)];
+
+    /// <summary>What is being done, for the progress bar.</summary>
+    private protected abstract string Activity { get; }
+
+    /// <inheritdoc/>
+    protected override void Start()
+    {
+        base.Start();
+        _servers = new ServerList(this, Credential, Password) { PasswordAsKey = PasswordAsKey };
+    }
+
+    /// <inheritdoc/>
+    protected override void Process()
+    {
+        if (ParameterSetName == HostSet)
+            this.ForEach(ComputerName, host => _servers!.AddHost(host, Port, Mode, KeyInput));
+        else
+            this.ForEach(Uri, uri => _servers!.AddUri(uri, Mode, KeyInput));
+    }
+
+    /// <inheritdoc/>
+    protected override void Finish()
+    {
+        WarnOfFirstPacket(_servers!.Servers.Select(server => server.Mode).Distinct());
+        _begun = true;
+        Run(WorkOnAllAsync);
+    }
+
+    /// <inheritdoc/>
+    protected override void Dispose(bool disposing)
+    {
+        // Once begun, the work disposes of the secrets when it is done: it may outlive a stopped cmdlet.
+        if (disposing && !_begun)
+            _servers?.Dispose();
+        base.Dispose(disposing);
+    }
+
+    /// <summary>Works on one server, off the pipeline thread. An <see cref="XpraAesException"/> becomes an error record.</summary>
+    private protected abstract Task WorkAsync(ConnectOptions server, PipelineOutput output, CancellationToken cancellationToken);
+
+    private async Task WorkOnAllAsync(PipelineOutput output, CancellationToken cancellationToken)
+    {
+        using var servers = _servers!;
+        var (done, count) = (0, servers.Servers.Count);
+        await servers.ForEachAsync(ThrottleLimit, output, (server, token) => WorkAsync(Complete(server), output, token), Progress, cancellationToken);
+
+        void Progress()
+        {
+            if (count > 1)
+                ShowProgress(output, Interlocked.Increment(ref done), count);
+        }
+    }
+
+    private ConnectOptions Complete(ConnectOptions server) => server with
+    {
+        KeySize = KeySize / 8,
+        KeyHash = KeyHash,
+        Iterations = Iterations,
+        Stream = NoStream ? false : null,
+        EncryptFirstPacket = EncryptFirstPacket,
+        Timeout = Timeout,
+    };
+
+    private void ShowProgress(PipelineOutput output, int done, int count)
+        => output.WriteProgress(new ProgressRecord(0, Activity, $"{done} of {count}")
+        {
+            PercentComplete = 100 * done / count,
+            RecordType = done < count ? ProgressRecordType.Processing : ProgressRecordType.Completed,
+        });
+}

@@ -1,0 +1,231 @@
+using System.Management.Automation;
+using System.Net.Sockets;
+using XpraAes.Tests.Engine;
+using XpraAes.Tests.Gateway;
+using XpraAes.Tests.Keys;
+using XpraAes.Tests.Listening;
+
+namespace XpraAes.Tests.Commands;
+
+/// <summary>Listeners with a target, listeners that change, and local ends.</summary>
+[Trait("Category", "Engine")]
+[Collection(LoopbackCollection.Name)]
+public sealed class GatewayCommandTests : IDisposable
+{
+    private readonly EngineHost _host = EngineHost.WithModule();
+    private readonly TempFolder _folder = new();
+
+    public GatewayCommandTests()
+    {
+        _folder.Write("key.txt", "0123456789abcdef0123456789abcdef"u8);
+        _folder.Write("server.txt", "fedcba9876543210fedcba9876543210"u8);
+        _folder.Write("new.txt", "00112233445566778899aabbccddeeff"u8);
+        _folder.Write("p.txt", "correct horse"u8);
+        _host.Run($"$null = $ExecutionContext.SessionState.Path.SetLocation('{_folder.Root}')");
+        // What the target is does not matter to the gateway: here another listener.
+        _host.Run("$server = Start-XpraAesListener -Port 0 -KeyFile server.txt; $uri = \"tcp://$($server.Endpoint)/\"");
+    }
+
+    public void Dispose()
+    {
+        _host.Run("Get-XpraAesConnection | Disconnect-XpraAes; Get-XpraAesListener | Stop-XpraAesListener -GracePeriod 0");
+        _host.Dispose();
+        _folder.Dispose();
+    }
+
+    [Theory]
+    [InlineData("-Target ${uri}?encryption=AES-CTR`&keyfile=server.txt")]
+    [InlineData("-Target ${uri}?encryption=AES-CTR -TargetKeyFile server.txt")]
+    [InlineData("-Target ${uri}?encryption=AES-CTR -TargetKeyFile new.txt, server.txt")]
+    public void Sessions_are_passed_on_under_the_targets_own_key_and_mode(string target)
+    {
+        Succeed($"$gateway = Start-XpraAesListener -Port 0 -KeyFile key.txt {target}");
+        Succeed("$connection = Connect-XpraAes -ComputerName 127.0.0.1 -Port $gateway.Port -KeyFile key.txt -Mode GCM");
+        Assert.Equal("True", _host.Run("$gateway.Target -eq $uri").Text);
+        Assert.Equal("1 1", _host.Run("\"$($gateway.Connections.Count) $($server.Connections.Count)\"").Text);
+        var rows = _host.Run("$gateway | Get-XpraCipherInfo").Output;
+        Assert.Equal(["GCM Send", "GCM Receive", "CTR Send", "CTR Receive"], rows.Select(row => $"{row.Properties["Mode"].Value} {row.Properties["Direction"].Value}"));
+        var fingerprints = _host.Run("'key.txt', 'key.txt', 'server.txt', 'server.txt' | ForEach-Object { (Get-XpraAesKey $_).Fingerprint }").Output.Select(print => $"{print}");
+        Assert.Equal(fingerprints, rows.Select(row => row.Properties["KeyFingerprint"].Value));
+        Assert.All(rows, row => Assert.Equal(true, row.Properties["KeyProven"].Value));
+    }
+
+    [Theory]
+    [InlineData("-Target ${uri}?encryption=AES", XpraErrorId.KeyMissing)]
+    [InlineData("-Target ${uri}?keyfile=server.txt -TargetKeyFile server.txt", XpraErrorId.InvalidOption)]
+    [InlineData("-Target tcp://ada:secret@127.0.0.1:1/", XpraErrorId.InvalidOption)]
+    [InlineData("-Target tcp://127.0.0.1:1/?username=ada", XpraErrorId.InvalidOption)]
+    [InlineData("-Target ssl://127.0.0.1:1/", XpraErrorId.InvalidUri)]
+    [InlineData("-Target ${uri}?keyfile=missing.txt", XpraErrorId.KeyFileNotFound)]
+    [InlineData("-Target ${uri} -TargetKeyFile server.txt, missing.txt", XpraErrorId.KeyFileNotFound)]
+    [InlineData("-TargetKeyFile server.txt", XpraErrorId.InvalidOption)]
+    [InlineData("-AllowRequest stop", XpraErrorId.InvalidOption)]
+    [InlineData("-TrustedSource 10.0.0.0/33", XpraErrorId.InvalidOption)]
+    [InlineData("-TrustedSource nowhere", XpraErrorId.InvalidOption)]
+    public void What_makes_no_sense_starts_no_listener(string arguments, XpraErrorId id)
+    {
+        AssertFails($"Start-XpraAesListener -Port 0 -KeyFile key.txt {arguments}", id);
+        Assert.Equal("1", _host.Run("@(Get-XpraAesListener).Count").Text);
+    }
+
+    [Theory]
+    [InlineData("unix:///run/xpra/100", 0)]
+    [InlineData("tcp://127.0.0.1:100/", 0)]
+    [InlineData("ws://localhost:100/", 0)]
+    [InlineData("tcp://192.0.2.1:100/?keyfile=server.txt", 0)]
+    [InlineData("tcp://192.0.2.1:100/", 1)]
+    [InlineData("ws://server.example:100/", 1)]
+    public void A_target_that_is_reached_in_clear_over_a_network_is_warned_of(string target, int warnings)
+    {
+        var result = _host.Run($"(Start-XpraAesListener -Port 0 -KeyFile key.txt -Target '{target}').Target");
+        Assert.Empty(result.Errors);
+        Assert.Equal(target.Split('?')[0].Replace("unix:", "socket:", StringComparison.Ordinal), result.Text);
+        Assert.Equal(warnings, result.Warnings.Count);
+        Assert.All(result.Warnings, warning => Assert.Contains("is not encrypted", warning, StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void A_request_is_passed_on_where_it_is_allowed_and_a_source_can_be_trusted()
+    {
+        Succeed("$gateway = Start-XpraAesListener -Port 0 -KeyFile key.txt -Target ${uri}?keyfile=server.txt -AllowRequest stop, screenshot -TrustedSource 10.0.0.0/8, 127.0.0.1, ::1");
+        Assert.Equal("127.0.0.1", _host.Run("$gateway.Endpoint.Split(':')[0]").Text);
+    }
+
+    [Fact]
+    public void Several_addresses_lead_to_one_target()
+    {
+        Succeed("$gateway = Start-XpraAesListener -Bind '127.0.0.1:0,encryption=AES,keyfile=key.txt', '127.0.0.1:0,encryption=AES,keyfile=new.txt' -Target ${uri}?keyfile=server.txt");
+        foreach (var (place, key) in new[] { (0, "key.txt"), (1, "new.txt") })
+            Succeed($"$null = Connect-XpraAes -ComputerName 127.0.0.1 -Port $gateway.Endpoints[{place}].Split(':')[1] -KeyFile {key}");
+        Assert.Equal("2", _host.Run("$server.Connections.Count").Text);
+        AssertFails("$gateway | Set-XpraAesListener -KeyFile server.txt", XpraErrorId.InvalidOption);
+        Succeed("$gateway | Set-XpraAesListener -KeyFile server.txt -Endpoint $gateway.Endpoints[1]");
+        Succeed("$null = Connect-XpraAes -ComputerName 127.0.0.1 -Port $gateway.Endpoints[1].Split(':')[1] -KeyFile server.txt");
+        AssertFails("$gateway | Set-XpraAesListener -KeyFile server.txt -Endpoint 127.0.0.1:1", XpraErrorId.NotFound);
+    }
+
+    [Fact]
+    public void A_listener_gets_a_new_key_mode_and_target_for_new_connections()
+    {
+        Succeed("$gateway = Start-XpraAesListener -Port 0 -KeyFile key.txt -Target tcp://127.0.0.1:1/");
+        AssertFails("Connect-XpraAes -ComputerName 127.0.0.1 -Port $gateway.Port -KeyFile key.txt -Mode CTR", XpraErrorId.PeerDisconnected);
+        Assert.Empty(_host.Run("$gateway | Set-XpraAesListener -Target ${uri}?keyfile=server.txt -TargetKeyFile x -WhatIf").Output);
+        Succeed("$gateway | Set-XpraAesListener -Target ${uri}?keyfile=server.txt");
+        Succeed("$old = Connect-XpraAes -ComputerName 127.0.0.1 -Port $gateway.Port -KeyFile key.txt -Mode CTR");
+        Assert.Equal("True", _host.Run("[object]::ReferenceEquals((Set-XpraAesListener -Id $gateway.Id -KeyFile new.txt -Mode CBC -PassThru), $gateway)").Text);
+        Assert.Equal("CBC True", _host.Run("\"$($gateway.Mode) $($gateway.KeyFingerprint -eq (Get-XpraAesKey new.txt).Fingerprint)\"").Text);
+        Succeed("$new = Connect-XpraAes -ComputerName 127.0.0.1 -Port $gateway.Port -KeyFile new.txt");
+        AssertFails("Connect-XpraAes -ComputerName 127.0.0.1 -Port $gateway.Port -KeyFile new.txt -Mode CTR", XpraErrorId.ModeRejected);
+        AssertFails("Connect-XpraAes -ComputerName 127.0.0.1 -Port $gateway.Port -KeyFile key.txt -Mode CBC", XpraErrorId.KeyMismatch);
+        Assert.Equal("Open Open", _host.Run("\"$($old.State) $($new.State)\"").Text);
+        Assert.NotEqual("", _host.Run("$old.PingAsync([timespan]::FromSeconds(5)).GetAwaiter().GetResult()").Text);
+    }
+
+    [Fact]
+    public void A_listener_gets_a_password_for_new_connections()
+    {
+        Succeed("$server | Set-XpraAesListener -PasswordFile p.txt");
+        AssertFails("Connect-XpraAes -ComputerName 127.0.0.1 -Port $server.Port -KeyFile server.txt", XpraErrorId.AuthenticationRequired);
+        Succeed("$null = Connect-XpraAes -ComputerName 127.0.0.1 -Port $server.Port -KeyFile server.txt -PasswordFile p.txt");
+    }
+
+    [Fact]
+    public void Setting_changes_nothing_where_it_fails_and_says_what_it_would_do_with_WhatIf()
+    {
+        AssertFails("$server | Set-XpraAesListener", XpraErrorId.InvalidOption);
+        AssertFails("$server | Set-XpraAesListener -KeyFile missing.txt", XpraErrorId.KeyFileNotFound);
+        AssertFails("$server | Set-XpraAesListener -Iterations 1", XpraErrorId.IterationsRejected);
+        AssertFails("Set-XpraAesListener -Id 999999 -Mode CTR", XpraErrorId.NotFound);
+        Succeed("$server | Set-XpraAesListener -Mode CTR -KeyFile new.txt -WhatIf");
+        Assert.Equal("4 True", _host.Run("\"$($server.Mode.Count) $($server.KeyFingerprint -eq (Get-XpraAesKey server.txt).Fingerprint)\"").Text);
+        Succeed("$server | Stop-XpraAesListener");
+        AssertFails("$server | Set-XpraAesListener -Mode CTR", XpraErrorId.Closed);
+    }
+
+    [Fact]
+    public void A_connection_tries_several_keys()
+    {
+        Succeed("$connection = Connect-XpraAes -ComputerName 127.0.0.1 -Port $server.Port -KeyFile key.txt, server.txt");
+        Assert.Equal("True", _host.Run("$connection.KeyFingerprint -eq (Get-XpraAesKey server.txt).Fingerprint").Text);
+        Assert.Equal("1", _host.Run("$server.Accepted").Text);
+        AssertFails("Connect-XpraAes -ComputerName 127.0.0.1 -Port $server.Port -KeyFile key.txt, new.txt", XpraErrorId.KeyMismatch);
+        AssertFails("Start-XpraAesListener -Port 0 -KeyFile key.txt, new.txt", XpraErrorId.InvalidOption);
+        Succeed("$two = Start-XpraAesListener -Port 0 -KeyFile key.txt, new.txt -EncryptFirstPacket -Mode CBC");
+        foreach (var key in new[] { "key.txt", "new.txt" })
+            Succeed($"$null = Connect-XpraAes -ComputerName 127.0.0.1 -Port $two.Port -KeyFile {key} -EncryptFirstPacket");
+    }
+
+    [Theory]
+    [InlineData("-LocalSocket s.sock", 0)]
+    [InlineData("-LocalPort 0", 1)]
+    public async Task A_local_end_carries_clients_in_clear_to_the_server(string arguments, int warnings)
+    {
+        var opened = _host.Run($"$local = Connect-XpraAes -ComputerName 127.0.0.1 -Port $server.Port -KeyFile new.txt, server.txt -Mode CTR {arguments}; $local");
+        Assert.Empty(opened.Errors);
+        Assert.Equal(warnings, opened.Warnings.Count);
+        var endpoint = _host.Run("$local.Endpoint").Text;
+        Assert.Equal("Listening 0", _host.Run("\"$($local.State) $($local.Mode.Count)\"").Text);
+        Assert.StartsWith(endpoint.StartsWith('/') ? $"socket://{_folder["s.sock"]}" : "tcp://127.0.0.1:", _host.Run("$local.AttachUri").Text, StringComparison.Ordinal);
+
+        await using var client = await TestClient.ConnectAsync(endpoint, key: null);
+        await client.SendHelloAsync();
+        var session = await client.StandAsync();
+        await session.SendAsync("ping", 7L);
+        Assert.Equal(7L, (await session.ReceiveAsync())![1]);
+        Assert.Equal(["none", "none", "AES", "AES"], _host.Run("$local | Get-XpraCipherInfo").Output.Select(row => $"{row.Properties["Cipher"].Value}"));
+        Assert.Contains("none", _host.Run("$local | Stop-XpraAesListener -WhatIf; $server.Connections[0].KeyProven; $local.State; 'none'").Text, StringComparison.Ordinal);
+        Succeed("$local | Stop-XpraAesListener -GracePeriod 0");
+        Assert.False(File.Exists(_folder["s.sock"]));
+    }
+
+    [Theory]
+    [InlineData("-LocalSocket s.sock -LocalPort 0", XpraErrorId.InvalidOption)]
+    [InlineData("-LocalSocket s.sock -PasswordFile p.txt", XpraErrorId.InvalidOption)]
+    [InlineData("-LocalSocket s.sock -EncryptFirstPacket", XpraErrorId.InvalidOption)]
+    [InlineData("-LocalSocket s.sock -AllowRequest stop", XpraErrorId.InvalidOption)]
+    [InlineData("-AllowRequest stop", XpraErrorId.InvalidOption)]
+    [InlineData("-LocalSocket missing/s.sock", XpraErrorId.AddressUnavailable)]
+    [InlineData("-LocalSocket key.txt", XpraErrorId.AddressUnavailable)]
+    public void A_local_end_that_makes_no_sense_is_refused(string arguments, XpraErrorId id)
+    {
+        AssertFails($"Connect-XpraAes -ComputerName 127.0.0.1 -Port $server.Port -KeyFile server.txt {arguments}", id);
+        Assert.Equal("1", _host.Run("@(Get-XpraAesListener).Count").Text);
+    }
+
+    [Fact]
+    public void A_local_end_leads_to_one_server()
+        => AssertFails("'tcp://127.0.0.1:1/', 'tcp://127.0.0.1:2/' | Connect-XpraAes -KeyFile key.txt -LocalSocket s.sock", XpraErrorId.InvalidOption);
+
+    /// <summary>What Register-ObjectEvent does.</summary>
+    [Fact]
+    public async Task Events_reach_a_script()
+    {
+        _host.Run("'ConnectionOpened', 'ConnectionClosed', 'HandshakeFailed' | ForEach-Object { $null = $ExecutionContext.Events.SubscribeEvent($server, $_, $_, $null, [scriptblock]$null, $false, $false) }");
+        Succeed("Connect-XpraAes -ComputerName 127.0.0.1 -Port $server.Port -KeyFile server.txt | Disconnect-XpraAes");
+        AssertFails("Connect-XpraAes -ComputerName 127.0.0.1 -Port $server.Port -KeyFile key.txt", XpraErrorId.KeyMismatch);
+        const string Received = "($ExecutionContext.Events.ReceivedEvents | ForEach-Object { \"$($_.SourceIdentifier) $($_.SourceEventArgs.Peer.Split(':')[0])\" }) -join ', '";
+        await Rig.UntilAsync(() => _host.Run(Received).Text == "ConnectionOpened 127.0.0.1, ConnectionClosed 127.0.0.1, ConnectionOpened 127.0.0.1, ConnectionClosed 127.0.0.1"
+            || _host.Run(Received).Text.EndsWith("HandshakeFailed 127.0.0.1", StringComparison.Ordinal));
+        Assert.StartsWith("ConnectionOpened 127.0.0.1, ConnectionClosed 127.0.0.1, ", _host.Run(Received).Text, StringComparison.Ordinal);
+    }
+
+    private void Succeed(string script)
+    {
+        var result = _host.Run(script);
+        Assert.Empty(result.Errors);
+    }
+
+    private void AssertFails(string script, XpraErrorId id)
+    {
+        ErrorRecord? error = null;
+        try
+        {
+            error = _host.Run(script).Errors is [var first, ..] ? first : null;
+        }
+        catch (RuntimeException e)
+        {
+            error = e.ErrorRecord;
+        }
+        Assert.StartsWith($"{id},", error?.FullyQualifiedErrorId, StringComparison.Ordinal);
+    }
+}

@@ -1,0 +1,37 @@
+# A real xpra server with AES on a port of this machine, and the Xvfb that it runs on.
+
+function Open-XpraServer {
+    param(
+        # The key file, which the server reads itself.
+        [string] $KeyFile,
+
+        # Where its logs and its sockets go.
+        [string] $Folder
+    )
+
+    $free = [System.Net.Sockets.TcpListener]::new([ipaddress]::Loopback, 0)
+    $free.Start()
+    $port = $free.LocalEndpoint.Port
+    $free.Stop()
+
+    $display = ":$(Get-Random -Minimum 300 -Maximum 9000)"
+    $log = @{ RedirectStandardOutput = (Join-Path $Folder 'out.log'); RedirectStandardError = (Join-Path $Folder 'err.log'); PassThru = $true }
+    $processes = @(Start-Process Xvfb "$display -nolisten tcp" @log)
+    $off = 'mdns', 'notifications', 'pulseaudio', 'systemd-run', 'dbus-proxy', 'webcam', 'printing', 'file-transfer', 'html' | ForEach-Object { "--$_=no" }
+    $processes += Start-Process xpra "start $display --use-display --daemon=no --dbus-launch= --socket-dir=$Folder $off --bind-tcp=127.0.0.1:$port --tcp-encryption=AES --tcp-encryption-keyfile=$KeyFile" @log
+
+    $deadline = [datetime]::Now.AddSeconds(60)
+    while (-not (Test-Connection 127.0.0.1 -TcpPort $port -Quiet) -and [datetime]::Now -lt $deadline) {
+        Start-Sleep -Milliseconds 200
+    }
+    [pscustomobject]@{ Port = $port; Processes = $processes }
+}
+
+function Close-XpraServer {
+    param([psobject] $Server)
+
+    foreach ($process in $Server.Processes[-1..0]) {
+        /bin/kill $process.Id
+        $null = $process.WaitForExit(10000)
+    }
+}
