@@ -1,0 +1,77 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Net;
+using System.Net.Sockets;
+using XpraAes.Ciphers;
+using XpraAes.Tests.Engine;
+using XpraAes.Tests.Keys;
+using XpraAes.Tests.Listening;
+
+namespace XpraAes.Tests.Reliability;
+
+/// <summary>A listener whose process has no file descriptors left.</summary>
+[Trait("Category", "Reliability")]
+public sealed class DescriptorTests
+{
+    private const int Descriptors = 256;
+
+    [Fact]
+    public async Task A_listener_that_runs_out_of_file_descriptors_serves_again_when_there_are_some()
+    {
+        Assert.SkipUnless(OperatingSystem.IsLinux(), "The bound is set, and seen, as on Linux.");
+        using var folder = new TempFolder();
+        using var key = XpraKey.Generate();
+        key.Save(folder["key"]);
+        await File.WriteAllTextAsync(folder["script.ps1"], """
+            param($Manifest, $KeyFile)
+            Import-Module $Manifest
+            $listener = Start-XpraAesListener -Port 0 -KeyFile $KeyFile -TrustedSource 127.0.0.0/8
+            [Console]::WriteLine($listener.Port)
+            $null = [Console]::ReadLine()
+            [Console]::WriteLine("accepted $($listener.Accepted)")
+            $listener | Stop-XpraAesListener -GracePeriod 0
+            """);
+        var start = new ProcessStartInfo("bash", ["-c", $"ulimit -n {Descriptors}; exec dotnet \"$@\"", "bash", TestPaths.Shell, folder["script.ps1"], TestPaths.BuiltManifest, folder["key"]])
+        {
+            RedirectStandardInput = true,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+        };
+        using var process = Process.Start(start)!;
+        var strangers = new List<Socket>();
+        try
+        {
+            var port = int.Parse((await process.StandardOutput.ReadLineAsync().WaitAsync(TimeSpan.FromMinutes(1)))!, CultureInfo.InvariantCulture);
+            for (var i = 0; i < Descriptors + 100; i++)
+            {
+                var stranger = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+                strangers.Add(stranger);
+                await stranger.ConnectAsync(IPAddress.Loopback, port);
+            }
+            // Those that came last are sent away; those that came first stay.
+            Assert.Equal(0, await strangers[^1].ReceiveAsync(new byte[1]).WaitAsync(Loopback.Patience));
+            Assert.InRange(Directory.GetFileSystemEntries($"/proc/{process.Id}/fd").Length, Descriptors - 80, Descriptors - 1);
+            // As long as that may have taken .NET to end the process.
+            await Task.Delay(TimeSpan.FromSeconds(5));
+            Assert.False(process.HasExited);
+
+            foreach (var stranger in strangers)
+                stranger.Dispose();
+            await using var client = await FakePeer.ConnectAsync(port, key);
+            await client.OpenSessionAsync(Generation.Named("6.2"), AesMode.CTR);
+            await client.SendAsync("ping", 1L);
+            await client.ReceiveAsync("ping_echo");
+
+            await process.StandardInput.WriteLineAsync();
+            var (code, output, errors) = await ShellProcess.FinishAsync(process);
+            Assert.Equal((0, "accepted 1\n", ""), (code, output, errors));
+        }
+        finally
+        {
+            foreach (var stranger in strangers)
+                stranger.Dispose();
+            if (!process.HasExited)
+                process.Kill(entireProcessTree: true);
+        }
+    }
+}

@@ -1,0 +1,30 @@
+using System.Diagnostics;
+
+namespace XpraAes.Tests.Reliability;
+
+/// <summary>What this process holds of the system.</summary>
+internal static class Leaks
+{
+    /// <summary>Files, sockets and pipes that are open.</summary>
+    public static int Handles => OperatingSystem.IsLinux() ? Directory.GetFileSystemEntries("/proc/self/fd").Length : Process.GetCurrentProcess().HandleCount;
+
+    public static int Threads
+    {
+        get
+        {
+            using var process = Process.GetCurrentProcess();
+            return process.Threads.Count;
+        }
+    }
+
+    /// <summary>Bytes of objects that are still reachable, finalizers done.</summary>
+    public static long Heap()
+    {
+        for (var i = 0; i < 2; i++)
+        {
+            GC.Collect();
+            GC.WaitForPendingFinalizers();
+        }
+        return GC.GetTotalMemory(forceFullCollection: true);
+    }
+}

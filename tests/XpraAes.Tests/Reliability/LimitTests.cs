@@ -1,0 +1,267 @@
+using System.Diagnostics;
+using System.Net;
+using System.Text;
+using Microsoft.Extensions.Logging.Abstractions;
+using XpraAes.Ciphers;
+using XpraAes.Encodings;
+using XpraAes.Handshake;
+using XpraAes.Keys;
+using XpraAes.Listening;
+using XpraAes.Packets;
+using XpraAes.Tests.Listening;
+
+namespace XpraAes.Tests.Reliability;
+
+/// <summary>Each limit on those who have proven nothing, as they meet it at a listener's port.</summary>
+[Trait("Category", "Reliability")]
+[Collection(LoopbackCollection.Name)]
+public sealed class LimitTests
+{
+    private const string NeedsSources = "Only Linux has all of 127.0.0.0/8.";
+
+    private static readonly Limits s_patient = new() { FailuresBeforeBlock = 1000, DelayPerFailure = TimeSpan.Zero, CloseGrace = TimeSpan.FromMilliseconds(200) };
+
+    public static bool HasSources => Sources.Exist;
+
+    [Fact]
+    public async Task A_WebSocket_gives_no_more_time_to_the_first_hello()
+    {
+        await using var loopback = Loopback.Start(options => options with { Limits = s_patient with { HandshakeTimeout = TimeSpan.FromSeconds(3) } });
+        await using var client = await loopback.ConnectFakeAsync();
+        var started = Stopwatch.GetTimestamp();
+        await Task.Delay(TimeSpan.FromSeconds(2));
+        await client.SendRawAsync("GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Protocol: binary\r\n\r\n"u8.ToArray());
+        await Loopback.Eventually(() => loopback.Listener.Refusals.GetValueOrDefault(XpraErrorId.HandshakeTimeout) == 1);
+        // With three seconds from the upgrade on it would be five.
+        Assert.InRange(Stopwatch.GetElapsedTime(started), TimeSpan.FromSeconds(2.9), TimeSpan.FromSeconds(4.9));
+    }
+
+    [Fact]
+    public async Task A_person_may_take_longer_to_answer_a_challenge_than_a_program_to_say_hello()
+    {
+        using var password = SecretBuffer.FromUtf8("a password");
+        await using var loopback = Loopback.Start(options => options with { Password = password, Limits = s_patient with { HandshakeTimeout = TimeSpan.FromSeconds(2) } });
+        await using var client = await loopback.ConnectFakeAsync();
+        var (challenge, _) = await ChallengeAsync(client);
+        await Task.Delay(TimeSpan.FromSeconds(3));
+        var answer = Answer(challenge, password, out var receive);
+        await client.SendAsync("hello", answer);
+        client.ReceiveUnder(receive);
+        await client.ReceiveAsync("hello");
+    }
+
+    [Fact]
+    public async Task An_answer_to_a_challenge_that_has_begun_must_come_at_a_fair_rate()
+    {
+        using var password = SecretBuffer.FromUtf8("a password");
+        await using var loopback = Loopback.Start(options => options with { Password = password, Limits = s_patient with { HandshakeTimeout = TimeSpan.FromSeconds(2), ChallengeTimeout = TimeSpan.FromDays(1) } });
+        await using var client = await loopback.ConnectFakeAsync();
+        await ChallengeAsync(client);
+        var dripping = Task.Run(() => client.DripAsync(new byte[] { (byte)'P', 0x12, 0, 0, 0, 0, 1, 0 }, TimeSpan.FromMilliseconds(100)));
+        await client.WaitForCloseAsync();
+        await dripping.WaitAsync(Loopback.Patience);
+        await Loopback.Eventually(() => loopback.Listener.Refusals.GetValueOrDefault(XpraErrorId.HandshakeTimeout) == 1);
+    }
+
+    [Fact]
+    public async Task A_client_that_does_not_take_our_answer_is_cut_off()
+    {
+        using var key = XpraKey.Generate();
+        var (hello, _) = Generation.Named("6.2").Announce(AesMode.CTR);
+        var said = new MemoryStream();
+        using (var writer = new PacketWriter(said))
+        {
+            writer.Append((byte)PacketEncoding.RencodePlus, 0, 0, PacketCodec.Encode(PacketEncoding.RencodePlus, new object?[] { "hello", hello }));
+            await writer.FlushAsync(default);
+        }
+        var never = new TaskCompletionSource();
+        var limits = s_patient with { HandshakeTimeout = TimeSpan.FromSeconds(1) };
+        await using var channel = new PacketChannel(new Connections.ScriptedStream(said.ToArray()) { Gate = never.Task }, limits);
+        var handshake = new ServerHandshake(
+            channel,
+            new ServerHandshakeOptions { Keys = [key], Modes = [], Limits = limits, Patience = limits.HandshakeTimeout, Derivations = new DerivationGate(2).For(IPAddress.None) },
+            NullLogger.Instance);
+        await handshake.RunAsync(default).WaitAsync(Loopback.Patience);
+        var cut = await Assert.ThrowsAsync<XpraAesException>(() => handshake.SendHelloAsync(Hello.ForServer("uuid"), default).WaitAsync(Loopback.Patience));
+        Assert.Equal(XpraErrorId.HandshakeTimeout, cut.Id);
+        never.SetResult();
+    }
+
+    [Theory]
+    [InlineData(0)]
+    [InlineData(8)]
+    [InlineData(15)]
+    [InlineData(17)]
+    [InlineData(33)]
+    [InlineData(64)]
+    [InlineData(-16)]
+    [InlineData(int.MaxValue)]
+    [InlineData(long.MaxValue)]
+    public async Task A_key_of_another_size_than_AES_has_is_refused_before_it_is_derived(long size)
+    {
+        await using var loopback = Loopback.Start(options => options with { Limits = s_patient });
+        await using var client = await loopback.ConnectFakeAsync();
+        var (hello, _) = Generation.Named("6.2").Announce(AesMode.CTR);
+        ((XpraDictionary)hello["encryption"]!)["key_size"] = size;
+        await client.SendAsync("hello", hello);
+        Assert.Equal(["disconnect", Refusals.ForStrangers], (await client.ReceiveAsync()).Items);
+        await client.WaitForCloseAsync();
+        Assert.Equal([XpraErrorId.CipherCapabilitiesInvalid], loopback.Listener.Refusals.Keys);
+    }
+
+    [Fact]
+    public async Task A_hello_of_lists_in_lists_is_refused()
+    {
+        await using var loopback = Loopback.Start(options => options with { Limits = s_patient });
+        await using var client = await loopback.ConnectFakeAsync();
+        object?[] nested = [];
+        for (var depth = 0; depth < 40; depth++)
+            nested = [nested];
+        await client.SendAsync("hello", new XpraDictionary { ["filler"] = nested });
+        await client.WaitForCloseAsync();
+        await Loopback.Eventually(() => loopback.Listener.Refusals.GetValueOrDefault(XpraErrorId.MalformedPacket) == 1);
+    }
+
+    [Theory(SkipUnless = nameof(HasSources), Skip = NeedsSources)]
+    [InlineData("P\u0010\u0000\u0000\u0000\u0000\u0000\u0001\u00c0")]
+    [InlineData("P\u0010\u0000\u0000\u007f\u00ff\u00ff\u00ff")]
+    [InlineData("P\u0012\u0000\u0000\u0000\u0000\u0000\u0010................")]
+    [InlineData("SSH-2.0-OpenSSH_9.2p1\r\n")]
+    public async Task An_address_that_sends_what_is_no_packet_is_blocked_and_no_other(string said)
+    {
+        var clock = new FakeClock();
+        await using var loopback = Loopback.Start(options => options with { Clock = clock, Limits = new Limits { DelayPerFailure = TimeSpan.Zero, CloseGrace = TimeSpan.FromMilliseconds(200) } });
+        for (var i = 0; i < 5; i++)
+        {
+            await using var stranger = await loopback.ConnectFakeAsync(source: Sources.Number(1));
+            await stranger.SendRawAsync(Encoding.Latin1.GetBytes(said));
+            await stranger.WaitForCloseAsync();
+        }
+        await Loopback.Eventually(() => loopback.Listener.Rejected == 5);
+        Assert.DoesNotContain(XpraErrorId.ConnectionLost, loopback.Listener.Refusals.Keys);
+
+        Assert.False(await loopback.LetsInAsync(Sources.Number(1)));
+        Assert.True(await loopback.LetsInAsync(Sources.Number(2)));
+        clock.Advance(TimeSpan.FromSeconds(61));
+        Assert.True(await loopback.LetsInAsync(Sources.Number(1)));
+    }
+
+    [Fact]
+    public async Task Closing_and_silence_and_asking_for_what_there_is_not_block_nobody()
+    {
+        await using var loopback = Loopback.Start(options => options with { Limits = new Limits { HandshakeTimeout = TimeSpan.FromSeconds(1), CloseGrace = TimeSpan.FromMilliseconds(50) } });
+        for (var i = 0; i < 6; i++)
+        {
+            await (await loopback.ConnectFakeAsync()).DisposeAsync();
+            (await loopback.ConnectFakeAsync()).Reset();
+            await using (var clear = await loopback.ConnectFakeAsync())
+            {
+                await clear.SendAsync("hello", new XpraDictionary { ["version"] = "6.2.5" });
+                await clear.WaitForCloseAsync();
+            }
+            await using (var page = await loopback.ConnectFakeAsync())
+            {
+                await page.SendRawAsync("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"u8.ToArray());
+                await Loopback.Eventually(() => loopback.Listener.Serving <= 1);
+            }
+            await using var silent = await loopback.ConnectFakeAsync();
+            await silent.WaitForCloseAsync();
+        }
+        await Loopback.Eventually(() => loopback.Listener.Serving == 0);
+        Assert.Equal(TimeSpan.Zero, loopback.Listener.Guard.DelayFor(IPAddress.Loopback));
+        await using var client = await loopback.ConnectAsync();
+        Assert.Equal(ConnectionState.Open, client.State);
+    }
+
+    [Fact]
+    public async Task A_trusted_source_is_neither_bounded_nor_blocked()
+    {
+        await using var loopback = Loopback.Start(options => options with { TrustedSources = [IPNetwork.Parse("127.0.0.0/8")], Limits = new Limits { CloseGrace = TimeSpan.FromMilliseconds(50), WaitingDerivations = 1 } });
+        for (var i = 0; i < 10; i++)
+        {
+            await using var stranger = await loopback.ConnectFakeAsync();
+            await stranger.SendRawAsync(new byte[] { (byte)'P', 0x10, 0, 0, 0, 0, 0, 1, 0xc0 });
+            await stranger.WaitForCloseAsync();
+        }
+        var strangers = await Task.WhenAll(Enumerable.Range(0, 100).Select(_ => loopback.ConnectFakeAsync()));
+        await Loopback.Eventually(() => loopback.Listener.Serving == 100);
+        var clients = await Task.WhenAll(Enumerable.Range(0, 20).Select(_ => loopback.ConnectAsync()));
+        Assert.All(clients, client => Assert.Equal(ConnectionState.Open, client.State));
+        Assert.Equal([XpraErrorId.MalformedPacket], loopback.Listener.Refusals.Keys);
+        await Task.WhenAll(clients.Select(client => client.CloseAsync()));
+        foreach (var stranger in strangers)
+            await stranger.DisposeAsync();
+    }
+
+    [Fact(SkipUnless = nameof(HasSources), Skip = NeedsSources)]
+    public async Task Where_all_places_are_taken_the_oldest_stranger_gives_way_to_a_client_from_elsewhere()
+    {
+        await using var loopback = Loopback.Start(options => options with { Limits = s_patient with { UnprovenConnections = 4 } });
+        var strangers = new List<FakePeer>();
+        for (var i = 0; i < 4; i++)
+        {
+            strangers.Add(await loopback.ConnectFakeAsync(source: Sources.Number(i)));
+            await Loopback.Eventually(() => loopback.Listener.Serving == i + 1);
+        }
+        Assert.True(await loopback.LetsInAsync(Sources.Number(10)));
+        await strangers[0].WaitForCloseAsync();
+        Assert.Equal([XpraErrorId.LimitReached], loopback.Listener.Refusals.Keys);
+        Assert.Equal(1, loopback.Listener.Rejected);
+        Assert.Equal(TimeSpan.Zero, loopback.Listener.Guard.DelayFor(Sources.Number(0)));
+        foreach (var stranger in strangers)
+            await stranger.DisposeAsync();
+    }
+
+    [Fact(SkipUnless = nameof(HasSources), Skip = NeedsSources)]
+    public async Task Strangers_together_take_a_bounded_amount_of_memory()
+    {
+        const int Megabyte = 1024 * 1024;
+        await using var loopback = Loopback.Start(options => options with { Limits = s_patient });
+        var body = new byte[Limits.Default.FirstPacketSize - 1];
+        var before = GC.GetTotalMemory(forceFullCollection: true);
+        var strangers = new List<FakePeer>();
+        // Three times as many as there are places, each with all but one byte of the largest packet that it may send.
+        for (var i = 0; i < 192; i++)
+        {
+            var stranger = await loopback.ConnectFakeAsync(source: Sources.Number(i));
+            strangers.Add(stranger);
+            await stranger.SendRawAsync(new byte[] { (byte)'P', 0x10, 0, 0, 0, 4, 0, 0 });
+            try
+            {
+                await stranger.SendRawAsync(body);
+            }
+            catch (System.Net.Sockets.SocketException)
+            {
+                // It had to give way before it was done.
+            }
+        }
+        await Loopback.Eventually(() => loopback.Listener.Serving <= 64);
+        Assert.Equal(64, loopback.Listener.Serving);
+        // A packet that grows is moved into a buffer twice the size; what gave way is pooled, an array of each size a core.
+        Assert.InRange(GC.GetTotalMemory(forceFullCollection: true) - before, 64 * Megabyte / 8, 64 * Megabyte);
+        foreach (var stranger in strangers)
+            await stranger.DisposeAsync();
+        await Loopback.Eventually(() => loopback.Listener.Serving == 0);
+    }
+
+    private static async Task<(Packet Challenge, CipherParameters Send)> ChallengeAsync(FakePeer client)
+    {
+        var generation = Generation.Named("6.2");
+        var (hello, receive) = generation.Announce(AesMode.CBC);
+        hello["challenge"] = true;
+        await client.SendAsync("hello", hello);
+        client.ReceiveUnder(receive);
+        var challenge = await client.ReceiveAsync("challenge");
+        var send = generation.Read(challenge.Dictionary(2)!);
+        client.SendUnder(send);
+        return (challenge, send);
+    }
+
+    private static XpraDictionary Answer(Packet challenge, SecretBuffer password, out CipherParameters receive)
+    {
+        (var hello, receive) = Generation.Named("6.2").Announce(AesMode.CBC);
+        hello["challenge_response"] = Challenge.Respond(password.Span, challenge.Bytes(1), new byte[32], challenge.Text(3), challenge.Text(4));
+        hello["challenge_client_salt"] = new byte[32];
+        return hello;
+    }
+}

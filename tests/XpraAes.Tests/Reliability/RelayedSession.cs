@@ -1,0 +1,48 @@
+using XpraAes.Connections;
+using XpraAes.Encodings;
+using XpraAes.Fuzz;
+using XpraAes.Handshake;
+using XpraAes.Listening;
+using XpraAes.Packets;
+
+namespace XpraAes.Tests.Reliability;
+
+/// <summary>A gateway's relay between a client and a target who have both said all that they will say.</summary>
+internal sealed class RelayedSession(SentSession client, SentSession target)
+{
+    /// <summary>Relays these bytes of both: what arrived at each end, and whether it ended in order.</summary>
+    public async Task<(byte[] ToTarget, byte[] ToClient, XpraAesException? End)> RunAsync(byte[] fromClient, byte[] fromTarget)
+    {
+        var (clientStream, targetStream) = (new PiecesStream(fromClient), new PiecesStream(fromTarget));
+        var clientChannel = Open(clientStream, client, target);
+        var targetChannel = Open(targetStream, target, client);
+        targetChannel.TrustPeer();
+        await using var relay = new RelaySession(
+            clientChannel, CipherLeg.Of("client", null, target.Cipher, client.Cipher, null, clientChannel.Reader),
+            targetChannel, CipherLeg.Of("target", null, client.Cipher, target.Cipher, null, targetChannel.Reader),
+            toTarget: null, toClient: null, Limits.Default);
+        XpraAesException? end = null;
+        try
+        {
+            await relay.RunAsync(default).WaitAsync(SentSession.Patience);
+        }
+        catch (XpraAesException e)
+        {
+            end = e;
+        }
+        return (targetStream.Written.ToArray(), clientStream.Written.ToArray(), end);
+    }
+
+    /// <summary>What the client is told in the end; null: nothing.</summary>
+    public string? LastWords(byte[] toClient)
+        => target.Read(toClient).Packets is [.., var last] && last.Contains(Convert.ToHexString("disconnect"u8), StringComparison.Ordinal) ? last : null;
+
+    // What one end sends is written again under the same cipher for the other end.
+    private static PacketChannel Open(Stream stream, SentSession received, SentSession sent)
+    {
+        var channel = new PacketChannel(stream, Limits.Default) { Encoding = PacketEncoding.RencodePlus };
+        channel.Reader.Arm(received.Decryptor());
+        channel.Writer.Arm(sent.Encryptor());
+        return channel;
+    }
+}

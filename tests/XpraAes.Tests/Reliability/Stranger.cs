@@ -1,0 +1,67 @@
+using System.Net;
+using System.Net.Sockets;
+using XpraAes.Ciphers;
+using XpraAes.Encodings;
+using XpraAes.Packets;
+using XpraAes.Tests.Listening;
+
+namespace XpraAes.Tests.Reliability;
+
+/// <summary>Connections of those who mean no good, as many as a test wants.</summary>
+internal static class Stranger
+{
+    /// <summary>What strangers do, in turns.</summary>
+    public static IReadOnlyList<string> Ways { get; } = ["silent", "garbage", "broken packet", "clear", "hello and gone", "hello and stay", "half a hello", "TLS"];
+
+    /// <summary>A hello in clear of one who has no key, as anybody can write it.</summary>
+    public static byte[] Hello { get; } = Frame(Generation.Named("6.2").Announce(AesMode.CTR).Hello);
+
+    /// <summary>Comes from that address, does its worst, and stays until it is sent away or a second has passed. True: it got through to the port.</summary>
+    public static async Task<bool> ComeAsync(IPEndPoint listener, IPAddress source, string way, CancellationToken cancellationToken)
+    {
+        using var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
+        using var patience = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        patience.CancelAfter(TimeSpan.FromSeconds(1));
+        try
+        {
+            socket.Bind(new IPEndPoint(source, 0));
+            await socket.ConnectAsync(listener, patience.Token);
+            await socket.SendAsync(Words(way), patience.Token);
+            if (way == "hello and gone")
+                return true;
+            var waste = new byte[4096];
+            while (await socket.ReceiveAsync(waste, patience.Token) > 0)
+            {
+            }
+            return true;
+        }
+        catch (SocketException)
+        {
+            return socket.Connected;
+        }
+        catch (OperationCanceledException)
+        {
+            return true;
+        }
+    }
+
+    private static byte[] Words(string way) => way switch
+    {
+        "garbage" => [0, 1, 2, 3, 4, 5, 6, 7, 8, 9],
+        "broken packet" => [(byte)'P', 0x10, 0, 0, 0, 0, 0, 1, 0xc0],
+        "clear" => Frame(new XpraDictionary { ["version"] = "6.2.5" }),
+        "hello and gone" or "hello and stay" => Hello,
+        "half a hello" => Hello[..(Hello.Length / 2)],
+        "TLS" => [0x16, 3, 1, 2, 0, 1, 0, 1, 0xfc, 3, 3],
+        _ => [],
+    };
+
+    private static byte[] Frame(XpraDictionary hello)
+    {
+        var data = PacketCodec.Encode(PacketEncoding.RencodePlus, new object?[] { "hello", hello });
+        var packet = new byte[PacketHeader.Size + data.Length];
+        new PacketHeader((byte)PacketEncoding.RencodePlus, 0, 0, data.Length).Write(packet);
+        data.CopyTo(packet.AsSpan(PacketHeader.Size));
+        return packet;
+    }
+}
