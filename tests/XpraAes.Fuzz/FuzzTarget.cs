@@ -1,0 +1,78 @@
+using System.Text;
+using XpraAes.Fuzz.Targets;
+
+namespace XpraAes.Fuzz;
+
+/// <summary>One thing that strangers' bytes come to.</summary>
+/// <param name="Name">The name on the command line, and of the folder of its corpus.</param>
+/// <param name="Body">Takes any bytes. It may throw <see cref="XpraAesException"/> of the ids given, and nothing else.</param>
+/// <param name="MayThrow">The causes of failure that bad input has here.</param>
+internal sealed record FuzzTarget(string Name, Action<byte[]> Body, params XpraErrorId[] MayThrow)
+{
+    private const XpraErrorId Malformed = XpraErrorId.MalformedPacket;
+
+    /// <summary>What a reader of packets makes of bad ones, and of what is none.</summary>
+    private static readonly XpraErrorId[] s_stream =
+    [
+        Malformed, XpraErrorId.KeyMismatch, XpraErrorId.PlaintextPacket, XpraErrorId.UnexpectedEncryption, XpraErrorId.LimitReached, XpraErrorId.ConnectionLost,
+        XpraErrorId.PeerIsHttp, XpraErrorId.PeerIsTls, XpraErrorId.PeerIsSsh, XpraErrorId.PeerIsRfb, XpraErrorId.PeerSentText, XpraErrorId.NotXpra,
+        XpraErrorId.UnsupportedEncoding, XpraErrorId.UnsupportedCompression,
+    ];
+
+    private static readonly XpraErrorId[] s_capabilities =
+        [XpraErrorId.CipherCapabilitiesInvalid, XpraErrorId.CipherCapabilitiesMissing, XpraErrorId.IterationsRejected, XpraErrorId.ModeRejected, XpraErrorId.PaddingRejected];
+
+    public static IReadOnlyList<FuzzTarget> All { get; } =
+    [
+        new("header", PacketTargets.Header, Malformed),
+        new("reader", PacketTargets.Reader),
+        new("channel", PacketTargets.Channel),
+        new("compression", PacketTargets.Compression, Malformed, XpraErrorId.UnsupportedCompression),
+        new("rencodeplus", EncodingTargets.RencodePlus, Malformed),
+        new("rencode", EncodingTargets.Rencode, Malformed),
+        new("bencode", EncodingTargets.Bencode, Malformed),
+        new("translator", EncodingTargets.Translator, Malformed, XpraErrorId.UnsupportedEncoding, XpraErrorId.UnsupportedCompression),
+        new("hello", HandshakeTargets.Hello, [Malformed, XpraErrorId.AuthenticationUnsupported, .. s_capabilities]),
+        new("listener", HandshakeTargets.Listener, [XpraErrorId.AuthenticationUnsupported, XpraErrorId.AuthenticationFailed, XpraErrorId.RequestRefused, .. s_stream, .. s_capabilities]),
+        new("connector", HandshakeTargets.Connector,
+            [XpraErrorId.AuthenticationUnsupported, XpraErrorId.AuthenticationFailed, XpraErrorId.PeerDisconnected, XpraErrorId.VersionRejected, .. s_stream, .. s_capabilities]),
+        new("session", HandshakeTargets.Session, s_stream),
+        new("greeting", TextTargets.Greeting),
+        new("uri", TextTargets.Uri, XpraErrorId.InvalidUri, XpraErrorId.KeyTextInvalid, XpraErrorId.KeyMissing),
+        new("bind", TextTargets.Bind, XpraErrorId.InvalidBind, XpraErrorId.KeyTextInvalid, XpraErrorId.KeyMissing),
+        new("key", TextTargets.Key, XpraErrorId.KeyTextInvalid, XpraErrorId.KeyMissing),
+        new("upgrade", WebSocketTargets.Upgrade),
+        new("upgraded", WebSocketTargets.Upgraded),
+        new("frames", WebSocketTargets.Frames),
+    ];
+
+    /// <summary>Runs it on one input.</summary>
+    /// <exception cref="FuzzFailureException">It did what it must not do.</exception>
+    public void Run(byte[] input)
+    {
+        try
+        {
+            Body(input);
+        }
+        catch (XpraAesException e) when (MayThrow.Contains(e.Id))
+        {
+            Expect.That(e.Message.Length < 2000 && !e.Message.Any(char.IsControl), $"The message of {e.Id} is not fit to be shown.");
+        }
+        catch (Exception e) when (e is not FuzzFailureException)
+        {
+            throw new FuzzFailureException($"{Name} threw {e.GetType().Name}{(e is XpraAesException { Id: var id } ? $" {id}" : "")}: {e.Message}\n{e.StackTrace}");
+        }
+    }
+
+    /// <summary>The inputs to begin with: the files of its corpus, and those that only code can write.</summary>
+    public IReadOnlyList<byte[]> Seeds()
+    {
+        var folder = Path.Combine(AppContext.BaseDirectory, "corpus", Name);
+        var files = Directory.Exists(folder) ? Directory.EnumerateFiles(folder).Order(StringComparer.Ordinal).Select(File.ReadAllBytes) : [];
+        return [.. files, .. GeneratedSeeds.For(Name)];
+    }
+
+    public override string ToString() => Name;
+
+    internal static string Text(byte[] data) => Encoding.UTF8.GetString(data);
+}

@@ -1,0 +1,111 @@
+using System.Text;
+using XpraAes.Ciphers;
+using XpraAes.Encodings;
+using XpraAes.Fuzz.Targets;
+using XpraAes.Handshake;
+using XpraAes.Packets;
+
+namespace XpraAes.Fuzz;
+
+/// <summary>Inputs that have to be encrypted or framed first, made of the packets in the corpus.</summary>
+internal static class GeneratedSeeds
+{
+    private static readonly object?[][] s_packets =
+    [
+        ["ping", 123456L, 1700000000000L, "session"],
+        ["ping_echo", 123456L, 10L, 20L, 30L, -1L],
+        ["draw", 1L, 0L, 0L, 4L, 4L, "rgb32", new byte[64], 0L, 16L, new XpraDictionary { ["flush"] = 1L }],
+        ["info-request", new object?[] { "uuid" }, Array.Empty<object?>(), Array.Empty<object?>()],
+        ["disconnect", "server shutdown", "details"],
+    ];
+
+    public static IEnumerable<byte[]> For(string target) => target switch
+    {
+        "reader" or "channel" => Enumerable.Range(0, PacketTargets.Ciphers.Count).SelectMany(Streams),
+        "compression" =>
+        [
+            [PacketCompression.Lz4Header, .. PacketCompression.CompressLz4(Sample())],
+            [PacketCompression.ZlibHeader, .. PacketCompression.CompressZlib(Sample())],
+            [0x41, .. Brotli(Sample())],
+            [0, .. Sample()],
+        ],
+        "rencode" or "bencode" => Packets(target == "rencode" ? PacketEncoding.Rencode : PacketEncoding.Bencode),
+        "rencodeplus" => Packets(PacketEncoding.RencodePlus),
+        "translator" =>
+        [
+            .. Packets(PacketEncoding.Rencode).Select(packet => (byte[])[0, .. packet]),
+            .. Packets(PacketEncoding.Bencode).Select(packet => (byte[])[1, .. packet]),
+            .. Packets(PacketEncoding.RencodePlus).Select(packet => (byte[])[2, .. packet]),
+        ],
+        "listener" => Enumerable.Range(0, 2).SelectMany(password => Hellos().Select(hello => (byte[])[(byte)password, 0, .. hello]))
+            .Concat(Hellos().Select(hello => (byte[])[0xf0, 0, .. hello])),
+        "connector" => Answers().Select(answer => (byte[])[1, 0, .. answer]),
+        "session" => Streams(0).SelectMany(stream => new byte[][] { stream, [1, .. stream.AsSpan(1)] }),
+        _ => [],
+    };
+
+    private static IEnumerable<byte[]> Packets(PacketEncoding encoding)
+        => s_packets.Select(packet => PacketCodec.Encode(encoding, packet));
+
+    private static IEnumerable<byte[]> Streams(int cipher)
+    {
+        yield return [(byte)cipher, 0, .. Write(PacketTargets.Ciphers[cipher], s_packets)];
+        yield return [(byte)cipher, 7, .. Write(PacketTargets.Ciphers[cipher], s_packets.Reverse())];
+    }
+
+    private static byte[] Write(CipherParameters? cipher, IEnumerable<object?[]> packets)
+    {
+        var stream = new MemoryStream();
+        using var writer = new PacketWriter(stream);
+        if (cipher is not null)
+            writer.Arm(PacketCipher.CreateEncryptor(cipher with { PaddingUnit = cipher.PaddingUnit == 0 ? 32 : cipher.PaddingUnit }, PacketTargets.Key));
+        foreach (var packet in packets)
+        {
+            var data = PacketCodec.Encode(PacketEncoding.RencodePlus, packet);
+            if (packet.Length > 5)
+                writer.Append(0, 0, chunkIndex: 5, [1, 2, 3, 4]);
+            if (data.Length > 60)
+                writer.Append((byte)PacketEncoding.RencodePlus, PacketCompression.Lz4Header, 0, PacketCompression.CompressLz4(data));
+            else
+                writer.Append((byte)PacketEncoding.RencodePlus, 0, 0, data);
+        }
+        writer.FlushAsync(default).AsTask().GetAwaiter().GetResult();
+        return stream.ToArray();
+    }
+
+    private static IEnumerable<byte[]> Hellos()
+    {
+        var hello = XpraAes.Handshake.Hello.ForClient("0", "user", allowXor: false);
+        var withCipher = hello.Clone();
+        CipherCapabilities.Write(withCipher, CipherCapabilities.Generate(AesMode.CTR, 32, KeyHash.SHA1, ProtocolDefaults.MinIterations, PaddingScheme.Pkcs7, 16, stream: true), stream: true);
+        var answer = hello.Clone();
+        answer["challenge_response"] = new byte[128];
+        answer["challenge_client_salt"] = new byte[32];
+        var info = hello.Clone();
+        info["request"] = "info";
+        yield return Write(null, [["hello", hello]]);
+        yield return Write(null, [["hello", withCipher]]);
+        yield return Write(null, [["hello", hello], ["hello", answer]]);
+        yield return Write(null, [["hello", info]]);
+    }
+
+    private static IEnumerable<byte[]> Answers()
+    {
+        object?[] challenge = ["challenge", new byte[64], new XpraDictionary(), "hmac+sha512", "hmac+sha256", "password"];
+        object?[] hello = ["hello", XpraAes.Handshake.Hello.ForServer("0")];
+        yield return Write(null, [hello]);
+        yield return Write(null, [challenge, hello]);
+        yield return Write(null, [["disconnect", "authentication failed"]]);
+        yield return Encoding.ASCII.GetBytes("disconnect: server error\n");
+    }
+
+    private static byte[] Sample() => PacketCodec.Encode(PacketEncoding.RencodePlus, s_packets);
+
+    private static byte[] Brotli(byte[] data)
+    {
+        var output = new MemoryStream();
+        using (var brotli = new System.IO.Compression.BrotliStream(output, System.IO.Compression.CompressionLevel.Fastest))
+            brotli.Write(data);
+        return output.ToArray();
+    }
+}
