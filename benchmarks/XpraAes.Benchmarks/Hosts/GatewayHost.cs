@@ -1,0 +1,34 @@
+using System.Globalization;
+using System.Net;
+using XpraAes.Ciphers;
+using XpraAes.Connections;
+using XpraAes.Keys;
+using XpraAes.Listening;
+
+namespace XpraAes.Benchmarks.Hosts;
+
+/// <summary>A gateway in a process of its own, so that its processor time and memory are its alone: <c>gateway --target PORT [--key TEXT] [--target-key TEXT] [--mode CTR] [--iterations N]</c>.</summary>
+internal static class GatewayHost
+{
+    public static async Task RunAsync(Dictionary<string, string> arguments)
+    {
+        var iterations = int.Parse(arguments.GetValueOrDefault("iterations", "10000"), CultureInfo.InvariantCulture);
+        using var key = arguments.TryGetValue("key", out var text) ? XpraKey.FromText(text) : null;
+        using var targetKey = arguments.TryGetValue("target-key", out text) ? XpraKey.FromText(text) : null;
+        await using var listener = AesListener.Start(new ListenerOptions
+        {
+            Key = key,
+            Iterations = iterations,
+            // All of the load comes from one address.
+            TrustedSources = [IPNetwork.Parse("127.0.0.0/8")],
+            Target = new TargetOptions
+            {
+                Endpoint = new XpraEndpoint(TransportKind.Tcp, "127.0.0.1", int.Parse(arguments["target"], CultureInfo.InvariantCulture)),
+                Keys = targetKey is null ? [] : [targetKey],
+                Mode = Enum.Parse<AesMode>(arguments.GetValueOrDefault("mode", "CTR")),
+                Iterations = iterations,
+            },
+        });
+        HostConsole.Serve(listener.Port, () => listener.PacketsIn + listener.PacketsOut);
+    }
+}

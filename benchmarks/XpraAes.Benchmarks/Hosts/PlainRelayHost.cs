@@ -1,0 +1,54 @@
+using System.Globalization;
+using System.Net;
+using System.Net.Sockets;
+using XpraAes.Connections;
+using XpraAes.Listening;
+using XpraAes.Packets;
+
+namespace XpraAes.Benchmarks.Hosts;
+
+/// <summary>The gateway's relay without any cipher: what is left is the bound of what a cipher can be added to. <c>relay --target PORT</c>.</summary>
+internal static class PlainRelayHost
+{
+    public static void Run(Dictionary<string, string> arguments)
+    {
+        var target = new IPEndPoint(IPAddress.Loopback, int.Parse(arguments["target"], CultureInfo.InvariantCulture));
+        using var listening = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+        listening.Bind(new IPEndPoint(IPAddress.Loopback, 0));
+        listening.Listen();
+        _ = AcceptAsync(listening, target);
+        HostConsole.Serve(((IPEndPoint)listening.LocalEndPoint!).Port, () => 0);
+    }
+
+    private static async Task AcceptAsync(Socket listening, IPEndPoint target)
+    {
+        while (true)
+            _ = ServeAsync(await listening.AcceptAsync().ConfigureAwait(false), target);
+    }
+
+    private static async Task ServeAsync(Socket accepted, IPEndPoint target)
+    {
+        var connected = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+        await connected.ConnectAsync(target).ConfigureAwait(false);
+        var (client, server) = (Open(accepted), Open(connected));
+        await using var session = new RelaySession(client, Leg(client), server, Leg(server), null, null, Limits.Default);
+        try
+        {
+            await session.RunAsync(CancellationToken.None).ConfigureAwait(false);
+        }
+        catch (XpraAesException)
+        {
+            // A side is gone, which is how each measurement ends.
+        }
+    }
+
+    private static PacketChannel Open(Socket socket)
+    {
+        socket.NoDelay = true;
+        var channel = new PacketChannel(new NetworkStream(socket, ownsSocket: true), Limits.Default);
+        channel.TrustPeer();
+        return channel;
+    }
+
+    private static CipherLeg Leg(PacketChannel channel) => CipherLeg.Of("", null, null, null, null, channel.Reader);
+}

@@ -1,0 +1,144 @@
+using System.Net;
+using System.Net.Sockets;
+using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
+using XpraAes.Benchmarks.Traffic;
+using XpraAes.Ciphers;
+using XpraAes.Keys;
+
+namespace XpraAes.Benchmarks.SideBySide;
+
+/// <summary>
+/// What lies between a client and a plain target: nothing, or two programs with encryption between them, so that both ends are the
+/// same for everything that is compared and neither of them encrypts; or one program, and a client that encrypts by itself.
+/// </summary>
+internal sealed class Chain : IDisposable
+{
+    private readonly string? _folder;
+    private readonly int _port;
+    private readonly Func<Socket, ILink> _open;
+
+    private Chain(string name, int port, Peer? near = null, Peer? far = null, string? folder = null, Func<Socket, ILink>? open = null)
+    {
+        Name = name;
+        _port = port;
+        _open = open ?? StreamLink.InClear;
+        Near = near;
+        Far = far;
+        _folder = folder;
+    }
+
+    public string Name { get; }
+
+    /// <summary>The program beside the client; null where the client encrypts by itself.</summary>
+    public Peer? Near { get; }
+
+    /// <summary>The program beside the target: the one that a server's machine runs.</summary>
+    public Peer? Far { get; }
+
+    /// <summary>Seconds of processor time of both programs so far.</summary>
+    public double ProcessorTime => (Near?.ProcessorTime ?? 0) + (Far?.ProcessorTime ?? 0);
+
+    public static Chain Direct(int target) => new("no gateway", target);
+
+    /// <summary>A local end and a gateway of ours.</summary>
+    public static Chain OfGateways(AesMode mode, int target, int iterations = ProtocolDefaults.Iterations)
+    {
+        var key = RandomNumberGenerator.GetHexString(64);
+        var far = Peer.StartHost($"gateway --target {target} --key {key} --iterations {iterations}");
+        var near = Peer.StartHost($"gateway --target {far.Port} --target-key {key} --mode {mode} --iterations {iterations}");
+        return new Chain(mode.ToString(), near.Port, near, far);
+    }
+
+    /// <summary>One gateway of ours, for a client that speaks AES.</summary>
+    public static Chain OfGateway(AesMode mode, int target)
+    {
+        var text = RandomNumberGenerator.GetHexString(64);
+        var far = Peer.StartHost($"gateway --target {target} --key {text}");
+        var key = XpraKey.FromText(text);
+        return new Chain(mode.ToString(), far.Port, far: far, open: socket => new AesLink(socket, key, mode));
+    }
+
+    /// <summary>The same two without any cipher.</summary>
+    public static Chain OfPlainRelays(int target)
+    {
+        var far = Peer.StartHost($"relay --target {target}");
+        var near = Peer.StartHost($"relay --target {far.Port}");
+        return new Chain("plain", near.Port, near, far);
+    }
+
+    /// <summary>stunnel as client and as server with TLS 1.3 and AES-256-GCM between them, or as server alone, for a client that speaks TLS. Null: there is no stunnel here.</summary>
+    public static Chain? OfStunnel(int target, bool both = true)
+    {
+        if (Tools.Find("stunnel4") is not { } stunnel)
+            return null;
+        var folder = Directory.CreateTempSubdirectory("xpraaes-").FullName;
+        WriteCertificate(Path.Combine(folder, "server.pem"));
+        var far = StartStunnel(stunnel, Path.Combine(folder, "far"), target, $"cert = {folder}/server.pem");
+        if (!both)
+            return new Chain("stunnel", far.Port, far: far, folder: folder, open: StreamLink.OverTls);
+        var near = StartStunnel(stunnel, Path.Combine(folder, "near"), far.Port, "client = yes");
+        return new Chain("stunnel", near.Port, near, far, folder);
+    }
+
+    /// <summary>A client at the near end.</summary>
+    public LoadClient Connect()
+    {
+        var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
+        socket.Connect(IPAddress.Loopback, _port);
+        return new LoadClient(_open(socket));
+    }
+
+    public void Dispose()
+    {
+        Near?.Dispose();
+        Far?.Dispose();
+        if (_folder is not null)
+            Directory.Delete(_folder, recursive: true);
+    }
+
+    private static Peer StartStunnel(string stunnel, string path, int target, string role)
+    {
+        var port = FreePort();
+        File.WriteAllText(path, $"""
+            foreground = yes
+            pid =
+            syslog = no
+            debug = crit
+            [tunnel]
+            accept = 127.0.0.1:{port}
+            connect = 127.0.0.1:{target}
+            sslVersion = TLSv1.3
+            ciphersuites = TLS_AES_256_GCM_SHA384
+            {role}
+
+            """);
+        var peer = Peer.StartProgram($"{stunnel} {path}", port);
+        for (var attempt = 0; !IsListening(port); attempt++)
+        {
+            if (attempt == 500)
+                throw new InvalidOperationException("stunnel does not listen.");
+            Thread.Sleep(10);
+        }
+        return peer;
+    }
+
+    private static void WriteCertificate(string path)
+    {
+        using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+        using var certificate = new CertificateRequest("CN=localhost", key, HashAlgorithmName.SHA256)
+            .CreateSelfSigned(DateTimeOffset.UtcNow.AddDays(-1), DateTimeOffset.UtcNow.AddDays(1));
+        File.WriteAllText(path, $"{key.ExportPkcs8PrivateKeyPem()}\n{certificate.ExportCertificatePem()}\n");
+    }
+
+    private static int FreePort()
+    {
+        using var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+        socket.Bind(new IPEndPoint(IPAddress.Loopback, 0));
+        return ((IPEndPoint)socket.LocalEndPoint!).Port;
+    }
+
+    // Without connecting: a connection would be passed on to the target.
+    private static bool IsListening(int port)
+        => System.Net.NetworkInformation.IPGlobalProperties.GetIPGlobalProperties().GetActiveTcpListeners().Any(listener => listener.Port == port);
+}

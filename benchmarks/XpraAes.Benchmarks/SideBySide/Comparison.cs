@@ -1,0 +1,76 @@
+using System.Globalization;
+using XpraAes.Benchmarks.Traffic;
+using XpraAes.Ciphers;
+
+namespace XpraAes.Benchmarks.SideBySide;
+
+/// <summary>The whole comparison: <c>side-by-side [--quick] [--minutes N] [--only NAME,…] --module PATH --report PATH</c>. The exit code is 0 where no goal is missed.</summary>
+internal static class Comparison
+{
+    public static int Run(string[] arguments)
+    {
+        var quick = arguments.Contains("--quick");
+        string? Value(string name) => Array.IndexOf(arguments, name) is >= 0 and var at ? arguments[at + 1] : null;
+        var settings = new Settings(quick, int.Parse(Value("--minutes") ?? (quick ? "0" : "10"), CultureInfo.InvariantCulture));
+        var only = Value("--only")?.Split(',');
+        bool Wants(string name) => only?.Contains(name) ?? true;
+
+        var table = new Table();
+        var growth = new GrowthTables();
+        if (Wants("ciphers"))
+            CipherRows.Measure(table, settings);
+        if (Wants("packets"))
+            PacketRows.Measure(table, settings);
+        using (var target = new EchoTarget())
+        {
+            if (Wants("throughput") || Wants("latency") || Wants("allocations"))
+                MeasureGateway(table, growth, settings, target.Port, Wants);
+            if (Wants("memory"))
+                growth.AddMemory(MemoryRows.Measure(table, settings, target.Port));
+        }
+        if (Wants("handshakes"))
+            MeasureHandshakes(table, growth, settings);
+        if (Wants("import"))
+            ImportRows.Measure(table, settings, Value("--module")!);
+
+        growth.Print(Console.Out);
+        // What a quick run finds is too rough to be written down, and a part is not the whole.
+        if (!quick && only is null)
+            Report.Write(Value("--report")!, table, growth);
+        return table.Rows.Any(row => row.Verdict == Verdict.Short) ? 1 : 0;
+    }
+
+    private static void MeasureGateway(Table table, GrowthTables growth, Settings settings, int target, Predicate<string> wants)
+    {
+        using var ctr = Chain.OfGateways(AesMode.CTR, target);
+        using var stunnel = Chain.OfStunnel(target);
+        if (wants("latency"))
+            LatencyRows.Measure(table, settings, Chain.Direct(target), ctr, stunnel);
+        if (wants("allocations"))
+            AllocationRow.Measure(table, settings, ctr);
+        if (!wants("throughput"))
+            return;
+        using (var gcm = Chain.OfGateways(AesMode.GCM, target))
+            ThroughputRows.Measure(table, settings, "gateway", [ctr, gcm], stunnel);
+        if (!settings.Quick)
+            growth.MeasureConnections(settings, [ctr, .. stunnel is null ? Array.Empty<Chain>() : [stunnel]]);
+        using (var cbc = Chain.OfGateways(AesMode.CBC, target))
+        using (var plain = Chain.OfPlainRelays(target))
+            ThroughputRows.MeasureCbc(table, settings, cbc, plain);
+        using (var alone = Chain.OfGateway(AesMode.CTR, target))
+        using (var aloneGcm = Chain.OfGateway(AesMode.GCM, target))
+        using (var stunnelAlone = Chain.OfStunnel(target, both: false))
+            ThroughputRows.Measure(table, settings, "client and gateway", [alone, aloneGcm], stunnelAlone);
+    }
+
+    private static void MeasureHandshakes(Table table, GrowthTables growth, Settings settings)
+    {
+        foreach (var iterations in settings.Quick ? new[] { 10_000 } : [1000, 10_000, 100_000])
+        {
+            var (handshakes, bound) = HandshakeRows.Measure(settings, iterations);
+            growth.AddHandshakes(iterations, handshakes, bound);
+            if (iterations == 10_000)
+                table.AtLeast("handshakes a second on one core, to PBKDF2", handshakes, bound, "1/s", 0.8);
+        }
+    }
+}

@@ -1,0 +1,24 @@
+using System.Globalization;
+
+namespace XpraAes.Benchmarks.SideBySide;
+
+/// <summary>Handshakes a second of a gateway with one processor to itself, against the key derivations that they need on the same processor: one for each direction.</summary>
+internal static class HandshakeRows
+{
+    private const int DerivationsOfAHandshake = 2;
+
+    /// <summary>Returns handshakes a second, and the bound.</summary>
+    public static (double Handshakes, double Bound) Measure(Settings settings, int iterations)
+    {
+        var seconds = (settings.Time * 2).TotalSeconds.ToString(CultureInfo.InvariantCulture);
+        var affinity = Tools.Find("taskset") is not null && Environment.ProcessorCount > 1;
+        using var clients = Peer.StartHost($"hellos --iterations {iterations}", affinity ? "1" : null);
+        using var gateway = Peer.StartHost($"gateway --target {clients.Port} --key 0123456789abcdef0123456789abcdef --iterations {iterations}", affinity ? "0" : null);
+        using var derivations = Peer.StartHost($"derivations --iterations {iterations}", affinity ? "0" : null);
+        double Handshakes() => Peer.Number(clients.Ask($"{gateway.Port} {seconds}"));
+        double Derivations() => Peer.Number(derivations.Ask(seconds));
+        Handshakes();
+        var medians = settings.Medians(Handshakes, Derivations);
+        return (medians[0], medians[1] / DerivationsOfAHandshake);
+    }
+}

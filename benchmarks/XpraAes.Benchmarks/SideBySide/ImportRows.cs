@@ -1,0 +1,43 @@
+using System.Globalization;
+
+namespace XpraAes.Benchmarks.SideBySide;
+
+/// <summary>Import-Module of the built module, against that of a binary module with one empty cmdlet, in fresh processes of pwsh: with a manifest, as ours has one, and the assembly by itself.</summary>
+internal static class ImportRows
+{
+    private const string Manifest = "@{ RootModule = 'Empty.dll'; ModuleVersion = '1.0'; CmdletsToExport = @('Get-Nothing'); FunctionsToExport = @(); AliasesToExport = @() }";
+    private const string EmptyModule = "using System.Management.Automation; [Cmdlet(\"Get\", \"Nothing\")] public sealed class GetNothing : PSCmdlet { }";
+
+    public static void Measure(Table table, Settings settings, string module)
+    {
+        const string What = "Import-Module, to an empty binary module";
+        if (Tools.Find("pwsh") is not { } pwsh)
+        {
+            table.AtMostBy(What, 0, null, "ms", 150);
+            return;
+        }
+        var folder = Directory.CreateTempSubdirectory("xpraaes-").FullName;
+        try
+        {
+            var empty = Path.Combine(folder, "Empty.dll");
+            var manifest = Path.Combine(folder, "Empty.psd1");
+            File.WriteAllText(manifest, Manifest);
+            Run(pwsh, $"Add-Type -OutputAssembly '{empty}' -TypeDefinition '{EmptyModule}'");
+            // From the disk once.
+            Import(pwsh, module);
+            var medians = settings.Medians(() => Import(pwsh, module), () => Import(pwsh, manifest), () => Import(pwsh, empty));
+            table.AtMostBy(What, medians[0], medians[1], "ms", 150);
+            table.AtLeast($"{What} without a manifest", medians[0], medians[2], "ms", null);
+        }
+        finally
+        {
+            Directory.Delete(folder, recursive: true);
+        }
+    }
+
+    private static double Import(string pwsh, string module)
+        => double.Parse(Run(pwsh, $"$w = [Diagnostics.Stopwatch]::StartNew(); Import-Module '{module}' -ErrorAction Stop; $w.Elapsed.TotalMilliseconds.ToString([cultureinfo]::InvariantCulture)"), CultureInfo.InvariantCulture);
+
+    private static string Run(string pwsh, string command)
+        => Tools.Run(pwsh, "-NoProfile", "-NonInteractive", "-Command", command) ?? throw new InvalidOperationException($"pwsh failed: {command}");
+}

@@ -1,0 +1,59 @@
+using System.Diagnostics;
+using XpraAes.Benchmarks.Traffic;
+
+namespace XpraAes.Benchmarks.SideBySide;
+
+/// <summary>What can be measured of a chain.</summary>
+internal static class Load
+{
+    /// <summary>MB/s that come back from the target, and the seconds of processor time of both programs for each GB.</summary>
+    public static (double Throughput, double ProcessorTime) Flood(Chain chain, int size, int connections, Settings settings, bool isFirst)
+    {
+        var packet = PlainPackets.OfSize(size);
+        var clients = Enumerable.Range(0, connections).Select(_ => chain.Connect()).ToArray();
+        try
+        {
+            foreach (var client in clients)
+                client.Flood(packet);
+            Thread.Sleep(isFirst ? settings.WarmUp : settings.Time / 4);
+            var used = chain.ProcessorTime;
+            var echoed = clients.Sum(client => client.Echoed);
+            var start = Stopwatch.GetTimestamp();
+            Thread.Sleep(settings.Time);
+            var bytes = clients.Sum(client => client.Echoed) - echoed;
+            var seconds = Stopwatch.GetElapsedTime(start).TotalSeconds;
+            return (bytes / 1e6 / seconds, (chain.ProcessorTime - used) / (bytes / 1e9));
+        }
+        finally
+        {
+            foreach (var client in clients)
+                client.Dispose();
+        }
+    }
+
+    /// <summary>Microseconds from a small packet to its echo: the median and the 99th percentile.</summary>
+    public static (double Median, double Percentile99) Ping(Chain chain, int count)
+    {
+        var packet = PlainPackets.OfSize(64);
+        using var client = chain.Connect();
+        for (var i = 0; i < count / 4; i++)
+            client.Ping(packet);
+        var times = Enumerable.Range(0, count).Select(_ => client.Ping(packet).TotalMicroseconds).Order().ToArray();
+        return (times[count / 2], times[count * 99 / 100]);
+    }
+
+    /// <summary>Opens sessions, in each of which one ping has been echoed.</summary>
+    public static void Open(Chain chain, List<LoadClient> clients, int upTo)
+    {
+        var missing = upTo - clients.Count;
+        Parallel.For(0, missing, new ParallelOptions { MaxDegreeOfParallelism = 8 }, _ =>
+        {
+            var client = chain.Connect();
+            PingOnce(client);
+            lock (clients)
+                clients.Add(client);
+        });
+    }
+
+    public static void PingOnce(LoadClient client) => client.Ping(PlainPackets.OfSize(64));
+}

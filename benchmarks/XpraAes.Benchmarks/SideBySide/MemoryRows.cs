@@ -1,0 +1,77 @@
+using System.Diagnostics;
+using XpraAes.Benchmarks.Traffic;
+using XpraAes.Ciphers;
+
+namespace XpraAes.Benchmarks.SideBySide;
+
+/// <summary>Resident memory of the program beside the target: with sessions that stand idle, and under light traffic.</summary>
+internal static class MemoryRows
+{
+    /// <summary>Returns KB by sessions: of our gateway, and of stunnel where there is one.</summary>
+    public static List<(int Sessions, double Ours, double? Peer)> Measure(Table table, Settings settings, int target)
+    {
+        int[] sessions = settings.Quick ? [1000] : [1000, 5000];
+        using var stunnel = Chain.OfStunnel(target);
+        var peer = stunnel is null ? null : OpenAll(stunnel, sessions, settings, null);
+        using var gateways = Chain.OfGateways(AesMode.CTR, target, iterations: 1000);
+        var ours = OpenAll(gateways, sessions, settings, table);
+        var growth = new List<(int, double, double?)>();
+        for (var i = 0; i <= sessions.Length; i++)
+        {
+            growth.Add((i == 0 ? 0 : sessions[i - 1], ours[i], peer?[i]));
+            if (i > 0)
+                table.AtMost($"memory of an idle session, of {sessions[i - 1]}", (ours[i] - ours[0]) / sessions[i - 1], (peer?[i] - peer?[0]) / sessions[i - 1], "KB", 1.0);
+        }
+        return growth;
+    }
+
+    /// <summary>KB without sessions, and then with each number of them.</summary>
+    private static double[] OpenAll(Chain chain, int[] sessions, Settings settings, Table? table)
+    {
+        // A few sessions first: what a program takes once belongs to none of them.
+        var first = new List<LoadClient>();
+        Load.Open(chain, first, 20);
+        first.ForEach(client => client.Dispose());
+        var clients = new List<LoadClient>();
+        var sizes = new List<double> { Settled(chain, settings) };
+        foreach (var count in sessions)
+        {
+            Load.Open(chain, clients, count);
+            sizes.Add(Settled(chain, settings));
+        }
+        if (table is not null && settings.Minutes > 0)
+            Watch(table, chain, clients, settings);
+        foreach (var client in clients)
+            client.Dispose();
+        return [.. sizes];
+    }
+
+    private static double Settled(Chain chain, Settings settings)
+    {
+        Thread.Sleep(settings.Quick ? 500 : 3000);
+        return chain.Far!.Memory / 1024;
+    }
+
+    /// <summary>Each session pings every ten seconds. The first minute is for things to come to rest.</summary>
+    private static void Watch(Table table, Chain chain, List<LoadClient> clients, Settings settings)
+    {
+        var start = Stopwatch.GetTimestamp();
+        double before = 0;
+        for (var minute = 0; minute <= settings.Minutes; minute++)
+        {
+            while (Stopwatch.GetElapsedTime(start) < TimeSpan.FromMinutes(minute + 1))
+            {
+                var round = Stopwatch.GetTimestamp();
+                for (var i = 0; i < clients.Count; i++)
+                {
+                    Load.PingOnce(clients[i]);
+                    if (i % 50 == 0 && TimeSpan.FromSeconds(10) * i / clients.Count - Stopwatch.GetElapsedTime(round) is { Ticks: > 0 } ahead)
+                        Thread.Sleep(ahead);
+                }
+            }
+            if (minute == 0)
+                before = chain.Far!.Memory;
+        }
+        table.AtMost($"memory after {settings.Minutes} min of light traffic, to before", chain.Far!.Memory / 1024 / 1024, before / 1024 / 1024, "MB", 1.02);
+    }
+}

@@ -1,0 +1,70 @@
+using System.Diagnostics;
+using System.Globalization;
+using XpraAes.Ciphers;
+using XpraAes.Packets;
+
+namespace XpraAes.Benchmarks.SideBySide;
+
+/// <summary>Whole packets, header, padding and encryption, against the same in Python, as xpra has it. Both by processor time.</summary>
+internal static class PacketRows
+{
+    private static readonly TimeSpan s_time = TimeSpan.FromMilliseconds(100);
+
+    private static readonly (int Size, double Goal, double ShareOfOpenSsl)[] s_sizes =
+        [(256, 5, 0.5), (1408, 2, 0.9), (16 * 1024, 1.2, 0.9), (64 * 1024, 1, 0.9), (1024 * 1024, 1, 0.9)];
+
+    public static void Measure(Table table, Settings settings)
+    {
+        using var python = StartPython();
+        foreach (var mode in new[] { AesMode.CTR, AesMode.CFB, AesMode.GCM, AesMode.CBC })
+        {
+            foreach (var (size, goal, share) in s_sizes)
+                Compare(table, settings, python, mode, stream: true, size, goal, share);
+            Compare(table, settings, python, mode, stream: false, 256, 10, null);
+        }
+    }
+
+    private static void Compare(Table table, Settings settings, Process? python, AesMode mode, bool stream, int size, double goal, double? shareOfOpenSsl)
+    {
+        var parameters = CipherSpeed.Parameters(mode, stream);
+        using var writer = new PacketWriter(Stream.Null);
+        writer.Arm(PacketCipher.CreateEncryptor(parameters, new byte[parameters.KeySize]));
+        var data = new byte[size];
+        Func<double> ours = () => Ours(writer, data);
+        for (var i = 0; i < 3; i++)
+            ours();
+        var medians = python is null ? settings.Medians(ours) : settings.Medians(ours, () => OfPython(python, mode, stream, size));
+        double? peer = python is null ? null : medians[1];
+        if (mode == AesMode.CBC && shareOfOpenSsl is { } share && peer is not null && CipherRows.CbcOfOpenSsl.GetValueOrDefault(size) is { } openSsl)
+            goal = Math.Min(goal, share * openSsl / peer.Value);
+        table.AtLeast($"packet {mode}{(stream ? "" : ", stream false")}, {Sizes.Name(size)}", medians[0], peer, "MB/s", goal);
+    }
+
+    private static double Ours(PacketWriter writer, byte[] data)
+        => data.Length / 1e6 * CipherSpeed.PerSecond(s_time, Math.Max(1, 65536 / data.Length), () =>
+        {
+            writer.Append(0x10, 0, 0, data);
+            // It completes at once: nothing takes the bytes.
+            writer.FlushAsync(CancellationToken.None).AsTask().Wait();
+        });
+
+    private static Process? StartPython()
+    {
+        // Debian's own first: it is what Debian's xpra runs with.
+        foreach (var python in new[] { "/usr/bin/python3", Tools.Find("python3") })
+        {
+            if (python is not null && File.Exists(python) && Tools.Run(python, "-c", "import cryptography") is not null)
+            {
+                var script = Path.Combine(AppContext.BaseDirectory, "xpra_packets.py");
+                return Process.Start(new ProcessStartInfo(python, script) { RedirectStandardInput = true, RedirectStandardOutput = true });
+            }
+        }
+        return null;
+    }
+
+    private static double OfPython(Process python, AesMode mode, bool stream, int size)
+    {
+        python.StandardInput.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{mode} {(stream ? 1 : 0)} {size} {s_time.TotalSeconds}"));
+        return double.Parse(python.StandardOutput.ReadLine()!, CultureInfo.InvariantCulture) * size / 1e6;
+    }
+}

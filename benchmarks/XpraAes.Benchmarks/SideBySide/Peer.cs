@@ -1,0 +1,78 @@
+using System.Diagnostics;
+using System.Globalization;
+
+namespace XpraAes.Benchmarks.SideBySide;
+
+/// <summary>A program under test in a process of its own, started here and ended here.</summary>
+internal sealed class Peer : IDisposable
+{
+    private const double TicksPerSecond = 100; // USER_HZ, which is the same on every Linux
+
+    private readonly Process _process;
+
+    private Peer(Process process) => _process = process;
+
+    /// <summary>Where it listens.</summary>
+    public int Port { get; private init; }
+
+    /// <summary>Starts this program's own host of that name, pinned to these processors where given, and waits until it listens.</summary>
+    public static Peer StartHost(string arguments, string? processors = null)
+    {
+        var command = $"{Environment.ProcessPath} {(Environment.ProcessPath!.EndsWith("dotnet", StringComparison.Ordinal) ? typeof(Peer).Assembly.Location : "")} {arguments}";
+        var process = Start(processors is null ? command : $"taskset -c {processors} {command}");
+        return new Peer(process) { Port = int.Parse(process.StandardOutput.ReadLine() ?? "0", CultureInfo.InvariantCulture) };
+    }
+
+    /// <summary>Starts another program that listens on a port chosen before.</summary>
+    public static Peer StartProgram(string command, int port) => new(Start(command)) { Port = port };
+
+    /// <summary>Seconds of processor time so far, all threads, system calls included: /proc/PID/stat, fields 14 and 15.</summary>
+    public double ProcessorTime
+    {
+        get
+        {
+            var stat = File.ReadAllText($"/proc/{_process.Id}/stat");
+            var fields = stat[(stat.LastIndexOf(')') + 2)..].Split(' ');
+            return (Number(fields[11]) + Number(fields[12])) / TicksPerSecond;
+        }
+    }
+
+    /// <summary>Bytes of memory that it has resident: /proc/PID/status, VmRSS.</summary>
+    public double Memory
+    {
+        get
+        {
+            var line = File.ReadLines($"/proc/{_process.Id}/status").First(line => line.StartsWith("VmRSS:", StringComparison.Ordinal));
+            return Number(line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[1]) * 1024;
+        }
+    }
+
+    /// <summary>Sends a host of ours a line, and returns the one that it answers.</summary>
+    public string Ask(string question)
+    {
+        _process.StandardInput.WriteLine(question);
+        return _process.StandardOutput.ReadLine() ?? throw new InvalidOperationException("The host has ended.");
+    }
+
+    /// <summary>Asks a gateway of ours what it has allocated so far, in bytes, and how many packets it has moved.</summary>
+    public (double Allocated, double Packets) AskForAllocations()
+    {
+        var answer = Ask("").Split(' ');
+        return (Number(answer[0]), Number(answer[1]));
+    }
+
+    public void Dispose()
+    {
+        _process.Kill();
+        _process.WaitForExit();
+        _process.Dispose();
+    }
+
+    private static Process Start(string command)
+    {
+        var parts = command.Split(' ', 2, StringSplitOptions.RemoveEmptyEntries);
+        return Process.Start(new ProcessStartInfo(parts[0], parts[1]) { RedirectStandardInput = true, RedirectStandardOutput = true })!;
+    }
+
+    public static double Number(string text) => double.Parse(text, CultureInfo.InvariantCulture);
+}

@@ -1,0 +1,13 @@
+namespace XpraAes.Benchmarks.SideBySide;
+
+/// <summary>Sizes as people write them.</summary>
+internal static class Sizes
+{
+    public static string Name(int bytes) => bytes switch
+    {
+        1408 => "1.4 KB",
+        >= 1024 * 1024 => $"{bytes / (1024 * 1024)} MB",
+        >= 1024 => $"{bytes / 1024} KB",
+        _ => $"{bytes} B",
+    };
+}

@@ -1,0 +1,59 @@
+using System.Diagnostics;
+using XpraAes.Ciphers;
+
+namespace XpraAes.Benchmarks.SideBySide;
+
+/// <summary>One connection that floods a target and gets everything back, through ours and through stunnel.</summary>
+internal static class ThroughputRows
+{
+    private static readonly int[] s_sizes = [1408, 16 * 1024, 256 * 1024];
+
+    /// <summary>CTR and GCM against stunnel.</summary>
+    public static void Measure(Table table, Settings settings, string what, Chain[] gateways, Chain? stunnel)
+    {
+        Chain[] chains = [.. gateways, .. stunnel is null ? Array.Empty<Chain>() : [stunnel]];
+        WarmUp(chains, settings);
+        foreach (var size in s_sizes)
+        {
+            var medians = settings.Medians([.. chains.Select(chain => Flood(chain, size, settings))]);
+            for (var i = 0; i < gateways.Length; i++)
+            {
+                double? peer = stunnel is null ? null : medians[^1];
+                table.AtLeast($"{what} {gateways[i].Name} to stunnel, {Sizes.Name(size)}", medians[i], peer, "MB/s", size >= 16 * 1024 ? 1.0 : 0.8);
+            }
+        }
+    }
+
+    /// <summary>CBC against what a relay without it and CBC alone make together.</summary>
+    public static void MeasureCbc(Table table, Settings settings, Chain gateways, Chain plain)
+    {
+        using var cbc = CipherSpeed.Create(AesMode.CBC, encrypt: true, portable: false);
+        CipherSpeed.WarmUp(cbc);
+        WarmUp([gateways, plain], settings);
+        foreach (var size in s_sizes)
+        {
+            var packet = new byte[size - size % ProtocolDefaults.BlockSize];
+            var medians = settings.Medians(Flood(gateways, size, settings), Flood(plain, size, settings), () => Encrypt(cbc, packet, settings));
+            table.AtLeast($"gateway CBC to 1/(1/plain + 1/CBC), {Sizes.Name(size)}", medians[0], 1 / (1 / medians[1] + 1 / medians[2]), "MB/s", 0.9);
+        }
+    }
+
+    private static void WarmUp(Chain[] chains, Settings settings)
+    {
+        foreach (var chain in chains)
+            Load.Flood(chain, s_sizes[0], 1, settings, isFirst: true);
+    }
+
+    private static Func<double> Flood(Chain chain, int size, Settings settings)
+        => () => Load.Flood(chain, size, 1, settings, isFirst: false).Throughput;
+
+    // By the clock, as the relays: what else the machine does slows down all of them.
+    private static double Encrypt(BlockModeCipher cipher, byte[] packet, Settings settings)
+    {
+        long bytes = 0;
+        var start = Stopwatch.GetTimestamp();
+        for (; Stopwatch.GetElapsedTime(start) < settings.Time / 2; bytes += packet.Length)
+            cipher.Transform(packet, packet);
+        return bytes / 1e6 / Stopwatch.GetElapsedTime(start).TotalSeconds;
+    }
+}

@@ -1,0 +1,65 @@
+using System.Diagnostics;
+using System.Net.Sockets;
+
+namespace XpraAes.Benchmarks.Traffic;
+
+/// <summary>One connection of the load: packets whose echoes are counted or timed.</summary>
+internal sealed class LoadClient(ILink link) : IDisposable
+{
+    private long _echoed;
+    private volatile bool _stopped;
+
+    /// <summary>Bytes of echo so far.</summary>
+    public long Echoed => Interlocked.Read(ref _echoed);
+
+    /// <summary>Sends this packet over and over, one write each as xpra does, until <see cref="Dispose"/>.</summary>
+    public void Flood(byte[] packet)
+    {
+        Start(() =>
+        {
+            while (!_stopped)
+                link.Send(packet);
+        });
+        Start(() =>
+        {
+            var buffer = new byte[256 * 1024];
+            int read;
+            while (!_stopped && (read = link.Receive(buffer)) > 0)
+                Interlocked.Add(ref _echoed, read);
+        });
+    }
+
+    /// <summary>Sends a packet, waits for its echo, and says how long that took.</summary>
+    public TimeSpan Ping(byte[] packet)
+    {
+        Span<byte> buffer = stackalloc byte[512];
+        var start = Stopwatch.GetTimestamp();
+        link.Send(packet);
+        for (var missing = packet.Length; missing > 0;)
+        {
+            var read = link.Receive(buffer);
+            if (read == 0)
+                throw new InvalidOperationException("The connection ended during a ping.");
+            missing -= read;
+        }
+        return Stopwatch.GetElapsedTime(start);
+    }
+
+    public void Dispose()
+    {
+        _stopped = true;
+        link.Dispose();
+    }
+
+    private static void Start(Action loop) => new Thread(() =>
+    {
+        try
+        {
+            loop();
+        }
+        catch (Exception e) when (e is IOException or SocketException or ObjectDisposedException)
+        {
+            // Stopped.
+        }
+    }) { IsBackground = true }.Start();
+}

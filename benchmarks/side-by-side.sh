@@ -1,0 +1,26 @@
+#!/bin/sh
+# Measures everything that has a goal side by side with its peer, in one run:
+#   benchmarks/side-by-side.sh            the whole, about 20 minutes, written to docs/performance.md
+#   benchmarks/side-by-side.sh --quick    under two minutes, printed alone
+# --minutes N   how long memory is watched under light traffic (10; quick: 0)
+# --only NAMES  of ciphers,packets,throughput,latency,allocations,memory,handshakes,import
+# A line per row: what, ours, peer, ratio, goal, and ok, short, limit, or skipped where the peer is not here.
+# Exits 0 when no row is short.
+set -eu
+root=$(cd "$(dirname "$0")/.." && pwd)
+
+# Thousands of sessions are opened, and stunnel takes no more descriptors than it is given.
+limit=$(ulimit -Hn)
+if [ "$limit" = unlimited ] || [ "$limit" -gt 65536 ]; then
+    limit=65536
+fi
+ulimit -n "$limit"
+
+for project in benchmarks/XpraAes.Benchmarks src/XpraAes.PowerShell; do
+    output=$(dotnet build "$root/$project" --configuration Release --nologo) || {
+        echo "$output" >&2
+        exit 2
+    }
+done
+exec dotnet "$root/benchmarks/XpraAes.Benchmarks/bin/Release/net10.0/XpraAes.Benchmarks.dll" side-by-side \
+    --module "$root/XpraAes.psd1" --report "$root/docs/performance.md" "$@"
