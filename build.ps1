@@ -57,8 +57,10 @@ $tasks = @{
             foreach ($pass in 1, 2) {
                 Update-MarkdownCommandHelp -Path $page -NoBackup
             }
-            # PlatyPS adds a byte order mark, the date, blank lines, and an output type where a cmdlet has none.
-            $text = (Get-Content $page -Raw) -replace '(?m)^ms\.date: .*\n' -replace '### System\.Object\n\n\{\{[^}]*\}\}\n\n' -replace '\n{3,}', "`n`n"
+            # PlatyPS adds a byte order mark, the date, blank lines, and an output type where a cmdlet has none; and forgets the
+            # common parameters in the second syntax of a cmdlet that has no default one.
+            $text = (Get-Content $page -Raw) -replace '(?m)^ms\.date: .*\n' -replace '### System\.Object\n\n\{\{[^}]*\}\}\n\n' -replace '\n{3,}', "`n`n" `
+                -replace '(?<=>\])(?<!\[<CommonParameters>\])(?=\n```\n\n##)', ' [<CommonParameters>]'
             Set-Content $page ($text.Trim() + "`n") -NoNewline -Encoding utf8NoBOM
         }
         $null = New-Item $PSScriptRoot/en-US -ItemType Directory -Force
