@@ -50,18 +50,36 @@ public sealed class PacketEncryptor : IDisposable
         EncryptAfterIV(wire, dataLength);
     }
 
-    /// <summary>As <see cref="Encrypt"/>, with the packet's IV, where it has one, in place already: a recorded packet comes out as it was.</summary>
-    internal void EncryptAfterIV(Span<byte> wire, int dataLength)
+    /// <summary>Encrypts one packet from <paramref name="data"/>, which stays as it is, into the <see cref="WireSize"/> bytes of <paramref name="wire"/>: a pass over the memory less than copying the data there first.</summary>
+    internal void Encrypt(ReadOnlySpan<byte> data, Span<byte> wire)
     {
-        // stream:     E(data | padding)
-        // otherwise:  IV | E(data | padding), IV random
-        var padding = wire[(DataOffset + dataLength)..];
-        padding.Fill(PacketPadding.Value(Parameters.Padding, padding.Length));
+        if (!Parameters.Stream)
+            NextIV().CopyTo(wire);
+        EncryptAfterIV(data, wire);
+    }
+
+    /// <summary>As <see cref="Encrypt(Span{byte}, int)"/>, with the packet's IV, where it has one, in place already: a recorded packet comes out as it was.</summary>
+    internal void EncryptAfterIV(Span<byte> wire, int dataLength) => EncryptAfterIV(wire.Slice(DataOffset, dataLength), wire);
+
+    // stream:     E(data | padding)
+    // otherwise:  IV | E(data | padding), IV random
+    private void EncryptAfterIV(ReadOnlySpan<byte> data, Span<byte> wire)
+    {
         if (!Parameters.Stream)
             _mode.Reset(wire[..DataOffset]);
 
         var body = wire[DataOffset..];
-        _mode.Transform(body, body);
+        var whole = data.Length & -ProtocolDefaults.BlockSize;
+        _mode.Transform(data[..whole], body[..whole]);
+
+        // The last block is in part data and in part padding.
+        var rest = body[whole..];
+        if (rest.IsEmpty)
+            return;
+        data[whole..].CopyTo(rest);
+        var padding = rest[(data.Length - whole)..];
+        padding.Fill(PacketPadding.Value(Parameters.Padding, padding.Length));
+        _mode.Transform(rest, rest);
     }
 
     /// <summary>Zeroes the key.</summary>

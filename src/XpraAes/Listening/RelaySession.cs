@@ -51,6 +51,9 @@ internal sealed class RelaySession : ISession
 
         var first = await Task.WhenAny(toTarget, toClient).ConfigureAwait(false);
         var end = await first.ConfigureAwait(false);
+        // Not before: the other direction would end of it as well, perhaps first, and say less of the cause.
+        if (end.IsStuck)
+            end.Culprit!.Abort();
         // One side has closed its half: the other may still have something to say.
         if (end is { Culprit: not null, Failure: null })
             await Task.WhenAny(first == toTarget ? toClient : toTarget, Task.Delay(_limits.HalfCloseTimeout, reading.Token)).ConfigureAwait(false);
@@ -79,8 +82,8 @@ internal sealed class RelaySession : ISession
         await _target.DisposeAsync().ConfigureAwait(false);
     }
 
-    /// <summary>How a direction ended: one side closed its half in order (no failure), one side failed, or (no culprit) we stopped.</summary>
-    private readonly record struct End(PacketChannel? Culprit, XpraAesException? Failure);
+    /// <summary>How a direction ended: one side closed its half in order (no failure), one side failed, one side takes nothing any more, or (no culprit) we stopped.</summary>
+    private readonly record struct End(PacketChannel? Culprit, XpraAesException? Failure, bool IsStuck = false);
 
     private async Task<End> PumpAsync(PacketChannel from, PacketChannel to, PacketTranslator? translator, CancellationToken reading, CancellationToken ending)
     {
@@ -142,8 +145,7 @@ internal sealed class RelaySession : ISession
         }
         catch (OperationCanceledException) when (stall.IsCancellationRequested && !ending.IsCancellationRequested)
         {
-            to.Abort();
-            return new End(to, new XpraAesException(XpraErrorId.ConnectionLost, $"It has taken nothing for {_limits.IdleTimeout.TotalSeconds:0.#} s."));
+            return new End(to, new XpraAesException(XpraErrorId.ConnectionLost, $"It has taken nothing for {_limits.IdleTimeout.TotalSeconds:0.#} s."), IsStuck: true);
         }
         catch (OperationCanceledException)
         {

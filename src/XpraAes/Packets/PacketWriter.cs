@@ -54,8 +54,7 @@ internal sealed class PacketWriter(Stream stream) : IDisposable
         {
             flags |= PacketHeader.EncryptedFlag;
             new PacketHeader(flags, compression, chunkIndex, encryptor.PayloadSize(data.Length)).Write(packet);
-            data.CopyTo(payload[encryptor.DataOffset..]);
-            encryptor.Encrypt(payload, data.Length);
+            encryptor.Encrypt(data, payload);
         }
         _length += packet.Length;
         Interlocked.Increment(ref _packetsWritten);
