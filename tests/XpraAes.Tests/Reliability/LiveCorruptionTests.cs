@@ -76,11 +76,11 @@ public sealed class LiveCorruptionTests(ITestOutputHelper output)
         Assert.True(broken > 0);
 
         // Nobody has meddled with this one.
-        await using var last = await TestClient.ConnectAsync(listener, key);
-        await TalkAsync(last).WaitAsync(TestPeer.Patience);
+        await using (var last = await TestClient.ConnectAsync(listener, key))
+            await TalkAsync(last).WaitAsync(TestPeer.Patience);
         Assert.Empty(log.Errors);
         await stopping.CancelAsync();
-        await serving;
+        await serving.WaitAsync(TestPeer.Patience);
         unobserved.AssertNone();
     }
 
@@ -123,13 +123,13 @@ public sealed class LiveCorruptionTests(ITestOutputHelper output)
         channel.TrustPeer();
         try
         {
-            while (await channel.ReceiveAsync(default).AsTask().WaitAsync(TestPeer.Patience) is { } packet)
+            while (await channel.ReceiveAsync(default) is { } packet)
             {
                 object?[] answer = packet.Type == "hello" ? ["hello", XpraAes.Handshake.Hello.ForServer("0")] : ["ping_echo", packet[1], 0L, 0L, 0L, -1L];
                 await channel.SendAsync(answer, default);
             }
         }
-        catch (Exception e) when (e is XpraAesException or TimeoutException)
+        catch (XpraAesException)
         {
             // The gateway has let go of it.
         }
