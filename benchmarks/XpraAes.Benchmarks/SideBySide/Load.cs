@@ -15,7 +15,7 @@ internal static class Load
         {
             foreach (var client in clients)
                 client.Flood(packet);
-            Thread.Sleep(isFirst ? settings.WarmUp : settings.Time / 4);
+            Thread.Sleep(isFirst ? settings.WarmUp : settings.Settling);
             var used = chain.ProcessorTime;
             var echoed = clients.Sum(client => client.Echoed);
             var start = Stopwatch.GetTimestamp();

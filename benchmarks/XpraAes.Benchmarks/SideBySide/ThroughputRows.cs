@@ -30,6 +30,7 @@ internal static class ThroughputRows
         using var cbc = CipherSpeed.Create(AesMode.CBC, encrypt: true, portable: false);
         CipherSpeed.WarmUp(cbc);
         WarmUp([gateways, plain], settings);
+        settings = settings.InShortTurns;
         foreach (var size in s_sizes)
         {
             var packet = new byte[size - size % ProtocolDefaults.BlockSize];
