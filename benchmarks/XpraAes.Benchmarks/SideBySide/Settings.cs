@@ -10,7 +10,7 @@ internal sealed record Settings(bool Quick, int Minutes)
     public TimeSpan Time { get; init; } = TimeSpan.FromSeconds(Quick ? 0.25 : 1.2);
 
     /// <summary>Before the first of its kind, while .NET compiles.</summary>
-    public TimeSpan WarmUp => TimeSpan.FromSeconds(2);
+    public TimeSpan WarmUp { get; } = TimeSpan.FromSeconds(2);
 
     /// <summary>Of a flood, before it is measured.</summary>
     public TimeSpan Settling { get; init; } = TimeSpan.FromSeconds(Quick ? 0.06 : 0.3);
