@@ -1,0 +1,56 @@
+using XpraAes.Packets;
+
+namespace XpraAes.Tests.Packets;
+
+public sealed class PacketBuffersTests
+{
+    [Theory]
+    [InlineData(1, 4096)]
+    [InlineData(4096, 4096)]
+    [InlineData(4097, 8192)]
+    [InlineData(1024 * 1024, 1024 * 1024)]
+    [InlineData(1024 * 1024 + 1, 2 * 1024 * 1024)]
+    [InlineData(4 * 1024 * 1024, 4 * 1024 * 1024)]
+    [InlineData(4 * 1024 * 1024 + 1, 4 * 1024 * 1024 + 1)]
+    public void A_buffer_has_room_and_is_no_larger_than_twice_that(int size, int length)
+    {
+        var buffer = PacketBuffers.Rent(size);
+        Assert.Equal(length, buffer.Length);
+        PacketBuffers.Return(buffer);
+    }
+
+    [Fact]
+    public async Task No_two_have_the_same_buffer_at_a_time()
+    {
+        await Task.WhenAll(Enumerable.Range(1, 8).Select(mark => Task.Run(() =>
+        {
+            for (var round = 0; round < 2000; round++)
+            {
+                // More at a time than are kept before the shared pool.
+                var buffers = Enumerable.Range(0, 5).Select(_ => PacketBuffers.Rent(4096)).ToArray();
+                Array.ForEach(buffers, buffer => buffer.AsSpan().Fill((byte)mark));
+                Assert.All(buffers, buffer => Assert.Equal(-1, buffer.AsSpan().IndexOfAnyExcept((byte)mark)));
+                Array.ForEach(buffers, PacketBuffers.Return);
+            }
+        })));
+    }
+
+    [Fact]
+    public async Task What_one_thread_returns_another_is_given_and_nothing_is_allocated()
+    {
+        // Where all come and go on other threads, as a session's loops do.
+        const int Size = 1024 * 1024;
+        var allocated = new List<long>();
+        for (var round = 0; round < 20; round++)
+        {
+            await Task.Factory.StartNew(() =>
+            {
+                var before = GC.GetAllocatedBytesForCurrentThread();
+                PacketBuffers.Return(PacketBuffers.Rent(Size));
+                allocated.Add(GC.GetAllocatedBytesForCurrentThread() - before);
+            }, TaskCreationOptions.LongRunning);
+        }
+        // Other tests of this process take some now and then.
+        Assert.InRange(allocated.Count(bytes => bytes >= Size), 0, 10);
+    }
+}
