@@ -158,6 +158,11 @@ Describe 'Passing sessions on with -Target' -Tag Unit {
         $null = Connect-XpraAes "tcp://$($gateway.Endpoint)/?keyfile=$keyFile" -ErrorVariable problem -ErrorAction SilentlyContinue
         "$problem" | Should -Match "the gateway's target: Nobody listens there"
         $gateway.State | Should -Be 'Listening'
+        # It is counted when the client has been told and is gone.
+        $deadline = [datetime]::Now.AddSeconds(10)
+        while (-not $gateway.Refusals['ConnectionRefused'] -and [datetime]::Now -lt $deadline) {
+            Start-Sleep -Milliseconds 20
+        }
         $gateway.Refusals['ConnectionRefused'] | Should -Be 1
     }
 

@@ -24,6 +24,7 @@ internal sealed class RelaySession : ISession
     private readonly Limits _limits;
     private readonly CancellationTokenSource _stopping = new();
     private volatile string? _stopReason;
+    private volatile End? _end;
     private bool _clientIsProven;
 
     public RelaySession(PacketChannel client, CipherLeg clientLeg, PacketChannel target, CipherLeg targetLeg, PacketTranslator? toTarget, PacketTranslator? toClient, Limits limits)
@@ -50,10 +51,8 @@ internal sealed class RelaySession : ISession
         var toClient = Task.Run(() => PumpAsync(_target, _client, _toClient, reading.Token, ending), CancellationToken.None);
 
         var first = await Task.WhenAny(toTarget, toClient).ConfigureAwait(false);
-        var end = await first.ConfigureAwait(false);
-        // Not before: the other direction would end of it as well, perhaps first, and say less of the cause.
-        if (end.IsStuck)
-            end.Culprit!.Abort();
+        await first.ConfigureAwait(false);
+        var end = _end ?? new End(null, null);
         // One side has closed its half: the other may still have something to say.
         if (end is { Culprit: not null, Failure: null })
             await Task.WhenAny(first == toTarget ? toClient : toTarget, Task.Delay(_limits.HalfCloseTimeout, reading.Token)).ConfigureAwait(false);
@@ -82,10 +81,13 @@ internal sealed class RelaySession : ISession
         await _target.DisposeAsync().ConfigureAwait(false);
     }
 
-    /// <summary>How a direction ended: one side closed its half in order (no failure), one side failed, one side takes nothing any more, or (no culprit) we stopped.</summary>
-    private readonly record struct End(PacketChannel? Culprit, XpraAesException? Failure, bool IsStuck = false);
+    /// <summary>How the session ended: one side closed its half in order (no failure), one side failed, or (no culprit) we stopped.</summary>
+    private sealed record End(PacketChannel? Culprit, XpraAesException? Failure);
 
-    private async Task<End> PumpAsync(PacketChannel from, PacketChannel to, PacketTranslator? translator, CancellationToken reading, CancellationToken ending)
+    /// <summary>The first counts, and is kept before anything follows from it: the other direction ends of that as well, perhaps sooner than this one returns.</summary>
+    private void EndBy(PacketChannel culprit, XpraAesException? failure) => Interlocked.CompareExchange(ref _end, new End(culprit, failure), null);
+
+    private async Task PumpAsync(PacketChannel from, PacketChannel to, PacketTranslator? translator, CancellationToken reading, CancellationToken ending)
     {
         using var stall = CancellationTokenSource.CreateLinkedTokenSource(ending);
         var busy = from;
@@ -137,27 +139,28 @@ internal sealed class RelaySession : ISession
                     break;
             }
             from.Reader.RequireBoundary();
+            EndBy(from, null);
             busy = to;
             if (to == _client)
                 await to.SendAsync(Refusals.OfTarget("it closed the connection"), ending).ConfigureAwait(false);
             await to.ShutdownSendAsync(ending).ConfigureAwait(false);
-            return new End(from, null);
         }
         catch (OperationCanceledException) when (stall.IsCancellationRequested && !ending.IsCancellationRequested)
         {
-            return new End(to, new XpraAesException(XpraErrorId.ConnectionLost, $"It has taken nothing for {_limits.IdleTimeout.TotalSeconds:0.#} s."), IsStuck: true);
+            EndBy(to, new XpraAesException(XpraErrorId.ConnectionLost, $"It has taken nothing for {_limits.IdleTimeout.TotalSeconds:0.#} s."));
+            to.Abort();
         }
         catch (OperationCanceledException)
         {
-            return default;
+            // We stopped.
         }
         catch (XpraAesException e)
         {
-            return new End(busy, e);
+            EndBy(busy, e);
         }
         catch (Exception e) when (e is IOException or SocketException or ObjectDisposedException)
         {
-            return new End(busy, PacketChannel.Lost(e));
+            EndBy(busy, PacketChannel.Lost(e));
         }
         finally
         {
@@ -212,7 +215,7 @@ internal sealed class RelaySession : ISession
     }
 
     /// <summary>Waits for a direction that has been told to stop. A peer that does not take what is being written must not hold up the rest.</summary>
-    private async Task FinishAsync(Task<End> pump, PacketChannel to, CancellationToken ending)
+    private async Task FinishAsync(Task pump, PacketChannel to, CancellationToken ending)
     {
         // Where we are being stopped, the grace period is the caller's and ends with the token.
         var patience = _stopReason is null ? _limits.CloseGrace : Timeout.InfiniteTimeSpan;
