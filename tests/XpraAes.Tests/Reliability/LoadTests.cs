@@ -25,12 +25,13 @@ public sealed class LoadTests
 
     [Theory(SkipUnless = nameof(HasSources), Skip = NeedsSources)]
     [InlineData(10_000)]
-    public Task All_who_come_at_a_fifth_of_what_their_keys_allow_are_let_in(int iterations) => ComeAsync(iterations, 0.2, TimeSpan.FromSeconds(5));
+    public Task All_who_come_at_a_fifth_of_what_their_keys_allow_are_let_in(int iterations) => ComeAsync(iterations, 0.2, TimeSpan.FromSeconds(5), Limits.Default);
 
     [Theory(SkipUnless = nameof(HasSources), Skip = NeedsSources, Explicit = true)]
-    [InlineData(1_000)]
-    [InlineData(10_000)]
-    public Task All_who_come_in_a_minute_at_four_fifths_of_what_their_keys_allow_are_let_in(int iterations) => ComeAsync(iterations, 0.8, TimeSpan.FromMinutes(1));
+    [InlineData(10_000, 0.8, 64)]
+    [InlineData(1_000, 0.6, 1024)]
+    public Task All_who_come_in_a_minute_at_this_share_of_what_their_keys_allow_are_let_in(int iterations, double share, int places)
+        => ComeAsync(iterations, share, TimeSpan.FromMinutes(1), Limits.Default with { UnprovenConnections = places, WaitingDerivations = places });
 
     /// <summary>All sessions come from one address, with the limits as they are: each proves its key at once, and so takes no stranger's place.</summary>
     private static async Task PingAsync(int sessions, TimeSpan time)
@@ -72,12 +73,16 @@ public sealed class LoadTests
     /// Clients come evenly, each from an address of its own, and go once they have their answer and an echo. Both ends derive two keys
     /// each, on the same processors: these could derive the keys of <c>rate</c> sessions a second if they did nothing else.
     /// </summary>
-    private static async Task ComeAsync(int iterations, double share, TimeSpan time)
+    private static async Task ComeAsync(int iterations, double share, TimeSpan time, Limits limits)
     {
-        await using var loopback = Loopback.Start(options => options with { Iterations = iterations });
+        await using var loopback = Loopback.Start(options => options with { Iterations = iterations, Limits = limits });
         var rate = DerivationsPerSecond(loopback.Key, iterations) / 4;
         var interval = TimeSpan.FromSeconds(1 / (share * rate));
         TestContext.Current.SendDiagnosticMessage("{0} iterations: these processors derive the keys of {1:0} sessions a second", iterations, rate);
+        // Until what runs has been compiled: that takes the processors too, and is over soon.
+        const int WarmUp = 50;
+        for (var i = 0; i < WarmUp; i++)
+            await ComeAsync(loopback, Sources.Number(i), iterations);
         var clients = new List<Task<TimeSpan>>();
         var started = Stopwatch.GetTimestamp();
         for (var i = 0; i * interval < time; i++)
@@ -92,7 +97,7 @@ public sealed class LoadTests
             "{0} iterations: keys for {1:0} sessions a second; {2} came in {3:0.0} s ({4:0} a second), all let in; half within {5:0} ms, 99 % within {6:0} ms, the slowest {7:0} ms",
             iterations, rate, waits.Length, Stopwatch.GetElapsedTime(started).TotalSeconds, waits.Length / Stopwatch.GetElapsedTime(started).TotalSeconds,
             waits[waits.Length / 2].TotalMilliseconds, waits[waits.Length * 99 / 100].TotalMilliseconds, waits[^1].TotalMilliseconds);
-        Assert.Equal(waits.Length, loopback.Listener.Accepted);
+        Assert.Equal(WarmUp + waits.Length, loopback.Listener.Accepted);
         Assert.Equal(0, loopback.Listener.Rejected);
     }
 
