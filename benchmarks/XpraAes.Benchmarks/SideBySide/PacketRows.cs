@@ -18,7 +18,7 @@ internal static class PacketRows
         using var python = StartPython();
         foreach (var mode in new[] { AesMode.CTR, AesMode.CFB, AesMode.GCM, AesMode.CBC })
         {
-            foreach (var (size, goal, share) in s_sizes)
+            foreach (var (size, goal, share) in settings.Quick ? s_sizes[..3] : s_sizes)
                 Compare(table, settings, python, mode, stream: true, size, goal, share);
             Compare(table, settings, python, mode, stream: false, 256, 10, null);
         }
@@ -31,7 +31,7 @@ internal static class PacketRows
         writer.Arm(PacketCipher.CreateEncryptor(parameters, new byte[parameters.KeySize]));
         var data = new byte[size];
         Func<double> ours = () => Ours(writer, data);
-        for (var i = 0; i < 3; i++)
+        for (var i = 0; i < 8; i++)
             ours();
         var medians = python is null ? settings.Medians(ours) : settings.Medians(ours, () => OfPython(python, mode, stream, size));
         double? peer = python is null ? null : medians[1];
