@@ -45,9 +45,7 @@ public sealed class PacketEncryptor : IDisposable
         if (wire.Length != WireSize(dataLength))
             throw new ArgumentException($"The packet takes {WireSize(dataLength)} bytes, not {wire.Length}.", nameof(wire));
 
-        if (!Parameters.Stream)
-            NextIV().CopyTo(wire);
-        EncryptAfterIV(wire, dataLength);
+        Encrypt(wire.Slice(DataOffset, dataLength), wire);
     }
 
     /// <summary>Encrypts one packet from <paramref name="data"/>, which stays as it is, into the <see cref="WireSize"/> bytes of <paramref name="wire"/>: a pass over the memory less than copying the data there first.</summary>

@@ -192,7 +192,7 @@ internal sealed class EndpointSession(PacketChannel channel, CipherLeg leg, Xpra
     private async Task PingRegularlyAsync(CancellationToken cancellationToken)
     {
         using var timer = new PeriodicTimer(limits.PingInterval);
-        // A wait that is cancelled throws, which was a twentieth of what a short session cost; one whose timer is disposed of just ends.
+        // A wait that is cancelled throws, once for each session; one whose timer is disposed of just ends.
         await using var stopping = cancellationToken.UnsafeRegister(static timer => ((PeriodicTimer)timer!).Dispose(), timer).ConfigureAwait(false);
         try
         {

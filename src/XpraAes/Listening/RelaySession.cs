@@ -52,9 +52,9 @@ internal sealed class RelaySession : ISession
 
         var first = await Task.WhenAny(toTarget, toClient).ConfigureAwait(false);
         await first.ConfigureAwait(false);
-        var end = _end ?? new End(null, null);
+        var end = _end;
         // One side has closed its half: the other may still have something to say.
-        if (end is { Culprit: not null, Failure: null })
+        if (end is { Failure: null })
             await Task.WhenAny(first == toTarget ? toClient : toTarget, Task.Delay(_limits.HalfCloseTimeout, reading.Token)).ConfigureAwait(false);
         await reading.CancelAsync().ConfigureAwait(false);
         await Task.WhenAll(FinishAsync(toTarget, _target, ending), FinishAsync(toClient, _client, ending)).ConfigureAwait(false);
@@ -81,8 +81,8 @@ internal sealed class RelaySession : ISession
         await _target.DisposeAsync().ConfigureAwait(false);
     }
 
-    /// <summary>How the session ended: one side closed its half in order (no failure), one side failed, or (no culprit) we stopped.</summary>
-    private sealed record End(PacketChannel? Culprit, XpraAesException? Failure);
+    /// <summary>How a side ended the session: it closed its half in order (no failure), or it failed. There is none where we stopped.</summary>
+    private sealed record End(PacketChannel Culprit, XpraAesException? Failure);
 
     /// <summary>The first counts, and is kept before anything follows from it: the other direction ends of that as well, perhaps sooner than this one returns.</summary>
     private void EndBy(PacketChannel culprit, XpraAesException? failure) => Interlocked.CompareExchange(ref _end, new End(culprit, failure), null);
@@ -248,11 +248,11 @@ internal sealed class RelaySession : ISession
         await channel.LingerAsync(_limits.CloseGrace, ending).ConfigureAwait(false);
     }
 
-    private object?[]? LastWordsToClient(End end)
+    private object?[]? LastWordsToClient(End? end)
     {
         if (_stopReason is { } reason)
             return Hello.Disconnect(reason);
-        if (end.Failure is not { } failure)
+        if (end?.Failure is not { } failure)
             return null;
         if (end.Culprit == _target)
             return Refusals.OfTarget(failure.Message);
@@ -261,9 +261,9 @@ internal sealed class RelaySession : ISession
 
     private object?[]? LastWordsToTarget() => _stopReason is null ? null : Hello.Disconnect("client request");
 
-    private string Explain(End end)
+    private string Explain(End? end)
     {
-        if (end.Culprit is null)
+        if (end is null)
             return "closed";
         var who = end.Culprit == _client ? "the client" : "the target";
         if (end.Failure is not { } failure)

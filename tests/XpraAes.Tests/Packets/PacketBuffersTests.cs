@@ -36,7 +36,7 @@ public sealed class PacketBuffersTests
     }
 
     [Fact]
-    public async Task What_one_thread_returns_another_is_given_and_nothing_is_allocated()
+    public async Task What_one_thread_returns_another_is_given()
     {
         // Where all come and go on other threads, as a session's loops do.
         const int Size = 1024 * 1024;

@@ -30,6 +30,7 @@ public sealed class LoadTests
     [Theory(SkipUnless = nameof(HasSources), Skip = NeedsSources, Explicit = true)]
     [InlineData(10_000, 0.8, 64)]
     [InlineData(1_000, 0.6, 1024)]
+    [InlineData(1_000, 0.8, 64)]
     public Task All_who_come_in_a_minute_at_this_share_of_what_their_keys_allow_are_let_in(int iterations, double share, int places)
         => ComeAsync(iterations, share, TimeSpan.FromMinutes(1), Limits.Default with { UnprovenConnections = places, WaitingDerivations = places });
 
