@@ -310,19 +310,20 @@ public sealed class AesListener : IAsyncDisposable
                 await Task.Delay(s_acceptPause).ConfigureAwait(false);
                 continue;
             }
-            Serve(client, bind);
+            // Who comes behind one that must wait for a place would have to wait too.
+            if (LacksDescriptors(client) || await Guard.EnterAsync(AddressText.SourceOf(client)).ConfigureAwait(false) is not { } slot)
+            {
+                Counters.Refuse(XpraErrorId.LimitReached);
+                client.Dispose();
+                continue;
+            }
+            Serve(client, slot, bind);
         }
     }
 
     /// <summary>Never waits: the accept loop goes on at once.</summary>
-    private void Serve(Socket client, Bind bind)
+    private void Serve(Socket client, SourceGuard.Slot slot, Bind bind)
     {
-        if (LacksDescriptors(client) || Guard.TryEnter(AddressText.SourceOf(client)) is not { } slot)
-        {
-            Counters.Refuse(XpraErrorId.LimitReached);
-            client.Dispose();
-            return;
-        }
         var service = bind.Enter();
         var serving = Task.Run(() => service.ServeAsync(client, slot, _stopping.Token));
         _serving[serving] = 0;

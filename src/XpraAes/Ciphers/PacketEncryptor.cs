@@ -7,13 +7,14 @@ public sealed class PacketEncryptor : IDisposable
 {
     private readonly BlockModeCipher _mode;
     private readonly int _paddingUnit;
-    private readonly byte[] _ivs = new byte[16 * ProtocolDefaults.BlockSize];
+    private readonly byte[] _ivs;
     private int _usedIvs;
 
     internal PacketEncryptor(CipherParameters parameters, BlockModeCipher mode)
     {
         Parameters = parameters;
         _mode = mode;
+        _ivs = parameters.Stream ? [] : new byte[16 * ProtocolDefaults.BlockSize];
         _usedIvs = _ivs.Length;
         _paddingUnit = parameters.Mode == AesMode.CBC ? parameters.PaddingUnit : 0;
     }

@@ -175,7 +175,7 @@ public sealed class XpraDictionary : IReadOnlyCollection<KeyValuePair<object, ob
 
     private void BuildIndex()
     {
-        _index = new(_pairs.Count, KeyComparer.Instance);
+        _index = new(_pairs.Capacity, KeyComparer.Instance);
         foreach (var (key, _) in _pairs)
             _index.Add(key, _index.Count);
     }

@@ -15,6 +15,7 @@ namespace XpraAes.Handshake;
 internal sealed class ServerHandshake(PacketChannel channel, ServerHandshakeOptions options, ILogger log)
 {
     private const string AuthenticationFailed = "authentication failed";
+    private const string EncryptionError = "encryption error";
 
     private XpraKey? _key = options.Keys.Count > 0 ? options.Keys[0] : null;
     private CipherParameters? _send;
@@ -181,8 +182,7 @@ internal sealed class ServerHandshake(PacketChannel channel, ServerHandshakeOpti
             channel.Encoding = Hello.ChooseEncoding(hello, packet.Header.Encoding);
         if (_key is not { } key)
         {
-            await RequireNoCipherAsync(hello, cancellationToken).ConfigureAwait(false);
-            await RequireServedAsync(hello, cancellationToken).ConfigureAwait(false);
+            await LetInAsync(RefusalOfCipher(hello) ?? RefusalOfRequest(hello), cancellationToken).ConfigureAwait(false);
             return hello;
         }
         CipherCapabilities announced;
@@ -199,37 +199,52 @@ internal sealed class ServerHandshake(PacketChannel channel, ServerHandshakeOpti
         options.HelloAccepted?.Invoke();
         var send = announced.Parameters;
         Log.AcceptedCipher(log, channel.Peer, send);
-        if (send.Mode == AesMode.CBC && !announced.HasStream && channel.Reader.Decryptor is { PaddingUnit: > 0 } decryptor)
-            send = send with { PaddingUnit = decryptor.PaddingUnit };
-        channel.Writer.Arm(await options.Derivations.RunAsync(() => SessionCiphers.CreateEncryptor(key, send), cancellationToken).ConfigureAwait(false));
-        await RequireAllowedModeAsync(send.Mode, cancellationToken).ConfigureAwait(false);
-        await RequireServedAsync(hello, cancellationToken).ConfigureAwait(false);
-
-        _streamAsked = announced.HasStream ? send.Stream : null;
+        if (send.Mode == AesMode.CBC && !announced.HasStream && channel.Reader.Decryptor is { PaddingUnit: > 0 } earlier)
+            send = send with { PaddingUnit = earlier.PaddingUnit };
+        var refusal = RefusalOfMode(send.Mode) ?? RefusalOfRequest(hello);
         // The browser client, alone in wanting stream=false, sends on while it derives a new key: under the one from the challenge, which
         // therefore stays (each packet has its own IV), or in clear. So it gets as little to derive as it asks of us.
-        if (send.Stream || _receive?.Mode != send.Mode)
+        var receive = refusal is null && (send.Stream || _receive?.Mode != send.Mode) ? Announce(announced, send) : null;
+        // In one turn: who is let in needs both.
+        var (encryptor, decryptor) = await options.Derivations.RunAsync(
+            () => (SessionCiphers.CreateEncryptor(key, send), receive is null ? null : SessionCiphers.CreateDecryptor(key, receive)), cancellationToken).ConfigureAwait(false);
+        channel.Writer.Arm(encryptor);
+        await LetInAsync(refusal, cancellationToken).ConfigureAwait(false);
+
+        _streamAsked = announced.HasStream ? send.Stream : null;
+        if (decryptor is not null)
         {
-            var iterations = send.Stream ? options.Iterations : Math.Min(options.Iterations, send.Iterations);
-            var padding = announced.PaddingOptions.Contains(PaddingScheme.Pkcs7) ? PaddingScheme.Pkcs7 : PaddingScheme.Legacy;
-            var receive = CipherCapabilities.Generate(send.Mode, options.KeySize, options.KeyHash, iterations, padding, send.PaddingUnit, send.Stream);
-            channel.Reader.Arm(await options.Derivations.RunAsync(() => SessionCiphers.CreateDecryptor(key, receive), cancellationToken).ConfigureAwait(false));
+            channel.Reader.Arm(decryptor);
             _receive = receive;
-            Log.AnnouncedCipher(log, channel.Peer, receive);
+            Log.AnnouncedCipher(log, channel.Peer, receive!);
         }
         _send = send;
         return hello;
     }
 
-    /// <summary>In clear there is no key: a client that has AES on must not believe that it is in use.</summary>
-    private async Task RequireNoCipherAsync(XpraDictionary hello, CancellationToken cancellationToken)
+    /// <summary>How the client is to encrypt.</summary>
+    private CipherParameters Announce(CipherCapabilities announced, CipherParameters send)
     {
-        if (!CipherCapabilities.IsIn(hello))
-            return;
-        await RefuseAsync("encryption error", "this is the local end of an encrypted connection: take encryption and key out of the client's URI", cancellationToken).ConfigureAwait(false);
-        throw new XpraAesException(XpraErrorId.CipherCapabilitiesInvalid, "The client asks for AES at the local end of an encrypted connection, which takes clients in clear.",
-            "Take encryption and key out of the client's URI: what leaves this machine is encrypted.");
+        var iterations = send.Stream ? options.Iterations : Math.Min(options.Iterations, send.Iterations);
+        var padding = announced.PaddingOptions.Contains(PaddingScheme.Pkcs7) ? PaddingScheme.Pkcs7 : PaddingScheme.Legacy;
+        return CipherCapabilities.Generate(send.Mode, options.KeySize, options.KeyHash, iterations, padding, send.PaddingUnit, send.Stream);
     }
+
+    /// <summary>Goes on where there is no refusal; else tells the client why, and ends the handshake.</summary>
+    private async Task LetInAsync(Refusal? refusal, CancellationToken cancellationToken)
+    {
+        if (refusal is null)
+            return;
+        await RefuseAsync(refusal.Reason, refusal.Details, cancellationToken).ConfigureAwait(false);
+        throw refusal.Cause;
+    }
+
+    /// <summary>In clear there is no key: a client that has AES on must not believe that it is in use.</summary>
+    private static Refusal? RefusalOfCipher(XpraDictionary hello) => !CipherCapabilities.IsIn(hello) ? null : new(
+        EncryptionError,
+        "this is the local end of an encrypted connection: take encryption and key out of the client's URI",
+        new XpraAesException(XpraErrorId.CipherCapabilitiesInvalid, "The client asks for AES at the local end of an encrypted connection, which takes clients in clear.",
+            "Take encryption and key out of the client's URI: what leaves this machine is encrypted."));
 
     private CipherCapabilities CheckCapabilities(XpraDictionary hello)
     {
@@ -246,24 +261,26 @@ internal sealed class ServerHandshake(PacketChannel channel, ServerHandshakeOpti
     }
 
     /// <summary>What a client wants stands in its whole hello, which comes after the challenge where there is one.</summary>
-    private async Task RequireServedAsync(XpraDictionary hello, CancellationToken cancellationToken)
+    private Refusal? RefusalOfRequest(XpraDictionary hello)
     {
         var request = HelloRequest.Read(hello);
         var isWhole = _challenged || options.Password is null && !(options.SatisfyExpectedChallenge && hello.GetBoolean("challenge") == true);
         if (!isWhole || options.Refuse(request, hello, _receive is not null) is not { } reason)
-            return;
-        await RefuseAsync(reason, null, cancellationToken).ConfigureAwait(false);
-        throw new XpraAesException(XpraErrorId.RequestRefused, $"The client asks for {(request is null ? "a display" : $"'{PeerIdentification.Sanitize(request)}'")}, which is not served here.");
+            return null;
+        var wish = request is null ? "a display" : $"'{PeerIdentification.Sanitize(request)}'";
+        return new(reason, null, new XpraAesException(XpraErrorId.RequestRefused, $"The client asks for {wish}, which is not served here."));
     }
 
-    private async Task RequireAllowedModeAsync(AesMode mode, CancellationToken cancellationToken)
+    private Refusal? RefusalOfMode(AesMode mode)
     {
         if (options.Modes.Count == 0 || options.Modes.Contains(mode))
-            return;
+            return null;
         var allowed = string.Join(" or ", options.Modes.Select(m => $"encryption=AES-{m}"));
-        await RefuseAsync("encryption error", $"AES-{mode} is not accepted here: use {allowed} in the client's URI", cancellationToken).ConfigureAwait(false);
-        throw new XpraAesException(XpraErrorId.ModeRejected, $"The client asks for AES-{mode}; the listener takes {string.Join(", ", options.Modes)}.",
-            $"Put {allowed} in the client's URI, or allow {mode} with -Mode.");
+        return new(
+            EncryptionError,
+            $"AES-{mode} is not accepted here: use {allowed} in the client's URI",
+            new XpraAesException(XpraErrorId.ModeRejected, $"The client asks for AES-{mode}; the listener takes {string.Join(", ", options.Modes)}.",
+                $"Put {allowed} in the client's URI, or allow {mode} with -Mode."));
     }
 
     private async Task RefuseStrangerAsync(CancellationToken cancellationToken)
@@ -272,4 +289,7 @@ internal sealed class ServerHandshake(PacketChannel channel, ServerHandshakeOpti
         if (channel.Writer.Encryptor is null && channel.Reader.Decryptor is null)
             await SendAsync(Hello.Disconnect(Refusals.ForStrangers), cancellationToken).ConfigureAwait(false);
     }
+
+    /// <summary>Why a client is not let in: what it is told, and what we say of it.</summary>
+    private sealed record Refusal(string Reason, string? Details, XpraAesException Cause);
 }

@@ -1,44 +1,38 @@
+using System.Security.Cryptography;
 using XpraAes.Ciphers;
-using XpraAes.Keys;
 
 namespace XpraAes.Handshake;
 
 /// <summary>From key data and parameters to the cipher of one direction. The derived key lives no longer than it takes.</summary>
 internal static class SessionCiphers
 {
+    private const int MaxKeySize = 32;
+
+    private delegate T Factory<T>(CipherParameters parameters, ReadOnlySpan<byte> derivedKey);
+
     /// <summary>What encrypts towards the peer who announced these parameters.</summary>
-    public static PacketEncryptor CreateEncryptor(XpraKey key, CipherParameters parameters)
-    {
-        using var derived = Derive(key, parameters);
-        return PacketCipher.CreateEncryptor(parameters, derived.Span);
-    }
+    public static PacketEncryptor CreateEncryptor(XpraKey key, CipherParameters parameters) => Create<PacketEncryptor>(key, parameters, PacketCipher.CreateEncryptor);
 
     /// <summary>What decrypts under the parameters that we announced.</summary>
-    public static PacketDecryptor CreateDecryptor(XpraKey key, CipherParameters parameters)
-    {
-        using var derived = Derive(key, parameters);
-        return PacketCipher.CreateDecryptor(parameters, derived.Span);
-    }
+    public static PacketDecryptor CreateDecryptor(XpraKey key, CipherParameters parameters) => Create<PacketDecryptor>(key, parameters, PacketCipher.CreateDecryptor);
 
     /// <summary>The bare mode without packets and padding.</summary>
     public static BlockModeCipher CreateMode(XpraKey key, CipherParameters parameters, bool encrypts)
-    {
-        using var derived = Derive(key, parameters);
-        return PacketCipher.CreateMode(parameters, derived.Span, encrypts, portable: false);
-    }
+        => Create<BlockModeCipher>(key, parameters, (parameters, derived) => PacketCipher.CreateMode(parameters, derived, encrypts, portable: false));
 
-    private static SecretBuffer Derive(XpraKey key, CipherParameters parameters)
+    private static T Create<T>(XpraKey key, CipherParameters parameters, Factory<T> factory)
     {
-        var derived = new SecretBuffer(parameters.KeySize);
+        PacketCipher.CheckKeySize(parameters);
+        // On the stack, where no collector copies it.
+        var derived = (stackalloc byte[MaxKeySize])[..parameters.KeySize];
         try
         {
-            KeyStretching.Derive(key.Data, parameters, derived.Span);
-            return derived;
+            KeyStretching.Derive(key.Data, parameters, derived);
+            return factory(parameters, derived);
         }
-        catch
+        finally
         {
-            derived.Dispose();
-            throw;
+            CryptographicOperations.ZeroMemory(derived);
         }
     }
 }

@@ -32,7 +32,8 @@ internal sealed class DerivationGate(int concurrency, int capacity = int.MaxValu
         await EnterAsync(source, cancellationToken).ConfigureAwait(false);
         try
         {
-            return await Task.Run(derivation, CancellationToken.None).ConfigureAwait(false);
+            // A handshake goes on from a thread of the pool as a rule, and another would do no better.
+            return Thread.CurrentThread.IsThreadPoolThread ? derivation() : await Task.Run(derivation, CancellationToken.None).ConfigureAwait(false);
         }
         finally
         {

@@ -6,13 +6,17 @@ namespace XpraAes.Listening;
 /// <summary>
 /// Shares the places of connections that have proven nothing between the addresses they come from, remembers each address's
 /// failures of late, and says who may come in. Where all places are taken, the address gives way that has come most often of late
-/// and proven nothing: so a flood has to give way to itself, and an address that comes for the first time finds a place.
+/// and proven nothing: so a flood has to give way to itself, and an address that comes for the first time finds a place. Among those
+/// that come for the first time a newcomer waits until one has had time to prove itself: so many at once do not chase each other away.
 /// </summary>
 /// <param name="limits">The bounds.</param>
 /// <param name="isTrusted">Addresses that no bound applies to: those of a proxy, behind which everyone is the same address.</param>
 /// <param name="clock">Where the time comes from: its monotonic part, which no change of the date touches.</param>
 internal sealed class SourceGuard(Limits limits, Func<IPAddress, bool> isTrusted, TimeProvider clock)
 {
+    /// <summary>Between two looks for a place, where one has to be waited for; arbitrary, short beside a handshake over a network.</summary>
+    private static readonly TimeSpan s_pause = TimeSpan.FromMilliseconds(5);
+
     private readonly object _gate = new();
     private readonly Dictionary<IPAddress, Source> _sources = [];
     private readonly List<Slot> _slots = []; // the oldest first
@@ -32,6 +36,9 @@ internal sealed class SourceGuard(Limits limits, Func<IPAddress, bool> isTrusted
         public int Weight => Unproven + Gone;
     }
 
+    /// <summary>What an address weighs with its first connection.</summary>
+    private const int FirstTime = 1;
+
     /// <summary>Addresses that something is remembered of.</summary>
     public int Remembered
     {
@@ -42,11 +49,24 @@ internal sealed class SourceGuard(Limits limits, Func<IPAddress, bool> isTrusted
         }
     }
 
-    /// <summary>Takes a place for a new connection, at the cost of another one where that is fair; null: it must not come in. It is given back by <see cref="Slot.Dispose"/>.</summary>
-    public Slot? TryEnter(IPAddress address)
+    /// <summary>Takes a place for a new connection as <see cref="TryEnter"/> does, and waits for it, <see cref="Limits.Foothold"/> at the most, where it must.</summary>
+    public async ValueTask<Slot?> EnterAsync(IPAddress address)
     {
+        while (true)
+        {
+            var slot = TryEnter(address, out var mustWait);
+            if (!mustWait)
+                return slot;
+            await Task.Delay(s_pause).ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>Takes a place for a new connection, at the cost of another one where that is fair; null: it must not come in, or not yet. It is given back by <see cref="Slot.Dispose"/>.</summary>
+    public Slot? TryEnter(IPAddress address, out bool mustWait)
+    {
+        mustWait = false;
         if (isTrusted(address))
-            return new Slot(this, null);
+            return new Slot(this, null, 0);
         Slot? loser = null;
         try
         {
@@ -59,11 +79,18 @@ internal sealed class SourceGuard(Limits limits, Func<IPAddress, bool> isTrusted
                 // Its own handshakes under way are soon over. Silent sessions may never be.
                 if (source?.Unproven >= limits.UnprovenConnectionsPerSource && (loser = _slots.Find(slot => IsSilent(slot) && key.Equals(slot.Source))) is null)
                     return null;
-                if (loser is null && _slots.Count >= limits.UnprovenConnections && (loser = FindLoser((source?.Weight ?? 0) + 1)) is null)
-                    return null;
+                if (loser is null && _slots.Count >= limits.UnprovenConnections)
+                {
+                    var weight = (source?.Weight ?? 0) + 1;
+                    var found = FindLoser(weight);
+                    mustWait = found is not null && weight == FirstTime && Weigh(found) == FirstTime && clock.GetElapsedTime(found.EnteredAt) < limits.Foothold;
+                    if (found is null || mustWait)
+                        return null;
+                    loser = found;
+                }
                 if (loser is not null)
                     Leave(loser, proven: false);
-                var taken = new Slot(this, key);
+                var taken = new Slot(this, key, clock.GetTimestamp());
                 Remember(key).Unproven++;
                 _slots.Add(taken);
                 return taken;
@@ -115,12 +142,14 @@ internal sealed class SourceGuard(Limits limits, Func<IPAddress, bool> isTrusted
         var heaviest = (Weight: weight, Idleness: 0);
         foreach (var slot in _slots)
         {
-            var rank = (_sources[slot.Source!].Weight, Idleness(slot));
+            var rank = (Weight: Weigh(slot), Idleness: Idleness(slot));
             if (loser is null ? rank.Weight >= weight : rank.CompareTo(heaviest) > 0)
                 (loser, heaviest) = (slot, rank);
         }
         return loser;
     }
+
+    private int Weigh(Slot slot) => _sources[slot.Source!].Weight;
 
     /// <summary>What is remembered of an address, without what is too old. Null: nothing.</summary>
     private Source? Find(IPAddress key)
@@ -200,7 +229,7 @@ internal sealed class SourceGuard(Limits limits, Func<IPAddress, bool> isTrusted
     }
 
     /// <summary>The place of one connection that has proven nothing yet.</summary>
-    public sealed class Slot(SourceGuard guard, IPAddress? source) : IDisposable
+    public sealed class Slot(SourceGuard guard, IPAddress? source, long enteredAt) : IDisposable
     {
         private readonly CancellationTokenSource _lost = new();
 
@@ -209,6 +238,9 @@ internal sealed class SourceGuard(Limits limits, Func<IPAddress, bool> isTrusted
 
         /// <summary>The address, of IPv6 the network, that it counts for; null for one that no bound applies to.</summary>
         internal IPAddress? Source => source;
+
+        /// <summary>When it took its place.</summary>
+        internal long EnteredAt => enteredAt;
 
         /// <summary>Whether it has sent a hello that can be served.</summary>
         public bool HasSaidHello { get; set; }

@@ -22,7 +22,7 @@ public sealed class DerivationGateTests : IDisposable
     {
         var gate = new DerivationGate(2);
         var (running, most) = (0, 0);
-        await Task.WhenAll(Enumerable.Range(0, 50).Select(_ => gate.For(s_flood).RunAsync(
+        await Task.WhenAll(Enumerable.Range(0, 50).Select(_ => Task.Run(() => gate.For(s_flood).RunAsync(
             () =>
             {
                 var now = Interlocked.Increment(ref running);
@@ -30,7 +30,7 @@ public sealed class DerivationGateTests : IDisposable
                 Thread.Sleep(2);
                 return Interlocked.Decrement(ref running);
             },
-            default)));
+            default))));
         Assert.InRange(most, 1, 2);
     }
 
@@ -97,7 +97,20 @@ public sealed class DerivationGateTests : IDisposable
     }
 
     /// <summary>Takes the one place until the test says so.</summary>
-    private Task<bool> Hold(DerivationGate gate) => gate.For(s_third).RunAsync(() => _hold.Wait(Loopback.Patience), default);
+    private Task<bool> Hold(DerivationGate gate)
+    {
+        using var held = new ManualResetEventSlim();
+        // It runs on the thread of the pool that asks for it.
+        var holding = Task.Run(() => gate.For(s_third).RunAsync(
+            () =>
+            {
+                held.Set();
+                return _hold.Wait(Loopback.Patience);
+            },
+            default));
+        held.Wait(Loopback.Patience);
+        return holding;
+    }
 
     private Task<int> Queue(DerivationGate gate, IPAddress source, string name) => gate.For(source).RunAsync(
         () =>

@@ -16,11 +16,11 @@ internal sealed class FakePeer : IAsyncDisposable
 
     private readonly XpraKey _key;
 
-    public FakePeer(Socket socket, XpraKey key)
+    public FakePeer(Socket socket, XpraKey key, Stream? stream = null)
     {
         Socket = socket;
         _key = key;
-        Channel = new PacketChannel(new NetworkStream(socket, ownsSocket: true), Limits.Default);
+        Channel = new PacketChannel(stream ?? new NetworkStream(socket, ownsSocket: true), Limits.Default);
         Channel.TrustPeer();
     }
 

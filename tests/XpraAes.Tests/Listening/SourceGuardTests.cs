@@ -18,17 +18,17 @@ public sealed class SourceGuardTests
         var guard = Guard();
         for (var i = 1; i <= 5; i++)
         {
-            Assert.NotNull(guard.TryEnter(s_someone));
+            Assert.NotNull(Enter(guard, s_someone));
             Assert.Equal(i == 5, guard.RecordFailure(s_someone));
             _clock.Advance(TimeSpan.FromSeconds(10));
         }
-        Assert.Null(guard.TryEnter(s_someone));
-        Assert.NotNull(guard.TryEnter(s_other));
+        Assert.Null(Enter(guard, s_someone));
+        Assert.NotNull(Enter(guard, s_other));
 
         _clock.Advance(TimeSpan.FromSeconds(50));
-        Assert.Null(guard.TryEnter(s_someone));
+        Assert.Null(Enter(guard, s_someone));
         _clock.Advance(TimeSpan.FromSeconds(1));
-        Assert.NotNull(guard.TryEnter(s_someone));
+        Assert.NotNull(Enter(guard, s_someone));
         Assert.Equal(TimeSpan.Zero, guard.DelayFor(s_someone));
     }
 
@@ -41,7 +41,7 @@ public sealed class SourceGuardTests
             Assert.False(guard.RecordFailure(s_someone));
             _clock.Advance(TimeSpan.FromSeconds(16));
         }
-        Assert.NotNull(guard.TryEnter(s_someone));
+        Assert.NotNull(Enter(guard, s_someone));
     }
 
     [Fact]
@@ -68,9 +68,9 @@ public sealed class SourceGuardTests
         for (var i = 0; i < 5; i++)
             guard.RecordFailure(s_someone);
         _clock.Date += TimeSpan.FromDays(days);
-        Assert.Null(guard.TryEnter(s_someone));
+        Assert.Null(Enter(guard, s_someone));
         _clock.Advance(TimeSpan.FromSeconds(61));
-        Assert.NotNull(guard.TryEnter(s_someone));
+        Assert.NotNull(Enter(guard, s_someone));
     }
 
     [Fact]
@@ -79,7 +79,7 @@ public sealed class SourceGuardTests
         var guard = new SourceGuard(Limits.Default, address => address.Equals(s_someone), _clock);
         for (var i = 0; i < 1000; i++)
         {
-            Assert.NotNull(guard.TryEnter(s_someone));
+            Assert.NotNull(Enter(guard, s_someone));
             Assert.False(guard.RecordFailure(s_someone));
         }
         Assert.Equal(TimeSpan.Zero, guard.DelayFor(s_someone));
@@ -91,12 +91,12 @@ public sealed class SourceGuardTests
     {
         var guard = Guard();
         var slots = Enter(guard, s_someone, 8);
-        Assert.Null(guard.TryEnter(s_someone));
+        Assert.Null(Enter(guard, s_someone));
         slots[0].Dispose();
         slots[0].Dispose();
         slots[0].Prove();
-        Assert.NotNull(guard.TryEnter(s_someone));
-        Assert.Null(guard.TryEnter(s_someone));
+        Assert.NotNull(Enter(guard, s_someone));
+        Assert.Null(Enter(guard, s_someone));
         Assert.All(slots, slot => Assert.False(slot.Lost.IsCancellationRequested));
     }
 
@@ -105,9 +105,9 @@ public sealed class SourceGuardTests
     {
         var guard = Guard();
         for (var i = 0; i < 8; i++)
-            Assert.NotNull(guard.TryEnter(IPAddress.Parse($"2001:db8:0:1:{i}::1")));
-        Assert.Null(guard.TryEnter(IPAddress.Parse("2001:db8:0:1:ffff::1")));
-        Assert.NotNull(guard.TryEnter(IPAddress.Parse("2001:db8:0:2::1")));
+            Assert.NotNull(Enter(guard, IPAddress.Parse($"2001:db8:0:1:{i}::1")));
+        Assert.Null(Enter(guard, IPAddress.Parse("2001:db8:0:1:ffff::1")));
+        Assert.NotNull(Enter(guard, IPAddress.Parse("2001:db8:0:2::1")));
     }
 
     [Fact]
@@ -117,14 +117,14 @@ public sealed class SourceGuardTests
         var slots = Enter(guard, s_someone, 8);
         slots[3].Stand();
         slots[5].Stand();
-        Assert.Null(guard.TryEnter(s_someone));
+        Assert.Null(Enter(guard, s_someone));
         _clock.Advance(TimeSpan.FromSeconds(11));
         slots[1].Stand();
-        Assert.NotNull(guard.TryEnter(s_someone));
+        Assert.NotNull(Enter(guard, s_someone));
         await LostAsync(slots[3]);
-        Assert.NotNull(guard.TryEnter(s_someone));
+        Assert.NotNull(Enter(guard, s_someone));
         await LostAsync(slots[5]);
-        Assert.Null(guard.TryEnter(s_someone));
+        Assert.Null(Enter(guard, s_someone));
     }
 
     [Fact]
@@ -133,10 +133,10 @@ public sealed class SourceGuardTests
         var guard = Guard(new Limits { UnprovenConnections = 10 });
         var few = Enter(guard, s_other, 2);
         var many = Enter(guard, s_someone, 8);
-        var newcomer = guard.TryEnter(Address(1));
+        var newcomer = Enter(guard, Address(1));
         Assert.NotNull(newcomer);
         await LostAsync(many[0]);
-        Assert.Null(guard.TryEnter(s_someone));
+        Assert.Null(Enter(guard, s_someone));
         Assert.All(few.Append(newcomer), slot => Assert.False(slot.Lost.IsCancellationRequested));
     }
 
@@ -144,12 +144,12 @@ public sealed class SourceGuardTests
     public async Task Among_equals_a_silent_session_gives_way_and_then_the_oldest_handshake()
     {
         var guard = Guard(new Limits { UnprovenConnections = 3 });
-        var slots = Enumerable.Range(0, 3).Select(i => guard.TryEnter(Address(i))!).ToArray();
+        var slots = Enumerable.Range(0, 3).Select(i => Enter(guard, Address(i))!).ToArray();
         slots[1].Stand();
         _clock.Advance(TimeSpan.FromSeconds(11));
-        Assert.NotNull(guard.TryEnter(Address(3)));
+        Assert.NotNull(Enter(guard, Address(3)));
         await LostAsync(slots[1]);
-        Assert.NotNull(guard.TryEnter(Address(4)));
+        Assert.NotNull(Enter(guard, Address(4)));
         await LostAsync(slots[0]);
         Assert.False(slots[2].Lost.IsCancellationRequested);
     }
@@ -158,14 +158,14 @@ public sealed class SourceGuardTests
     public async Task Among_equals_who_has_come_furthest_stays()
     {
         var guard = Guard(new Limits { UnprovenConnections = 3 });
-        var slots = Enumerable.Range(0, 3).Select(i => guard.TryEnter(Address(i))!).ToArray();
+        var slots = Enumerable.Range(0, 3).Select(i => Enter(guard, Address(i))!).ToArray();
         slots[0].HasSaidHello = true;
         slots[0].Stand();
         slots[1].HasSaidHello = true;
-        Assert.NotNull(guard.TryEnter(Address(3)));
+        Assert.NotNull(Enter(guard, Address(3)));
         await LostAsync(slots[2]);
-        guard.TryEnter(Address(4))!.HasSaidHello = true;
-        Assert.NotNull(guard.TryEnter(Address(5)));
+        Enter(guard, Address(4))!.HasSaidHello = true;
+        Assert.NotNull(Enter(guard, Address(5)));
         await LostAsync(slots[1]);
         Assert.False(slots[0].Lost.IsCancellationRequested);
     }
@@ -175,13 +175,13 @@ public sealed class SourceGuardTests
     {
         var guard = Guard();
         for (var i = 0; i < 1000; i++)
-            guard.TryEnter(Address(i));
+            Enter(guard, Address(i));
         var seldom = new List<SourceGuard.Slot>();
         for (var round = 0; round < 30; round++)
         {
             for (var i = 0; i < 1000; i++)
-                guard.TryEnter(Address(i));
-            var newcomer = guard.TryEnter(IPAddress.Parse($"192.0.2.{100 + round}"));
+                Enter(guard, Address(i));
+            var newcomer = Enter(guard, IPAddress.Parse($"192.0.2.{100 + round}"));
             Assert.NotNull(newcomer);
             seldom.Add(newcomer);
         }
@@ -193,12 +193,12 @@ public sealed class SourceGuardTests
     {
         var guard = Guard(new Limits { UnprovenConnections = 2 });
         for (var i = 0; i < 10; i++)
-            guard.TryEnter(s_someone)!.Dispose();
-        guard.TryEnter(s_someone)!.Prove();
-        guard.TryEnter(s_other)!.Dispose();
-        var first = guard.TryEnter(s_other)!;
-        var second = guard.TryEnter(s_someone)!;
-        Assert.NotNull(guard.TryEnter(Address(1)));
+            Enter(guard, s_someone)!.Dispose();
+        Enter(guard, s_someone)!.Prove();
+        Enter(guard, s_other)!.Dispose();
+        var first = Enter(guard, s_other)!;
+        var second = Enter(guard, s_someone)!;
+        Assert.NotNull(Enter(guard, Address(1)));
         Assert.True(first.Lost.IsCancellationRequested || SpinWait.SpinUntil(() => first.Lost.IsCancellationRequested, Loopback.Patience));
         Assert.False(second.Lost.IsCancellationRequested);
     }
@@ -207,10 +207,10 @@ public sealed class SourceGuardTests
     public void What_is_remembered_of_strangers_is_bounded_whatever_they_do()
     {
         var guard = Guard(new Limits { RememberedSources = 500 });
-        var held = guard.TryEnter(s_someone)!;
+        var held = Enter(guard, s_someone)!;
         for (var i = 0; i < 20_000; i++)
         {
-            guard.TryEnter(Address(i))?.Dispose();
+            Enter(guard, Address(i))?.Dispose();
             for (var failure = 0; failure < i % 7; failure++)
                 guard.RecordFailure(Address(i));
             Assert.InRange(guard.Remembered, 0, 500);
@@ -219,12 +219,73 @@ public sealed class SourceGuardTests
         held.Dispose();
     }
 
+    [Fact]
+    public async Task Who_comes_for_the_first_time_waits_until_one_who_did_has_had_time_to_prove_itself()
+    {
+        var guard = Guard(new Limits { UnprovenConnections = 3 });
+        var slots = Enumerable.Range(0, 3).Select(i => Enter(guard, Address(i))!).ToArray();
+        Assert.Null(guard.TryEnter(Address(3), out var mustWait));
+        Assert.True(mustWait);
+        slots[1].Prove();
+        Assert.NotNull(guard.TryEnter(Address(3), out mustWait));
+        Assert.False(mustWait);
+
+        _clock.Advance(Limits.Default.Foothold - TimeSpan.FromMilliseconds(1));
+        Assert.Null(guard.TryEnter(Address(4), out mustWait));
+        Assert.True(mustWait);
+        _clock.Advance(TimeSpan.FromMilliseconds(1));
+        Assert.NotNull(guard.TryEnter(Address(4), out mustWait));
+        Assert.False(mustWait);
+        await LostAsync(slots[0]);
+        Assert.False(slots[2].Lost.IsCancellationRequested);
+    }
+
+    [Fact]
+    public async Task Nobody_waits_for_a_place_of_an_address_that_comes_again_and_again()
+    {
+        var guard = Guard(new Limits { UnprovenConnections = 3 });
+        var slots = Enumerable.Range(0, 3).Select(i => Enter(guard, Address(i))!).ToArray();
+        slots[2].Dispose();
+        var again = Enter(guard, Address(2))!;
+        Assert.NotNull(guard.TryEnter(Address(3), out var mustWait));
+        Assert.False(mustWait);
+        await LostAsync(again);
+        // Nor does it itself, and hold up those behind it.
+        Assert.Null(guard.TryEnter(Address(2), out mustWait));
+        Assert.False(mustWait);
+        Assert.All(slots[..2], slot => Assert.False(slot.Lost.IsCancellationRequested));
+    }
+
+    [Fact]
+    public async Task Who_waits_for_a_place_gets_it_when_one_is_free()
+    {
+        var guard = Guard(new Limits { UnprovenConnections = 1 });
+        var first = Enter(guard, Address(0))!;
+        var second = guard.EnterAsync(Address(1));
+        await Task.Delay(20);
+        Assert.False(second.IsCompleted);
+        first.Prove();
+        Assert.NotNull(await second.AsTask().WaitAsync(Loopback.Patience));
+    }
+
     private SourceGuard Guard(Limits? limits = null) => new(limits ?? Limits.Default, _ => false, _clock);
 
     private static IPAddress Address(int number) => new([10, (byte)(number >> 16), (byte)(number >> 8), (byte)number]);
 
-    private static SourceGuard.Slot[] Enter(SourceGuard guard, IPAddress address, int count)
-        => [.. Enumerable.Range(0, count).Select(_ => guard.TryEnter(address) ?? throw new InvalidOperationException("There was no place."))];
+    /// <summary>Takes a place, and has waited for it where that was needed.</summary>
+    private SourceGuard.Slot? Enter(SourceGuard guard, IPAddress address)
+    {
+        while (true)
+        {
+            var slot = guard.TryEnter(address, out var mustWait);
+            if (!mustWait)
+                return slot;
+            _clock.Advance(TimeSpan.FromMilliseconds(10));
+        }
+    }
+
+    private SourceGuard.Slot[] Enter(SourceGuard guard, IPAddress address, int count)
+        => [.. Enumerable.Range(0, count).Select(_ => Enter(guard, address) ?? throw new InvalidOperationException("There was no place."))];
 
     // Told from a thread of the pool.
     private static Task LostAsync(SourceGuard.Slot slot) => Loopback.Eventually(() => slot.Lost.IsCancellationRequested);

@@ -25,14 +25,13 @@ public sealed class LoadTests
 
     [Theory(SkipUnless = nameof(HasSources), Skip = NeedsSources)]
     [InlineData(10_000)]
-    public Task All_who_come_at_a_fifth_of_what_their_keys_allow_are_let_in(int iterations) => ComeAsync(iterations, 0.2, TimeSpan.FromSeconds(5), Limits.Default);
+    public Task All_who_come_at_a_fifth_of_what_their_keys_allow_are_let_in(int iterations) => ComeAsync(iterations, 0.2, TimeSpan.FromSeconds(5));
 
+    // Among other work a key takes some hundredths more of a processor's time than in a loop: 0.85 of the one is more than 0.8 of the other.
     [Theory(SkipUnless = nameof(HasSources), Skip = NeedsSources, Explicit = true)]
-    [InlineData(10_000, 0.8, 64)]
-    [InlineData(1_000, 0.6, 1024)]
-    [InlineData(1_000, 0.8, 64)]
-    public Task All_who_come_in_a_minute_at_this_share_of_what_their_keys_allow_are_let_in(int iterations, double share, int places)
-        => ComeAsync(iterations, share, TimeSpan.FromMinutes(1), Limits.Default with { UnprovenConnections = places, WaitingDerivations = places });
+    [InlineData(10_000)]
+    [InlineData(1_000)]
+    public Task All_who_come_in_a_minute_at_four_fifths_of_what_their_keys_allow_are_let_in(int iterations) => ComeAsync(iterations, 0.85, TimeSpan.FromMinutes(1));
 
     /// <summary>All sessions come from one address, with the limits as they are: each proves its key at once, and so takes no stranger's place.</summary>
     private static async Task PingAsync(int sessions, TimeSpan time)
@@ -70,62 +69,27 @@ public sealed class LoadTests
             await Task.WhenAll(batch.Select(client => client.CloseAsync()));
     }
 
-    /// <summary>
-    /// Clients come evenly, each from an address of its own, and go once they have their answer and an echo. Both ends derive two keys
-    /// each, on the same processors: these could derive the keys of <c>rate</c> sessions a second if they did nothing else.
-    /// </summary>
-    private static async Task ComeAsync(int iterations, double share, TimeSpan time, Limits limits)
+    private static async Task ComeAsync(int iterations, double share, TimeSpan time)
     {
-        await using var loopback = Loopback.Start(options => options with { Iterations = iterations, Limits = limits });
-        var rate = DerivationsPerSecond(loopback.Key, iterations) / 4;
-        var interval = TimeSpan.FromSeconds(1 / (share * rate));
-        TestContext.Current.SendDiagnosticMessage("{0} iterations: these processors derive the keys of {1:0} sessions a second", iterations, rate);
+        await using var loopback = Loopback.Start(options => options with { Iterations = iterations });
+        var arrivals = new Arrivals(loopback, iterations);
         // Until what runs has been compiled: that takes the processors too, and is over soon.
-        const int WarmUp = 50;
-        for (var i = 0; i < WarmUp; i++)
-            await ComeAsync(loopback, Sources.Number(i), iterations);
-        var clients = new List<Task<TimeSpan>>();
-        var started = Stopwatch.GetTimestamp();
-        for (var i = 0; i * interval < time; i++)
-        {
-            if (i * interval - Stopwatch.GetElapsedTime(started) is { TotalMilliseconds: > 1 } early)
-                await Task.Delay(early);
-            var source = Sources.Number(i);
-            clients.Add(Task.Run(() => ComeAsync(loopback, source, iterations)));
-        }
-        var waits = (await Task.WhenAll(clients).WaitAsync(TimeSpan.FromMinutes(2))).Order().ToArray();
+        arrivals.ComeOnce();
+        await RunAsync(share / 2, time / 6);
+        var before = loopback.Listener.Accepted;
+        var (came, allowed) = await RunAsync(share, time);
+
+        var waits = arrivals.Waits;
         TestContext.Current.SendDiagnosticMessage(
-            "{0} iterations: keys for {1:0} sessions a second; {2} came in {3:0.0} s ({4:0} a second), all let in; half within {5:0} ms, 99 % within {6:0} ms, the slowest {7:0} ms",
-            iterations, rate, waits.Length, Stopwatch.GetElapsedTime(started).TotalSeconds, waits.Length / Stopwatch.GetElapsedTime(started).TotalSeconds,
-            waits[waits.Length / 2].TotalMilliseconds, waits[waits.Length * 99 / 100].TotalMilliseconds, waits[^1].TotalMilliseconds);
-        Assert.Equal(WarmUp + waits.Length, loopback.Listener.Accepted);
+            "{0} iterations: keys for {1:0} sessions a second, in a loop {11:0}; {2} came in {3:0} s ({4:0} a second, {5:0.00}), {6} at a time, {7} turned away; half within {8:0} ms, 99 % within {9:0} ms, the slowest {10:0} ms",
+            iterations, allowed, waits.Length, time.TotalSeconds, came, came / allowed, arrivals.Most, arrivals.TurnedAway.Count,
+            waits[waits.Length / 2].TotalMilliseconds, waits[waits.Length * 99 / 100].TotalMilliseconds, waits[^1].TotalMilliseconds, arrivals.LoopsAllow());
+        Assert.Empty(arrivals.TurnedAway.Select(e => e.Message).Distinct());
+        Assert.Equal(before + waits.Length, loopback.Listener.Accepted);
         Assert.Equal(0, loopback.Listener.Rejected);
-    }
+        Assert.InRange(waits[^1], TimeSpan.Zero, TimeSpan.FromSeconds(10));
 
-    private static async Task<TimeSpan> ComeAsync(Loopback loopback, IPAddress source, int iterations)
-    {
-        var came = Stopwatch.GetTimestamp();
-        await using var client = await loopback.ConnectFakeAsync(source: source);
-        await client.OpenSessionAsync(Generation.Named("6.2") with { Iterations = iterations }, AesMode.CTR);
-        await client.SendAsync("ping", 1L);
-        await client.ReceiveAsync("ping_echo");
-        return Stopwatch.GetElapsedTime(came);
-    }
-
-    /// <summary>What all processors derive in two seconds, as busy as they are otherwise.</summary>
-    private static double DerivationsPerSecond(XpraKey key, int iterations)
-    {
-        var parameters = CipherCapabilities.Generate(AesMode.CTR, 32, KeyHash.SHA1, iterations, PaddingScheme.Pkcs7, 16, true);
-        long count = 0;
-        var started = Stopwatch.GetTimestamp();
-        Parallel.For(0, Environment.ProcessorCount, _ =>
-        {
-            while (Stopwatch.GetElapsedTime(started) < TimeSpan.FromSeconds(2))
-            {
-                SessionCiphers.CreateEncryptor(key, parameters).Dispose();
-                Interlocked.Increment(ref count);
-            }
-        });
-        return count / Stopwatch.GetElapsedTime(started).TotalSeconds;
+        Task<(double Came, double Allowed)> RunAsync(double share, TimeSpan time)
+            => Task.Factory.StartNew(() => arrivals.Run(share, time), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
     }
 }
