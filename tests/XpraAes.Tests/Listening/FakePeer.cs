@@ -54,16 +54,21 @@ internal sealed class FakePeer : IAsyncDisposable
     }
 
     /// <summary>The hellos of a client, up to where its session stands: the listener's hello, and how it wants to be written to.</summary>
-    public async Task<(XpraDictionary Hello, CipherParameters Asked)> OpenSessionAsync(Generation generation, AesMode mode, Action<XpraDictionary>? change = null)
+    /// <param name="generation">Of what generation it is.</param>
+    /// <param name="mode">The mode that it asks for.</param>
+    /// <param name="change">What is to be different in its hello.</param>
+    /// <param name="derive">What runs each derivation of a key; null: nothing but this.</param>
+    public async Task<(XpraDictionary Hello, CipherParameters Asked)> OpenSessionAsync(Generation generation, AesMode mode, Action<XpraDictionary>? change = null, Action<Action>? derive = null)
     {
+        derive ??= derivation => derivation();
         var (hello, announced) = generation.Announce(mode);
         change?.Invoke(hello);
         Channel.Encoding = generation.Encoding;
         await SendCompressedAsync(generation.Compression, "hello", hello);
-        ReceiveUnder(announced);
+        derive(() => ReceiveUnder(announced));
         var answer = (await ReceiveAsync("hello")).Dictionary(1)!;
         var asked = generation.Read(answer);
-        SendUnder(asked);
+        derive(() => SendUnder(asked));
         Channel.Encoding = generation.LaterEncoding;
         return (answer, asked);
     }

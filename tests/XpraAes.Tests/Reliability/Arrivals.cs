@@ -19,7 +19,7 @@ internal sealed class Arrivals(Loopback loopback, int iterations)
     /// <summary>Of both ends together.</summary>
     private const int KeysOfSession = 4;
 
-    /// <summary>Clients at a time, each a thread: more than a listener has places, and as many again as its backlog holds.</summary>
+    /// <summary>Clients at a time, each a thread: as many as wait in a listener's backlog.</summary>
     private const int MaxAtOnce = 512;
 
     /// <summary>How much the newest key counts in the mean: enough that it follows the processors within the second.</summary>
@@ -73,8 +73,8 @@ internal sealed class Arrivals(Loopback loopback, int iterations)
         return count / Stopwatch.GetElapsedTime(started).TotalSeconds / KeysOfSession;
     }
 
-    /// <summary>Comes once on this thread, also to learn what a key takes.</summary>
-    public void ComeOnce() => Come(Stopwatch.GetTimestamp());
+    /// <summary>Comes once, so that it is known what a key takes.</summary>
+    public Task ComeOnceAsync() => ExchangeAsync(Interlocked.Increment(ref _came));
 
     /// <summary>Lets clients come for that long and waits until all have gone. Returns how many came a second, and how many the keys would have allowed meanwhile, on average.</summary>
     public (double Came, double Allowed) Run(double share, TimeSpan time)
@@ -129,7 +129,7 @@ internal sealed class Arrivals(Loopback loopback, int iterations)
                         return;
                     Monitor.Wait(_due);
                 }
-                _most = Math.Max(_most, ++_here);
+                _most = Math.Max(_most, Interlocked.Increment(ref _here));
             }
             Come(due);
             Interlocked.Decrement(ref _here);
@@ -156,24 +156,15 @@ internal sealed class Arrivals(Loopback loopback, int iterations)
         await using var client = new FakePeer(socket, loopback.Key, new BlockingStream(socket));
         socket.Bind(new IPEndPoint(Sources.Number(number), 0));
         socket.Connect(IPAddress.Loopback, loopback.Listener.Port);
-        var generation = Generation.Named("6.2") with { Iterations = iterations };
-        var (hello, announced) = generation.Announce(AesMode.CTR);
-        await client.SendCompressedAsync(generation.Compression, "hello", hello);
-        var measures = number % Measuring == 1;
-        Derive(() => client.ReceiveUnder(announced), measures);
-        var answer = await client.ReceiveAsync("hello");
-        var asked = generation.Read(answer.Dictionary(1)!);
-        Derive(() => client.SendUnder(asked), measures);
+        await client.OpenSessionAsync(Generation.Named("6.2") with { Iterations = iterations }, AesMode.CTR, derive: number % Measuring == 1 ? Measure : null);
         await client.SendAsync("ping", 1L);
         await client.ReceiveAsync("ping_echo");
     }
 
-    private void Derive(Action derivation, bool measures)
+    private void Measure(Action derivation)
     {
-        var before = measures ? ThreadTime() : 0;
+        var before = ThreadTime();
         derivation();
-        if (!measures)
-            return;
         var took = ThreadTime() - before;
         lock (_due)
             _secondsForKey = _secondsForKey == 0 ? took : _secondsForKey + Newest * (took - _secondsForKey);

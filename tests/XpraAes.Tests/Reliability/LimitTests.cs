@@ -213,6 +213,16 @@ public sealed class LimitTests
     }
 
     [Fact(SkipUnless = nameof(HasSources), Skip = NeedsSources)]
+    public async Task Many_who_come_at_once_for_the_first_time_wait_for_each_other_and_are_all_let_in()
+    {
+        await using var loopback = Loopback.Start(options => options with { Iterations = 1000, Limits = s_patient with { UnprovenConnections = 4, Foothold = Loopback.Patience } });
+        var clients = await Task.WhenAll(Enumerable.Range(0, 40).Select(i => Task.Run(() => loopback.LetsInAsync(Sources.Number(i)))));
+        Assert.DoesNotContain(false, clients);
+        Assert.Equal(40, loopback.Listener.Accepted);
+        Assert.Equal(0, loopback.Listener.Rejected);
+    }
+
+    [Fact(SkipUnless = nameof(HasSources), Skip = NeedsSources)]
     public async Task Strangers_together_take_a_bounded_amount_of_memory()
     {
         const int Megabyte = 1024 * 1024;

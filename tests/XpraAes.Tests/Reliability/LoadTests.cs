@@ -74,7 +74,7 @@ public sealed class LoadTests
         await using var loopback = Loopback.Start(options => options with { Iterations = iterations });
         var arrivals = new Arrivals(loopback, iterations);
         // Until what runs has been compiled: that takes the processors too, and is over soon.
-        arrivals.ComeOnce();
+        await arrivals.ComeOnceAsync();
         await RunAsync(share / 2, time / 6);
         var before = loopback.Listener.Accepted;
         var (came, allowed) = await RunAsync(share, time);
