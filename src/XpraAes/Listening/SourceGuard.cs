@@ -14,12 +14,13 @@ namespace XpraAes.Listening;
 /// <param name="clock">Where the time comes from: its monotonic part, which no change of the date touches.</param>
 internal sealed class SourceGuard(Limits limits, Func<IPAddress, bool> isTrusted, TimeProvider clock)
 {
-    /// <summary>Between two looks for a place, where one has to be waited for; arbitrary, short beside a handshake over a network.</summary>
-    private static readonly TimeSpan s_pause = TimeSpan.FromMilliseconds(5);
+    /// <summary>What an address weighs with its first connection.</summary>
+    private const int FirstTime = 1;
 
     private readonly object _gate = new();
     private readonly Dictionary<IPAddress, Source> _sources = [];
     private readonly List<Slot> _slots = []; // the oldest first
+    private TaskCompletionSource? _vacancy; // for those who wait for one
 
     private sealed class Source
     {
@@ -36,9 +37,6 @@ internal sealed class SourceGuard(Limits limits, Func<IPAddress, bool> isTrusted
         public int Weight => Unproven + Gone;
     }
 
-    /// <summary>What an address weighs with its first connection.</summary>
-    private const int FirstTime = 1;
-
     /// <summary>Addresses that something is remembered of.</summary>
     public int Remembered
     {
@@ -54,17 +52,20 @@ internal sealed class SourceGuard(Limits limits, Func<IPAddress, bool> isTrusted
     {
         while (true)
         {
-            var slot = TryEnter(address, out var mustWait);
-            if (!mustWait)
+            var slot = TryEnter(address, out var later);
+            if (later is null)
                 return slot;
-            await Task.Delay(s_pause).ConfigureAwait(false);
+            // That its time is over is no failure.
+            await later.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
     }
 
     /// <summary>Takes a place for a new connection, at the cost of another one where that is fair; null: it must not come in, or not yet. It is given back by <see cref="Slot.Dispose"/>.</summary>
-    public Slot? TryEnter(IPAddress address, out bool mustWait)
+    /// <param name="address">Where it comes from.</param>
+    /// <param name="later">Is over when it is worth trying again; null: it is decided.</param>
+    public Slot? TryEnter(IPAddress address, out Task? later)
     {
-        mustWait = false;
+        later = null;
         if (isTrusted(address))
             return new Slot(this, null, 0);
         Slot? loser = null;
@@ -82,10 +83,14 @@ internal sealed class SourceGuard(Limits limits, Func<IPAddress, bool> isTrusted
                 if (loser is null && _slots.Count >= limits.UnprovenConnections)
                 {
                     var weight = (source?.Weight ?? 0) + 1;
-                    var found = FindLoser(weight);
-                    mustWait = found is not null && weight == FirstTime && Weigh(found) == FirstTime && clock.GetElapsedTime(found.EnteredAt) < limits.Foothold;
-                    if (found is null || mustWait)
+                    if (FindLoser(weight) is not { } found)
                         return null;
+                    if (weight == FirstTime && Weigh(found) == FirstTime && limits.Foothold - clock.GetElapsedTime(found.EnteredAt) is var rest && rest > TimeSpan.Zero)
+                    {
+                        _vacancy ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+                        later = _vacancy.Task.WaitAsync(TimeSpan.FromMilliseconds(Math.Ceiling(rest.TotalMilliseconds)));
+                        return null;
+                    }
                     loser = found;
                 }
                 if (loser is not null)
@@ -226,6 +231,8 @@ internal sealed class SourceGuard(Limits limits, Func<IPAddress, bool> isTrusted
         // Who holds the key is no flood.
         source.Gone = proven ? 0 : source.Gone + 1;
         Find(key);
+        _vacancy?.TrySetResult();
+        _vacancy = null;
     }
 
     /// <summary>The place of one connection that has proven nothing yet.</summary>

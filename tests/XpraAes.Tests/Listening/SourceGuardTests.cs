@@ -224,18 +224,18 @@ public sealed class SourceGuardTests
     {
         var guard = Guard(new Limits { UnprovenConnections = 3 });
         var slots = Enumerable.Range(0, 3).Select(i => Enter(guard, Address(i))!).ToArray();
-        Assert.Null(guard.TryEnter(Address(3), out var mustWait));
-        Assert.True(mustWait);
+        Assert.Null(guard.TryEnter(Address(3), out var later));
+        Assert.NotNull(later);
         slots[1].Prove();
-        Assert.NotNull(guard.TryEnter(Address(3), out mustWait));
-        Assert.False(mustWait);
+        Assert.NotNull(guard.TryEnter(Address(3), out later));
+        Assert.Null(later);
 
         _clock.Advance(Limits.Default.Foothold - TimeSpan.FromMilliseconds(1));
-        Assert.Null(guard.TryEnter(Address(4), out mustWait));
-        Assert.True(mustWait);
+        Assert.Null(guard.TryEnter(Address(4), out later));
+        Assert.NotNull(later);
         _clock.Advance(TimeSpan.FromMilliseconds(1));
-        Assert.NotNull(guard.TryEnter(Address(4), out mustWait));
-        Assert.False(mustWait);
+        Assert.NotNull(guard.TryEnter(Address(4), out later));
+        Assert.Null(later);
         await LostAsync(slots[0]);
         Assert.False(slots[2].Lost.IsCancellationRequested);
     }
@@ -247,12 +247,12 @@ public sealed class SourceGuardTests
         var slots = Enumerable.Range(0, 3).Select(i => Enter(guard, Address(i))!).ToArray();
         slots[2].Dispose();
         var again = Enter(guard, Address(2))!;
-        Assert.NotNull(guard.TryEnter(Address(3), out var mustWait));
-        Assert.False(mustWait);
+        Assert.NotNull(guard.TryEnter(Address(3), out var later));
+        Assert.Null(later);
         await LostAsync(again);
         // Nor does it itself, and hold up those behind it.
-        Assert.Null(guard.TryEnter(Address(2), out mustWait));
-        Assert.False(mustWait);
+        Assert.Null(guard.TryEnter(Address(2), out later));
+        Assert.Null(later);
         Assert.All(slots[..2], slot => Assert.False(slot.Lost.IsCancellationRequested));
     }
 
@@ -277,8 +277,8 @@ public sealed class SourceGuardTests
     {
         while (true)
         {
-            var slot = guard.TryEnter(address, out var mustWait);
-            if (!mustWait)
+            var slot = guard.TryEnter(address, out var later);
+            if (later is null)
                 return slot;
             _clock.Advance(TimeSpan.FromMilliseconds(10));
         }

@@ -27,11 +27,11 @@ public sealed class LoadTests
     [InlineData(10_000)]
     public Task All_who_come_at_a_fifth_of_what_their_keys_allow_are_let_in(int iterations) => ComeAsync(iterations, 0.2, TimeSpan.FromSeconds(5));
 
-    // Among other work a key takes some hundredths more of a processor's time than in a loop: 0.85 of the one is more than 0.8 of the other.
+    // Among other work a key takes up to a tenth more of a processor's time than in a loop: 0.88 of the one is 0.8 of the other, or more.
     [Theory(SkipUnless = nameof(HasSources), Skip = NeedsSources, Explicit = true)]
     [InlineData(10_000)]
     [InlineData(1_000)]
-    public Task All_who_come_in_a_minute_at_four_fifths_of_what_their_keys_allow_are_let_in(int iterations) => ComeAsync(iterations, 0.85, TimeSpan.FromMinutes(1));
+    public Task All_who_come_in_a_minute_at_four_fifths_of_what_their_keys_allow_are_let_in(int iterations) => ComeAsync(iterations, 0.88, TimeSpan.FromMinutes(1));
 
     /// <summary>All sessions come from one address, with the limits as they are: each proves its key at once, and so takes no stranger's place.</summary>
     private static async Task PingAsync(int sessions, TimeSpan time)
@@ -76,14 +76,15 @@ public sealed class LoadTests
         // Until what runs has been compiled: that takes the processors too, and is over soon.
         await arrivals.ComeOnceAsync();
         await RunAsync(share / 2, time / 6);
+        var loops = arrivals.LoopsAllow();
         var before = loopback.Listener.Accepted;
         var (came, allowed) = await RunAsync(share, time);
 
         var waits = arrivals.Waits;
         TestContext.Current.SendDiagnosticMessage(
-            "{0} iterations: keys for {1:0} sessions a second, in a loop {11:0}; {2} came in {3:0} s ({4:0} a second, {5:0.00}), {6} at a time, {7} turned away; half within {8:0} ms, 99 % within {9:0} ms, the slowest {10:0} ms",
+            "{0} iterations: keys for {1:0} sessions a second, in loops {11:0} before and {12:0} after; {2} came in {3:0} s ({4:0} a second, {5:0.00}), {6} at a time, {7} turned away; half within {8:0} ms, 99 % within {9:0} ms, the slowest {10:0} ms",
             iterations, allowed, waits.Length, time.TotalSeconds, came, came / allowed, arrivals.Most, arrivals.TurnedAway.Count,
-            waits[waits.Length / 2].TotalMilliseconds, waits[waits.Length * 99 / 100].TotalMilliseconds, waits[^1].TotalMilliseconds, arrivals.LoopsAllow());
+            waits[waits.Length / 2].TotalMilliseconds, waits[waits.Length * 99 / 100].TotalMilliseconds, waits[^1].TotalMilliseconds, loops, arrivals.LoopsAllow());
         Assert.Empty(arrivals.TurnedAway.Select(e => e.Message).Distinct());
         Assert.Equal(before + waits.Length, loopback.Listener.Accepted);
         Assert.Equal(0, loopback.Listener.Rejected);
