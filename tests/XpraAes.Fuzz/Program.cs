@@ -71,7 +71,11 @@ static int RunInstrumented(string[] args)
     try
     {
         Instrument(folder);
-        using var child = Process.Start(Environment.ProcessPath!, ["exec", Path.Combine(folder, "XpraAes.Fuzz.dll"), .. args]);
+        // `dotnet run` starts the program's own file; `dotnet XpraAes.Fuzz.dll` is the host's.
+        var host = Environment.ProcessPath!;
+        using var child = Path.GetFileName(host).StartsWith("XpraAes.Fuzz", StringComparison.Ordinal)
+            ? Process.Start(Path.Combine(folder, Path.GetFileName(host)), args)
+            : Process.Start(host, ["exec", Path.Combine(folder, "XpraAes.Fuzz.dll"), .. args]);
         child.WaitForExit();
         return child.ExitCode;
     }
