@@ -17,9 +17,9 @@ public sealed class ListenerEventArgs : EventArgs
     /// <summary>The session; null where none came about.</summary>
     public XpraConnection? Connection { get; }
 
-    /// <summary>Why the handshake failed; null where it did not.</summary>
+    /// <summary>Why the handshake failed or the session ended; null where it has not, or where an end simply left.</summary>
     public XpraErrorId? Cause { get; }
 
-    /// <summary>The cause in words; null where the handshake did not fail.</summary>
+    /// <summary>The cause in words, or what was said at the end; null where the session has only opened.</summary>
     public string? Message { get; }
 }

@@ -59,12 +59,13 @@ internal sealed class Rig : IAsyncDisposable
     /// <summary>Disposes of this peer together with everything else.</summary>
     public void Own(TestPeer peer) => _peers.Add(peer);
 
-    public static async Task UntilAsync(Func<bool> condition, TimeSpan? patience = null)
+    /// <param name="state">Says how things stand, for the failure's message.</param>
+    public static async Task UntilAsync(Func<bool> condition, TimeSpan? patience = null, Func<string>? state = null)
     {
         var started = Stopwatch.GetTimestamp();
         while (!condition())
         {
-            Assert.True(Stopwatch.GetElapsedTime(started) < (patience ?? TestPeer.Patience), "What was waited for did not come about.");
+            Assert.True(Stopwatch.GetElapsedTime(started) < (patience ?? TestPeer.Patience), $"What was waited for did not come about. {state?.Invoke()}");
             await Task.Delay(5);
         }
     }
