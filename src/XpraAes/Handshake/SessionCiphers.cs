@@ -6,8 +6,6 @@ namespace XpraAes.Handshake;
 /// <summary>From key data and parameters to the cipher of one direction. The derived key lives no longer than it takes.</summary>
 internal static class SessionCiphers
 {
-    private const int MaxKeySize = 32;
-
     private delegate T Factory<T>(CipherParameters parameters, ReadOnlySpan<byte> derivedKey);
 
     /// <summary>What encrypts towards the peer who announced these parameters.</summary>
@@ -23,8 +21,8 @@ internal static class SessionCiphers
     private static T Create<T>(XpraKey key, CipherParameters parameters, Factory<T> factory)
     {
         PacketCipher.CheckKeySize(parameters);
-        // On the stack, where no collector copies it.
-        var derived = (stackalloc byte[MaxKeySize])[..parameters.KeySize];
+        // On the stack, where no collector copies it; its size has been checked.
+        Span<byte> derived = stackalloc byte[parameters.KeySize];
         try
         {
             KeyStretching.Derive(key.Data, parameters, derived);
