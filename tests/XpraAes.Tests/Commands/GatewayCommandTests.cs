@@ -202,12 +202,12 @@ public sealed class GatewayCommandTests : IDisposable
     {
         _host.Run("'ConnectionOpened', 'ConnectionClosed', 'HandshakeFailed' | ForEach-Object { $null = $ExecutionContext.Events.SubscribeEvent($server, $_, $_, $null, [scriptblock]$null, $false, $false) }");
         Succeed("Connect-XpraAes -ComputerName 127.0.0.1 -Port $server.Port -KeyFile server.txt | Disconnect-XpraAes");
-        await Rig.UntilAsync(() => EventsReceived() is ["ConnectionOpened 127.0.0.1", "ConnectionClosed 127.0.0.1"], state: State);
+        await Rig.UntilAsync(() => EventsReceived() is ["ConnectionOpened 127.0.0.1", "ConnectionClosed 127.0.0.1"], State);
         AssertFails("Connect-XpraAes -ComputerName 127.0.0.1 -Port $server.Port -KeyFile key.txt", XpraErrorId.KeyMismatch);
-        string State() => string.Join(", ", EventsReceived());
-
         // The client that finds the key wrong may be gone before the listener has said its hello.
-        await Rig.UntilAsync(() => EventsReceived() is [_, _, "ConnectionOpened 127.0.0.1", "ConnectionClosed 127.0.0.1"] or [_, _, "HandshakeFailed 127.0.0.1"], state: State);
+        await Rig.UntilAsync(() => EventsReceived() is [_, _, "ConnectionOpened 127.0.0.1", "ConnectionClosed 127.0.0.1"] or [_, _, "HandshakeFailed 127.0.0.1"], State);
+
+        string State() => string.Join(", ", EventsReceived());
     }
 
     /// <summary>

@@ -1,9 +1,10 @@
 using System.IO.Pipelines;
+using XpraAes.Fuzz;
 
 namespace XpraAes.Tests.Connections;
 
 /// <summary>One end of a connection in memory.</summary>
-internal sealed class DuplexStream : Stream
+internal sealed class DuplexStream : PeerStream
 {
     private readonly Stream _reader;
     private readonly Stream _writer;
@@ -13,16 +14,6 @@ internal sealed class DuplexStream : Stream
         _reader = incoming.Reader.AsStream();
         _writer = outgoing.Writer.AsStream();
     }
-
-    public override bool CanRead => true;
-
-    public override bool CanWrite => true;
-
-    public override bool CanSeek => false;
-
-    public override long Length => throw new NotSupportedException();
-
-    public override long Position { get => throw new NotSupportedException(); set => throw new NotSupportedException(); }
 
     public static (DuplexStream, DuplexStream) CreatePair()
     {
@@ -38,15 +29,7 @@ internal sealed class DuplexStream : Stream
 
     public override void Write(byte[] buffer, int offset, int count) => _writer.Write(buffer, offset, count);
 
-    public override void Flush()
-    {
-    }
-
     public override Task FlushAsync(CancellationToken cancellationToken) => Task.CompletedTask;
-
-    public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
-
-    public override void SetLength(long value) => throw new NotSupportedException();
 
     protected override void Dispose(bool disposing)
     {

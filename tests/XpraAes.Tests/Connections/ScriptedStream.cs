@@ -1,9 +1,11 @@
+using XpraAes.Fuzz;
+
 namespace XpraAes.Tests.Connections;
 
 /// <summary>A peer that says what it was told to, in pieces, and then ends; what is written to it is kept.</summary>
 /// <param name="input">What can be read.</param>
 /// <param name="splits">Cuts it into random pieces, some of which take a moment to come; without it, reads get all they ask for.</param>
-internal sealed class ScriptedStream(byte[] input, Random? splits = null) : Stream
+internal sealed class ScriptedStream(byte[] input, Random? splits = null) : PeerStream
 {
     private int _position;
 
@@ -15,14 +17,7 @@ internal sealed class ScriptedStream(byte[] input, Random? splits = null) : Stre
     /// <summary>A write waits for it before it is done.</summary>
     public Task Gate { get; set; } = Task.CompletedTask;
 
-    public override bool CanRead => true;
-
-    public override bool CanWrite => true;
-
-    public override bool CanSeek => false;
-
-    public override long Length => input.Length;
-
+    /// <summary>How much has been read.</summary>
     public override long Position { get => _position; set => throw new NotSupportedException(); }
 
     public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
@@ -50,12 +45,4 @@ internal sealed class ScriptedStream(byte[] input, Random? splits = null) : Stre
     public override int Read(byte[] buffer, int offset, int count) => ReadAsync(buffer.AsMemory(offset, count)).AsTask().GetAwaiter().GetResult();
 
     public override void Write(byte[] buffer, int offset, int count) => WriteAsync(buffer.AsMemory(offset, count)).AsTask().GetAwaiter().GetResult();
-
-    public override void Flush()
-    {
-    }
-
-    public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
-
-    public override void SetLength(long value) => throw new NotSupportedException();
 }

@@ -1,6 +1,6 @@
-using System.Diagnostics;
 using XpraAes.Ciphers;
 using XpraAes.Listening;
+using XpraAes.Tests.Listening;
 
 namespace XpraAes.Tests.Gateway;
 
@@ -59,16 +59,7 @@ internal sealed class Rig : IAsyncDisposable
     /// <summary>Disposes of this peer together with everything else.</summary>
     public void Own(TestPeer peer) => _peers.Add(peer);
 
-    /// <param name="state">Says how things stand, for the failure's message.</param>
-    public static async Task UntilAsync(Func<bool> condition, TimeSpan? patience = null, Func<string>? state = null)
-    {
-        var started = Stopwatch.GetTimestamp();
-        while (!condition())
-        {
-            Assert.True(Stopwatch.GetElapsedTime(started) < (patience ?? TestPeer.Patience), $"What was waited for did not come about. {state?.Invoke()}");
-            await Task.Delay(5);
-        }
-    }
+    public static Task UntilAsync(Func<bool> condition, Func<string>? state = null) => Loopback.Eventually(condition, TestPeer.Patience, state);
 
     public async ValueTask DisposeAsync()
     {

@@ -70,17 +70,8 @@ public sealed class RealGatewayTests(RealXpra xpra) : IClassFixture<RealXpra>
         await server.WaitForAsync("client request");
 
         // Why there is nothing to see, the two programs have written.
-        async Task SeeAsync(Func<bool> condition)
-        {
-            try
-            {
-                await Loopback.Eventually(condition);
-            }
-            catch (TimeoutException e)
-            {
-                throw new TimeoutException($"The client:\n{client.Output}\nThe server:\n{server.Output}", e);
-            }
-        }
+        Task SeeAsync(Func<bool> condition)
+            => Loopback.Eventually(condition, state: () => $"The client:\n{client.Output}\nThe server:\n{server.Output}");
     }
 
     private static async Task<string> WaitForWindowAsync(XDisplay display, XpraProgram client)

@@ -82,13 +82,16 @@ internal sealed class Loopback : IAsyncDisposable
     }
 
     /// <summary>Waits for what comes true without an event to tell so.</summary>
-    public static async Task Eventually(Func<bool> condition)
+    /// <param name="condition">What is waited for.</param>
+    /// <param name="patience">How long; null: <see cref="Patience"/>.</param>
+    /// <param name="state">Says how things stand, for the failure's message.</param>
+    public static async Task Eventually(Func<bool> condition, TimeSpan? patience = null, Func<string>? state = null)
     {
         var start = Stopwatch.GetTimestamp();
         while (!condition())
         {
-            if (Stopwatch.GetElapsedTime(start) > Patience)
-                throw new TimeoutException("It did not come true.");
+            if (Stopwatch.GetElapsedTime(start) > (patience ?? Patience))
+                throw new TimeoutException($"It did not come true. {state?.Invoke()}");
             await Task.Delay(5);
         }
     }

@@ -143,8 +143,7 @@ public sealed class SourceGuardTests
     [Fact]
     public async Task Among_equals_a_silent_session_gives_way_and_then_the_oldest_handshake()
     {
-        var guard = Guard(new Limits { UnprovenConnections = 3 });
-        var slots = Enumerable.Range(0, 3).Select(i => Enter(guard, Address(i))!).ToArray();
+        var (guard, slots) = Full(3);
         slots[1].Stand();
         _clock.Advance(TimeSpan.FromSeconds(11));
         Assert.NotNull(Enter(guard, Address(3)));
@@ -157,8 +156,7 @@ public sealed class SourceGuardTests
     [Fact]
     public async Task Among_equals_who_has_come_furthest_stays()
     {
-        var guard = Guard(new Limits { UnprovenConnections = 3 });
-        var slots = Enumerable.Range(0, 3).Select(i => Enter(guard, Address(i))!).ToArray();
+        var (guard, slots) = Full(3);
         slots[0].HasSaidHello = true;
         slots[0].Stand();
         slots[1].HasSaidHello = true;
@@ -222,8 +220,7 @@ public sealed class SourceGuardTests
     [Fact]
     public async Task Who_comes_for_the_first_time_waits_until_one_who_did_has_had_time_to_prove_itself()
     {
-        var guard = Guard(new Limits { UnprovenConnections = 3 });
-        var slots = Enumerable.Range(0, 3).Select(i => Enter(guard, Address(i))!).ToArray();
+        var (guard, slots) = Full(3);
         Assert.Null(guard.TryEnter(Address(3), out var later));
         Assert.NotNull(later);
         slots[1].Prove();
@@ -243,8 +240,7 @@ public sealed class SourceGuardTests
     [Fact]
     public async Task Nobody_waits_for_a_place_of_an_address_that_comes_again_and_again()
     {
-        var guard = Guard(new Limits { UnprovenConnections = 3 });
-        var slots = Enumerable.Range(0, 3).Select(i => Enter(guard, Address(i))!).ToArray();
+        var (guard, slots) = Full(3);
         slots[2].Dispose();
         var again = Enter(guard, Address(2))!;
         Assert.NotNull(guard.TryEnter(Address(3), out var later));
@@ -269,6 +265,13 @@ public sealed class SourceGuardTests
     }
 
     private SourceGuard Guard(Limits? limits = null) => new(limits ?? Limits.Default, _ => false, _clock);
+
+    /// <summary>A guard of so many places, each taken by an address of its own, from number 0 on.</summary>
+    private (SourceGuard Guard, SourceGuard.Slot[] Slots) Full(int places)
+    {
+        var guard = Guard(new Limits { UnprovenConnections = places });
+        return (guard, [.. Enumerable.Range(0, places).Select(i => Enter(guard, Address(i))!)]);
+    }
 
     private static IPAddress Address(int number) => new([10, (byte)(number >> 16), (byte)(number >> 8), (byte)number]);
 

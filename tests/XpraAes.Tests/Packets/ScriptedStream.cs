@@ -1,7 +1,9 @@
+using XpraAes.Fuzz;
+
 namespace XpraAes.Tests.Packets;
 
 /// <summary>A stream whose reads return what a test laid down, one segment (or the rest of it) at a time, and whose writes are kept.</summary>
-internal sealed class ScriptedStream(IEnumerable<byte[]> segments, bool staysOpen = false) : Stream
+internal sealed class ScriptedStream(IEnumerable<byte[]> segments, bool staysOpen = false) : PeerStream
 {
     private readonly Queue<ReadOnlyMemory<byte>> _segments = new(segments.Where(segment => segment.Length > 0).Select(segment => (ReadOnlyMemory<byte>)segment));
 
@@ -22,12 +24,6 @@ internal sealed class ScriptedStream(IEnumerable<byte[]> segments, bool staysOpe
     public bool BlocksWrites { get; init; }
 
     public bool IsDisposed { get; private set; }
-
-    public override bool CanRead => true;
-    public override bool CanSeek => false;
-    public override bool CanWrite => true;
-    public override long Length => throw new NotSupportedException();
-    public override long Position { get => throw new NotSupportedException(); set => throw new NotSupportedException(); }
 
     public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
     {
@@ -55,14 +51,6 @@ internal sealed class ScriptedStream(IEnumerable<byte[]> segments, bool staysOpe
         Writes.Add(buffer.ToArray());
         if (BlocksWrites)
             await Task.Delay(Timeout.Infinite, cancellationToken);
-    }
-
-    public override int Read(byte[] buffer, int offset, int count) => throw new NotSupportedException();
-    public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
-    public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
-    public override void SetLength(long value) => throw new NotSupportedException();
-    public override void Flush()
-    {
     }
 
     protected override void Dispose(bool disposing)
