@@ -23,7 +23,7 @@ public class HandshakeBenchmarks
     [GlobalSetup]
     public void Setup()
     {
-        _listener = AesListener.Start(new ListenerOptions { Key = _key, Iterations = Iterations, TrustedSources = [IPNetwork.Parse("127.0.0.0/8")] });
+        _listener = AesListener.Start(new ListenerOptions { Key = _key, Modes = Enum.GetValues<AesMode>(), Iterations = Iterations, TrustedSources = [IPNetwork.Parse("127.0.0.0/8")] });
         _client = new HandshakeClient(Iterations);
         _parameters = CipherSpeed.Parameters(AesMode.CTR) with { Iterations = Iterations };
     }

@@ -1,5 +1,6 @@
 using System.Management.Automation;
 using System.Net;
+using XpraAes.Ciphers;
 using XpraAes.Connections;
 using XpraAes.Keys;
 using XpraAes.Listening;
@@ -51,6 +52,13 @@ public abstract class GatewayCommand : EncryptionCommand
         base.Dispose(disposing);
     }
 
+    /// <summary>What the modes other than CBC need, once.</summary>
+    private protected void WarnOfStreams(IEnumerable<AesMode> modes)
+    {
+        if (modes.Any(mode => mode != AesMode.CBC))
+            WarnOnce("CTR, GCM and CFB are keystreams: whoever has one salt used twice reads what was sent under it. Give this listener a key of its own, and -StatePath, so that it remembers salts after a restart too; or let in CBC alone, the default.");
+    }
+
     /// <summary>What -Target says; null without. Throws InvalidUri, InvalidOption, KeyMissing and those of key files.</summary>
     private protected TargetOptions? ReadTarget()
     {
@@ -73,7 +81,7 @@ public abstract class GatewayCommand : EncryptionCommand
         {
             Endpoint = uri.Endpoint,
             Keys = keys,
-            Mode = uri.Encryption ?? Ciphers.AesMode.CBC,
+            Mode = uri.Encryption ?? AesMode.CBC,
             KeySize = KeySize / 8,
             KeyHash = KeyHash,
             Iterations = Iterations,

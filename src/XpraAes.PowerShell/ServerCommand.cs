@@ -43,6 +43,10 @@ public abstract class ServerCommand : EncryptionCommand
     [Parameter]
     public SwitchParameter NoStream { get; set; }
 
+    /// <summary>Sends the password under xor too, where the server knows nothing better: whoever can alter the connection can then read it.</summary>
+    [Parameter]
+    public SwitchParameter AllowXor { get; set; }
+
     /// <summary>How long the connection, and each answer to a packet of ours, may take: seconds or a TimeSpan.</summary>
     [Parameter]
     [SecondsTransformation]
@@ -115,6 +119,7 @@ public abstract class ServerCommand : EncryptionCommand
         Iterations = Iterations,
         Stream = NoStream ? false : null,
         EncryptFirstPacket = EncryptFirstPacket,
+        AllowXor = AllowXor,
         Timeout = Timeout,
     };
 

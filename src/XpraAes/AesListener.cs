@@ -4,6 +4,7 @@ using System.Net.Sockets;
 using XpraAes.Ciphers;
 using XpraAes.Connections;
 using XpraAes.Diagnostics;
+using XpraAes.Handshake;
 using XpraAes.Keys;
 using XpraAes.Listening;
 
@@ -20,6 +21,7 @@ public sealed class AesListener : IAsyncDisposable
     private readonly CancellationTokenSource _stopping = new();
     private readonly ConcurrentDictionary<Task, byte> _serving = new();
     private readonly TaskCompletionSource _stopped = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly List<IDisposable> _salts = []; // until it stops: sessions of a key that was exchanged prove it later
     private readonly long _lastDescriptor;
     private bool _descriptorsAreLow;
     private Task _accepting = Task.CompletedTask;
@@ -66,8 +68,7 @@ public sealed class AesListener : IAsyncDisposable
     public AesMode[] Mode => Options switch
     {
         { Key: null } => [],
-        { Modes: { Count: > 0 } modes } => [.. modes.Distinct()],
-        _ => Enum.GetValues<AesMode>(),
+        { Modes: var modes } => [.. modes.Distinct()],
     };
 
     /// <summary>Where the key data came from, null where clients come in clear; of several binds the first's.</summary>
@@ -140,11 +141,12 @@ public sealed class AesListener : IAsyncDisposable
     private Bind First => _binds[0];
 
     /// <summary>Binds the port and starts to listen; with further options on further ports, each with its own key.</summary>
-    /// <exception cref="XpraAesException">PortInUse, AddressUnavailable, InvalidOption, IterationsRejected, KeyFileEmpty. Then nothing listens.</exception>
+    /// <exception cref="XpraAesException">PortInUse, AddressUnavailable, InvalidOption, IterationsRejected, KeyFileEmpty, StateUnusable, StateInUse. Then nothing listens.</exception>
     public static AesListener Start(ListenerOptions options, params ListenerOptions[] more)
     {
         ArgumentNullException.ThrowIfNull(options);
         var sockets = new List<(ListeningSocket, ListenerOptions)>();
+        List<IDisposable> salts;
         try
         {
             foreach (var bind in more.Prepend(options))
@@ -152,6 +154,7 @@ public sealed class AesListener : IAsyncDisposable
                 Validate(bind);
                 sockets.Add((ListeningSocket.Open(bind), bind));
             }
+            salts = KeepSalts(more.Prepend(options));
         }
         catch
         {
@@ -160,6 +163,7 @@ public sealed class AesListener : IAsyncDisposable
             throw;
         }
         var listener = new AesListener(sockets);
+        listener._salts.AddRange(salts);
         LiveObjects.Add(listener);
         listener.LogListening();
         listener._accepting = Task.WhenAll(listener._binds.Select(bind => Task.Run(() => listener.AcceptAsync(bind))));
@@ -182,6 +186,7 @@ public sealed class AesListener : IAsyncDisposable
                 throw new XpraAesException(XpraErrorId.NotFound, $"The listener {Id} does not listen on {endpoint}.", $"It listens on {string.Join(", ", Endpoints)}.");
             foreach (var (_, options) in changes)
                 Validate(options);
+            _salts.AddRange(KeepSalts(changes.Select(change => change.Options)));
             foreach (var (bind, options) in changes)
                 bind.Exchange(new ClientService(this, bind.Socket.Endpoint, options));
         }
@@ -208,6 +213,8 @@ public sealed class AesListener : IAsyncDisposable
             {
                 foreach (var bind in _binds)
                     bind.Service.Retire();
+                foreach (var salts in _salts)
+                    salts.Dispose();
             }
             Log.ListenerStopped(_options.Logger, Endpoint);
             _stopped.TrySetResult();
@@ -260,6 +267,30 @@ public sealed class AesListener : IAsyncDisposable
     private void LogListening()
         => Log.Listening(_options.Logger, string.Join(", ", Endpoints), string.Join(",", Mode), KeyFingerprint ?? "none");
 
+    /// <summary>Makes the memory of each key's salts, so that no client waits for it, and keeps it on disk where that is asked for.</summary>
+    private static List<IDisposable> KeepSalts(IEnumerable<ListenerOptions> binds)
+    {
+        var kept = new List<IDisposable>();
+        try
+        {
+            foreach (var bind in binds)
+            {
+                foreach (var key in bind.OtherKeys.Append(bind.Key).OfType<XpraKey>())
+                {
+                    var salts = SaltMemory.Of(key);
+                    if (bind.StatePath is { } folder)
+                        kept.Add(salts.KeepIn(folder, bind.Logger));
+                }
+            }
+            return kept;
+        }
+        catch
+        {
+            kept.ForEach(salts => salts.Dispose());
+            throw;
+        }
+    }
+
     private static void Validate(ListenerOptions options)
     {
         if (options.Port is < 0 or > 65535)
@@ -267,6 +298,8 @@ public sealed class AesListener : IAsyncDisposable
         OptionChecks.Require(options.KeySize, options.Iterations);
         if (options.Target is { } target)
             OptionChecks.Require(target.KeySize, target.Iterations);
+        if (options.Key is not null && options.Modes.Count == 0)
+            throw Invalid("No AES mode is to be let in.", "Give one or several: CBC is in every version of xpra.");
         foreach (var key in options.OtherKeys.Append(options.Key).Concat(options.Target?.Keys ?? []))
         {
             if (key is { Data.IsEmpty: true })

@@ -13,7 +13,7 @@ public sealed record SupportedCipher(AesMode Mode, string XpraVersions, bool Rec
     public static IReadOnlyList<SupportedCipher> All { get; } =
     [
         new(AesMode.CBC, "3.1 and later", true, "In every version. Those before 6.2 pad it otherwise than those since, and each needs a peer of its own kind; both are spoken here."),
-        new(AesMode.CTR, "4.3 and later", true, "Nothing to disagree about: it has no padding, and every version since 4.3 has it."),
+        new(AesMode.CTR, "4.3 and later", false, "No padding to disagree about; but xpra's own servers encrypt under any salt again, and in CTR that shows what was sent under it to whoever reaches their port."),
         new(AesMode.GCM, "4.3 to 6.1", false, "Its keystream alone, without the tag that makes GCM what it is. Gone since 6.2."),
         new(AesMode.CFB, "4.3 to 6.5.2", false, "Gone since 6.5.3."),
     ];

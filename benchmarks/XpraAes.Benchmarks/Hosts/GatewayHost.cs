@@ -17,6 +17,7 @@ internal static class GatewayHost
         using var targetKey = arguments.TryGetValue("target-key", out text) ? XpraKey.FromText(text) : null;
         await using var listener = AesListener.Start(new ListenerOptions
         {
+            Modes = Enum.GetValues<AesMode>(),
             Key = key,
             Iterations = iterations,
             // All of the load comes from one address.

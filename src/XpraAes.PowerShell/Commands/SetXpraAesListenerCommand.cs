@@ -87,6 +87,7 @@ public sealed class SetXpraAesListenerCommand : GatewayCommand
         if (Password is not null)
             changed = changed with { Password = Password, UserName = Credential?.UserName };
         WarnOfFirstPacket(changed.EncryptFirstPacket ? changed.Modes : []);
+        WarnOfStreams(Mode ?? []);
         return changed;
     }
 

@@ -29,11 +29,11 @@ public sealed class StartXpraAesListenerCommand : GatewayCommand
     [ValidateNotNullOrEmpty]
     public string BindAddress { get; set; } = nameof(IPAddress.Loopback);
 
-    /// <summary>The AES modes to let in; any unless said.</summary>
+    /// <summary>The AES modes to let in; CBC unless said.</summary>
     [Parameter(ParameterSetName = nameof(Port))]
     [ModeTransformation]
     [ValidateNotNullOrEmpty]
-    public AesMode[] Mode { get; set; } = Enum.GetValues<AesMode>();
+    public AesMode[] Mode { get; set; } = [AesMode.CBC];
 
     /// <summary>Addresses with xpra's options: 0.0.0.0:10000,encryption=AES,keyfile=key.txt,auth=file:filename=p.txt. All of them make one listener.</summary>
     [Parameter(Mandatory = true, ParameterSetName = nameof(Bind))]
@@ -57,6 +57,16 @@ public sealed class StartXpraAesListenerCommand : GatewayCommand
     [Parameter]
     [ValidateNotNull]
     public Hashtable Limit { get; set; } = [];
+
+    /// <summary>A folder in which the salts of clients outlive this process, so that no recorded hello is taken again after a restart; made where it is missing.</summary>
+    [Parameter]
+    [TextOnly]
+    [ValidateNotNullOrEmpty]
+    public string? StatePath { get; set; }
+
+    /// <summary>Sends clients something before they have proven the key, for those that never send a packet of their own, as xpra _monitor of 3.1.</summary>
+    [Parameter]
+    public SwitchParameter AllowSilentClient { get; set; }
 
     /// <summary>Keeps the cmdlet in the foreground until Ctrl+C, which stops the listener.</summary>
     [Parameter]
@@ -113,14 +123,15 @@ public sealed class StartXpraAesListenerCommand : GatewayCommand
             password = PasswordOf(bind);
             Secrets.Add(password);
         }
-        IReadOnlyList<AesMode> modes = bind.Mode is { } mode ? [mode] : Enum.GetValues<AesMode>();
-        return Configure(AddressOf(bind), bind.Port, modes, KeyInput.Resolve(bind.Key, bind.KeyFile, password), password);
+        return Configure(AddressOf(bind), bind.Port, [bind.Mode ?? AesMode.CBC], KeyInput.Resolve(bind.Key, bind.KeyFile, password), password);
     }
 
     private ListenerOptions Configure(IPAddress address, int port, IReadOnlyList<AesMode> modes, IReadOnlyList<XpraKey> keys, SecretBuffer? password)
     {
         Secrets.AddRange(keys);
         WarnOfFirstPacket(modes);
+        if (StatePath is null)
+            WarnOfStreams(modes);
         return new ListenerOptions
         {
             Address = address,
@@ -134,6 +145,8 @@ public sealed class StartXpraAesListenerCommand : GatewayCommand
             EncryptFirstPacket = EncryptFirstPacket,
             Password = password,
             UserName = Credential?.UserName,
+            StatePath = StatePath is null ? null : FilePath.Resolve(this, StatePath),
+            AllowSilentClients = AllowSilentClient,
         };
     }
 

@@ -2,13 +2,14 @@ using Microsoft.Extensions.Logging;
 
 namespace XpraAes.PowerShell;
 
-/// <summary>Shows the log live in the pipeline of a foreground cmdlet: what happens, as xpra's -d crypto tells it, with -Verbose, and every packet of a session with -Debug.</summary>
+/// <summary>Shows the log live in the pipeline of a foreground cmdlet: what happens, as xpra's -d crypto tells it, with -Verbose, and every packet of a session with -Debug; warnings always.</summary>
 internal sealed class PipelineLogger(PipelineOutput output) : ILogger
 {
     public bool IsEnabled(LogLevel logLevel) => logLevel switch
     {
         LogLevel.None => false,
         LogLevel.Trace => output.ShowsDebug,
+        >= LogLevel.Warning => true,
         _ => output.ShowsVerbose,
     };
 
@@ -22,7 +23,9 @@ internal sealed class PipelineLogger(PipelineOutput output) : ILogger
         var text = formatter(state, exception);
         if (exception is not null)
             text = $"{text}: {exception.Message}";
-        if (logLevel == LogLevel.Trace)
+        if (logLevel >= LogLevel.Warning)
+            output.WriteWarning(text);
+        else if (logLevel == LogLevel.Trace)
             output.WriteDebug(text);
         else
             output.WriteVerbose(text);

@@ -43,6 +43,9 @@ public sealed record ConnectOptions
     /// <summary>The password for a server that asks for one; null for none.</summary>
     public SecretBuffer? Password { get; init; }
 
+    /// <summary>Whether the password may be sent under <c>xor</c>, where the server knows nothing better: whoever can alter the connection can then read it. xpra's modules for the system's passwords (pam, win32, sys) need it.</summary>
+    public bool AllowXor { get; init; }
+
     /// <summary>Time for the TCP connection, and after each packet of ours for the answer.</summary>
     public TimeSpan Timeout { get; init; } = Limits.Default.HandshakeTimeout;
 

@@ -15,7 +15,7 @@ internal sealed class EndpointSession(PacketChannel channel, CipherLeg leg, Xpra
     private long _lastReceived = Stopwatch.GetTimestamp();
     private long _lastPing;
     private long _latencyTicks = -1;
-    private bool _keyProven;
+    private volatile bool _keyProven;
     private volatile string? _silence;
 
     public IReadOnlyList<CipherLeg> Legs { get; } = [leg];
@@ -24,11 +24,16 @@ internal sealed class EndpointSession(PacketChannel channel, CipherLeg leg, Xpra
 
     public Action? KeyProven { private get; set; }
 
+    /// <summary>Whether we may send before a packet of the peer's has decrypted: not to a client that has proven nothing.</summary>
+    public bool SpeaksFirst { private get; init; } = true;
+
     /// <summary>The time between the last ping of ours and its echo; null before the first.</summary>
     public TimeSpan? Latency => Interlocked.Read(ref _latencyTicks) is >= 0 and var ticks ? TimeSpan.FromTicks(ticks) : null;
 
     /// <summary>Whether the peer says that it echoes pings: servers always do.</summary>
     private bool PeerPings => isClient || peerHello.GetBoolean("ping") == true || peerHello.GetBoolean("network-state") == true;
+
+    private bool MaySend => SpeaksFirst || _keyProven;
 
     public async Task<string> RunAsync(CancellationToken ending)
     {
@@ -118,9 +123,9 @@ internal sealed class EndpointSession(PacketChannel channel, CipherLeg leg, Xpra
             Interlocked.Exchange(ref _lastReceived, Stopwatch.GetTimestamp());
             if (!_keyProven && !isClient)
             {
-                _keyProven = true;
                 channel.TrustPeer();
                 KeyProven?.Invoke();
+                _keyProven = true;
             }
             if (await HandleAsync(packet, cancellationToken).ConfigureAwait(false) is { } end)
                 return end;
@@ -202,6 +207,8 @@ internal sealed class EndpointSession(PacketChannel channel, CipherLeg leg, Xpra
                     continue;
                 if (Stopwatch.GetElapsedTime(Interlocked.Read(ref _lastReceived)) > limits.IdleTimeout)
                     throw new TimeoutException();
+                if (!MaySend)
+                    continue;
                 await PingAsync(limits.IdleTimeout, cancellationToken).ConfigureAwait(false);
             }
         }
@@ -212,7 +219,8 @@ internal sealed class EndpointSession(PacketChannel channel, CipherLeg leg, Xpra
         catch (TimeoutException)
         {
             var reason = isClient ? "server ping timeout" : "client ping timeout";
-            await TellSilentPeerAsync(reason).ConfigureAwait(false);
+            if (MaySend)
+                await TellSilentPeerAsync(reason).ConfigureAwait(false);
             _silence = reason;
             channel.Abort();
         }

@@ -85,6 +85,7 @@ public static class XpraConnector
             Cipher = options.CipherOptions(keys, attempt.FirstPacket),
             UserName = options.UserName,
             Password = options.Password,
+            AllowXor = options.AllowXor,
             Encoding = attempt.Encoding,
             Uuid = options.Uuid ?? Hello.NewUuid(),
             Timeout = options.Timeout,

@@ -397,6 +397,7 @@ internal sealed class EndpointProbe
                 Cipher = cipher,
                 UserName = _options.UserName,
                 Password = cipher is null ? null : _options.Password,
+                AllowXor = _options.AllowXor,
                 Encoding = encoding,
                 Uuid = _uuid,
                 Timeout = timeout,

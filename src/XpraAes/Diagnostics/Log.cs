@@ -45,6 +45,12 @@ internal static partial class Log
     [LoggerMessage(117, LogLevel.Warning, "{Source}: blocked for {Time} after {Failures} failures")]
     public static partial void SourceBlocked(ILogger logger, IPAddress source, int failures, TimeSpan time);
 
+    [LoggerMessage(119, LogLevel.Error, "{Path}: salts are not kept there at present, and can be used again after a restart")]
+    public static partial void SaltsNotKept(ILogger logger, string path, Exception exception);
+
+    [LoggerMessage(123, LogLevel.Warning, "{Peer}: the server stretches the key with {Iterations} iterations, where {Asked} were asked for: its generation has no more by default")]
+    public static partial void FewerIterations(ILogger logger, string peer, int iterations, int asked);
+
     [LoggerMessage(120, LogLevel.Debug, "{Endpoint}: connecting")]
     public static partial void Connecting(ILogger logger, string endpoint);
 

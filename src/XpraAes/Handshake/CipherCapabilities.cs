@@ -13,11 +13,12 @@ internal sealed record CipherCapabilities
 {
     private const string NestedKey = "encryption";
     private const string FlatPrefix = "cipher.";
+    private const string SaltKey = "key_salt";
     private const string Aes = "AES";
     private const string Pbkdf2 = "PBKDF2";
 
-    /// <summary>A salt longer than this is nobody's: xpra's have 64 bytes; arbitrary.</summary>
-    private const int MaxSaltSize = 1024;
+    /// <summary>A salt shorter or longer than these bytes is nobody's: xpra's have 64; arbitrary.</summary>
+    private const int MinSaltSize = 16, MaxSaltSize = 1024;
 
     // The characters of xpra's own IVs from 4.3 on: each stands for one byte, in every packet encoding.
     private const string IVAlphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
@@ -91,6 +92,20 @@ internal sealed record CipherCapabilities
     public static void Remove(XpraDictionary capabilities)
         => capabilities.RemoveAll(key => key is NestedKey or "cipher" || key.StartsWith(FlatPrefix, StringComparison.Ordinal));
 
+    /// <summary>A copy of a hello without the salt in either form: what a salt of ours is bound to.</summary>
+    public static XpraDictionary WithoutSalt(XpraDictionary capabilities)
+    {
+        var copy = new XpraDictionary();
+        foreach (var (name, value) in capabilities)
+        {
+            if (name is NestedKey && value is XpraDictionary nested)
+                copy.Set(name, WithoutSalt(nested));
+            else if (name is not (SaltKey or FlatPrefix + SaltKey))
+                copy.Set(name, value);
+        }
+        return copy;
+    }
+
     private static XpraDictionary Describe(CipherParameters parameters, bool? stream)
     {
         var caps = new XpraDictionary
@@ -98,7 +113,7 @@ internal sealed record CipherCapabilities
             ["cipher"] = Aes,
             ["mode"] = parameters.Mode.ToString(),
             ["iv"] = Encoding.Latin1.GetString(parameters.IV.Span),
-            ["key_salt"] = parameters.Salt.ToArray(),
+            [SaltKey] = parameters.Salt.ToArray(),
             ["key_size"] = (long)parameters.KeySize,
             ["key_hash"] = parameters.KeyHash.ToString(),
             ["key_stretch"] = Pbkdf2,
@@ -118,9 +133,9 @@ internal sealed record CipherCapabilities
             throw Invalid("ask for a cipher other than AES");
         if (caps.GetString(prefix + "key_stretch") is { } stretch && stretch != Pbkdf2)
             throw Invalid("ask for a key stretching other than PBKDF2");
-        var salt = caps.GetBytes(prefix + "key_salt");
-        if (salt is not { Length: > 0 and <= MaxSaltSize })
-            throw Invalid($"lack a salt of 1 to {MaxSaltSize} bytes");
+        var salt = caps.GetBytes(prefix + SaltKey);
+        if (salt is not { Length: >= MinSaltSize and <= MaxSaltSize })
+            throw Invalid($"lack a salt of {MinSaltSize} to {MaxSaltSize} bytes");
         if (caps.GetInteger(prefix + "key_stretch_iterations") is not { } iterations)
             throw Invalid("lack the number of iterations");
         if (iterations is < ProtocolDefaults.MinIterations or > ProtocolDefaults.MaxIterations)

@@ -27,6 +27,8 @@ internal sealed class ClientHandshake(PacketChannel channel, ClientHandshakeOpti
     /// <summary>How the server was asked to encrypt; null before <see cref="SendHelloAsync"/>, and where the connection is in clear.</summary>
     public CipherParameters? Receive => _leg.Receive;
 
+    private bool AllowsXor => options.AllowXor && options.Cipher is not null;
+
     /// <summary>Runs to the server's hello.</summary>
     /// <exception cref="XpraAesException">Whatever went wrong, by its cause. After that the channel is of no use.</exception>
     public async Task<HandshakeResult> RunAsync(CancellationToken cancellationToken)
@@ -79,7 +81,7 @@ internal sealed class ClientHandshake(PacketChannel channel, ClientHandshakeOpti
 
     private XpraDictionary NewHello()
     {
-        var hello = Hello.ForClient(options.Uuid, options.UserName, allowXor: options.Cipher is not null);
+        var hello = Hello.ForClient(options.Uuid, options.UserName, AllowsXor);
         if (options.Request is { } request)
         {
             hello["request"] = request;
@@ -98,8 +100,11 @@ internal sealed class ClientHandshake(PacketChannel channel, ClientHandshakeOpti
                 $"The server asks for {(challenge.Text(5) is { Length: > 0 } prompt ? $"'{prompt}'" : "a password")}, and none was given.",
                 "Give it with -Credential or -PasswordFile.");
         }
-        if (digest == "xor" && options.Cipher is null)
-            throw new XpraAesException(XpraErrorId.AuthenticationUnsupported, "The server asks for the password under xor, on a connection in clear.", "Turn AES on, or give the server an hmac based authentication.");
+        if (digest == "xor" && !AllowsXor)
+        {
+            throw new XpraAesException(XpraErrorId.AuthenticationUnsupported, "The server asks for the password under xor, which shows it to everyone who reads or changes the connection.",
+                "Give the server an authentication that can do hmac, such as file or env; or use -AllowXor, if nothing on the way could be altered.");
+        }
         if (challenge.Bytes(1) is not { Length: >= 16 and <= 256 } serverSalt)
             throw new MalformedPacketException("The server's challenge has no salt of 16 to 256 bytes.");
 

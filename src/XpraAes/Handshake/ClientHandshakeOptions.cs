@@ -12,6 +12,9 @@ internal sealed record ClientHandshakeOptions
     public string? UserName { get; init; }
     public SecretBuffer? Password { get; init; }
 
+    /// <summary>Whether the password may be sent under <c>xor</c>, which only encryption that nobody can alter hides. Never in clear.</summary>
+    public bool AllowXor { get; init; }
+
     /// <summary>What the first hello is written in.</summary>
     public PacketEncoding Encoding { get; init; } = PacketEncoding.RencodePlus;
 

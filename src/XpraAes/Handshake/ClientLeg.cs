@@ -14,6 +14,9 @@ namespace XpraAes.Handshake;
 /// </summary>
 internal sealed class ClientLeg(PacketChannel channel, ClientCipherOptions? cipher, TimeSpan timeout, Limits limits, ILogger log)
 {
+    /// <summary>Beyond these iterations a packet is a dearer guess at the key data than the tag in our salt would be, and so the salt has none: half of the tag's, as PBKDF2 runs twice for 256 bits under SHA1.</summary>
+    private const int MaxTaggedIterations = SaltTags.Iterations / 2;
+
     private long _asked = Stopwatch.GetTimestamp();
     private bool _keyIsKnown = cipher is not { Keys.Count: > 1 };
 
@@ -49,6 +52,11 @@ internal sealed class ClientLeg(PacketChannel channel, ClientCipherOptions? ciph
         var unit = cipher.Stream == false ? 16 : channel.Reader.Decryptor?.PaddingUnit ?? cipher.FirstPacket?.PaddingUnit ?? 0;
         var receive = CipherCapabilities.Generate(cipher.Mode, cipher.KeySize, cipher.KeyHash, cipher.Iterations, PaddingScheme.Pkcs7, unit, stream ?? true);
         CipherCapabilities.Write(hello, receive, stream);
+        if (!cipher.PlainSalt && cipher.Iterations <= MaxTaggedIterations)
+        {
+            receive = receive with { Salt = SaltMemory.Of(Key!).Tags.ForClient(hello, DateTimeOffset.UtcNow) };
+            CipherCapabilities.Write(hello, receive, stream);
+        }
         var decryptor = SessionCiphers.CreateDecryptor(Key!, receive);
         Log.AnnouncedCipher(log, channel.Peer, receive);
         await channel.SendAsync([Hello.PacketType, hello], cancellationToken).ConfigureAwait(false);
@@ -71,7 +79,7 @@ internal sealed class ClientLeg(PacketChannel channel, ClientCipherOptions? ciph
     }
 
     /// <summary>Takes over how the server wants us to encrypt, from its challenge or its hello.</summary>
-    /// <exception cref="XpraAesException">CipherCapabilitiesMissing, and those of <see cref="CipherCapabilities.Read(XpraDictionary)"/>.</exception>
+    /// <exception cref="XpraAesException">CipherCapabilitiesMissing; ModeRejected, IterationsRejected, CipherCapabilitiesInvalid where it is not what was asked for; SaltReused, HelloAltered; and those of <see cref="CipherCapabilities.Read(XpraDictionary)"/>.</exception>
     public void Accept(XpraDictionary? capabilities)
     {
         if (cipher is null)
@@ -80,6 +88,8 @@ internal sealed class ClientLeg(PacketChannel channel, ClientCipherOptions? ciph
             "The server's answer does not say how to encrypt towards it.",
             "Start the server with encryption=AES on the socket that you connect to.");
         var parameters = announced.Parameters;
+        Check(announced);
+        SaltMemory.Of(Key!).UseAsClient(announced, Receive!);
         if (channel.Reader.Decryptor is { } decryptor && parameters.Mode == AesMode.CBC)
         {
             // Both directions pad alike. What a packet has shown counts more than what the generation should do.
@@ -97,6 +107,37 @@ internal sealed class ClientLeg(PacketChannel channel, ClientCipherOptions? ciph
     {
         channel.Encoding = Hello.ChooseEncoding(serverHello, header.Encoding);
         channel.Reader.AllowClear = false;
+    }
+
+    /// <summary>A server may ask for more than it was asked for, as far as we bear it, but not for less: whoever can change what it says would make it so.</summary>
+    private void Check(CipherCapabilities announced)
+    {
+        var parameters = announced.Parameters;
+        if (parameters.Mode != cipher!.Mode)
+        {
+            throw new XpraAesException(XpraErrorId.ModeRejected, $"The server wants to be sent AES-{parameters.Mode}, where AES-{cipher.Mode} was asked for.",
+                $"Ask for AES-{parameters.Mode}, if that is what it should speak.");
+        }
+        if (parameters.KeySize < cipher.KeySize)
+        {
+            throw new XpraAesException(XpraErrorId.CipherCapabilitiesInvalid, $"The server wants a key of {parameters.KeySize * 8} bits, where {cipher.KeySize * 8} were asked for.",
+                $"Start it without XPRA_CRYPTO_KEYSIZE; or use -KeySize {parameters.KeySize * 8}, to put up with it.");
+        }
+        if (parameters.Iterations < limits.MinIterations || parameters.Iterations > limits.MaxIterations)
+        {
+            throw new XpraAesException(XpraErrorId.IterationsRejected,
+                $"The server asks for {parameters.Iterations} PBKDF2 iterations; {limits.MinIterations} to {limits.MaxIterations} are accepted here.",
+                "Start it without XPRA_CRYPTO_DEFAULT_ITERATIONS: every version then asks for 1,000 or 10,000.");
+        }
+        if (parameters.Iterations >= cipher.Iterations)
+            return;
+        // Versions before 6.2, which know no stream, have 1,000 unless told otherwise.
+        if (announced.HasStream)
+        {
+            throw new XpraAesException(XpraErrorId.IterationsRejected, $"The server asks for {parameters.Iterations} PBKDF2 iterations, where {cipher.Iterations} were asked for, and by its version has 10,000.",
+                $"Start it without XPRA_CRYPTO_DEFAULT_ITERATIONS; or use -Iterations {parameters.Iterations}, to put up with it.");
+        }
+        Log.FewerIterations(log, channel.Peer, parameters.Iterations, cipher.Iterations);
     }
 
     private void Arm(CipherParameters parameters)

@@ -16,6 +16,9 @@ internal sealed record HandshakeResult(CipherParameters? Send, CipherParameters?
     /// <summary>What the client asked for; null for a session.</summary>
     public string? Request { get; init; }
 
+    /// <summary>Whether one who holds the key made the client's hello, for this moment: a packet of it has decrypted, or its salt says so. The second can be held back on the way, or brought to another listener with the same key.</summary>
+    public bool IsHolders { get; init; }
+
     /// <summary>Whether the server asked us for a password, and took it.</summary>
     public bool IsAuthenticated { get; init; }
 

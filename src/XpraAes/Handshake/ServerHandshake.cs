@@ -20,6 +20,7 @@ internal sealed class ServerHandshake(PacketChannel channel, ServerHandshakeOpti
     private XpraKey? _key = options.Keys.Count > 0 ? options.Keys[0] : null;
     private CipherParameters? _send;
     private CipherParameters? _receive;
+    private SaltMemory? _salts;
     private bool? _streamAsked;
     private bool _challenged;
 
@@ -74,8 +75,7 @@ internal sealed class ServerHandshake(PacketChannel channel, ServerHandshakeOpti
         deadline.CancelAfter(options.Patience);
         try
         {
-            var modes = options.Modes.Count > 0 ? options.Modes : Enum.GetValues<AesMode>();
-            var (key, parameters) = await FirstPacket.DetectAsync(channel.Reader, options.Keys, modes, options.Limits, options.Derivations, deadline.Token).ConfigureAwait(false)
+            var (key, parameters) = await FirstPacket.DetectAsync(channel.Reader, options.Keys, options.Modes, options.Limits, options.Derivations, deadline.Token).ConfigureAwait(false)
                 ?? throw new XpraAesException(XpraErrorId.KeyMismatch, "The client's first packet does not decrypt: it is in clear, or the client holds other key data.",
                     "Set XPRA_ENCRYPT_FIRST_PACKET=1 for the client, or leave -EncryptFirstPacket out here, and compare the keys' fingerprints.");
             channel.Reader.Arm(await options.Derivations.RunAsync(() => SessionCiphers.CreateDecryptor(key, parameters), deadline.Token).ConfigureAwait(false));
@@ -138,8 +138,16 @@ internal sealed class ServerHandshake(PacketChannel channel, ServerHandshakeOpti
     {
         var packet = await ReceivePacketAsync(patience, cancellationToken).ConfigureAwait(false);
         var underOurSalt = _receive is not null;
-        var hello = await AcceptAsync(packet, cancellationToken).ConfigureAwait(false);
-        return new HandshakeResult(_send, _receive, hello, KeyProven: underOurSalt) { Request = HelloRequest.Read(hello), Encoding = packet.Header.Encoding, Key = _key };
+        if (underOurSalt)
+            _salts!.Prove(_send!.Salt.Span);
+        var (hello, isHolders) = await AcceptAsync(packet, underOurSalt, cancellationToken).ConfigureAwait(false);
+        return new HandshakeResult(_send, _receive, hello, KeyProven: underOurSalt)
+        {
+            Request = HelloRequest.Read(hello),
+            IsHolders = underOurSalt || isHolders,
+            Encoding = packet.Header.Encoding,
+            Key = _key,
+        };
     }
 
     private async Task<Packet> ReceivePacketAsync(TimeSpan patience, CancellationToken cancellationToken)
@@ -174,21 +182,28 @@ internal sealed class ServerHandshake(PacketChannel channel, ServerHandshakeOpti
         return packet;
     }
 
-    /// <summary>Sets both ciphers from the client's hello, or refuses it: encrypted where one derivation allows it, else with one fixed clear text.</summary>
-    private async Task<XpraDictionary> AcceptAsync(Packet packet, CancellationToken cancellationToken)
+    /// <summary>
+    /// Sets both ciphers from the client's hello, or refuses it: with one fixed clear text where it asks for a cipher that is not for
+    /// it to have, since nothing may be encrypted as it was refused; encrypted where it asks for something else that is not served.
+    /// </summary>
+    /// <returns>The hello, and whether its salt shows that one who holds the key made it.</returns>
+    private async Task<(XpraDictionary Hello, bool IsHolders)> AcceptAsync(Packet packet, bool isProven, CancellationToken cancellationToken)
     {
         var hello = packet.Dictionary(1)!;
         if (_send is null)
             channel.Encoding = Hello.ChooseEncoding(hello, packet.Header.Encoding);
         if (_key is not { } key)
         {
-            await LetInAsync(RefusalOfCipher(hello) ?? RefusalOfRequest(hello), cancellationToken).ConfigureAwait(false);
-            return hello;
+            await LetInAsync(RefusalOfCipher(hello) ?? RefusalOfRequest(hello, isHolders: false), cancellationToken).ConfigureAwait(false);
+            return (hello, false);
         }
         CipherCapabilities announced;
+        bool isHolders;
         try
         {
             announced = CheckCapabilities(hello);
+            _salts ??= SaltMemory.Of(key);
+            isHolders = _salts.Use(announced.Parameters.Salt.Span, hello, options.Source, isProven, options.Limits, options.Clock.GetUtcNow());
         }
         catch (XpraAesException)
         {
@@ -201,7 +216,7 @@ internal sealed class ServerHandshake(PacketChannel channel, ServerHandshakeOpti
         Log.AcceptedCipher(log, channel.Peer, send);
         if (send.Mode == AesMode.CBC && !announced.HasStream && channel.Reader.Decryptor is { PaddingUnit: > 0 } earlier)
             send = send with { PaddingUnit = earlier.PaddingUnit };
-        var refusal = RefusalOfMode(send.Mode) ?? RefusalOfRequest(hello);
+        var refusal = RefusalOfRequest(hello, isHolders);
         // The browser client, alone in wanting stream=false, sends on while it derives a new key: under the one from the challenge, which
         // therefore stays (each packet has its own IV), or in clear. So it gets as little to derive as it asks of us.
         var receive = refusal is null && (send.Stream || _receive?.Mode != send.Mode) ? Announce(announced, send) : null;
@@ -219,7 +234,7 @@ internal sealed class ServerHandshake(PacketChannel channel, ServerHandshakeOpti
             Log.AnnouncedCipher(log, channel.Peer, receive!);
         }
         _send = send;
-        return hello;
+        return (hello, isHolders);
     }
 
     /// <summary>How the client is to encrypt.</summary>
@@ -227,7 +242,8 @@ internal sealed class ServerHandshake(PacketChannel channel, ServerHandshakeOpti
     {
         var iterations = send.Stream ? options.Iterations : Math.Min(options.Iterations, send.Iterations);
         var padding = announced.PaddingOptions.Contains(PaddingScheme.Pkcs7) ? PaddingScheme.Pkcs7 : PaddingScheme.Legacy;
-        return CipherCapabilities.Generate(send.Mode, options.KeySize, options.KeyHash, iterations, padding, send.PaddingUnit, send.Stream);
+        var receive = CipherCapabilities.Generate(send.Mode, options.KeySize, options.KeyHash, iterations, padding, send.PaddingUnit, send.Stream);
+        return receive with { Salt = _salts!.Tags.ForListener(send.Salt.Span, receive, announced.HasStream ? send.Stream : null) };
     }
 
     /// <summary>Goes on where there is no refusal; else tells the client why, and ends the handshake.</summary>
@@ -251,6 +267,7 @@ internal sealed class ServerHandshake(PacketChannel channel, ServerHandshakeOpti
         var announced = CipherCapabilities.Read(hello)
             ?? throw new XpraAesException(XpraErrorId.CipherCapabilitiesMissing, "The client's hello has no cipher capabilities: it has AES off.",
                 "Give the client encryption=AES and the key, as in the listener's AttachUri.");
+        RequireMode(announced.Parameters.Mode);
         var iterations = announced.Parameters.Iterations;
         if (iterations < options.Limits.MinIterations || iterations > options.Limits.MaxIterations)
         {
@@ -261,26 +278,23 @@ internal sealed class ServerHandshake(PacketChannel channel, ServerHandshakeOpti
     }
 
     /// <summary>What a client wants stands in its whole hello, which comes after the challenge where there is one.</summary>
-    private Refusal? RefusalOfRequest(XpraDictionary hello)
+    private Refusal? RefusalOfRequest(XpraDictionary hello, bool isHolders)
     {
         var request = HelloRequest.Read(hello);
         var isWhole = _challenged || options.Password is null && !(options.SatisfyExpectedChallenge && hello.GetBoolean("challenge") == true);
-        if (!isWhole || options.Refuse(request, hello, _receive is not null) is not { } reason)
+        if (!isWhole || options.Refuse(request, hello, _receive is not null, isHolders || _receive is not null) is not { } reason)
             return null;
         var wish = request is null ? "a display" : $"'{PeerIdentification.Sanitize(request)}'";
         return new(reason, null, new XpraAesException(XpraErrorId.RequestRefused, $"The client asks for {wish}, which is not served here."));
     }
 
-    private Refusal? RefusalOfMode(AesMode mode)
+    private void RequireMode(AesMode mode)
     {
-        if (options.Modes.Count == 0 || options.Modes.Contains(mode))
-            return null;
+        if (options.Modes.Contains(mode))
+            return;
         var allowed = string.Join(" or ", options.Modes.Select(m => $"encryption=AES-{m}"));
-        return new(
-            EncryptionError,
-            $"AES-{mode} is not accepted here: use {allowed} in the client's URI",
-            new XpraAesException(XpraErrorId.ModeRejected, $"The client asks for AES-{mode}; the listener takes {string.Join(", ", options.Modes)}.",
-                $"Put {allowed} in the client's URI, or allow {mode} with -Mode."));
+        throw new XpraAesException(XpraErrorId.ModeRejected, $"The client asks for AES-{mode}; the listener takes {string.Join(", ", options.Modes)}.",
+            $"Put {allowed} in the client's URI, or allow {mode} with -Mode.");
     }
 
     private async Task RefuseStrangerAsync(CancellationToken cancellationToken)

@@ -1,3 +1,4 @@
+using System.Net;
 using XpraAes.Ciphers;
 using XpraAes.Encodings;
 using XpraAes.Keys;
@@ -11,7 +12,7 @@ internal sealed record ServerHandshakeOptions
     /// <summary>The keys that clients may hold: several only with <see cref="EncryptFirstPacket"/>, none where they come in clear.</summary>
     public required IReadOnlyList<XpraKey> Keys { get; init; }
 
-    /// <summary>The modes that are let in; empty for any.</summary>
+    /// <summary>The modes that are let in.</summary>
     public required IReadOnlyCollection<AesMode> Modes { get; init; }
 
     public int KeySize { get; init; } = ProtocolDefaults.KeySize;
@@ -28,13 +29,19 @@ internal sealed record ServerHandshakeOptions
     /// <summary>Whether a client that expects a challenge gets one although no password is set. A gateway leaves that to its target.</summary>
     public bool SatisfyExpectedChallenge { get; init; } = true;
 
-    /// <summary>Why a client that asks for this is sent away; null lets it in. Told are the request, the hello, and whether the key is proven. Decided before a key is derived for what it sends.</summary>
-    public Func<string?, XpraDictionary, bool, string?> Refuse { get; init; } = (_, _, _) => null;
+    /// <summary>Why a client that asks for this is sent away; null lets it in. Told are the request, the hello, whether the key is proven, and whether the hello at least was made by one who holds it. Decided before a key is derived for what it sends.</summary>
+    public Func<string?, XpraDictionary, bool, bool, string?> Refuse { get; init; } = (_, _, _, _) => null;
 
     /// <summary>Called when a hello has come that can be served, before a key is derived for it.</summary>
     public Action? HelloAccepted { get; init; }
 
     public required Limits Limits { get; init; }
+
+    /// <summary>The client's address, between which the memory of salts is shared.</summary>
+    public IPAddress Source { get; init; } = IPAddress.None;
+
+    /// <summary>The time that the hellos of our own clients are compared with.</summary>
+    public TimeProvider Clock { get; init; } = TimeProvider.System;
 
     /// <summary>What is left of <see cref="Listening.Limits.HandshakeTimeout"/> for the first hello.</summary>
     public required TimeSpan Patience { get; init; }

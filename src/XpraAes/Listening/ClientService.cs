@@ -130,16 +130,18 @@ internal sealed class ClientService
             Password = Options.Password,
             UserName = Options.UserName,
             SatisfyExpectedChallenge = Options.Target is null,
-            Refuse = (request, hello, keyProven) => Options.Target is null
+            Refuse = (request, hello, keyProven, isHolders) => Options.Target is null
                 ? Responder.Refuse(request, hello)
-                : Gateway.Refuse(request, keyProven, Options),
+                : Gateway.Refuse(request, keyProven, isHolders, Options),
             HelloAccepted = () => slot.HasSaidHello = true,
             Limits = Options.Limits,
+            Source = source,
+            Clock = Options.Clock,
             Patience = left > TimeSpan.Zero ? left : TimeSpan.Zero,
             Derivations = _listener.Derivations.For(source),
         }, Options.Logger);
         var client = await handshake.RunAsync(cancellationToken).ConfigureAwait(false);
-        if (Options.Target is { } target && Gateway.Passes(client.Request, client.KeyProven, Options))
+        if (Options.Target is { } target && Gateway.Passes(client.Request, client.KeyProven, client.IsHolders, Options))
         {
             var relay = await new Gateway(target, Options).OpenAsync(channel, handshake, client, peer, cancellationToken).ConfigureAwait(false);
             return Stand(relay, client);
@@ -148,7 +150,7 @@ internal sealed class ClientService
         {
             await handshake.SendHelloAsync(_responder.SessionHello(), cancellationToken).ConfigureAwait(false);
             var leg = CipherLeg.Of(peer, client.PeerVersion, client.Send, client.Receive, client.Key, channel.Reader);
-            return Stand(new EndpointSession(channel, leg, client.PeerHello, isClient: false, Options.Limits, _responder.Info), client);
+            return Stand(new EndpointSession(channel, leg, client.PeerHello, isClient: false, Options.Limits, _responder.Info) { SpeaksFirst = client.KeyProven || Options.AllowSilentClients }, client);
         }
         // Counted first: a client that has its answer may look at the count.
         _listener.Counters.Accept();
@@ -161,7 +163,14 @@ internal sealed class ClientService
     private XpraConnection Stand(ISession session, HandshakeResult client)
     {
         _listener.Counters.Accept();
-        return new XpraConnection(session, ConnectionDirection.Inbound, client.KeyProven, _endpoint.ToString(), Options.Limits, Options.Logger);
+        var connection = new XpraConnection(session, ConnectionDirection.Inbound, client.KeyProven, _endpoint.ToString(), Options.Limits, Options.Logger);
+        // Before anything but the hello goes out under it.
+        if (!client.KeyProven && client is { Key: { } key, Send: { } send })
+        {
+            var salts = SaltMemory.Of(key); // now: the key may be exchanged by then
+            connection.KeyProvenChanged += () => salts.Prove(send.Salt.Span);
+        }
+        return connection;
     }
 
     private async Task RunAsync(XpraConnection connection, IPAddress address, SourceGuard.Slot slot, CancellationToken cancellationToken)

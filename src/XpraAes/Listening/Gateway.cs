@@ -22,6 +22,8 @@ internal sealed class Gateway(TargetOptions target, ListenerOptions options)
     // We answer these ourselves: servers answer them in clear (PROTOCOL section 4), and who asks has not proven to know the key.
     private static readonly string[] s_ownRequests = ["version", "id", "connect_test"];
 
+    private const string InfoRequest = "info";
+
     // What a client's answer to our own challenge leaves in its hello: not for the target's eyes.
     private static readonly string[] s_answers = ["challenge", "challenge_response", "challenge_client_salt", "challenge_padding"];
 
@@ -31,18 +33,20 @@ internal sealed class Gateway(TargetOptions target, ListenerOptions options)
     private readonly record struct Attempt(PacketEncoding Encoding, bool Translate);
 
     /// <summary>
-    /// Whether a client's wish is for the target: a session, <c>info</c>, what the listener's owner allows, and anything once the
-    /// client has proven that it may. A clear hello proves nothing, and servers act on it; the file of a Unix socket only its owner can open.
+    /// Whether a client's wish is for the target: a session, what the listener's owner allows, and anything once the client has proven
+    /// that it may. A clear hello proves nothing, and servers act on it; the file of a Unix socket only its owner can open. <c>info</c>
+    /// changes nothing, so that it is enough there if one who holds the key made the hello, as a client of ours shows.
     /// </summary>
-    public static bool Passes(string? request, bool keyProven, ListenerOptions options)
-        => request is null or "info"
-        || !s_ownRequests.Contains(request) && (keyProven || options.SocketPath is not null || options.AllowRequests.Contains(request));
+    public static bool Passes(string? request, bool keyProven, bool isHolders, ListenerOptions options)
+        => request is null
+        || !s_ownRequests.Contains(request)
+        && (keyProven || request == InfoRequest && isHolders || options.SocketPath is not null || options.AllowRequests.Contains(request));
 
     /// <summary>Why a client that asks for this is sent away; null: it is for the target, or answered by us.</summary>
-    public static string? Refuse(string? request, bool keyProven, ListenerOptions options)
-        => Passes(request, keyProven, options) || s_ownRequests.Contains(request)
+    public static string? Refuse(string? request, bool keyProven, bool isHolders, ListenerOptions options)
+        => Passes(request, keyProven, isHolders, options) || s_ownRequests.Contains(request)
             ? null
-            : $"'{PeerIdentification.Sanitize(request!)}' is not passed on here: the listener's owner can allow it (-AllowRequest)";
+            : "this request is not passed on here: the listener's owner can allow it (-AllowRequest)";
 
     /// <summary>Connects to the target and completes the client's handshake with its answers.</summary>
     /// <exception cref="XpraAesException">The target is down or refuses; the client has been told.</exception>
@@ -132,6 +136,7 @@ internal sealed class Gateway(TargetOptions target, ListenerOptions options)
                         targetChannel, CipherLeg.Of(targetPeer, Hello.VersionOf(hello), leg.Send, leg.Receive, leg.Key, targetChannel.Reader),
                         attempt.Encoding != client.Encoding ? new PacketTranslator(attempt.Encoding, options.Limits) : null,
                         attempt.Translate ? new PacketTranslator(client.Encoding, options.Limits) : null,
+                        holds: !client.KeyProven && client.Send is not null && !options.AllowSilentClients,
                         options.Limits);
                 }
             }

@@ -48,6 +48,15 @@ public sealed record Limits
     /// <summary>The most PBKDF2 iterations a listener accepts from a client: about 40 ms of work. A client may not make us work for a second.</summary>
     public int MaxIterations { get; init; } = 100_000;
 
+    /// <summary>How long ago a client of this module may have made its hello, by its clock and ours: beyond that it is an old one sent again. xpra's own clients do not say; arbitrary.</summary>
+    public TimeSpan HelloAge { get; init; } = TimeSpan.FromHours(1);
+
+    /// <summary>Salts of clients that have proven nothing, remembered for each key: more than all that can be asked for while a client's hello is held back on the way, 120 s at 700 derivations a second. Some 100 bytes each.</summary>
+    public int RememberedSalts { get; init; } = 131_072;
+
+    /// <summary>Bytes of what a gateway's target sends after its hello that wait until the client has proven the key; more is not read.</summary>
+    public int HeldSize { get; init; } = 256 * 1024;
+
     /// <summary>Connections that the system may hold ready while we are busy accepting; arbitrary.</summary>
     public int Backlog { get; init; } = 512;
 

@@ -18,8 +18,8 @@ public sealed record ListenerOptions
     /// <summary>The path of a Unix socket, of mode 0600, to listen on in place of <see cref="Address"/> and <see cref="Port"/>; null for these.</summary>
     public string? SocketPath { get; init; }
 
-    /// <summary>The modes that are let in; empty for every mode that xpra has.</summary>
-    public IReadOnlyList<AesMode> Modes { get; init; } = [];
+    /// <summary>The modes that are let in. The others than CBC are streams: whoever gets one salt used twice there has what was encrypted under it, so they need a listener that remembers salts (<see cref="StatePath"/>) and a key of its own.</summary>
+    public IReadOnlyList<AesMode> Modes { get; init; } = [AesMode.CBC];
 
     /// <summary>
     /// The key data that both sides hold. The caller keeps it; a copy is made. Null: clients come in clear, which is allowed on a
@@ -53,6 +53,12 @@ public sealed record ListenerOptions
 
     /// <summary>Requests beyond sessions and <c>info</c> that a client may send on to the target before it has proven the key, such as <c>stop</c> or <c>command</c>: a stranger may send them too, and servers act on them.</summary>
     public IReadOnlyCollection<string> AllowRequests { get; init; } = [];
+
+    /// <summary>Whether a client may be sent something before it has proven the key: pings, and what a gateway's target has to say after its hello. For clients that never send a packet of their own, such as <c>xpra _monitor</c> of 3.1.</summary>
+    public bool AllowSilentClients { get; init; }
+
+    /// <summary>The folder in which the salts of proven sessions outlive the process, made where it is missing; null keeps them in memory alone. One process at a time uses it for one key.</summary>
+    public string? StatePath { get; init; }
 
     /// <summary>Addresses that the limits on strangers do not apply to: those of a proxy or tunnel, behind which everyone has one address.</summary>
     public IReadOnlyList<IPNetwork> TrustedSources { get; init; } = [];

@@ -25,9 +25,10 @@ internal sealed class RelaySession : ISession
     private readonly CancellationTokenSource _stopping = new();
     private volatile string? _stopReason;
     private volatile End? _end;
+    private readonly TaskCompletionSource _released = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private bool _clientIsProven;
 
-    public RelaySession(PacketChannel client, CipherLeg clientLeg, PacketChannel target, CipherLeg targetLeg, PacketTranslator? toTarget, PacketTranslator? toClient, Limits limits)
+    public RelaySession(PacketChannel client, CipherLeg clientLeg, PacketChannel target, CipherLeg targetLeg, PacketTranslator? toTarget, PacketTranslator? toClient, bool holds, Limits limits)
     {
         _client = client;
         _target = target;
@@ -36,6 +37,8 @@ internal sealed class RelaySession : ISession
         _limits = limits;
         Legs = [clientLeg, targetLeg];
         target.Reader.MaxPayloadSize = limits.RelayedPacketSize;
+        if (!holds)
+            _released.SetResult();
     }
 
     public IReadOnlyList<CipherLeg> Legs { get; }
@@ -95,14 +98,15 @@ internal sealed class RelaySession : ISession
         var isQuiet = false;
         try
         {
-            while (true)
+            var isOpen = from == _client || await HoldAsync(stall, reading).ConfigureAwait(false);
+            while (isOpen)
             {
                 var hasPacket = from.Reader.TryRead();
                 if (hasPacket)
                 {
                     if (from == _client && !_clientIsProven)
                         ProveClient();
-                    Forward(from.Reader, to.Writer, translator);
+                    Forward(from.Reader.Header, from.Reader.Payload.Span, to.Writer, translator);
                     if (to.Writer.Pending < FlushSize)
                         continue;
                 }
@@ -135,13 +139,12 @@ internal sealed class RelaySession : ISession
                 from.PrefersInline = isQuiet && flushed <= SmallSize && from.Reader.Needed <= SmallSize && translator is null;
                 if (wasInline && !from.PrefersInline)
                     await Task.Yield();
-                if (!from.Reader.EndFill(await fill.ConfigureAwait(false)))
-                    break;
+                isOpen = from.Reader.EndFill(await fill.ConfigureAwait(false));
             }
             from.Reader.RequireBoundary();
             EndBy(from, null);
             busy = to;
-            if (to == _client)
+            if (to == _client && _released.Task.IsCompleted)
                 await to.SendAsync(Refusals.OfTarget("it closed the connection"), ending).ConfigureAwait(false);
             await to.ShutdownSendAsync(ending).ConfigureAwait(false);
         }
@@ -169,14 +172,54 @@ internal sealed class RelaySession : ISession
         }
     }
 
-    private static void Forward(PacketReader reader, PacketWriter writer, PacketTranslator? translator)
+    /// <summary>
+    /// Keeps what the target sends until a packet of the client's has decrypted: whoever has not proven the key gets nothing to watch,
+    /// and no more known text than the hello. Beyond <see cref="Limits.HeldSize"/> the target is not read from. False: the target has closed its side.
+    /// </summary>
+    private async Task<bool> HoldAsync(CancellationTokenSource stall, CancellationToken reading)
     {
-        var header = reader.Header;
+        var reader = _target.Reader;
+        var held = new Queue<(PacketHeader Header, byte[] Payload)>();
+        var size = 0;
+        Task<int>? fill = null;
+        while (!_released.Task.IsCompleted)
+        {
+            if (reader.TryRead())
+            {
+                size += PacketHeader.Size + reader.Payload.Length;
+                held.Enqueue((reader.Header, reader.Payload.ToArray()));
+            }
+            else if (size + reader.Needed > _limits.HeldSize)
+            {
+                await _released.Task.WaitAsync(reading).ConfigureAwait(false);
+            }
+            else
+            {
+                fill = reader.StartFill(reading).AsTask();
+                if (await Task.WhenAny(fill, _released.Task).ConfigureAwait(false) != fill)
+                    break;
+                if (!reader.EndFill(await fill.ConfigureAwait(false)))
+                    return false;
+                fill = null;
+            }
+        }
+        while (held.TryDequeue(out var packet))
+            Forward(packet.Header, packet.Payload, _client.Writer, _toClient);
+        if (fill is null)
+            return true;
+        stall.CancelAfter(_limits.IdleTimeout);
+        await _client.Writer.FlushAsync(stall.Token).ConfigureAwait(false);
+        stall.CancelAfter(Timeout.InfiniteTimeSpan);
+        return reader.EndFill(await fill.ConfigureAwait(false));
+    }
+
+    private static void Forward(PacketHeader header, ReadOnlySpan<byte> payload, PacketWriter writer, PacketTranslator? translator)
+    {
         // A client that knows the target's encoding, but began with another, changes over some packets after its hello.
         if (translator is null || header.IsChunk || header.Encoding == translator.Target)
-            writer.Append(header.Flags, header.Compression, header.ChunkIndex, reader.Payload.Span);
+            writer.Append(header.Flags, header.Compression, header.ChunkIndex, payload);
         else
-            writer.Append((byte)translator.Target, compression: 0, chunkIndex: 0, Translate(translator, header, reader.Payload.Span));
+            writer.Append((byte)translator.Target, compression: 0, chunkIndex: 0, Translate(translator, header, payload));
     }
 
     private static byte[] Translate(PacketTranslator translator, PacketHeader header, ReadOnlySpan<byte> data)
@@ -212,6 +255,7 @@ internal sealed class RelaySession : ISession
         }
         _client.TrustPeer();
         KeyProven?.Invoke();
+        _released.TrySetResult();
     }
 
     /// <summary>Waits for a direction that has been told to stop. A peer that does not take what is being written must not hold up the rest.</summary>

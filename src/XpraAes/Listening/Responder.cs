@@ -10,6 +10,9 @@ internal sealed class Responder(AesListener listener)
     /// <summary>What tells our listener from a server of xpra's, in its information.</summary>
     public const string SessionType = "aes listener";
 
+    /// <summary>xpra's clients send 32 hexadecimal digits and want them back; a stranger's own text is not for us to encrypt.</summary>
+    private const int MaxEchoLength = 64;
+
     private const string NoDisplay = "this listener has no display: it answers info, version, id, ping and events; attach to an xpra server instead";
 
     private readonly string _uuid = Hello.NewUuid();
@@ -24,7 +27,7 @@ internal sealed class Responder(AesListener listener)
     {
         "version" => Version(),
         "id" => Identity(),
-        "connect_test" => new XpraDictionary { ["connect_test_response"] = client.PeerHello.GetString("connect_test_request") ?? "" },
+        "connect_test" => new XpraDictionary { ["connect_test_response"] = Echo(client.PeerHello.GetString("connect_test_request")) },
         "info" => Info(),
         _ => null,
     };
@@ -34,7 +37,7 @@ internal sealed class Responder(AesListener listener)
     {
         "version" or "id" or "connect_test" or "info" => null,
         null or "event" => WantsDisplay(hello) ? NoDisplay : null,
-        _ => $"'{Packets.PeerIdentification.Sanitize(request)}' is not served here; {NoDisplay}",
+        _ => $"this request is not served here; {NoDisplay}",
     };
 
     /// <summary>What <c>xpra info</c> shows, with the cipher lines of the attached clients under the keys that a real server uses.</summary>
@@ -66,6 +69,8 @@ internal sealed class Responder(AesListener listener)
         }
         return info;
     }
+
+    private static string Echo(string? text) => text is { Length: <= MaxEchoLength } && text.All(char.IsAsciiHexDigit) ? text : "";
 
     private static bool WantsDisplay(XpraDictionary hello)
         => (hello.GetBoolean("ui_client") ?? true) && (hello.GetBoolean("windows") ?? true);

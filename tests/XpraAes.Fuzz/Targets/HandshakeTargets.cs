@@ -53,6 +53,8 @@ internal static class HandshakeTargets
         if (input.Length < 2)
             return;
         var hasKey = input[0] >= 0xf0;
+        if (hasKey)
+            SaltMemory.Of(s_key).Clear(); // the salts of the seeds come again and again
         var stream = new PiecesStream(input.AsMemory(2), input[1]);
         var channel = new PacketChannel(stream, s_limits);
         try
@@ -60,11 +62,11 @@ internal static class HandshakeTargets
             var handshake = new ServerHandshake(channel, new ServerHandshakeOptions
             {
                 Keys = hasKey ? [s_key] : [],
-                Modes = (input[0] & 4) == 0 ? [] : [AesMode.CTR],
+                Modes = (input[0] & 4) == 0 ? Enum.GetValues<AesMode>() : [AesMode.CTR],
                 Iterations = ProtocolDefaults.MinIterations,
                 EncryptFirstPacket = hasKey && (input[0] & 8) != 0,
                 Password = (input[0] & 1) == 0 ? null : s_password,
-                Refuse = (request, hello, _) => Responder.Refuse(request, hello),
+                Refuse = (request, hello, _, _) => Responder.Refuse(request, hello),
                 Limits = s_limits,
                 Patience = s_limits.HandshakeTimeout,
                 Derivations = s_derivations,

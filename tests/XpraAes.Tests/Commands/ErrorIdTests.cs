@@ -159,7 +159,7 @@ public sealed class ErrorIdTests : IDisposable
     {
         using var key = XpraKey.FromText(Key);
         using var password = SecretBuffer.FromUtf8("correct horse");
-        await using var server = AesListener.Start(new ListenerOptions { Key = key, Password = password, UserName = "ada" });
+        await using var server = AesListener.Start(new ListenerOptions { Key = key, Modes = Enum.GetValues<AesMode>(), Password = password, UserName = "ada" });
         AssertConnectFails(XpraErrorId.AuthenticationRequired, ErrorCategory.AuthenticationError, server.Port);
         AssertConnectFails(XpraErrorId.AuthenticationFailed, ErrorCategory.AuthenticationError, server.Port, $"-Credential {Credential("ada", "wrong")}");
         AssertConnectFails(XpraErrorId.AuthenticationFailed, ErrorCategory.AuthenticationError, server.Port, $"-PasswordFile {_folder.Write("password", "correct horse"u8)}");

@@ -154,7 +154,7 @@ public sealed class CryptoLogTests : IDisposable
 
     private AesListener Start(ListLogger log, Func<ListenerOptions, ListenerOptions>? change = null)
     {
-        var options = new ListenerOptions { Key = _key, Logger = log };
+        var options = new ListenerOptions { Key = _key, Modes = Enum.GetValues<AesMode>(), Logger = log };
         return AesListener.Start(change?.Invoke(options) ?? options);
     }
 

@@ -96,7 +96,7 @@ public sealed class ProbeCipherTests : ProbeTests
     [Fact]
     public async Task A_listener_of_ours_that_does_not_take_the_iterations_is_recognised_by_its_silence_about_the_reason()
     {
-        await using var listener = AesListener.Start(new ListenerOptions { Key = Key });
+        await using var listener = AesListener.Start(new ListenerOptions { Key = Key, Modes = Enum.GetValues<AesMode>() });
         AssertCause(await ProbeAsync(listener.Port, options => options with { Iterations = 200_000 }), DiagnosisFinding.IterationsRejected);
     }
 

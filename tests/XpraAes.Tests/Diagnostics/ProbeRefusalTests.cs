@@ -98,7 +98,7 @@ public sealed class ProbeRefusalTests : ProbeTests
     {
         using var wrong = XpraKey.FromText("another key altogether");
         await using var target = Serve("6.2.5");
-        await using var gateway = AesListener.Start(new ListenerOptions { Key = Key, Target = new TargetOptions { Endpoint = target.Endpoint, Keys = [wrong] } });
+        await using var gateway = AesListener.Start(new ListenerOptions { Key = Key, Modes = Enum.GetValues<AesMode>(), Target = new TargetOptions { Endpoint = target.Endpoint, Keys = [wrong] } });
         var cause = AssertCause(await ProbeAsync(gateway.Port), DiagnosisFinding.Refused);
         Assert.Contains("the gateway's target", cause.Message, StringComparison.Ordinal);
         Assert.Contains("Test-XpraAes", cause.RecommendedAction, StringComparison.Ordinal);

@@ -122,7 +122,7 @@ public sealed class RemoteCiphersTests : ProbeTests
     [InlineData(3)]
     public async Task A_listener_of_ours_tells_it_as_a_real_server_does(int sessions)
     {
-        await using var listener = AesListener.Start(new ListenerOptions { Key = Key });
+        await using var listener = AesListener.Start(new ListenerOptions { Key = Key, Modes = Enum.GetValues<AesMode>() });
         var options = Options(listener.Port);
         var connections = new List<XpraConnection>();
         for (var i = 0; i < sessions; i++)

@@ -88,7 +88,7 @@ public sealed class KeyTests : IDisposable
     {
         await using var target = new TestTarget(_other);
         var (mine, targets, password) = (XpraKey.FromText("mine"), XpraKey.FromText("somebody else's key"), SecretBuffer.FromUtf8("secret"));
-        await using var listener = AesListener.Start(new ListenerOptions { Key = mine, Password = password, Target = target.Options(targets) });
+        await using var listener = AesListener.Start(new ListenerOptions { Key = mine, Modes = Enum.GetValues<AesMode>(), Password = password, Target = target.Options(targets) });
         mine.Dispose();
         targets.Dispose();
         password.Dispose();
@@ -172,9 +172,9 @@ public sealed class KeyTests : IDisposable
     [Fact]
     public async Task If_one_bind_fails_none_listens()
     {
-        await using var taken = AesListener.Start(new ListenerOptions { Key = _old });
+        await using var taken = AesListener.Start(new ListenerOptions { Key = _old, Modes = Enum.GetValues<AesMode>() });
         int free;
-        await using (var passing = AesListener.Start(new ListenerOptions { Key = _old }))
+        await using (var passing = AesListener.Start(new ListenerOptions { Key = _old, Modes = Enum.GetValues<AesMode>() }))
             free = passing.Port;
         ListenerOptions Bind(int port) => new() { Key = _new, Port = port };
         Assert.Equal(XpraErrorId.PortInUse, Assert.Throws<XpraAesException>(() => AesListener.Start(Bind(free), Bind(taken.Port))).Id);
@@ -222,7 +222,7 @@ public sealed class KeyTests : IDisposable
     {
         var key = place == 0 ? _old : _new;
         await using var target = new TestTarget();
-        await using var listener = AesListener.Start(new ListenerOptions { Key = _old, OtherKeys = [_new], EncryptFirstPacket = true, Target = target.Options() });
+        await using var listener = AesListener.Start(new ListenerOptions { Key = _old, Modes = Enum.GetValues<AesMode>(), OtherKeys = [_new], EncryptFirstPacket = true, Target = target.Options() });
         var connecting = XpraConnector.ConnectAsync(new ConnectOptions { Endpoint = new XpraEndpoint(TransportKind.Tcp, "127.0.0.1", listener.Port), Key = key, EncryptFirstPacket = true });
         await using var peer = await target.AcceptAsync();
         // The ping by which a new connection measures its latency.

@@ -15,6 +15,7 @@ internal sealed class Rig : IAsyncDisposable
         var options = new ListenerOptions
         {
             Key = Key,
+            Modes = Enum.GetValues<AesMode>(),
             Target = targetKey is null ? Target.Options() : Target.Options(targetKey),
             // Everyone here has the same address.
             Limits = (limits ?? Limits.Default) with { UnprovenConnectionsPerSource = 1000, DelayPerFailure = TimeSpan.Zero },

@@ -28,12 +28,12 @@ public sealed class TargetKindTests : IDisposable
     [InlineData(TransportKind.WebSocket, TransportKind.WebSocket)]
     public async Task A_session_goes_through(TransportKind toGateway, TransportKind toTarget)
     {
-        await using var server = AesListener.Start(new ListenerOptions { Key = _targetsKey });
+        await using var server = AesListener.Start(new ListenerOptions { Key = _targetsKey, Modes = Enum.GetValues<AesMode>() });
         var target = new TargetOptions { Endpoint = At(toTarget, server), Keys = [_targetsKey] };
         // Behind a Unix socket packets are in clear: here a local end that carries them on to the server.
         await using var socket = toTarget != TransportKind.Unix ? null
             : AesListener.Start(new ListenerOptions { Key = null, SocketPath = target.Endpoint.Path, Target = target with { Endpoint = At(TransportKind.Tcp, server) } });
-        await using var gateway = AesListener.Start(new ListenerOptions { Key = _clientsKey, Target = socket is null ? target : target with { Keys = [] } });
+        await using var gateway = AesListener.Start(new ListenerOptions { Key = _clientsKey, Modes = Enum.GetValues<AesMode>(), Target = socket is null ? target : target with { Keys = [] } });
 
         await using var client = await XpraConnector.ConnectAsync(new ConnectOptions { Endpoint = At(toGateway, gateway), Key = _clientsKey });
         Assert.True(await client.PingAsync(Loopback.Patience) > TimeSpan.Zero);

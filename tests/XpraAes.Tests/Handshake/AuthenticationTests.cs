@@ -280,7 +280,7 @@ public sealed class AuthenticationTests : IDisposable
 
     private AesListener Start(Func<ListenerOptions, ListenerOptions>? configure = null, Limits? limits = null)
     {
-        var options = new ListenerOptions { Key = _key, Password = _password, Limits = limits ?? s_limits };
+        var options = new ListenerOptions { Key = _key, Modes = Enum.GetValues<AesMode>(), Password = _password, Limits = limits ?? s_limits };
         return AesListener.Start(configure?.Invoke(options) ?? options);
     }
 

@@ -19,6 +19,7 @@ public sealed class RealGatewayTests(RealXpra xpra) : IClassFixture<RealXpra>
         using var key = XpraKey.Generate();
         await using var gateway = AesListener.Start(new ListenerOptions
         {
+            Modes = Enum.GetValues<AesMode>(),
             Key = key,
             Target = new TargetOptions { Endpoint = xpra.ServerOptions.Endpoint, Keys = [xpra.Key] },
         });
@@ -40,6 +41,7 @@ public sealed class RealGatewayTests(RealXpra xpra) : IClassFixture<RealXpra>
         await using var display = await xpra.StartDisplayAsync();
         await using var gateway = AesListener.Start(new ListenerOptions
         {
+            Modes = Enum.GetValues<AesMode>(),
             Key = xpra.Key,
             Target = new TargetOptions { Endpoint = new XpraEndpoint(TransportKind.Unix, "", 0, socket) },
         });

@@ -169,7 +169,7 @@ public sealed class RealXpraTests(RealXpra xpra) : IClassFixture<RealXpra>
 
     private AesListener Listen(Func<ListenerOptions, ListenerOptions>? configure = null)
     {
-        var options = new ListenerOptions { Key = xpra.Key };
+        var options = new ListenerOptions { Key = xpra.Key, Modes = Enum.GetValues<AesMode>() };
         return AesListener.Start(configure?.Invoke(options) ?? options);
     }
 }

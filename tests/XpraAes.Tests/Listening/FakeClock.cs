@@ -5,7 +5,7 @@ internal sealed class FakeClock : TimeProvider
 {
     private long _ticks;
 
-    public DateTimeOffset Date { get; set; } = DateTimeOffset.UnixEpoch;
+    public DateTimeOffset Date { get; set; } = DateTimeOffset.UtcNow;
 
     public override long TimestampFrequency => TimeSpan.TicksPerSecond;
 

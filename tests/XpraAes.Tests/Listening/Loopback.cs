@@ -34,7 +34,7 @@ internal sealed class Loopback : IAsyncDisposable
         var key = XpraKey.Generate();
         // Once for all of its copies.
         _ = key.Fingerprint;
-        var options = new ListenerOptions { Key = key };
+        var options = new ListenerOptions { Key = key, Modes = Enum.GetValues<AesMode>() };
         return new Loopback(key, AesListener.Start(configure?.Invoke(options) ?? options));
     }
 

@@ -43,6 +43,7 @@ public sealed class LiveCorruptionTests(ITestOutputHelper output)
         var serving = throughGateway ? ServeAsync(target, stopping.Token) : Task.CompletedTask;
         await using var listener = AesListener.Start(new ListenerOptions
         {
+            Modes = Enum.GetValues<AesMode>(),
             Key = key,
             Limits = s_impatient,
             Logger = log,
