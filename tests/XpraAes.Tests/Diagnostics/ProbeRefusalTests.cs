@@ -1,3 +1,4 @@
+using XpraAes.Ciphers;
 using XpraAes.Diagnostics;
 using XpraAes.Keys;
 using XpraAes.Listening;

@@ -1,3 +1,4 @@
+using XpraAes.Ciphers;
 using XpraAes.Connections;
 using XpraAes.Listening;
 using XpraAes.Tests.Keys;

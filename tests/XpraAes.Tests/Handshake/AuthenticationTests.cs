@@ -3,6 +3,7 @@ using System.Net;
 using System.Reflection;
 using System.Reflection.Emit;
 using System.Security.Cryptography;
+using XpraAes.Ciphers;
 using XpraAes.Encodings;
 using XpraAes.Handshake;
 using XpraAes.Keys;

@@ -20,7 +20,7 @@ internal sealed class RelayedSession(SentSession client, SentSession target)
         await using var relay = new RelaySession(
             clientChannel, CipherLeg.Of("client", null, target.Cipher, client.Cipher, null, clientChannel.Reader),
             targetChannel, CipherLeg.Of("target", null, client.Cipher, target.Cipher, null, targetChannel.Reader),
-            toTarget: null, toClient: null, Limits.Default);
+            toTarget: null, toClient: null, holds: false, Limits.Default);
         XpraAesException? end = null;
         try
         {
