@@ -45,8 +45,8 @@ public sealed record Limits
     /// <summary>The fewest PBKDF2 iterations a listener accepts from a client.</summary>
     public int MinIterations { get; init; } = 1_000;
 
-    /// <summary>The most PBKDF2 iterations a listener accepts from a client: about 40 ms of work. A client may not make us work for a second.</summary>
-    public int MaxIterations { get; init; } = 100_000;
+    /// <summary>The most work a peer may ask of us for one key, in PBKDF2 iterations of SHA1 for a key of 256 bits: about 40 ms. Other hashes and sizes count by what they take: of SHA224, the dearest, it is 14,285 iterations.</summary>
+    public int MaxIterations { get; init; } = 50_000;
 
     /// <summary>Connections that the system may hold ready while we are busy accepting; arbitrary.</summary>
     public int Backlog { get; init; } = 512;
