@@ -78,8 +78,8 @@ public sealed record Limits
     /// <summary>File descriptors that a listener leaves to the rest of the process, where the system bounds them (Linux): .NET ends a process that has none. New clients are sent away then; arbitrary.</summary>
     public int ReservedDescriptors { get; init; } = 64;
 
-    /// <summary>Key derivations at a time: the rest of a small machine stays with the sessions that stand.</summary>
-    public int ConcurrentDerivations { get; init; } = 2;
+    /// <summary>Key derivations at a time: one processor fewer than there are, and one at the least. What is left stays with the sessions that stand.</summary>
+    public int ConcurrentDerivations { get; init; } = Math.Max(1, Environment.ProcessorCount - 1);
 
     /// <summary>Key derivations that wait, in all: as many as there are connections that have proven nothing. One more costs the address that has most of them its last.</summary>
     public int WaitingDerivations { get; init; } = 64;
