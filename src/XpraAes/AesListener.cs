@@ -311,7 +311,7 @@ public sealed class AesListener : IAsyncDisposable
                 continue;
             }
             // Who comes behind one that must wait for a place would have to wait too.
-            if (LacksDescriptors(client) || await Guard.EnterAsync(AddressText.SourceOf(client)).ConfigureAwait(false) is not { } slot)
+            if (LacksDescriptors(client) || await EnterAsync(AddressText.SourceOf(client)).ConfigureAwait(false) is not { } slot)
             {
                 Counters.Refuse(XpraErrorId.LimitReached);
                 client.Dispose();
@@ -319,6 +319,14 @@ public sealed class AesListener : IAsyncDisposable
             }
             Serve(client, slot, bind);
         }
+    }
+
+    private async ValueTask<SourceGuard.Slot?> EnterAsync(IPAddress source)
+    {
+        var slot = await Guard.EnterAsync(source).ConfigureAwait(false);
+        if (slot is null && Guard.TryTell(source) is { } crowd)
+            Log.SourceCrowded(_options.Logger, crowd, _options.Limits.FailureWindow);
+        return slot;
     }
 
     /// <summary>Never waits: the accept loop goes on at once.</summary>

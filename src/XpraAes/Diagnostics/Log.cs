@@ -2,6 +2,7 @@ using System.Net;
 using Microsoft.Extensions.Logging;
 using XpraAes.Ciphers;
 using XpraAes.Encodings;
+using XpraAes.Listening;
 using XpraAes.Packets;
 
 namespace XpraAes.Diagnostics;
@@ -44,6 +45,9 @@ internal static partial class Log
 
     [LoggerMessage(117, LogLevel.Warning, "{Source}: blocked for {Time} after {Failures} failures")]
     public static partial void SourceBlocked(ILogger logger, IPAddress source, int failures, TimeSpan time);
+
+    [LoggerMessage(118, LogLevel.Warning, "{Source}: a client was turned away, as too many from there have proven nothing; not said again for {Time}")]
+    public static partial void SourceCrowded(ILogger logger, SourceKey source, TimeSpan time);
 
     [LoggerMessage(120, LogLevel.Debug, "{Endpoint}: connecting")]
     public static partial void Connecting(ILogger logger, string endpoint);

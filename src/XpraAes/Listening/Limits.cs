@@ -51,10 +51,10 @@ public sealed record Limits
     /// <summary>Connections that the system may hold ready while we are busy accepting; arbitrary.</summary>
     public int Backlog { get; init; } = 512;
 
-    /// <summary>Connections that have proven nothing, in all. One more costs another one its place: of the address that has come most often of late, and a silent session before others.</summary>
+    /// <summary>Connections that have proven nothing, in all. One more costs another one its place: of the address, and of IPv6 the network of 48, 56 or 64 bits, that has come most often of late, and a silent session before others.</summary>
     public int UnprovenConnections { get; init; } = 64;
 
-    /// <summary>Connections that have proven nothing, from one address, of IPv6 from one network of 64 bits. One more costs a silent session of that address its place.</summary>
+    /// <summary>Connections that have proven nothing, from one address, of IPv6 from one network of 64 bits. One more costs a silent session of that address its place, or is turned away where the address has not proven the key of late.</summary>
     public int UnprovenConnectionsPerSource { get; init; } = 8;
 
     /// <summary>How long a connection from an address that comes for the first time keeps its place whoever else comes for the first time; these wait so long. Several handshakes over a network, and what derives the keys of all places at 1,000 iterations.</summary>
@@ -71,6 +71,12 @@ public sealed record Limits
 
     /// <summary>By how much each remembered failure of an address delays its next connection; arbitrary.</summary>
     public TimeSpan DelayPerFailure { get; init; } = TimeSpan.FromMilliseconds(250);
+
+    /// <summary>The longest such delay: a client whose own patience is <see cref="HandshakeTimeout"/> still gets in.</summary>
+    public TimeSpan LongestDelay { get; init; } = TimeSpan.FromSeconds(2.5);
+
+    /// <summary>How long after its last session an address that has proven the key is delayed for failures that block others: an hour's absence. Wrong passwords block it too.</summary>
+    public TimeSpan ProvenMemory { get; init; } = TimeSpan.FromHours(1);
 
     /// <summary>Addresses of which something is remembered at a time: bounds the memory that strangers can take; arbitrary.</summary>
     public int RememberedSources { get; init; } = 10_000;
