@@ -33,7 +33,7 @@ public sealed class AesListener : IAsyncDisposable
         // A Unix socket's clients have no address: its file's mode says who may come in.
         bool IsTrusted(IPAddress address) => address.Equals(IPAddress.None) || Array.Exists(trusted, network => network.Contains(address));
         Guard = new SourceGuard(_options.Limits, IsTrusted, _options.Clock);
-        Derivations = new DerivationGate(_options.Limits.ConcurrentDerivations, _options.Limits.WaitingDerivations, IsTrusted);
+        Derivations = new DerivationGate(_options.Limits.ConcurrentDerivations, _options.Limits.WaitingDerivations, IsTrusted, _options.Limits.RememberedSources, _options.Clock);
         _lastDescriptor = FileDescriptors.Limit - _options.Limits.ReservedDescriptors;
         Counters = new ListenerCounters(binds[0].Socket.Address);
         _binds = [.. binds.Select(bind => new Bind(bind.Socket, new ClientService(this, bind.Socket.Endpoint, bind.Options)))];

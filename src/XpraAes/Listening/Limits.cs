@@ -87,7 +87,7 @@ public sealed record Limits
     /// <summary>Key derivations at a time: one processor fewer than there are, and one at the least. What is left stays with the sessions that stand.</summary>
     public int ConcurrentDerivations { get; init; } = Math.Max(1, Environment.ProcessorCount - 1);
 
-    /// <summary>Key derivations that wait, in all: as many as there are connections that have proven nothing. One more costs the address that has most of them its last.</summary>
+    /// <summary>Key derivations that wait, in all: as many as there are connections that have proven nothing. They are served so that each address, and of IPv6 each network of 48, 56 or 64 bits, gets the same time. One more costs the one that has most of them its last.</summary>
     public int WaitingDerivations { get; init; } = 64;
 
     /// <summary>A client that asked and got its answer closes by itself, or is closed after this; xpra's own.</summary>
