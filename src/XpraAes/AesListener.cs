@@ -35,7 +35,7 @@ public sealed class AesListener : IAsyncDisposable
         // A Unix socket's clients have no address: its file's mode says who may come in.
         bool IsTrusted(IPAddress address) => address.Equals(IPAddress.None) || Array.Exists(trusted, network => network.Contains(address));
         Guard = new SourceGuard(_options.Limits, IsTrusted, _options.Clock);
-        Derivations = new DerivationGate(_options.Limits.ConcurrentDerivations, _options.Limits.WaitingDerivations, IsTrusted);
+        Derivations = new DerivationGate(_options.Limits.ConcurrentDerivations, _options.Limits.WaitingDerivations, IsTrusted, _options.Limits.RememberedSources, _options.Clock);
         _lastDescriptor = FileDescriptors.Limit - _options.Limits.ReservedDescriptors;
         Counters = new ListenerCounters(binds[0].Socket.Address);
         _binds = [.. binds.Select(bind => new Bind(bind.Socket, new ClientService(this, bind.Socket.Endpoint, bind.Options)))];
@@ -344,7 +344,7 @@ public sealed class AesListener : IAsyncDisposable
                 continue;
             }
             // Who comes behind one that must wait for a place would have to wait too.
-            if (LacksDescriptors(client) || await Guard.EnterAsync(AddressText.SourceOf(client)).ConfigureAwait(false) is not { } slot)
+            if (LacksDescriptors(client) || await EnterAsync(AddressText.SourceOf(client)).ConfigureAwait(false) is not { } slot)
             {
                 Counters.Refuse(XpraErrorId.LimitReached);
                 client.Dispose();
@@ -352,6 +352,14 @@ public sealed class AesListener : IAsyncDisposable
             }
             Serve(client, slot, bind);
         }
+    }
+
+    private async ValueTask<SourceGuard.Slot?> EnterAsync(IPAddress source)
+    {
+        var slot = await Guard.EnterAsync(source).ConfigureAwait(false);
+        if (slot is null && Guard.TryTell(source) is { } crowd)
+            Log.SourceCrowded(_options.Logger, crowd, _options.Limits.FailureWindow);
+        return slot;
     }
 
     /// <summary>Never waits: the accept loop goes on at once.</summary>

@@ -19,4 +19,7 @@ public class XpraAesException : Exception
 
     /// <summary>The endpoint or file that it is about, as a person would write it; null where none is known.</summary>
     public string? Target { get; init; }
+
+    /// <summary>Whether the target failed a client that had proven the key: a wrong password is a guess of that client's then.</summary>
+    internal bool IsOfKeyHolder { get; init; }
 }

@@ -22,6 +22,7 @@ internal static class GatewayHost
             Iterations = iterations,
             // All of the load comes from one address.
             TrustedSources = [IPNetwork.Parse("127.0.0.0/8")],
+            Limits = Limits.Default with { MaxIterations = ProtocolDefaults.MaxIterations },
             Target = new TargetOptions
             {
                 Endpoint = new XpraEndpoint(TransportKind.Tcp, "127.0.0.1", int.Parse(arguments["target"], CultureInfo.InvariantCulture)),

@@ -197,9 +197,9 @@ internal sealed class EndpointProbe
         if (finding is DiagnosisFinding.ModeRejected or DiagnosisFinding.ModeUnsupported or DiagnosisFinding.IterationsRejected or DiagnosisFinding.PaddingRejected)
             Find(DiagnosisFinding.Encrypted, "The server has AES on.");
         if (finding == DiagnosisFinding.Refused && failure.Message.Contains(Refusals.ForStrangers, StringComparison.Ordinal)
-            && (_options.Iterations < Limits.Default.MinIterations || _options.Iterations > Limits.Default.MaxIterations))
+            && (_options.Iterations < Limits.Default.MinIterations || OptionChecks.IsTooDear(_options.KeyHash, _options.KeySize, _options.Iterations, Limits.Default)))
         {
-            Find(DiagnosisFinding.IterationsRejected, $"A listener of this module has AES on, and refuses without saying why; by default it takes {Limits.Default.MinIterations} to {Limits.Default.MaxIterations} iterations, and not {_options.Iterations}.", "Use -Iterations 10000, which suits every version.");
+            Find(DiagnosisFinding.IterationsRejected, $"A listener of this module has AES on, and refuses without saying why; by default it takes {Limits.Default.MinIterations} to {Limits.Default.MaxIterations} iterations of SHA1, of other hashes what is as much work, and not {_options.Iterations} of {_options.KeyHash}.", "Use -Iterations 10000, which suits every version.");
             return;
         }
         if (finding == DiagnosisFinding.FirstPacketDisagrees)

@@ -2,6 +2,7 @@ using System.Net;
 using Microsoft.Extensions.Logging;
 using XpraAes.Ciphers;
 using XpraAes.Encodings;
+using XpraAes.Listening;
 using XpraAes.Packets;
 
 namespace XpraAes.Diagnostics;
@@ -50,6 +51,9 @@ internal static partial class Log
 
     [LoggerMessage(123, LogLevel.Warning, "{Peer}: the server stretches the key with {Iterations} iterations, where {Asked} were asked for: its generation has no more by default")]
     public static partial void FewerIterations(ILogger logger, string peer, int iterations, int asked);
+
+    [LoggerMessage(118, LogLevel.Warning, "{Source}: a client was turned away, as too many from there have proven nothing; not said again for {Time}")]
+    public static partial void SourceCrowded(ILogger logger, SourceKey source, TimeSpan time);
 
     [LoggerMessage(120, LogLevel.Debug, "{Endpoint}: connecting")]
     public static partial void Connecting(ILogger logger, string endpoint);

@@ -3,6 +3,7 @@ using XpraAes.Ciphers;
 using XpraAes.Diagnostics;
 using XpraAes.Encodings;
 using XpraAes.Keys;
+using XpraAes.Listening;
 using XpraAes.Packets;
 
 namespace XpraAes.Handshake;
@@ -268,11 +269,11 @@ internal sealed class ServerHandshake(PacketChannel channel, ServerHandshakeOpti
             ?? throw new XpraAesException(XpraErrorId.CipherCapabilitiesMissing, "The client's hello has no cipher capabilities: it has AES off.",
                 "Give the client encryption=AES and the key, as in the listener's AttachUri.");
         RequireMode(announced.Parameters.Mode);
-        var iterations = announced.Parameters.Iterations;
-        if (iterations < options.Limits.MinIterations || iterations > options.Limits.MaxIterations)
+        var asked = announced.Parameters;
+        if (asked.Iterations < options.Limits.MinIterations || OptionChecks.IsTooDear(asked, options.Limits))
         {
             throw new XpraAesException(XpraErrorId.IterationsRejected,
-                $"The client asks for {iterations} PBKDF2 iterations; {options.Limits.MinIterations} to {options.Limits.MaxIterations} are accepted here.");
+                $"The client asks for {asked.Iterations} PBKDF2 iterations of {asked.KeyHash} for a key of {asked.KeySize * 8} bits; {options.Limits.MinIterations} are the fewest, and the work of {options.Limits.MaxIterations} of SHA1 for 256 bits is the most that is accepted here.");
         }
         return announced;
     }

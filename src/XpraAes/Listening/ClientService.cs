@@ -76,7 +76,7 @@ internal sealed class ClientService
         {
             // What the target does is not the client's doing, but for the password that the client gave it.
             if (e is not CrowdedException && (e.Target is null || e.Id == XpraErrorId.AuthenticationFailed))
-                RecordFailure(address, e.Id);
+                RecordFailure(address, e.Id, isGuess: e.Id == XpraErrorId.AuthenticationFailed && (e.Target is null || e.IsOfKeyHolder));
             _listener.Refuse(peer, e);
             channel ??= new PacketChannel(new NetworkStream(socket, ownsSocket: true), Options.Limits); // only to linger: HTTP has got its answer
             await channel.LingerAsync(Options.Limits.CloseGrace, over.Token).ConfigureAwait(false);
@@ -103,9 +103,9 @@ internal sealed class ClientService
             await RunAsync(connection, address, slot, over.Token).ConfigureAwait(false);
     }
 
-    private void RecordFailure(IPAddress address, XpraErrorId? cause)
+    private void RecordFailure(IPAddress address, XpraErrorId? cause, bool isGuess = false)
     {
-        if (IsFailure(cause) && _listener.Guard.RecordFailure(address))
+        if (IsFailure(cause) && _listener.Guard.RecordFailure(address, isGuess))
             Log.SourceBlocked(Options.Logger, address, Options.Limits.FailuresBeforeBlock, Options.Limits.FailureWindow);
     }
 
@@ -175,9 +175,11 @@ internal sealed class ClientService
 
     private async Task RunAsync(XpraConnection connection, IPAddress address, SourceGuard.Slot slot, CancellationToken cancellationToken)
     {
-        // In clear there is nothing to prove: who may come in is decided by the address that this listens on.
-        if (connection.KeyProven || _keys.Length == 0)
+        if (connection.KeyProven)
             slot.Prove();
+        // In clear there is nothing to prove: who may come in is decided by the address that this listens on.
+        else if (_keys.Length == 0)
+            slot.Free();
         slot.Stand();
         connection.KeyProvenChanged += slot.Prove;
         _listener.Open(connection);

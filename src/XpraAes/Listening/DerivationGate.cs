@@ -3,25 +3,29 @@ using System.Net;
 namespace XpraAes.Listening;
 
 /// <summary>
-/// Lets few PBKDF2 derivations run at a time, off the loops that move packets: strangers can ask for them. Whoever waits is served
-/// in turns, one of each address, so that it waits for one derivation of each other address at the most.
+/// Lets few PBKDF2 derivations run at a time, off the loops that move packets: strangers can ask for them, and for dear ones. Whoever waits
+/// is served so that each source, and of IPv6 each network, gets the same time: an address that asks for dear keys gets fewer.
 /// </summary>
 /// <param name="concurrency">Derivations at a time.</param>
-/// <param name="capacity">Derivations that wait, in all; beyond that the address that has most of them gives way.</param>
+/// <param name="capacity">Derivations that wait, in all; beyond that the source that has most of them gives way.</param>
 /// <param name="isTrusted">Addresses that wait in turns too, but are never sent away.</param>
-internal sealed class DerivationGate(int concurrency, int capacity = int.MaxValue, Func<IPAddress, bool>? isTrusted = null)
+/// <param name="remembered">Sources of which is remembered what time they have had, beyond those that wait: bounds the memory that strangers can take.</param>
+/// <param name="clock">Where the time comes from that a derivation takes: its monotonic part.</param>
+internal sealed class DerivationGate(int concurrency, int capacity = int.MaxValue, Func<IPAddress, bool>? isTrusted = null, int remembered = int.MaxValue, TimeProvider? clock = null)
 {
     private readonly object _gate = new();
-    private readonly LinkedList<Line> _turns = new(); // the next to be served first
+    private readonly TimeShare _all = new();
+    private readonly TimeProvider _clock = clock ?? TimeProvider.System;
     private int _running;
-    private int _waiting;
 
-    /// <summary>What one address waits for, the longest waiting first.</summary>
-    private sealed class Line(IPAddress source, bool isBounded) : LinkedList<TaskCompletionSource>
+    /// <summary>Sources and networks that something is remembered of.</summary>
+    public int Remembered
     {
-        public IPAddress Source => source;
-
-        public bool IsBounded => isBounded;
+        get
+        {
+            lock (_gate)
+                return _all.Inside;
+        }
     }
 
     /// <summary>The way in for what one address asks for.</summary>
@@ -29,7 +33,8 @@ internal sealed class DerivationGate(int concurrency, int capacity = int.MaxValu
 
     private async Task<T> RunAsync<T>(IPAddress source, Func<T> derivation, CancellationToken cancellationToken)
     {
-        await EnterAsync(source, cancellationToken).ConfigureAwait(false);
+        var turn = await EnterAsync(source, cancellationToken).ConfigureAwait(false);
+        var started = _clock.GetTimestamp();
         try
         {
             // A handshake goes on from a thread of the pool as a rule, and another would do no better.
@@ -37,85 +42,69 @@ internal sealed class DerivationGate(int concurrency, int capacity = int.MaxValu
         }
         finally
         {
-            Leave();
+            Leave(turn, _clock.GetElapsedTime(started));
         }
     }
 
-    private async Task EnterAsync(IPAddress source, CancellationToken cancellationToken)
+    private async Task<DerivationTurn> EnterAsync(IPAddress source, CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
-        var turn = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        var turn = new DerivationTurn(isBounded: isTrusted?.Invoke(source) != true);
         lock (_gate)
         {
-            if (_running < concurrency)
-            {
-                _running++;
-                return;
-            }
-            Enqueue(source, turn);
+            Enqueue(SourceKey.LevelsOf(source), turn);
+            Serve();
         }
-        using (cancellationToken.UnsafeRegister(_ => GiveUp(source, turn, cancellationToken), null))
+        using (cancellationToken.UnsafeRegister(_ => GiveUp(turn, cancellationToken), null))
             await turn.Task.ConfigureAwait(false);
+        return turn;
     }
 
-    private void Enqueue(IPAddress source, TaskCompletionSource turn)
+    private void Enqueue(SourceKey[] levels, DerivationTurn turn)
     {
-        var line = LineOf(source) ?? new Line(source, isTrusted?.Invoke(source) != true);
-        if (line.IsBounded && _waiting >= capacity)
+        if (_all.Inside + levels.Length > remembered)
+            _all.Forget(all: false);
+        if (_all.Inside + levels.Length > remembered)
+            _all.Forget(all: true);
+        var path = _all.PathTo(levels);
+        if (turn.IsBounded && _all.Bounded >= capacity)
         {
-            var longest = _turns.Where(other => other.IsBounded).MaxBy(other => other.Count);
-            if (longest is null || longest.Count <= line.Count)
-                throw TooMany();
-            longest.Last!.Value.TrySetException(TooMany());
-            Remove(longest, longest.Last);
+            var loser = _all.FindLoser(path) ?? throw TooMany();
+            loser.TrySetException(TooMany());
+            loser.Source!.Remove(loser);
         }
-        if (line.Count == 0)
-            _turns.AddLast(line);
-        line.AddLast(turn);
-        if (line.IsBounded)
-            _waiting++;
+        path[^1].Add(turn);
     }
 
-    private void Leave()
+    private void Serve()
+    {
+        while (_running < concurrency && _all.Waiting > 0)
+        {
+            _running++;
+            _all.Next().TrySetResult();
+        }
+    }
+
+    private void Leave(DerivationTurn turn, TimeSpan time)
     {
         lock (_gate)
         {
-            if (_turns.First?.Value is not { } line)
-            {
-                _running--;
-                return;
-            }
-            line.First!.Value.TrySetResult();
-            Remove(line, line.First);
-            if (line.Count == 0)
-                return;
-            _turns.Remove(line);
-            _turns.AddLast(line);
+            TimeShare.Charge(turn, time);
+            _running--;
+            Serve();
         }
     }
 
     /// <summary>It no longer waits. Where its turn has just come, it is taken after all.</summary>
-    private void GiveUp(IPAddress source, TaskCompletionSource turn, CancellationToken cancellationToken)
+    private void GiveUp(DerivationTurn turn, CancellationToken cancellationToken)
     {
         lock (_gate)
         {
-            if (LineOf(source) is { } line && line.Find(turn) is { } place)
-            {
-                Remove(line, place);
-                turn.TrySetCanceled(cancellationToken);
-            }
+            if (turn.Place is null)
+                return;
+            turn.Source!.Remove(turn);
+            turn.TrySetCanceled(cancellationToken);
         }
-    }
-
-    private Line? LineOf(IPAddress source) => _turns.FirstOrDefault(line => line.Source.Equals(source));
-
-    private void Remove(Line line, LinkedListNode<TaskCompletionSource> place)
-    {
-        line.Remove(place);
-        if (line.IsBounded)
-            _waiting--;
-        if (line.Count == 0)
-            _turns.Remove(line);
     }
 
     private static CrowdedException TooMany() => new("Too many clients wait for their keys to be derived.");

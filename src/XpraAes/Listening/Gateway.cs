@@ -147,7 +147,7 @@ internal sealed class Gateway(TargetOptions target, ListenerOptions options)
             if (targetChannel is not null)
                 await targetChannel.DisposeAsync().ConfigureAwait(false);
             if (isTargetsTurn && e is XpraAesException failure)
-                throw new XpraAesException(failure.Id, failure.Message, failure.RecommendedAction, failure) { Target = target.ToString() };
+                throw new XpraAesException(failure.Id, failure.Message, failure.RecommendedAction, failure) { Target = target.ToString(), IsOfKeyHolder = client.KeyProven };
             throw;
         }
     }

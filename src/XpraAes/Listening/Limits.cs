@@ -45,8 +45,8 @@ public sealed record Limits
     /// <summary>The fewest PBKDF2 iterations a listener accepts from a client.</summary>
     public int MinIterations { get; init; } = 1_000;
 
-    /// <summary>The most PBKDF2 iterations a listener accepts from a client: about 40 ms of work. A client may not make us work for a second.</summary>
-    public int MaxIterations { get; init; } = 100_000;
+    /// <summary>The most work a peer may ask of us for one key, in PBKDF2 iterations of SHA1 for a key of 256 bits: about 40 ms. Other hashes and sizes count by what they take: of SHA224, the dearest, it is 14,285 iterations.</summary>
+    public int MaxIterations { get; init; } = 50_000;
 
     /// <summary>How long ago a client of this module may have made its hello, by its clock and ours: beyond that it is an old one sent again. xpra's own clients do not say; arbitrary.</summary>
     public TimeSpan HelloAge { get; init; } = TimeSpan.FromHours(1);
@@ -60,10 +60,10 @@ public sealed record Limits
     /// <summary>Connections that the system may hold ready while we are busy accepting; arbitrary.</summary>
     public int Backlog { get; init; } = 512;
 
-    /// <summary>Connections that have proven nothing, in all. One more costs another one its place: of the address that has come most often of late, and a silent session before others.</summary>
+    /// <summary>Connections that have proven nothing, in all. One more costs another one its place: of the address, and of IPv6 the network of 48, 56 or 64 bits, that has come most often of late, and a silent session before others.</summary>
     public int UnprovenConnections { get; init; } = 64;
 
-    /// <summary>Connections that have proven nothing, from one address, of IPv6 from one network of 64 bits. One more costs a silent session of that address its place.</summary>
+    /// <summary>Connections that have proven nothing, from one address, of IPv6 from one network of 64 bits. One more costs a silent session of that address its place, or is turned away where the address has not proven the key of late.</summary>
     public int UnprovenConnectionsPerSource { get; init; } = 8;
 
     /// <summary>How long a connection from an address that comes for the first time keeps its place whoever else comes for the first time; these wait so long. Several handshakes over a network, and what derives the keys of all places at 1,000 iterations.</summary>
@@ -81,16 +81,22 @@ public sealed record Limits
     /// <summary>By how much each remembered failure of an address delays its next connection; arbitrary.</summary>
     public TimeSpan DelayPerFailure { get; init; } = TimeSpan.FromMilliseconds(250);
 
+    /// <summary>The longest such delay: a client whose own patience is <see cref="HandshakeTimeout"/> still gets in.</summary>
+    public TimeSpan LongestDelay { get; init; } = TimeSpan.FromSeconds(2.5);
+
+    /// <summary>How long after its last session an address that has proven the key is delayed for failures that block others: an hour's absence. Wrong passwords block it too.</summary>
+    public TimeSpan ProvenMemory { get; init; } = TimeSpan.FromHours(1);
+
     /// <summary>Addresses of which something is remembered at a time: bounds the memory that strangers can take; arbitrary.</summary>
     public int RememberedSources { get; init; } = 10_000;
 
     /// <summary>File descriptors that a listener leaves to the rest of the process, where the system bounds them (Linux): .NET ends a process that has none. New clients are sent away then; arbitrary.</summary>
     public int ReservedDescriptors { get; init; } = 64;
 
-    /// <summary>Key derivations at a time: the rest of a small machine stays with the sessions that stand.</summary>
-    public int ConcurrentDerivations { get; init; } = 2;
+    /// <summary>Key derivations at a time: one processor fewer than there are, and one at the least. What is left stays with the sessions that stand.</summary>
+    public int ConcurrentDerivations { get; init; } = Math.Max(1, Environment.ProcessorCount - 1);
 
-    /// <summary>Key derivations that wait, in all: as many as there are connections that have proven nothing. One more costs the address that has most of them its last.</summary>
+    /// <summary>Key derivations that wait, in all: as many as there are connections that have proven nothing. They are served so that each address, and of IPv6 each network of 48, 56 or 64 bits, gets the same time. One more costs the one that has most of them its last.</summary>
     public int WaitingDerivations { get; init; } = 64;
 
     /// <summary>A client that asked and got its answer closes by itself, or is closed after this; xpra's own.</summary>

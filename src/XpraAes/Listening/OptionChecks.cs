@@ -1,6 +1,8 @@
+using XpraAes.Ciphers;
+
 namespace XpraAes.Listening;
 
-/// <summary>Checks of options that both roles have.</summary>
+/// <summary>Checks that both roles make, of their own options and of what the peer asks for.</summary>
 internal static class OptionChecks
 {
     /// <exception cref="XpraAesException">InvalidOption.</exception>
@@ -15,4 +17,10 @@ internal static class OptionChecks
                 $"-Iterations takes {ProtocolDefaults.MinIterations} to {ProtocolDefaults.MaxIterations}; 1,000 to 10,000 suit every version.");
         }
     }
+
+    /// <summary>Whether the key that a peer asks us to derive takes more work than it may: it chooses the hash and the key's size too, which make up to 3.5 times the work of the same number of iterations.</summary>
+    public static bool IsTooDear(CipherParameters asked, Limits limits) => IsTooDear(asked.KeyHash, asked.KeySize, asked.Iterations, limits);
+
+    /// <summary>The same, of what has not been put together yet.</summary>
+    public static bool IsTooDear(KeyHash hash, int keySize, int iterations, Limits limits) => KeyStretching.Cost(hash, keySize, iterations) > limits.MaxIterations;
 }

@@ -1,43 +1,37 @@
 using System.Net;
-using System.Net.Sockets;
 
 namespace XpraAes.Listening;
 
 /// <summary>
-/// Shares the places of connections that have proven nothing between the addresses they come from, remembers each address's
-/// failures of late, and says who may come in. Where all places are taken, the address gives way that has come most often of late
-/// and proven nothing: so a flood has to give way to itself, and an address that comes for the first time finds a place. Among those
+/// Shares the places of connections that have proven nothing between the sources they come from, remembers each source's failures of
+/// late, and says who may come in. Where all places are taken, the source gives way that has come most often of late and proven nothing,
+/// and of IPv6 the network that has: so a flood has to give way to itself, and who comes for the first time finds a place. Among those
 /// that come for the first time a newcomer waits until one has had time to prove itself: so many at once do not chase each other away.
 /// </summary>
+/// <remarks>
+/// A source that has proven the key of late is slowed where others are blocked. Otherwise whoever shares its address, behind the same router
+/// or in a page that its user looks at, could lock it out with five broken packets. What they gain by its proof is to go on with such
+/// packets, as many as a delay of <see cref="Limits.LongestDelay"/> and the places allow, and to have all places while nobody else wants
+/// one. It is no way to guess passwords: a wrong one comes from one who holds the key, and blocks a proven source too.
+/// </remarks>
 /// <param name="limits">The bounds.</param>
 /// <param name="isTrusted">Addresses that no bound applies to: those of a proxy, behind which everyone is the same address.</param>
 /// <param name="clock">Where the time comes from: its monotonic part, which no change of the date touches.</param>
 internal sealed class SourceGuard(Limits limits, Func<IPAddress, bool> isTrusted, TimeProvider clock)
 {
-    /// <summary>What an address weighs with its first connection.</summary>
+    /// <summary>What a source weighs with its first connection.</summary>
     private const int FirstTime = 1;
 
+    /// <summary>Failures of one source that are remembered, where no more are needed to block it: with them it waits as long as any; arbitrary.</summary>
+    private const int MostFailures = 100;
+
     private readonly object _gate = new();
-    private readonly Dictionary<IPAddress, Source> _sources = [];
+    private readonly Dictionary<SourceKey, SourceRecord> _sources = [];
+    private readonly ProvenSources _proven = new(limits.ProvenMemory, limits.RememberedSources, clock);
     private readonly List<Slot> _slots = []; // the oldest first
     private TaskCompletionSource? _vacancy; // for those who wait for one
 
-    private sealed class Source
-    {
-        /// <summary>Its connections that have proven nothing.</summary>
-        public int Unproven;
-
-        /// <summary>Those that went without having proven anything, since <see cref="CountedSince"/>.</summary>
-        public int Gone;
-
-        public long CountedSince;
-        public Queue<long> Failures { get; } = new();
-        public long? Blocked;
-
-        public int Weight => Unproven + Gone;
-    }
-
-    /// <summary>Addresses that something is remembered of.</summary>
+    /// <summary>Sources and networks that something is remembered of, but for their proof.</summary>
     public int Remembered
     {
         get
@@ -67,25 +61,26 @@ internal sealed class SourceGuard(Limits limits, Func<IPAddress, bool> isTrusted
     {
         later = null;
         if (isTrusted(address))
-            return new Slot(this, null, 0);
+            return new Slot(this, [], 0);
         Slot? loser = null;
         try
         {
             lock (_gate)
             {
-                var key = KeyOf(address);
-                var source = Find(key);
-                if (source is { Blocked: not null })
+                var levels = SourceKey.LevelsOf(address);
+                var source = Find(levels[^1]);
+                if (IsBlocked(source))
                     return null;
-                // Its own handshakes under way are soon over. Silent sessions may never be.
-                if (source?.Unproven >= limits.UnprovenConnectionsPerSource && (loser = _slots.Find(slot => IsSilent(slot) && key.Equals(slot.Source))) is null)
+                // Its own handshakes under way are soon over. Silent sessions may never be. A proven source may have more: strangers
+                // who share its address could have taken these. It gives way to others all the sooner.
+                if (source?.Unproven >= limits.UnprovenConnectionsPerSource && (loser = _slots.Find(slot => IsSilent(slot) && slot.Levels[^1] == source)) is null && !_proven.Contains(source.Key))
                     return null;
                 if (loser is null && _slots.Count >= limits.UnprovenConnections)
                 {
-                    var weight = (source?.Weight ?? 0) + 1;
-                    if (FindLoser(weight) is not { } found)
+                    SourceRecord?[] newcomer = [.. levels.Select(Find)];
+                    if (FindLoser(newcomer) is not { } found)
                         return null;
-                    if (weight == FirstTime && Weigh(found) == FirstTime && limits.Foothold - clock.GetElapsedTime(found.EnteredAt) is var rest && rest > TimeSpan.Zero)
+                    if (newcomer[0] is null or { Weight: 0 } && found.Levels[0].Weight == FirstTime && limits.Foothold - clock.GetElapsedTime(found.EnteredAt) is var rest && rest > TimeSpan.Zero)
                     {
                         _vacancy ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
                         later = _vacancy.Task.WaitAsync(TimeSpan.FromMilliseconds(Math.Ceiling(rest.TotalMilliseconds)));
@@ -94,9 +89,8 @@ internal sealed class SourceGuard(Limits limits, Func<IPAddress, bool> isTrusted
                     loser = found;
                 }
                 if (loser is not null)
-                    Leave(loser, proven: false);
-                var taken = new Slot(this, key, clock.GetTimestamp());
-                Remember(key).Unproven++;
+                    GiveBack(loser, mayBeFlood: true);
+                var taken = new Slot(this, [.. levels.Select(TakePlace)], clock.GetTimestamp());
                 _slots.Add(taken);
                 return taken;
             }
@@ -107,93 +101,105 @@ internal sealed class SourceGuard(Limits limits, Func<IPAddress, bool> isTrusted
         }
     }
 
-    /// <summary>How long to let this address wait before it is served: grows with its failures of late.</summary>
+    /// <summary>How long to let this address wait before it is served: grows with its failures of late, and with those of the networks around it, which are never blocked as a whole.</summary>
     public TimeSpan DelayFor(IPAddress address)
     {
+        if (isTrusted(address))
+            return TimeSpan.Zero;
         lock (_gate)
-            return (Find(KeyOf(address))?.Failures.Count ?? 0) * limits.DelayPerFailure;
+        {
+            var failures = SourceKey.LevelsOf(address).Max(key => Find(key)?.Failures.Count ?? 0);
+            var delay = failures * limits.DelayPerFailure;
+            return delay < limits.LongestDelay ? delay : limits.LongestDelay;
+        }
     }
 
     /// <summary>Remembers a failure: a malformed or undecryptable packet, or a wrong response; never a plain close. True: the address is blocked from here on.</summary>
-    public bool RecordFailure(IPAddress address)
+    /// <param name="address">Where it came from.</param>
+    /// <param name="isGuess">Whether it was a wrong password, which only who holds the key can give: it counts against a source that has proven the key too.</param>
+    public bool RecordFailure(IPAddress address, bool isGuess = false)
     {
         if (isTrusted(address))
             return false;
         lock (_gate)
         {
-            var source = Remember(KeyOf(address));
-            source.Failures.Enqueue(clock.GetTimestamp());
-            if (source.Blocked is not null || source.Failures.Count < limits.FailuresBeforeBlock)
+            SourceRecord source = null!;
+            foreach (var key in SourceKey.LevelsOf(address))
+            {
+                source = Remember(key);
+                source.Fail(clock.GetTimestamp(), isGuess, Math.Max(limits.FailuresBeforeBlock, MostFailures));
+            }
+            // The source itself is the last of them.
+            var isGuessing = source.Guesses.Count >= limits.FailuresBeforeBlock;
+            var blocks = isGuessing || source.Failures.Count >= limits.FailuresBeforeBlock && !_proven.Contains(source.Key);
+            if (!blocks || IsBlocked(source))
                 return false;
-            source.Blocked = clock.GetTimestamp();
+            (source.Blocked, source.BlocksProven) = (clock.GetTimestamp(), isGuessing);
             return true;
         }
     }
 
-    /// <summary>Who has one IPv6 address as a rule has the 2^64 of its network.</summary>
-    private static IPAddress KeyOf(IPAddress address)
+    /// <summary>The source, of IPv6 the widest network, of which it is to be said that a client was turned away: once in <see cref="Limits.FailureWindow"/>. Null: it has been said, or that the source is blocked has.</summary>
+    public SourceKey? TryTell(IPAddress address)
     {
-        if (address.AddressFamily != AddressFamily.InterNetworkV6)
-            return address;
-        var bytes = address.GetAddressBytes();
-        bytes.AsSpan(8).Clear();
-        return new IPAddress(bytes);
-    }
-
-    /// <summary>The connection that gives way to one of an address of that weight: of those that weigh most the one that has come least far, of these the oldest. Null: the newcomer's address weighs most itself.</summary>
-    private Slot? FindLoser(int weight)
-    {
-        Slot? loser = null;
-        var heaviest = (Weight: weight, Idleness: 0);
-        foreach (var slot in _slots)
+        lock (_gate)
         {
-            var rank = (Weight: Weigh(slot), Idleness: Idleness(slot));
-            if (loser is null ? rank.Weight >= weight : rank.CompareTo(heaviest) > 0)
-                (loser, heaviest) = (slot, rank);
+            var levels = SourceKey.LevelsOf(address);
+            if (IsBlocked(Find(levels[^1])))
+                return null;
+            var crowd = Remember(levels[0]);
+            if (crowd.Told is not null)
+                return null;
+            crowd.Told = clock.GetTimestamp();
+            return crowd.Key;
         }
-        return loser;
     }
 
-    private int Weigh(Slot slot) => _sources[slot.Source!].Weight;
+    private bool IsBlocked(SourceRecord? source) => source is { Blocked: not null } && (source.BlocksProven || !_proven.Contains(source.Key));
 
-    /// <summary>What is remembered of an address, without what is too old. Null: nothing.</summary>
-    private Source? Find(IPAddress key)
+    /// <summary>The connection that gives way to a newcomer: of the heaviest network, in it of the heaviest source, the one that has come least far, of these the oldest. Null: the newcomer's own weighs most.</summary>
+    /// <param name="newcomer">What is remembered of its source and of the networks around it, the widest first.</param>
+    private Slot? FindLoser(SourceRecord?[] newcomer)
+    {
+        if (_slots.MaxBy(slot => (slot.Weight(0), slot.Weight(1), slot.Weight(2), Idleness(slot))) is not { } heaviest)
+            return null;
+        // Of a network that both are in, one of both stays: that makes no difference to it, but to those within it.
+        var level = 0;
+        while (level < newcomer.Length && heaviest.Levels[level] == newcomer[level])
+            level++;
+        return level < newcomer.Length && heaviest.Weight(level) >= (newcomer[level]?.Weight ?? 0) + 1 ? heaviest : null;
+    }
+
+    /// <summary>What is remembered of a source, without what is too old. Null: nothing.</summary>
+    private SourceRecord? Find(SourceKey key)
     {
         if (!_sources.TryGetValue(key, out var source))
             return null;
-        if (source.Blocked is { } since && IsOld(since))
-        {
-            source.Blocked = null;
-            source.Failures.Clear();
-        }
-        while (source.Blocked is null && source.Failures.TryPeek(out var failure) && IsOld(failure))
-            source.Failures.Dequeue();
-        if (source.Gone > 0 && IsOld(source.CountedSince))
-            source.Gone = 0;
-        if (source is not { Weight: 0, Blocked: null, Failures.Count: 0 })
+        source.Forget(IsOld);
+        if (!source.IsEmpty)
             return source;
         _sources.Remove(key);
         return null;
     }
 
-    private Source Remember(IPAddress key)
+    private SourceRecord Remember(SourceKey key)
     {
         if (Find(key) is { } known)
             return known;
         if (_sources.Count >= limits.RememberedSources)
-            Forget();
-        return _sources[key] = new Source();
+            MakeRoom();
+        return _sources[key] = new SourceRecord(key);
     }
 
-    /// <summary>Makes room, for many at once so that it costs little each time: those that are not blocked, and where that is nobody, all. Those with connections stay.</summary>
-    private void Forget()
+    /// <summary>Forgets some, many at once so that it costs little each time: those that a network around them stands for, then those that are not blocked, and where that is nobody, all. Those with connections stay.</summary>
+    private void MakeRoom()
     {
-        foreach (var others in new Func<Source, bool>[] { source => source.Blocked is null, _ => true })
+        foreach (var some in new Func<SourceRecord, bool>[] { source => source.Blocked is null && !source.Key.IsWidest, source => source.Blocked is null, _ => true })
         {
-            foreach (var (address, source) in _sources)
+            foreach (var (key, source) in _sources)
             {
-                if (source.Unproven == 0 && others(source))
-                    _sources.Remove(address);
+                if (source.Unproven == 0 && some(source))
+                    _sources.Remove(key);
             }
             if (_sources.Count < limits.RememberedSources)
                 return;
@@ -214,55 +220,99 @@ internal sealed class SourceGuard(Limits limits, Func<IPAddress, bool> isTrusted
             slot.StandsSince = clock.GetTimestamp();
     }
 
-    private void Release(Slot slot, bool proven)
+    private void Prove(Slot slot)
     {
         lock (_gate)
-            Leave(slot, proven);
+        {
+            GiveBack(slot, mayBeFlood: false);
+            if (slot is { IsProven: false, IsOver: false, Levels: [.., var source] })
+            {
+                slot.IsProven = true;
+                _proven.Enter(source.Key);
+            }
+        }
     }
 
-    private void Leave(Slot slot, bool proven)
+    private void Free(Slot slot)
     {
-        if (slot.Source is not { } key || !_slots.Remove(slot))
+        lock (_gate)
+            GiveBack(slot, mayBeFlood: false);
+    }
+
+    private void Leave(Slot slot)
+    {
+        lock (_gate)
+        {
+            GiveBack(slot, mayBeFlood: true);
+            if (slot is { IsProven: true, IsOver: false })
+                _proven.Leave(slot.Levels[^1].Key);
+            slot.IsOver = true;
+        }
+    }
+
+    private SourceRecord TakePlace(SourceKey key)
+    {
+        var source = Remember(key);
+        source.Unproven++;
+        return source;
+    }
+
+    private void GiveBack(Slot slot, bool mayBeFlood)
+    {
+        if (!_slots.Remove(slot))
             return;
-        var source = _sources[key];
-        source.Unproven--;
-        if (source.Gone == 0)
-            source.CountedSince = clock.GetTimestamp();
-        // Who holds the key is no flood.
-        source.Gone = proven ? 0 : source.Gone + 1;
-        Find(key);
+        // Who holds the key is no flood. Of the networks around it only what came from there is forgiven.
+        var forgiven = slot.Levels[^1].Gone;
+        foreach (var source in slot.Levels)
+        {
+            source.Unproven--;
+            if (source.Gone == 0)
+                source.CountedSince = clock.GetTimestamp();
+            source.Gone = mayBeFlood ? source.Gone + 1 : Math.Max(0, source.Gone - forgiven);
+            Find(source.Key);
+        }
         _vacancy?.TrySetResult();
         _vacancy = null;
     }
 
     /// <summary>The place of one connection that has proven nothing yet.</summary>
-    public sealed class Slot(SourceGuard guard, IPAddress? source, long enteredAt) : IDisposable
+    public sealed class Slot(SourceGuard guard, IReadOnlyList<SourceRecord> levels, long enteredAt) : IDisposable
     {
         private readonly CancellationTokenSource _lost = new();
 
         /// <summary>Cancelled when the connection has to give way to another one, and so must end.</summary>
         public CancellationToken Lost => _lost.Token;
 
-        /// <summary>The address, of IPv6 the network, that it counts for; null for one that no bound applies to.</summary>
-        internal IPAddress? Source => source;
+        /// <summary>Whether it has sent a hello that can be served.</summary>
+        public bool HasSaidHello { get; set; }
+
+        /// <summary>The source that it counts for, last, and before it the networks around it, the widest first; none where no bound applies to it.</summary>
+        internal IReadOnlyList<SourceRecord> Levels => levels;
 
         /// <summary>When it took its place.</summary>
         internal long EnteredAt => enteredAt;
 
-        /// <summary>Whether it has sent a hello that can be served.</summary>
-        public bool HasSaidHello { get; set; }
-
         /// <summary>When its session stood; null before.</summary>
         internal long? StandsSince { get; set; }
+
+        internal bool IsProven { get; set; }
+
+        internal bool IsOver { get; set; }
 
         /// <summary>Its session stands: a client may be silent from then on, as <c>xpra _monitor</c> of 3.1 is, while its place is not needed.</summary>
         public void Stand() => guard.Stand(this);
 
-        /// <summary>Gives the place back for good: the key is proven, or none is asked for.</summary>
-        public void Prove() => guard.Release(this, proven: true);
+        /// <summary>Gives the place back for good: the key is proven.</summary>
+        public void Prove() => guard.Prove(this);
 
-        /// <summary>Gives the place back: the connection has ended. After <see cref="Prove"/> it does nothing.</summary>
-        public void Dispose() => guard.Release(this, proven: false);
+        /// <summary>Gives the place back for good: there is nothing to prove.</summary>
+        public void Free() => guard.Free(this);
+
+        /// <summary>Gives the place back: the connection has ended.</summary>
+        public void Dispose() => guard.Leave(this);
+
+        /// <summary>What the source, or the network of that level, weighs: of IPv4, which has none around it, one address in that of its level.</summary>
+        internal int Weight(int level) => level < levels.Count ? levels[level].Weight : FirstTime;
 
         // What it ends need not be waited for by whom it makes room for.
         internal void GiveWay() => _ = _lost.CancelAsync();

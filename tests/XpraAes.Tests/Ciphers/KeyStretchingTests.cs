@@ -83,6 +83,22 @@ public sealed class KeyStretchingTests
     public void A_hash_that_does_not_exist_is_refused()
         => Assert.Throws<ArgumentOutOfRangeException>(() => Derive((KeyHash)99, [1], [2], 1, 32));
 
+    [Theory]
+    [InlineData(KeyHash.SHA1, 32, 10_000)] // two blocks of 20 bytes
+    [InlineData(KeyHash.SHA1, 24, 10_000)]
+    [InlineData(KeyHash.SHA1, 16, 5_000)]
+    [InlineData(KeyHash.SHA224, 32, 35_000)] // two of 28
+    [InlineData(KeyHash.SHA224, 24, 17_500)]
+    [InlineData(KeyHash.SHA256, 32, 5_500)]
+    [InlineData(KeyHash.SHA384, 32, 12_000)]
+    [InlineData(KeyHash.SHA512, 16, 12_000)]
+    public void The_work_for_a_key_goes_by_its_blocks_and_its_hash(KeyHash hash, int keySize, long work)
+        => Assert.Equal(work, KeyStretching.Cost(hash, keySize, 10_000));
+
+    [Fact]
+    public void The_most_iterations_of_any_hash_have_a_work_that_can_be_counted()
+        => Assert.All(Enum.GetValues<KeyHash>(), hash => Assert.InRange(KeyStretching.Cost(hash, 32, ProtocolDefaults.MaxIterations), 500_000, 3_500_000));
+
     private static byte[] Derive(KeyHash hash, byte[] keyData, byte[] salt, int iterations, int keySize)
     {
         var parameters = CipherTestData.Parameters(AesMode.CBC, keySize) with { KeyHash = hash, Salt = salt, Iterations = iterations };

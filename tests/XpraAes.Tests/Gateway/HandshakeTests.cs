@@ -334,6 +334,34 @@ public sealed class HandshakeTests : IDisposable
         Assert.Equal(0, rig.Target.Connects);
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task A_targets_refusals_block_an_address_that_has_proven_the_key_only_where_one_with_the_key_gave_a_wrong_password(bool withKey)
+    {
+        var limits = Limits.Default with { DelayPerFailure = TimeSpan.Zero, CloseGrace = TimeSpan.FromMilliseconds(100) };
+        await using var rig = new Rig(limits: limits, configure: options => options with { Clock = new FakeClock() });
+        await rig.OpenProvenAsync();
+        for (var i = 0; i < 5; i++)
+        {
+            await using var client = await rig.ConnectAsync();
+            await client.SendHelloAsync(("username", "nobody"));
+            var (peer, handshake, _) = await rig.Target.AcceptHelloAsync();
+            if (withKey)
+            {
+                using var password = SecretBuffer.FromUtf8("secret");
+                var answered = handshake.ChallengeAsync(new Authenticator(null, password).CreateChallenge(peer.Hello), default);
+                await client.AnswerAsync(await client.ReceiveAsync(), ("challenge_response", new byte[64]), ("challenge_client_salt", new byte[32]));
+                await answered;
+            }
+            await handshake.RefuseAsync("authentication failed", null, default);
+            Assert.Equal(XpraErrorId.AuthenticationFailed, (await Assert.ThrowsAsync<RefusedException>(client.ReceiveAsync)).Id);
+            await Rig.UntilAsync(() => rig.Listener.Refusals.GetValueOrDefault(XpraErrorId.AuthenticationFailed) == i + 1);
+            await peer.DisposeAsync();
+        }
+        Assert.Equal(withKey, rig.Listener.Guard.TryEnter(System.Net.IPAddress.Loopback, out _) is null);
+    }
+
     [Fact]
     public async Task A_client_that_has_proven_key_and_password_may_ask_the_target_for_anything()
     {

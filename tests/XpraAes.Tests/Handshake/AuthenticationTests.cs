@@ -160,12 +160,21 @@ public sealed class AuthenticationTests : IDisposable
         Assert.InRange(Stopwatch.GetElapsedTime(started), TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(5));
     }
 
-    [Fact]
-    public async Task After_five_wrong_responses_an_address_is_blocked_for_a_while()
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task After_five_wrong_responses_an_address_is_blocked_for_a_while_even_where_others_of_it_know_the_password(bool othersDo)
     {
         var clock = new FakeClock();
         await using var listener = Start(options => options with { Clock = clock });
         using var wrong = SecretBuffer.FromUtf8("not the password");
+        await using var other = othersDo ? await TestClient.ConnectAsync(listener, _key) : null;
+        if (other is not null)
+        {
+            await other.SendHelloAsync();
+            await AnswerAsync(other, await other.ReceiveAsync(), _password);
+            await other.ReceiveAsync();
+        }
         for (var i = 0; i < 5; i++)
         {
             await using var client = await TestClient.ConnectAsync(listener, _key);

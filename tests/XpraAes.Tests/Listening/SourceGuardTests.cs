@@ -264,6 +264,177 @@ public sealed class SourceGuardTests
         Assert.NotNull(await second.AsTask().WaitAsync(Loopback.Patience));
     }
 
+    [Theory]
+    [InlineData("2001:db8:1:{0}00::1")] // networks of 56 bits in one of 48
+    [InlineData("2001:db8:1:1{0}::1")] // of 64 in one of 56
+    public async Task A_whole_IPv6_network_gives_way_to_others_and_pushes_out_none_but_its_own(string network)
+    {
+        var guard = Guard(new Limits { UnprovenConnections = 10 });
+        var others = new[] { s_someone, s_other }.Select(address => Enter(guard, address)!).ToList();
+        var flood = Enumerable.Range(0x10, 8).Select(i => Enter(guard, Inside(i))!).ToArray();
+        others.Add(guard.TryEnter(Address(1), out var later)!);
+        Assert.Null(later);
+        await LostAsync(flood[0]);
+        others.Add(guard.TryEnter(IPAddress.Parse("2001:db8:2::1"), out later)!);
+        Assert.Null(later);
+        await LostAsync(flood[1]);
+        for (var i = 0; i < 1000; i++)
+            Enter(guard, Inside(0x10 + i % 0xF0));
+        Assert.All(others, slot => Assert.False(slot.Lost.IsCancellationRequested));
+
+        IPAddress Inside(int number) => IPAddress.Parse(string.Format(System.Globalization.CultureInfo.InvariantCulture, network, number.ToString("x2", System.Globalization.CultureInfo.InvariantCulture)));
+    }
+
+    [Fact]
+    public async Task Within_an_IPv6_network_that_gives_way_the_neighbours_of_a_flood_stay()
+    {
+        var guard = Guard(new Limits { UnprovenConnections = 10 });
+        var neighbour = Enter(guard, IPAddress.Parse("2001:db8:1:ff00::1"))!;
+        var flood = Enumerable.Range(1, 9).Select(i => Enter(guard, IPAddress.Parse($"2001:db8:1:{i}::1"))!).ToArray();
+        // Both of the network that weighs most, of which the flood's part weighs more.
+        var second = Enter(guard, IPAddress.Parse("2001:db8:1:ee00::1"));
+        Assert.NotNull(second);
+        await LostAsync(flood[0]);
+        Assert.NotNull(Enter(guard, s_someone));
+        await LostAsync(flood[1]);
+        for (var i = 0; i < 1000; i++)
+            Enter(guard, IPAddress.Parse($"2001:db8:1:{i % 256:x}::1"));
+        Assert.False(neighbour.Lost.IsCancellationRequested);
+        Assert.False(second.Lost.IsCancellationRequested);
+    }
+
+    [Fact]
+    public void A_proof_takes_from_the_networks_around_it_only_what_it_had_put_there()
+    {
+        var guard = Guard(new Limits { UnprovenConnections = 2 });
+        for (var i = 0; i < 3; i++)
+            Enter(guard, IPAddress.Parse("2001:db8:1:1::1"))!.Dispose();
+        Enter(guard, IPAddress.Parse("2001:db8:1:2::1"))!.Dispose();
+        Enter(guard, IPAddress.Parse("2001:db8:1:2::1"))!.Prove();
+        for (var i = 0; i < 2; i++)
+            Enter(guard, s_someone)!.Dispose();
+        var ofNetwork = Enter(guard, IPAddress.Parse("2001:db8:1:2::1"))!; // its network has three that went, and this one
+        var someone = Enter(guard, s_someone)!; // two that went, and this one
+        Assert.NotNull(Enter(guard, s_other));
+        Assert.True(SpinWait.SpinUntil(() => ofNetwork.Lost.IsCancellationRequested, Loopback.Patience));
+        Assert.False(someone.Lost.IsCancellationRequested);
+    }
+
+    [Fact]
+    public void Failures_all_over_an_IPv6_network_delay_it_but_block_none_of_it()
+    {
+        var guard = Guard();
+        for (var i = 0; i < 50; i++)
+            Assert.False(guard.RecordFailure(IPAddress.Parse($"2001:db8:1:{i}00::1")));
+        Assert.Equal(Limits.Default.LongestDelay, guard.DelayFor(IPAddress.Parse("2001:db8:1:ffff::1")));
+        Assert.NotNull(Enter(guard, IPAddress.Parse("2001:db8:1:ffff::1")));
+        Assert.Equal(TimeSpan.Zero, guard.DelayFor(IPAddress.Parse("2001:db8:2::1")));
+        Assert.Equal(TimeSpan.Zero, guard.DelayFor(s_someone));
+        _clock.Advance(TimeSpan.FromSeconds(61));
+        Assert.Equal(TimeSpan.Zero, guard.DelayFor(IPAddress.Parse("2001:db8:1:ffff::1")));
+    }
+
+    [Fact]
+    public void A_source_that_has_proven_the_key_is_delayed_but_not_blocked_for_an_hour()
+    {
+        var guard = Guard();
+        var session = Enter(guard, s_someone)!;
+        session.Prove();
+        _clock.Advance(TimeSpan.FromHours(5));
+        Fail(guard, s_someone, 50);
+        Assert.NotNull(Enter(guard, s_someone)); // its session stands
+        session.Dispose();
+        session.Dispose();
+        _clock.Advance(TimeSpan.FromMinutes(59));
+        Fail(guard, s_someone, 50);
+        Assert.NotNull(Enter(guard, s_someone));
+        Assert.Equal(Limits.Default.LongestDelay, guard.DelayFor(s_someone));
+        Assert.InRange(guard.DelayFor(s_someone), TimeSpan.FromSeconds(1), Limits.Default.HandshakeTimeout / 2);
+
+        _clock.Advance(TimeSpan.FromMinutes(2));
+        Assert.Equal(TimeSpan.Zero, guard.DelayFor(s_someone));
+        for (var i = 1; i <= 5; i++)
+            Assert.Equal(i == 5, guard.RecordFailure(s_someone));
+        Assert.Null(Enter(guard, s_someone));
+    }
+
+    [Fact]
+    public void A_block_ends_for_a_source_that_proves_the_key_meanwhile()
+    {
+        var guard = Guard();
+        var session = Enter(guard, s_someone)!;
+        Fail(guard, s_someone, 5);
+        Assert.Null(Enter(guard, s_someone));
+        session.Prove();
+        Assert.NotNull(Enter(guard, s_someone));
+    }
+
+    [Fact]
+    public void Who_is_let_in_without_proof_is_blocked_like_anyone()
+    {
+        var guard = Guard();
+        using (var inClear = Enter(guard, s_someone)!)
+            inClear.Free();
+        var tooLate = Enter(guard, s_someone)!;
+        tooLate.Dispose();
+        tooLate.Prove();
+        Fail(guard, s_someone, 5);
+        Assert.Null(Enter(guard, s_someone));
+    }
+
+    [Fact]
+    public void Wrong_passwords_block_a_source_that_has_proven_the_key_too_whatever_comes_between_them()
+    {
+        var guard = Guard();
+        Enter(guard, s_someone)!.Prove();
+        for (var i = 1; i <= 5; i++)
+        {
+            Fail(guard, s_someone, 200);
+            Assert.Equal(i == 5, guard.RecordFailure(s_someone, isGuess: true));
+        }
+        Assert.Null(Enter(guard, s_someone));
+        _clock.Advance(TimeSpan.FromSeconds(61));
+        Assert.NotNull(Enter(guard, s_someone));
+    }
+
+    [Fact]
+    public async Task A_source_that_has_proven_the_key_finds_a_place_where_strangers_have_taken_its_eight_and_none_at_the_cost_of_others()
+    {
+        var guard = Guard(new Limits { UnprovenConnections = 12 });
+        Enter(guard, s_someone)!.Prove();
+        var others = Enter(guard, s_other, 2);
+        var strangers = Enter(guard, s_someone, 10);
+        Assert.Null(Enter(guard, s_someone));
+        Assert.NotNull(Enter(guard, Address(1)));
+        await LostAsync(strangers[0]);
+        Assert.All(others, slot => Assert.False(slot.Lost.IsCancellationRequested));
+    }
+
+    [Fact]
+    public void That_a_source_is_turned_away_is_said_once_a_minute_and_of_IPv6_once_for_a_network()
+    {
+        var guard = Guard();
+        Assert.Equal("192.0.2.1", guard.TryTell(s_someone)?.ToString());
+        Assert.Equal("192.0.2.2", guard.TryTell(s_other)?.ToString());
+        Assert.Equal("2001:db8:1::/48", guard.TryTell(IPAddress.Parse("2001:db8:1:2::3"))?.ToString());
+        _clock.Advance(TimeSpan.FromSeconds(60));
+        Assert.Null(guard.TryTell(s_someone));
+        Assert.Null(guard.TryTell(IPAddress.Parse("2001:db8:1:ffff::1")));
+        _clock.Advance(TimeSpan.FromSeconds(1));
+        Assert.NotNull(guard.TryTell(s_someone));
+        Fail(guard, s_other, 5);
+        Assert.Null(guard.TryTell(s_other)); // that it is blocked has been said
+        for (var i = 0; i < 30_000; i++)
+            guard.TryTell(Address(i));
+        Assert.InRange(guard.Remembered, 1, Limits.Default.RememberedSources);
+    }
+
+    private static void Fail(SourceGuard guard, IPAddress address, int times)
+    {
+        for (var i = 0; i < times; i++)
+            guard.RecordFailure(address);
+    }
+
     private SourceGuard Guard(Limits? limits = null) => new(limits ?? Limits.Default, _ => false, _clock);
 
     /// <summary>A guard of so many places, each taken by an address of its own, from number 0 on.</summary>

@@ -146,6 +146,40 @@ public sealed class LimitTests
         Assert.True(await loopback.LetsInAsync(Sources.Number(1)));
     }
 
+    [Fact(SkipUnless = nameof(HasSources), Skip = NeedsSources)]
+    public async Task Broken_packets_from_the_address_of_a_client_with_the_key_keep_it_out_no_more_once_it_has_been_there()
+    {
+        var clock = new FakeClock();
+        await using var loopback = Loopback.Start(options => options with { Clock = clock, Limits = new Limits { DelayPerFailure = TimeSpan.FromMilliseconds(1), CloseGrace = TimeSpan.FromMilliseconds(200) } });
+        Assert.True(await loopback.LetsInAsync(Sources.Number(1)));
+        for (var i = 0; i < 12; i++)
+        {
+            await using var page = await loopback.ConnectFakeAsync(source: Sources.Number(1));
+            await page.SendRawAsync(new byte[] { (byte)'P', 0xff, 0, 0, 0, 0, 0, 0 });
+            await page.WaitForCloseAsync();
+        }
+        Assert.True(await loopback.LetsInAsync(Sources.Number(1)));
+        Assert.Equal(TimeSpan.FromMilliseconds(12), loopback.Listener.Guard.DelayFor(Sources.Number(1)));
+        Assert.DoesNotContain(XpraErrorId.LimitReached, loopback.Listener.Refusals.Keys);
+    }
+
+    [Fact(SkipUnless = nameof(HasSources), Skip = NeedsSources)]
+    public async Task That_an_address_has_too_many_connections_is_logged_once()
+    {
+        var log = new Diagnostics.ListLogger();
+        await using var loopback = Loopback.Start(options => options with { Logger = log, Limits = s_patient with { UnprovenConnectionsPerSource = 1 } });
+        await using var stranger = await loopback.ConnectFakeAsync(source: Sources.Number(1));
+        await Loopback.Eventually(() => loopback.Listener.Serving == 1);
+        for (var i = 0; i < 3; i++)
+        {
+            await using var another = await loopback.ConnectFakeAsync(source: Sources.Number(1));
+            await another.WaitForCloseAsync();
+        }
+        var told = Assert.Single(log.Events, entry => entry.Id == 118);
+        Assert.StartsWith("127.1.0.1: a client was turned away", told.Text, StringComparison.Ordinal);
+        Assert.Equal(3, loopback.Listener.Refusals[XpraErrorId.LimitReached]);
+    }
+
     [Fact]
     public async Task Closing_and_silence_and_asking_for_what_there_is_not_block_nobody()
     {
