@@ -54,6 +54,7 @@ internal static partial class UnixFile
 
     /// <summary>Opens what is there to append to it, whatever it is, without waiting; a symbolic link at the end of the path is not followed.</summary>
     /// <exception cref="FileNotFoundException">There is nothing.</exception>
+    /// <exception cref="NotSupportedException">It is a symbolic link.</exception>
     /// <exception cref="UnauthorizedAccessException">It must not be written to.</exception>
     /// <exception cref="IOException">Anything else.</exception>
     public static SafeFileHandle OpenToAppend(string path) => Open(path, s_appending | s_noFollow);
@@ -150,7 +151,7 @@ internal static partial class UnixFile
             {
                 NoSuchFile or NotAFolder => new FileNotFoundException(message),
                 AccessDenied => new UnauthorizedAccessException(message),
-                _ when error == s_tooManyLinks && (flags & s_noFollow) != 0 => new IOException("It is a symbolic link, or there are too many on the way to it."),
+                _ when error == s_tooManyLinks && (flags & s_noFollow) != 0 => new NotSupportedException("It is a symbolic link, which is not followed."),
                 _ => new IOException(message),
             };
         }

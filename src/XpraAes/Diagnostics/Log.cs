@@ -45,6 +45,9 @@ internal static partial class Log
     [LoggerMessage(117, LogLevel.Warning, "{Source}: blocked for {Time} after {Failures} failures")]
     public static partial void SourceBlocked(ILogger logger, IPAddress source, int failures, TimeSpan time);
 
+    [LoggerMessage(118, LogLevel.Information, "{Source}: {Count} more connections within a minute, told of one by one no longer: {Outcomes}")]
+    public static partial void ConnectionsLeftOut(ILogger logger, string source, int count, string outcomes);
+
     [LoggerMessage(120, LogLevel.Debug, "{Endpoint}: connecting")]
     public static partial void Connecting(ILogger logger, string endpoint);
 
