@@ -38,6 +38,7 @@ public sealed class AesListener : IAsyncDisposable
         Derivations = new DerivationGate(_options.Limits.ConcurrentDerivations, _options.Limits.WaitingDerivations, IsTrusted, _options.Limits.RememberedSources, _options.Clock);
         _lastDescriptor = FileDescriptors.Limit - _options.Limits.ReservedDescriptors;
         Counters = new ListenerCounters(binds[0].Socket.Address);
+        Strangers = new StrangerLog(_options.Logger, _options.Clock);
         _binds = [.. binds.Select(bind => new Bind(bind.Socket, new ClientService(this, bind.Socket.Endpoint, bind.Options)))];
     }
 
@@ -132,6 +133,8 @@ public sealed class AesListener : IAsyncDisposable
 
     internal DerivationGate Derivations { get; }
 
+    internal StrangerLog Strangers { get; }
+
     /// <summary>The configuration of the first bind.</summary>
     internal ListenerOptions Options => First.Service.Options;
 
@@ -216,6 +219,7 @@ public sealed class AesListener : IAsyncDisposable
                 foreach (var salts in _salts)
                     salts.Dispose();
             }
+            Strangers.Dispose();
             Log.ListenerStopped(_options.Logger, Endpoint);
             _stopped.TrySetResult();
         }
@@ -244,10 +248,10 @@ public sealed class AesListener : IAsyncDisposable
         Raise(ConnectionClosed, new ListenerEventArgs(connection.Peer, connection, connection.CloseCause, connection.CloseReason));
     }
 
-    internal void Refuse(string peer, XpraAesException cause)
+    internal void Refuse(string peer, XpraAesException cause, StrangerLog.Connection log)
     {
         Counters.Refuse(cause.Id);
-        Log.PeerRefused(_options.Logger, peer, cause.Id, cause.Message);
+        log.Refuse(peer, cause);
         Raise(HandshakeFailed, new ListenerEventArgs(peer, null, cause.Id, cause.Message));
     }
 

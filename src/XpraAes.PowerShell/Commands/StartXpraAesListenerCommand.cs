@@ -196,7 +196,7 @@ public sealed class StartXpraAesListenerCommand : GatewayCommand
 
     private AesListener Listen(IReadOnlyList<ListenerOptions> binds, ILogger? live)
     {
-        var file = LogPath is null ? null : new FileLogger(FilePath.Resolve(this, LogPath));
+        var file = LogPath is null ? null : new FileLogger(FilePath.Resolve(this, LogPath), binds[0].Limits.LogFileSize);
         ILogger log = file is null ? live ?? NullLogger.Instance : live is null ? file : new BothLoggers(live, file);
         try
         {

@@ -16,11 +16,13 @@ internal static class PasswordInput
         return passwordFile is null ? null : Read(cmdlet, passwordFile);
     }
 
-    /// <summary>The password in a file, with a warning where a newline is part of it. Throws PasswordFileUnreadable.</summary>
+    /// <summary>The password in a file, with a warning where a newline is part of it, and where others can read or replace it. Throws PasswordFileUnreadable.</summary>
     public static SecretBuffer Read(XpraCmdlet cmdlet, string path)
     {
         var full = FilePath.Resolve(cmdlet, path);
-        var password = PasswordFile.Read(full);
+        var password = PasswordFile.Read(full, out var problems);
+        foreach (var problem in problems)
+            cmdlet.WarnOnce($"{problem.Message} {problem.RecommendedAction}");
         if (password.Span[^1] is (byte)'\n')
             cmdlet.WarnOnce($"The password in {full} ends in a newline, which xpra takes for part of it. Write the file without one.");
         return password;

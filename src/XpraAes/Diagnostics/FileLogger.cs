@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Runtime.Versioning;
 using System.Text;
 using System.Threading.Channels;
 using Microsoft.Extensions.Logging;
@@ -8,8 +9,12 @@ namespace XpraAes.Diagnostics;
 /// <summary>
 /// Appends log events of level Debug and above to a file, a line each. Whoever logs never waits for the disk: lines queue up, and
 /// those that cannot be written are dropped, and counted in the file once it can be written again. It is opened for each batch, so
-/// that it can be renamed or removed meanwhile.
+/// that it can be renamed or removed meanwhile. A file that would get too large is renamed to end in .1, in place of the one before.
 /// </summary>
+/// <remarks>
+/// Who can write to its folder must not choose what is written to: no symbolic link is followed at the end of the path, and a file
+/// that belongs to another user, has a second name, or is a device or pipe is not written to. Windows is spared these checks.
+/// </remarks>
 internal sealed class FileLogger : ILogger, IDisposable
 {
     /// <summary>Lines that wait for the disk, about a megabyte; arbitrary.</summary>
@@ -28,23 +33,30 @@ internal sealed class FileLogger : ILogger, IDisposable
     private static readonly SemaphoreSlim s_appending = new(1, 1);
 
     private readonly string _path;
+    private readonly long _limit;
     private readonly Channel<string> _lines;
     private readonly Task _writing;
     private readonly CancellationTokenSource _ending = new();
     private long _lost;
 
     /// <summary>Opens the file once, to tell what is wrong with it at once.</summary>
+    /// <param name="path">Its full path.</param>
+    /// <param name="limit">The bytes after which it is renamed.</param>
     /// <exception cref="XpraAesException">LogUnwritable.</exception>
-    public FileLogger(string path)
+    public FileLogger(string path, long limit)
     {
-        _path = path;
+        (_path, _limit) = (path, limit);
         try
         {
             Open().Dispose();
         }
+        catch (NotSupportedException e)
+        {
+            throw Unwritable($"The log file {path} is not written to: {e.Message}", "Give the path of a file of your own, or of one that is still to be made, in a folder that nobody else can write to.", e);
+        }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new XpraAesException(XpraErrorId.LogUnwritable, $"The log file {path} cannot be written: {e.Message}", "Check the folder, the rights to it and the space on the disk.", e) { Target = path };
+            throw Unwritable($"The log file {path} cannot be written: {e.Message}", "Check the folder, the rights to it and the space on the disk.", e);
         }
         _lines = Channel.CreateBounded<string>(new BoundedChannelOptions(MaxWaiting) { FullMode = BoundedChannelFullMode.DropWrite, SingleReader = true }, _ => Interlocked.Increment(ref _lost));
         _writing = Task.Run(WriteAsync);
@@ -72,22 +84,67 @@ internal sealed class FileLogger : ILogger, IDisposable
             _ending.Dispose();
     }
 
+    private XpraAesException Unwritable(string message, string action, Exception inner) => new(XpraErrorId.LogUnwritable, message, action, inner) { Target = _path };
+
     /// <summary>A new file is its owner's alone, since it tells who connects; one that is there keeps its mode.</summary>
     private FileStream Open()
     {
-        var options = new FileStreamOptions { Mode = FileMode.Append, Access = FileAccess.Write, Share = FileShare.ReadWrite | FileShare.Delete, BufferSize = 0 };
-        if (!OperatingSystem.IsWindows())
-            options.UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
-        return new FileStream(_path, options);
+        if (!OperatingSystem.IsLinux() && !OperatingSystem.IsMacOS())
+            return new FileStream(_path, FileMode.Append, FileAccess.Write, FileShare.ReadWrite | FileShare.Delete, bufferSize: 0);
+        while (true)
+        {
+            try
+            {
+                return OpenThere();
+            }
+            catch (FileNotFoundException)
+            {
+                // Then it is made, which fails where meanwhile somebody else has made it, or a link of that name.
+            }
+            try
+            {
+                return new FileStream(_path, new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write, Share = FileShare.ReadWrite | FileShare.Delete, BufferSize = 0, UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite });
+            }
+            catch (IOException) when (Path.Exists(_path))
+            {
+                // It is there by now.
+            }
+        }
+    }
+
+    [SupportedOSPlatform("linux")]
+    [SupportedOSPlatform("macos")]
+    private FileStream OpenThere()
+    {
+        var file = UnixFile.OpenToAppend(_path);
+        try
+        {
+            var status = UnixFile.StatusOf(file);
+            if (status.Kind != FileKind.File)
+                throw new NotSupportedException("It is a device or a pipe and no file.");
+            if (status.Owner != UnixFile.User && status.Owner != 0)
+                throw new NotSupportedException($"It belongs to another user, number {status.Owner}.");
+            if (status.Links > 1)
+                throw new NotSupportedException("It has a second name (a hard link), and could be any file.");
+            var stream = new FileStream(file, FileAccess.Write, bufferSize: 0);
+            stream.Seek(0, SeekOrigin.End);
+            return stream;
+        }
+        catch
+        {
+            file.Dispose();
+            throw;
+        }
     }
 
     private async Task WriteAsync()
     {
         var batch = new StringBuilder();
+        var batchSize = Math.Min(BatchSize, _limit / 4); // a file that has just been renamed is to be nearly full
         while (await _lines.Reader.WaitToReadAsync().ConfigureAwait(false))
         {
             var count = 0;
-            for (batch.Clear(); batch.Length < BatchSize && _lines.Reader.TryRead(out var line); count++)
+            for (batch.Clear(); batch.Length < batchSize && _lines.Reader.TryRead(out var line); count++)
                 batch.Append(line);
             var lost = Interlocked.Exchange(ref _lost, 0);
             if (lost > 0)
@@ -104,12 +161,19 @@ internal sealed class FileLogger : ILogger, IDisposable
         await s_appending.WaitAsync().ConfigureAwait(false);
         try
         {
+            var bytes = Encoding.UTF8.GetBytes(lines);
             var file = Open();
+            if (file.Length > 0 && file.Length + bytes.Length > _limit)
+            {
+                await file.DisposeAsync().ConfigureAwait(false);
+                File.Move(_path, _path + ".1", overwrite: true);
+                file = Open();
+            }
             await using var closing = file.ConfigureAwait(false);
-            await file.WriteAsync(Encoding.UTF8.GetBytes(lines), _ending.Token).ConfigureAwait(false);
+            await file.WriteAsync(bytes, _ending.Token).ConfigureAwait(false);
             return true;
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or OperationCanceledException)
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or NotSupportedException or OperationCanceledException)
         {
             return false;
         }

@@ -55,6 +55,9 @@ internal static partial class Log
     [LoggerMessage(118, LogLevel.Warning, "{Source}: a client was turned away, as too many from there have proven nothing; not said again for {Time}")]
     public static partial void SourceCrowded(ILogger logger, SourceKey source, TimeSpan time);
 
+    [LoggerMessage(124, LogLevel.Information, "{Source}: {Count} more connections within a minute, told of one by one no longer: {Outcomes}")]
+    public static partial void ConnectionsLeftOut(ILogger logger, string source, int count, string outcomes);
+
     [LoggerMessage(120, LogLevel.Debug, "{Endpoint}: connecting")]
     public static partial void Connecting(ILogger logger, string endpoint);
 

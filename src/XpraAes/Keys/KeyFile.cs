@@ -8,27 +8,16 @@ namespace XpraAes.Keys;
 internal static partial class KeyFile
 {
     private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite;
-    private const UnixFileMode OthersReadOrWrite = UnixFileMode.GroupRead | UnixFileMode.GroupWrite | UnixFileMode.OtherRead | UnixFileMode.OtherWrite;
 
-    /// <summary>The key data of a file, and its mode where others have access to it. Throws KeyFileNotFound, KeyFileIsFolder, KeyFileUnreadable, LimitReached.</summary>
-    internal static SecretBuffer Read(string path, out UnixFileMode? openToOthers)
+    /// <summary>The key data of a file, and who else can read or replace it. Throws KeyFileNotFound, KeyFileIsFolder, KeyFileUnreadable, LimitReached.</summary>
+    internal static SecretBuffer Read(string path, out IReadOnlyList<KeyProblem> problems)
     {
-        openToOthers = null;
         try
         {
-            // Without a buffer of its own, the stream reads into ours and nowhere else.
-            using var file = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete, bufferSize: 0);
-            if (!OperatingSystem.IsWindows())
-            {
-                var mode = File.GetUnixFileMode(file.SafeFileHandle);
-                if ((mode & (IsCredential(path) ? OthersReadOrWrite & ~UnixFileMode.GroupRead : OthersReadOrWrite)) != 0)
-                    openToOthers = mode;
-            }
-            using var content = new SecretBuffer(Limits.KeyFileSize + 1);
-            var length = file.ReadAtLeast(content.Span, content.Length, throwOnEndOfStream: false);
-            if (length > Limits.KeyFileSize)
+            using var content = SecretFile.Read(path, "key file", out problems);
+            if (content.Length > Limits.KeyFileSize)
                 throw Error(XpraErrorId.LimitReached, path, $"The key file {path} is larger than {Limits.KeyFileSize} bytes.", "Check the path: a key file holds one key, and seldom more than 100 bytes.");
-            return new SecretBuffer(content.Span[..length].Trim("\r\n"u8));
+            return new SecretBuffer(content.Span.Trim("\r\n"u8));
         }
         catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException or ArgumentException)
         {
@@ -38,15 +27,15 @@ internal static partial class KeyFile
         {
             throw Error(XpraErrorId.KeyFileIsFolder, path, $"{path} is a folder, not a key file.", "Give the path of the key file in it.", e);
         }
+        catch (NotSupportedException e)
+        {
+            throw Error(XpraErrorId.KeyFileUnreadable, path, $"{path} {e.Message}.", "Give the path of a file. A pipe is read where this process was given it, as /dev/stdin or /dev/fd/3.", e);
+        }
         catch (Exception e) when (e is UnauthorizedAccessException or IOException)
         {
             throw Error(XpraErrorId.KeyFileUnreadable, path, $"The key file {path} cannot be read: {e.Message}", "Give the user that runs this the right to read it.", e);
         }
     }
-
-    /// <summary>Whether systemd has put the file there for this service (LoadCredential=): its user reads it by an ACL, whose mask shows as the group's right.</summary>
-    private static bool IsCredential(string path)
-        => Environment.GetEnvironmentVariable("CREDENTIALS_DIRECTORY") is { Length: > 0 } folder && Path.GetDirectoryName(path) == Path.TrimEndingDirectorySeparator(folder);
 
     /// <summary>Writes a key file of mode 0600 at once and as a whole, or not at all. Throws KeyFileExists, KeyFileUnwritable.</summary>
     internal static void Write(string path, ReadOnlySpan<byte> data, bool overwrite)

@@ -65,14 +65,32 @@ internal static class KeyInspector
         "The base64 text holds characters that are not base64. They were skipped, as xpra does without a word.",
         "Compare the text with the original. In a URI, + has to be written %2B.");
 
-    internal static KeyProblem OpenToOthers(string path, UnixFileMode mode) => new(
+    internal static KeyProblem OpenToOthers(string what, string path, UnixFileMode mode) => new(
         KeyProblemId.OpenToOthers,
-        $"Other users of this machine can read or change the key file: its mode is {Convert.ToString((int)mode, 8)}.",
+        $"Other users of this machine can read or change the {what}: its mode is {Octal(mode)}.",
         $"Run: chmod 600 {ShellText.Quote(path)}");
+
+    internal static KeyProblem ForeignOwner(string what, string path, uint owner, uint user) => new(
+        KeyProblemId.ForeignOwner,
+        $"The {what} belongs to another user of this machine, number {owner}, who can read and change it.",
+        $"Run: {(user == 0 ? "" : "sudo ")}chown {user} {ShellText.Quote(path)}");
+
+    internal static KeyProblem FolderOpenToOthers(string what, string folder, UnixFileMode mode) => new(
+        KeyProblemId.FolderOpenToOthers,
+        $"Other users of this machine can replace the {what}: they can write to the folder {folder}, whose mode is {Octal(mode)}.",
+        $"Run: chmod go-w {ShellText.Quote(folder)}");
+
+    /// <summary>Of a folder or a link that is another user's, where the file has to leave: to take away a folder that is somebody's home would repair too much.</summary>
+    internal static KeyProblem ForeignPlace(string what, string path, string place, FileStatus status) => new(
+        KeyProblemId.FolderOpenToOthers,
+        $"Another user of this machine, number {status.Owner}, can replace the {what}: the {(status.Kind == FileKind.Link ? "link" : "folder")} {place} is theirs.",
+        $"Use a copy that is yours. Run: install -b -m 600 {ShellText.Quote(path)} ~/{ShellText.Quote(Path.GetFileName(path))}");
 
     /// <summary>Whether the bytes are UTF-8 text without control characters, so that a string of them is written back to the same bytes.</summary>
     internal static bool IsText(ReadOnlySpan<byte> data)
         => Utf8.IsValid(data) && All(data, static c => !char.IsControl(c) || IsWhiteSpace((byte)c) || c >= 0x80);
+
+    private static string Octal(UnixFileMode mode) => Convert.ToString((int)mode, 8);
 
     private static bool All(ReadOnlySpan<byte> data, Func<char, bool> holds)
     {

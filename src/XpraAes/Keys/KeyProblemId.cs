@@ -21,4 +21,8 @@ public enum KeyProblemId
     CharactersSkipped,
     /// <summary>Other users of this machine can read or change the key file.</summary>
     OpenToOthers,
+    /// <summary>The key file belongs to another user of this machine, who is not root.</summary>
+    ForeignOwner,
+    /// <summary>Other users of this machine can replace the key file: they can write to a folder on the way to it, or a folder or symbolic link there is theirs.</summary>
+    FolderOpenToOthers,
 }

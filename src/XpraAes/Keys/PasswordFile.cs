@@ -5,18 +5,19 @@ namespace XpraAes.Keys;
 /// <summary>Password files, as xpra reads them: every byte counts, a newline at the end too (PROTOCOL section 9).</summary>
 internal static class PasswordFile
 {
-    /// <summary>The password in the file. Throws PasswordFileUnreadable.</summary>
-    internal static SecretBuffer Read(string path)
+    /// <summary>The password in the file, and who else can read or replace it. Throws PasswordFileUnreadable.</summary>
+    internal static SecretBuffer Read(string path, out IReadOnlyList<KeyProblem> problems)
     {
         try
         {
-            // Without a buffer of its own, the stream reads into ours and nowhere else.
-            using var file = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete, bufferSize: 0);
-            using var content = new SecretBuffer(Limits.KeyFileSize + 1);
-            var length = file.ReadAtLeast(content.Span, content.Length, throwOnEndOfStream: false);
-            if (length is 0 or > Limits.KeyFileSize)
-                throw Error(path, $"The password file {path} holds {(length == 0 ? "nothing" : $"more than {Limits.KeyFileSize} bytes")}.");
-            return new SecretBuffer(content.Span[..length]);
+            using var content = SecretFile.Read(path, "password file", out problems);
+            if (content.Length is 0 or > Limits.KeyFileSize)
+                throw Error(path, $"The password file {path} holds {(content.Length == 0 ? "nothing" : $"more than {Limits.KeyFileSize} bytes")}.");
+            return content.Clone();
+        }
+        catch (NotSupportedException e)
+        {
+            throw Error(path, $"{path} {e.Message}.", e);
         }
         catch (Exception e) when (e is UnauthorizedAccessException or IOException)
         {

@@ -78,15 +78,13 @@ public sealed class XpraKey : IDisposable
     public static XpraKey Generate(KeyFormat format = KeyFormat.Hex, int? bits = null)
         => new(KeyGenerator.Generate(format, bits), KeySource.Generated);
 
-    /// <summary>Reads a key file as xpra does: CR and LF at both ends go, every other byte counts. Up to 64 KB. Throws KeyFileNotFound, KeyFileIsFolder, KeyFileUnreadable, LimitReached.</summary>
+    /// <summary>Reads a key file as xpra does: CR and LF at both ends go, every other byte counts. Up to 64 KB, from a file, or from a pipe that this process was given (/dev/stdin, /dev/fd/3). Throws KeyFileNotFound, KeyFileIsFolder, KeyFileUnreadable, LimitReached.</summary>
     public static XpraKey FromFile(string path)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
         var full = System.IO.Path.GetFullPath(path);
-        var data = KeyFile.Read(full, out var openToOthers);
-        return openToOthers is { } mode
-            ? new XpraKey(data, KeySource.KeyFile, full, KeyInspector.OpenToOthers(full, mode))
-            : new XpraKey(data, KeySource.KeyFile, full);
+        var data = KeyFile.Read(full, out var problems);
+        return new XpraKey(data, KeySource.KeyFile, full, [.. problems]);
     }
 
     /// <summary>Key data as text: plain UTF-8 unless prefixed <c>0x</c>, <c>base64:</c> or <c>b64:</c>; CR and LF at both ends go, as in a key file. Throws KeyTextInvalid, KeyMissing.</summary>

@@ -58,40 +58,41 @@ internal sealed class ClientService
     {
         using var over = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, slot.Lost);
         var address = AddressText.SourceOf(socket);
+        using var log = _listener.Strangers.Connect(Options.Logger, address);
         var peer = "unknown";
         PacketChannel? channel = null;
         XpraConnection? connection = null;
         try
         {
             peer = AddressText.Of(socket.RemoteEndPoint);
-            Log.PeerConnected(Options.Logger, peer);
+            Log.PeerConnected(log, peer);
             KeepAlive.Enable(socket, Options.Limits);
             await Task.Delay(_listener.Guard.DelayFor(address), over.Token).ConfigureAwait(false);
             var started = Stopwatch.GetTimestamp();
             var stream = await ServerTransport.OpenAsync(socket, allowPages: _keys.Length > 0, Options.Limits.HandshakeTimeout, over.Token).ConfigureAwait(false);
-            channel = new PacketChannel(stream, Options.Limits, peer, Options.Logger);
-            connection = await OpenAsync(channel, slot, address, peer, started, over.Token).ConfigureAwait(false);
+            channel = new PacketChannel(stream, Options.Limits, peer, log);
+            connection = await OpenAsync(channel, slot, address, peer, started, log, over.Token).ConfigureAwait(false);
         }
         catch (XpraAesException e)
         {
             // What the target does is not the client's doing, but for the password that the client gave it.
             if (e is not CrowdedException && (e.Target is null || e.Id == XpraErrorId.AuthenticationFailed))
-                RecordFailure(address, e.Id, isGuess: e.Id == XpraErrorId.AuthenticationFailed && (e.Target is null || e.IsOfKeyHolder));
-            _listener.Refuse(peer, e);
+                RecordFailure(address, e.Id, log, isGuess: e.Id == XpraErrorId.AuthenticationFailed && (e.Target is null || e.IsOfKeyHolder));
+            _listener.Refuse(peer, e, log);
             channel ??= new PacketChannel(new NetworkStream(socket, ownsSocket: true), Options.Limits); // only to linger: HTTP has got its answer
             await channel.LingerAsync(Options.Limits.CloseGrace, over.Token).ConfigureAwait(false);
         }
         catch (OperationCanceledException) when (slot.Lost.IsCancellationRequested)
         {
-            _listener.Refuse(peer, new CrowdedException(GaveWay));
+            _listener.Refuse(peer, new CrowdedException(GaveWay), log);
         }
         catch (Exception e) when (e is OperationCanceledException or ObjectDisposedException or SocketException or IOException)
         {
-            _listener.Refuse(peer, new XpraAesException(XpraErrorId.ConnectionLost, "The connection was lost.", innerException: e));
+            _listener.Refuse(peer, new XpraAesException(XpraErrorId.ConnectionLost, "The connection was lost.", innerException: e), log);
         }
         catch (Exception e)
         {
-            Log.SessionFailed(Options.Logger, peer, e);
+            Log.SessionFailed(log, peer, e);
         }
         finally
         {
@@ -100,13 +101,13 @@ internal sealed class ClientService
                 await CloseAsync(channel, socket).ConfigureAwait(false);
         }
         if (connection is not null)
-            await RunAsync(connection, address, slot, over.Token).ConfigureAwait(false);
+            await RunAsync(connection, address, slot, log, over.Token).ConfigureAwait(false);
     }
 
-    private void RecordFailure(IPAddress address, XpraErrorId? cause, bool isGuess = false)
+    private void RecordFailure(IPAddress address, XpraErrorId? cause, StrangerLog.Connection log, bool isGuess = false)
     {
         if (IsFailure(cause) && _listener.Guard.RecordFailure(address, isGuess))
-            Log.SourceBlocked(Options.Logger, address, Options.Limits.FailuresBeforeBlock, Options.Limits.FailureWindow);
+            Log.SourceBlocked(log, address, Options.Limits.FailuresBeforeBlock, Options.Limits.FailureWindow);
     }
 
     /// <summary>What counts against an address: what no honest client with the key sends. A plain close does not.</summary>
@@ -116,7 +117,7 @@ internal sealed class ClientService
             or XpraErrorId.NotXpra or XpraErrorId.PeerSentText or XpraErrorId.PeerIsTls or XpraErrorId.PeerIsSsh or XpraErrorId.PeerIsRfb;
 
     /// <summary>The handshake and what follows it at once. Null: the client had a request, which is answered, or was sent away.</summary>
-    private async Task<XpraConnection?> OpenAsync(PacketChannel channel, SourceGuard.Slot slot, IPAddress source, string peer, long started, CancellationToken cancellationToken)
+    private async Task<XpraConnection?> OpenAsync(PacketChannel channel, SourceGuard.Slot slot, IPAddress source, string peer, long started, StrangerLog.Connection log, CancellationToken cancellationToken)
     {
         var left = Options.Limits.HandshakeTimeout - Stopwatch.GetElapsedTime(started);
         var handshake = new ServerHandshake(channel, new ServerHandshakeOptions
@@ -139,31 +140,33 @@ internal sealed class ClientService
             Clock = Options.Clock,
             Patience = left > TimeSpan.Zero ? left : TimeSpan.Zero,
             Derivations = _listener.Derivations.For(source),
-        }, Options.Logger);
+        }, log);
         var client = await handshake.RunAsync(cancellationToken).ConfigureAwait(false);
+        if (client.KeyProven)
+            log.Prove();
         if (Options.Target is { } target && Gateway.Passes(client.Request, client.KeyProven, client.IsHolders, Options))
         {
-            var relay = await new Gateway(target, Options).OpenAsync(channel, handshake, client, peer, cancellationToken).ConfigureAwait(false);
-            return Stand(relay, client);
+            var relay = await new Gateway(target, Options with { Logger = log }).OpenAsync(channel, handshake, client, peer, cancellationToken).ConfigureAwait(false);
+            return Stand(relay, client, log);
         }
         if (_responder.Answer(client) is not { } answer)
         {
             await handshake.SendHelloAsync(_responder.SessionHello(), cancellationToken).ConfigureAwait(false);
             var leg = CipherLeg.Of(peer, client.PeerVersion, client.Send, client.Receive, client.Key, channel.Reader);
-            return Stand(new EndpointSession(channel, leg, client.PeerHello, isClient: false, Options.Limits, _responder.Info) { SpeaksFirst = client.KeyProven || Options.AllowSilentClients }, client);
+            return Stand(new EndpointSession(channel, leg, client.PeerHello, isClient: false, Options.Limits, _responder.Info) { SpeaksFirst = client.KeyProven || Options.AllowSilentClients }, client, log);
         }
         // Counted first: a client that has its answer may look at the count.
         _listener.Counters.Accept();
         await handshake.SendAnswerAsync(client.Request!, answer, cancellationToken).ConfigureAwait(false);
-        Log.RequestAnswered(Options.Logger, peer, client.Request!);
+        Log.RequestAnswered(log, peer, client.Request!);
         await channel.LingerAsync(Options.Limits.AnsweredTimeout, cancellationToken).ConfigureAwait(false);
         return null;
     }
 
-    private XpraConnection Stand(ISession session, HandshakeResult client)
+    private XpraConnection Stand(ISession session, HandshakeResult client, StrangerLog.Connection log)
     {
         _listener.Counters.Accept();
-        var connection = new XpraConnection(session, ConnectionDirection.Inbound, client.KeyProven, _endpoint.ToString(), Options.Limits, Options.Logger);
+        var connection = new XpraConnection(session, ConnectionDirection.Inbound, client.KeyProven, _endpoint.ToString(), Options.Limits, log);
         // Before anything but the hello goes out under it.
         if (!client.KeyProven && client is { Key: { } key, Send: { } send })
         {
@@ -173,21 +176,28 @@ internal sealed class ClientService
         return connection;
     }
 
-    private async Task RunAsync(XpraConnection connection, IPAddress address, SourceGuard.Slot slot, CancellationToken cancellationToken)
+    private async Task RunAsync(XpraConnection connection, IPAddress address, SourceGuard.Slot slot, StrangerLog.Connection log, CancellationToken cancellationToken)
     {
         if (connection.KeyProven)
+        {
             slot.Prove();
+            log.Prove();
+        }
         // In clear there is nothing to prove: who may come in is decided by the address that this listens on.
         else if (_keys.Length == 0)
+        {
             slot.Free();
+            log.Prove();
+        }
         slot.Stand();
         connection.KeyProvenChanged += slot.Prove;
+        connection.KeyProvenChanged += log.Prove;
         _listener.Open(connection);
         connection.Start();
         using (cancellationToken.Register(() => connection.Cut(slot.Lost.IsCancellationRequested ? GaveWay : "cut off")))
             await connection.Completion.ConfigureAwait(false);
         if (!connection.KeyProven)
-            RecordFailure(address, connection.CloseCause);
+            RecordFailure(address, connection.CloseCause, log);
         _listener.Close(connection);
     }
 

@@ -123,6 +123,9 @@ public sealed record Limits
     /// <summary>Such questions without an answer after which the connection is lost.</summary>
     public int KeepAliveRetries { get; init; } = 3;
 
+    /// <summary>Bytes of the log file of -LogPath, after which it is renamed to end in .1, in place of the one before; arbitrary. No two of them are longer together than twice this, but for a line.</summary>
+    public int LogFileSize { get; init; } = 64 * 1024 * 1024;
+
     /// <summary>Between the last packet and the closing of the socket, so that the peer reads the reason.</summary>
     public TimeSpan CloseGrace { get; init; } = TimeSpan.FromSeconds(1);
 }

@@ -51,14 +51,36 @@ public sealed partial class LogPathTests : IDisposable
     }
 
     [Fact]
-    public void A_full_disk_hurts_no_session()
+    public void A_log_that_cannot_be_written_hurts_no_session()
     {
-        Assert.SkipUnless(OperatingSystem.IsLinux(), "/dev/full is Linux's.");
-        Assert.Empty(_host.Run($"$listener = Start-XpraAesListener -Port 0 -KeyData {KeyText} -LogPath /dev/full").Errors);
+        Assert.SkipWhen(OperatingSystem.IsWindows(), "A file that is open cannot be removed there.");
+        Assert.Empty(_host.Run($"$listener = Start-XpraAesListener -Port 0 -KeyData {KeyText} -LogPath log.txt").Errors);
+        File.Delete(_folder["log.txt"]);
+        Directory.CreateDirectory(_folder["log.txt"]);
         for (var i = 0; i < 5; i++)
             Assert.Equal("Open", _host.Run($"Connect-XpraAes -ComputerName 127.0.0.1 -Port $listener.Port -KeyData {KeyText} | ForEach-Object State").Text);
         _host.Run("Get-XpraAesConnection | Disconnect-XpraAes");
         Assert.Empty(_host.Run("$listener | Stop-XpraAesListener").Errors);
+    }
+
+    [Fact]
+    public void A_symbolic_link_is_an_error_and_nothing_listens()
+    {
+        Assert.SkipWhen(OperatingSystem.IsWindows(), "Making links needs a right there.");
+        File.CreateSymbolicLink(_folder["log.txt"], _folder["elsewhere"]);
+        var error = Assert.Single(_host.Run($"Start-XpraAesListener -Port 0 -KeyData {KeyText} -LogPath log.txt").Errors);
+        Assert.StartsWith("LogUnwritable,", error.FullyQualifiedErrorId, StringComparison.Ordinal);
+        Assert.Contains("symbolic link", error.Exception.Message, StringComparison.Ordinal);
+        Assert.Empty(_host.Run("Get-XpraAesListener").Output);
+        Assert.False(File.Exists(_folder["elsewhere"]));
+    }
+
+    [Fact]
+    public void Its_size_is_a_limit_that_can_be_set()
+    {
+        _host.Run($"1..20 | ForEach-Object {{ Start-XpraAesListener -Port 0 -KeyData {KeyText} -LogPath log.txt -Limit @{{ LogFileSize = 1000 }} | Stop-XpraAesListener }}");
+        Assert.InRange(new FileInfo(_folder["log.txt"]).Length, 1, 1000);
+        Assert.InRange(new FileInfo(_folder["log.txt.1"]).Length, 1, 1000);
     }
 
     [Fact]

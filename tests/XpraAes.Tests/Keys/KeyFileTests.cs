@@ -115,7 +115,7 @@ public sealed class KeyFileTests
     }
 
     [Fact]
-    public void A_file_of_the_largest_size_is_read_and_a_larger_or_endless_one_is_not()
+    public void A_file_of_the_largest_size_is_read_and_a_larger_one_or_a_device_is_not()
     {
         using var folder = new TempFolder();
         using var key = XpraKey.FromFile(folder.Write("largest", new byte[Limits.KeyFileSize]));
@@ -123,7 +123,7 @@ public sealed class KeyFileTests
         Assert.Equal(Limits.KeyFileSize, key.Data.Length);
         AssertError(XpraErrorId.LimitReached, folder["larger"], () => XpraKey.FromFile(folder.Write("larger", new byte[Limits.KeyFileSize + 1])));
         if (OperatingSystem.IsLinux())
-            AssertError(XpraErrorId.LimitReached, "/dev/zero", () => XpraKey.FromFile("/dev/zero"));
+            AssertError(XpraErrorId.KeyFileUnreadable, "/dev/zero", () => XpraKey.FromFile("/dev/zero"));
     }
 
     [Fact]
