@@ -136,7 +136,7 @@ internal sealed class Gateway(TargetOptions target, ListenerOptions options)
                         targetChannel, CipherLeg.Of(targetPeer, Hello.VersionOf(hello), leg.Send, leg.Receive, leg.Key, targetChannel.Reader),
                         attempt.Encoding != client.Encoding ? new PacketTranslator(attempt.Encoding, options.Limits) : null,
                         attempt.Translate ? new PacketTranslator(client.Encoding, options.Limits) : null,
-                        holds: !client.KeyProven && client.Send is not null && !options.AllowSilentClients,
+                        holds: client is { KeyProven: false, Request: null, Send: not null } && !options.AllowSilentClients, // what was asked for is its answer
                         options.Limits);
                 }
             }

@@ -289,13 +289,13 @@ public sealed class HandshakeTests : IDisposable
     {
         await using var rig = new Rig(configure: options => options with { AllowRequests = ["version", "id", "connect_test"] });
         var client = await rig.ConnectAsync();
-        await client.SendHelloAsync(("request", request), ("connect_test_request", "are you there"));
+        await client.SendHelloAsync(("request", request), ("connect_test_request", "0123456789abcdef0123456789abcdef"));
         var answer = await client.ReceiveAsync();
         Assert.Equal("hello", answer.Type);
         Assert.True(answer.Header.IsEncrypted);
         Assert.NotEqual("", answer.Dictionary(1)!.GetString(key));
         if (request == "connect_test")
-            Assert.Equal("are you there", answer.Dictionary(1)!.GetString(key));
+            Assert.Equal("0123456789abcdef0123456789abcdef", answer.Dictionary(1)!.GetString(key));
         Assert.Equal(0, rig.Target.Connects);
         await Rig.UntilAsync(() => rig.Listener.Accepted == 1);
     }

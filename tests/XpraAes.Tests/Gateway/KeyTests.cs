@@ -54,7 +54,8 @@ public sealed class KeyTests : IDisposable
         var refused = await rig.ConnectAsync(_new, AesMode.CBC);
         await refused.SendHelloAsync();
         var refusal = await Assert.ThrowsAsync<RefusedException>(refused.ReceiveAsync);
-        Assert.Equal(XpraErrorId.ModeRejected, refusal.Id);
+        Assert.Equal(Refusals.ForStrangers, Refusals.Reason(refusal.Disconnect));
+        Assert.Equal(1, rig.Listener.Refusals[XpraErrorId.ModeRejected]);
         var outdated = await rig.ConnectAsync(rig.Key, AesMode.CTR);
         await outdated.SendHelloAsync();
         await using var reached = await newTarget.AcceptAsync();
@@ -131,7 +132,7 @@ public sealed class KeyTests : IDisposable
     public async Task Several_binds_serve_each_under_a_key_of_its_own()
     {
         await using var target = new TestTarget();
-        ListenerOptions Bind(XpraKey key) => new() { Key = key, Target = target.Options() };
+        ListenerOptions Bind(XpraKey key) => new() { Key = key, Modes = [AesMode.CTR], Target = target.Options() };
         await using var listener = AesListener.Start(Bind(_old), Bind(_new));
         Assert.Equal(2, listener.Endpoints.Distinct().Count());
         Assert.Equal([_old.Fingerprint, _new.Fingerprint], listener.KeyFingerprints);

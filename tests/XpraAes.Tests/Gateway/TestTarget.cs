@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
 using System.Threading.Channels;
+using XpraAes.Ciphers;
 using XpraAes.Connections;
 using XpraAes.Encodings;
 using XpraAes.Handshake;
@@ -54,7 +55,7 @@ internal sealed class TestTarget : IAsyncDisposable
         var handshake = new ServerHandshake(channel, new ServerHandshakeOptions
         {
             Keys = _keys,
-            Modes = [],
+            Modes = Enum.GetValues<AesMode>(),
             SatisfyExpectedChallenge = false,
             Limits = Limits.Default,
             Patience = Limits.Default.HandshakeTimeout,

@@ -90,7 +90,7 @@ public sealed class TranslationTests
     [InlineData("webcam-frame", 6)]
     public async Task What_is_bytes_stays_bytes_even_where_it_would_pass_for_text(string type, int position)
     {
-        await using var rig = new Rig();
+        await using var rig = new Rig(configure: options => options with { AllowSilentClients = true });
         var (client, target) = await OpenAsync(rig, PacketEncoding.RencodePlus, PacketEncoding.Rencode);
         var items = Enumerable.Repeat((object?)"text", position + 2).ToArray();
         items[0] = type;
@@ -105,7 +105,7 @@ public sealed class TranslationTests
     [Fact]
     public async Task Compressed_packets_and_chunks_are_translated_too()
     {
-        await using var rig = new Rig();
+        await using var rig = new Rig(configure: options => options with { AllowSilentClients = true });
         var (client, target) = await OpenAsync(rig, PacketEncoding.RencodePlus, PacketEncoding.Rencode);
         await target.WriteRawAsync(flags: 0, compression: 0, chunkIndex: 7, s_pixels);
         var main = PacketCodec.Encode(PacketEncoding.Rencode, new object?[] { "draw", 1L, 0L, 0L, 8L, 8L, "rgb24", Array.Empty<byte>(), 1L, 24L });

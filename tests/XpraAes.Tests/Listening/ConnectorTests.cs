@@ -101,7 +101,7 @@ public sealed class ConnectorTests : IDisposable
             await EchoAsync(peer);
         });
         using var password = SecretBuffer.FromUtf8("the password");
-        await using var connection = await XpraConnector.ConnectAsync(Options(server) with { Mode = mode, Password = password, UserName = "me" });
+        await using var connection = await XpraConnector.ConnectAsync(Options(server) with { Mode = mode, Password = password, UserName = "me", AllowXor = true });
         Assert.Equal(ConnectionState.Open, connection.State);
     }
 

@@ -81,6 +81,7 @@ public sealed class SessionTests
         await using var client = await loopback.ConnectFakeAsync();
         await client.OpenSessionAsync(Generation.Named("6.2"), AesMode.CBC);
         var server = await loopback.SingleConnectionAsync();
+        await client.SendAsync("ping", 1L);
         var said = "";
         while (await client.TryReceiveAsync() is { } packet)
             said = packet.Type == "disconnect" ? packet.Text(1) : said;

@@ -79,7 +79,7 @@ public sealed class LimitTests
         await using var channel = new PacketChannel(new Connections.ScriptedStream(said.ToArray()) { Gate = never.Task }, limits);
         var handshake = new ServerHandshake(
             channel,
-            new ServerHandshakeOptions { Keys = [key], Modes = [], Limits = limits, Patience = limits.HandshakeTimeout, Derivations = new DerivationGate(2).For(IPAddress.None) },
+            new ServerHandshakeOptions { Keys = [key], Modes = Enum.GetValues<AesMode>(), Limits = limits, Patience = limits.HandshakeTimeout, Derivations = new DerivationGate(2).For(IPAddress.None) },
             NullLogger.Instance);
         await handshake.RunAsync(default).WaitAsync(Loopback.Patience);
         var cut = await Assert.ThrowsAsync<XpraAesException>(() => handshake.SendHelloAsync(Hello.ForServer("uuid"), default).WaitAsync(Loopback.Patience));
