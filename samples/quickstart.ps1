@@ -18,7 +18,8 @@ try {
     "Made a key of $($key.Bits) bits, fingerprint $($key.Fingerprint)."
 
     # Port 0 takes a free one. An xpra client connects with the URI in AttachUri: xpra info tcp://...
-    $listeners += Start-XpraAesListener -Port 0 -KeyFile "$folder/key.txt"
+    # CBC alone is let in unless more is said; for the others a listener has to remember its clients' salts.
+    $listeners += Start-XpraAesListener -Port 0 -KeyFile "$folder/key.txt" -Mode CBC, CTR, GCM, CFB -StatePath "$folder/salts"
     "Listening on $($listeners.Endpoint)."
 
     foreach ($mode in 'CBC', 'CTR', 'GCM', 'CFB') {

@@ -19,4 +19,6 @@ public enum DiagnosisCheck
     Key,
     /// <summary>Whether it lets the user in.</summary>
     Authentication,
+    /// <summary>Whether it keeps out those who have not proven the key.</summary>
+    Enforcement,
 }

@@ -17,6 +17,7 @@ internal static partial class UnixFile
 {
     private const int NoSuchFile = 2; // ENOENT
     private const int Interrupted = 4; // EINTR
+    private const int NobodyReads = 6; // ENXIO
     private const int AccessDenied = 13; // EACCES
     private const int NotAFolder = 20; // ENOTDIR
 
@@ -150,6 +151,7 @@ internal static partial class UnixFile
             throw error switch
             {
                 NoSuchFile or NotAFolder => new FileNotFoundException(message),
+                NobodyReads => new NotSupportedException("It is a device or a pipe and no file."),
                 AccessDenied => new UnauthorizedAccessException(message),
                 _ when error == s_tooManyLinks && (flags & s_noFollow) != 0 => new NotSupportedException("It is a symbolic link, which is not followed."),
                 _ => new IOException(message),

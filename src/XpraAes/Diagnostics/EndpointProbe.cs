@@ -1,3 +1,4 @@
+using System.Security.Cryptography;
 using XpraAes.Ciphers;
 using XpraAes.Connections;
 using XpraAes.Encodings;
@@ -59,6 +60,8 @@ internal sealed class EndpointProbe
         if (answer.Reply is { } reply)
         {
             JudgeReply(answer, reply);
+            if (reply.IsAsAsked && !_options.EncryptFirstPacket)
+                await CheckEnforcementAsync(answer, cancellationToken).ConfigureAwait(false);
             return;
         }
         var failure = answer.Failure!;
@@ -71,10 +74,38 @@ internal sealed class EndpointProbe
             case DiagnosisFinding.NotEncrypted:
                 await ExplainClearAsync(failure, cancellationToken).ConfigureAwait(false);
                 break;
+            case DiagnosisFinding.Refused when IsOfListener(failure):
+                await ExplainListenerAsync(failure, cancellationToken).ConfigureAwait(false);
+                break;
             default:
                 JudgeFailure(failure);
                 break;
         }
+    }
+
+    private static bool IsOfListener(XpraAesException failure) => failure.Message.Contains(Refusals.ForStrangers, StringComparison.Ordinal);
+
+    private Task CheckEnforcementAsync(ProbeAnswer first, CancellationToken cancellationToken)
+    {
+        _progress("asking as one without the key");
+        var check = new EnforcementCheck((request, command, cipher, patience) => AskAsync(request, cipher, _encoding, patience < _followUp ? patience : _followUp, cancellationToken, command), _report);
+        return check.RunAsync(_options.CipherOptions(Keys, null), first);
+    }
+
+    /// <summary>A listener of ours says nothing to strangers: what of the hello it does not take, trial shows.</summary>
+    private async Task ExplainListenerAsync(XpraAesException failure, CancellationToken cancellationToken)
+    {
+        FindXpra();
+        _progress("asking with a salt that does not tell the time");
+        var cipher = _options.CipherOptions(Keys, null) with { Salt = RandomNumberGenerator.GetBytes(ProtocolDefaults.SaltSize) };
+        if ((await AskAsync("version", cipher, _encoding, _followUp, cancellationToken).ConfigureAwait(false)).Reply is not null)
+        {
+            Find(DiagnosisFinding.HelloExpired, "A listener of this module has AES on, and refuses only hellos that tell the time: the clocks of the two machines differ by more than it allows.",
+                "Set the clocks of both machines; or allow more: Start-XpraAesListener -Limit @{ HelloAge = … }.");
+            return;
+        }
+        if (!await ExplainByTrialAsync(cancellationToken).ConfigureAwait(false))
+            JudgeFailure(failure);
     }
 
     /// <summary>The answer came encrypted: what does it tell?</summary>
@@ -196,12 +227,6 @@ internal sealed class EndpointProbe
         // Servers look at these once they have AES on; at the user's name before that.
         if (finding is DiagnosisFinding.ModeRejected or DiagnosisFinding.ModeUnsupported or DiagnosisFinding.IterationsRejected or DiagnosisFinding.PaddingRejected)
             Find(DiagnosisFinding.Encrypted, "The server has AES on.");
-        if (finding == DiagnosisFinding.Refused && failure.Message.Contains(Refusals.ForStrangers, StringComparison.Ordinal)
-            && (_options.Iterations < Limits.Default.MinIterations || OptionChecks.IsTooDear(_options.KeyHash, _options.KeySize, _options.Iterations, Limits.Default)))
-        {
-            Find(DiagnosisFinding.IterationsRejected, $"A listener of this module has AES on, and refuses without saying why; by default it takes {Limits.Default.MinIterations} to {Limits.Default.MaxIterations} iterations of SHA1, of other hashes what is as much work, and not {_options.Iterations} of {_options.KeyHash}.", "Use -Iterations 10000, which suits every version.");
-            return;
-        }
         if (finding == DiagnosisFinding.FirstPacketDisagrees)
             Find(finding, "The server wants its first packet encrypted, and was sent one in clear.", "Use -EncryptFirstPacket, or unset XPRA_ENCRYPT_FIRST_PACKET for the server.");
         else
@@ -271,12 +296,12 @@ internal sealed class EndpointProbe
         var mode = modes[place];
         if (mode == _options.Mode)
         {
-            Find(DiagnosisFinding.IterationsRejected, $"The server takes {ProtocolDefaults.Iterations} iterations, and stays silent at {_options.Iterations}.", "Use -Iterations 10000, which suits every version.");
+            Find(DiagnosisFinding.IterationsRejected, $"The server takes {ProtocolDefaults.Iterations} iterations, and not {_options.Iterations}.", "Use -Iterations 10000, which suits every version.");
         }
         else
         {
-            Find(DiagnosisFinding.ModeRejected, $"The server is configured for AES-{mode}: it answers in that mode, and stays silent to AES-{_options.Mode}.",
-                $"Ask for AES-{mode}, or start the server with encryption=AES, which takes every mode that it has.");
+            Find(DiagnosisFinding.ModeRejected, $"The server is configured for AES-{mode}: it answers in that mode, and not in AES-{_options.Mode}.",
+                $"Ask for AES-{mode}, or allow AES-{_options.Mode} at the server.");
         }
         if (answers[place].Reply is { Found: { } found } reply)
             JudgeKey(reply, found);
@@ -384,7 +409,7 @@ internal sealed class EndpointProbe
     }
 
     /// <summary>One connection, one hello. The password is for encrypted connections alone.</summary>
-    private async Task<ProbeAnswer> AskAsync(string request, ClientCipherOptions? cipher, PacketEncoding encoding, TimeSpan timeout, CancellationToken cancellationToken)
+    private async Task<ProbeAnswer> AskAsync(string request, ClientCipherOptions? cipher, PacketEncoding encoding, TimeSpan timeout, CancellationToken cancellationToken, params string[] command)
     {
         EncryptedReply? reply = null;
         try
@@ -402,6 +427,7 @@ internal sealed class EndpointProbe
                 Uuid = _uuid,
                 Timeout = timeout,
                 Request = request,
+                Command = command,
             }, _options.Limits, _options.Logger);
             await handshake.SendHelloAsync(cancellationToken).ConfigureAwait(false);
             if (handshake.Receive is { } asked)

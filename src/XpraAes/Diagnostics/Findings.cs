@@ -17,7 +17,8 @@ internal static class Findings
             or DiagnosisFinding.UnreadableAnswer => (DiagnosisCheck.Protocol, DiagnosisResult.Failed),
 
         DiagnosisFinding.Encrypted => (DiagnosisCheck.Encryption, DiagnosisResult.Passed),
-        DiagnosisFinding.NotEncrypted or DiagnosisFinding.FirstPacketDisagrees or DiagnosisFinding.HandshakeTimeout => (DiagnosisCheck.Encryption, DiagnosisResult.Failed),
+        DiagnosisFinding.NotEncrypted or DiagnosisFinding.FirstPacketDisagrees or DiagnosisFinding.HandshakeTimeout
+            or DiagnosisFinding.HelloExpired or DiagnosisFinding.SaltReused or DiagnosisFinding.HelloAltered => (DiagnosisCheck.Encryption, DiagnosisResult.Failed),
 
         DiagnosisFinding.ModeAccepted => (DiagnosisCheck.Mode, DiagnosisResult.Passed),
         DiagnosisFinding.ModeRejected or DiagnosisFinding.ModeUnsupported or DiagnosisFinding.ModeIgnored
@@ -36,6 +37,9 @@ internal static class Findings
         DiagnosisFinding.NoAuthentication or DiagnosisFinding.Authenticated => (DiagnosisCheck.Authentication, DiagnosisResult.Passed),
         DiagnosisFinding.AuthenticationRequired or DiagnosisFinding.AuthenticationFailed or DiagnosisFinding.UserNameRefused
             or DiagnosisFinding.AuthenticationUnsupported => (DiagnosisCheck.Authentication, DiagnosisResult.Failed),
+
+        DiagnosisFinding.StrangersKeptOut => (DiagnosisCheck.Enforcement, DiagnosisResult.Passed),
+        DiagnosisFinding.ActsForStrangers or DiagnosisFinding.EncryptsUnderAnySalt => (DiagnosisCheck.Enforcement, DiagnosisResult.Warning),
 
         _ => throw new ArgumentOutOfRangeException(nameof(finding), finding, "It belongs to no one check."),
     };
@@ -59,6 +63,8 @@ internal static class Findings
         XpraErrorId.KeyMismatch => DiagnosisFinding.KeyMismatch,
         XpraErrorId.ModeRejected => Refusals.IsAboutUnknownMode(failure.Message) ? DiagnosisFinding.ModeUnsupported : DiagnosisFinding.ModeRejected,
         XpraErrorId.IterationsRejected => DiagnosisFinding.IterationsRejected,
+        XpraErrorId.SaltReused => DiagnosisFinding.SaltReused,
+        XpraErrorId.HelloAltered => DiagnosisFinding.HelloAltered,
         XpraErrorId.PaddingRejected => DiagnosisFinding.PaddingRejected,
         XpraErrorId.CipherCapabilitiesMissing or XpraErrorId.PlaintextPacket => DiagnosisFinding.NotEncrypted,
         XpraErrorId.AuthenticationRequired => DiagnosisFinding.AuthenticationRequired,

@@ -16,8 +16,8 @@ internal sealed record ClientCipherOptions
     /// <summary>Null: say nothing, so that a server of any generation streams.</summary>
     public bool? Stream { get; init; }
 
-    /// <summary>A salt without a tag, as xpra's own clients have it: for finding out what a listener makes of those.</summary>
-    public bool PlainSalt { get; init; }
+    /// <summary>A salt to announce in place of a new one with a tag: for finding out what a server makes of it.</summary>
+    public byte[]? Salt { get; init; }
 
     /// <summary>How the first packet is encrypted where XPRA_ENCRYPT_FIRST_PACKET is in force; null sends it in clear.</summary>
     public FirstPacket? FirstPacket { get; init; }

@@ -85,7 +85,7 @@ internal sealed class ClientHandshake(PacketChannel channel, ClientHandshakeOpti
         if (options.Request is { } request)
         {
             hello["request"] = request;
-            hello[$"{request}_request"] = true; // up to 4.x
+            hello[$"{request}_request"] = options.Command.Count > 0 ? options.Command.ToArray<object?>() : true; // true up to 4.x
         }
         return hello;
     }

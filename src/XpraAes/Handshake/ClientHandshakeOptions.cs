@@ -21,6 +21,9 @@ internal sealed record ClientHandshakeOptions
     public required string Uuid { get; init; }
     public required TimeSpan Timeout { get; init; }
 
+    /// <summary>The command and its arguments where <see cref="Request"/> is <c>command</c>.</summary>
+    public IReadOnlyList<string> Command { get; init; } = [];
+
     /// <summary>What is asked for in place of a session: <c>info</c>, <c>version</c> (PROTOCOL section 4). Null for a session.</summary>
     public string? Request { get; init; }
 }

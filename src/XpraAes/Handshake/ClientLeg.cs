@@ -52,9 +52,9 @@ internal sealed class ClientLeg(PacketChannel channel, ClientCipherOptions? ciph
         var unit = cipher.Stream == false ? 16 : channel.Reader.Decryptor?.PaddingUnit ?? cipher.FirstPacket?.PaddingUnit ?? 0;
         var receive = CipherCapabilities.Generate(cipher.Mode, cipher.KeySize, cipher.KeyHash, cipher.Iterations, PaddingScheme.Pkcs7, unit, stream ?? true);
         CipherCapabilities.Write(hello, receive, stream);
-        if (!cipher.PlainSalt && cipher.Iterations <= MaxTaggedIterations)
+        if (cipher.Salt is not null || cipher.Iterations <= MaxTaggedIterations)
         {
-            receive = receive with { Salt = SaltMemory.Of(Key!).Tags.ForClient(hello, DateTimeOffset.UtcNow) };
+            receive = receive with { Salt = cipher.Salt ?? SaltMemory.Of(Key!).Tags.ForClient(hello, DateTimeOffset.UtcNow) };
             CipherCapabilities.Write(hello, receive, stream);
         }
         var decryptor = SessionCiphers.CreateDecryptor(Key!, receive);

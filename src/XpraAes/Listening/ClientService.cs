@@ -112,7 +112,7 @@ internal sealed class ClientService
 
     /// <summary>What counts against an address: what no honest client with the key sends. A plain close does not.</summary>
     private static bool IsFailure(XpraErrorId? id)
-        => id is XpraErrorId.MalformedPacket or XpraErrorId.KeyMismatch or XpraErrorId.AuthenticationFailed or XpraErrorId.LimitReached
+        => id is XpraErrorId.MalformedPacket or XpraErrorId.KeyMismatch or XpraErrorId.SaltReused or XpraErrorId.HelloAltered or XpraErrorId.HelloExpired or XpraErrorId.AuthenticationFailed or XpraErrorId.LimitReached
             or XpraErrorId.UnexpectedEncryption or XpraErrorId.PlaintextPacket
             or XpraErrorId.NotXpra or XpraErrorId.PeerSentText or XpraErrorId.PeerIsTls or XpraErrorId.PeerIsSsh or XpraErrorId.PeerIsRfb;
 

@@ -24,6 +24,9 @@ internal sealed class Gateway(TargetOptions target, ListenerOptions options)
 
     private const string InfoRequest = "info";
 
+    /// <summary>What a client hears that asks for more than it may.</summary>
+    public const string NotPassedOn = "this request is not passed on here: the listener's owner can allow it (-AllowRequest)";
+
     // What a client's answer to our own challenge leaves in its hello: not for the target's eyes.
     private static readonly string[] s_answers = ["challenge", "challenge_response", "challenge_client_salt", "challenge_padding"];
 
@@ -46,7 +49,7 @@ internal sealed class Gateway(TargetOptions target, ListenerOptions options)
     public static string? Refuse(string? request, bool keyProven, bool isHolders, ListenerOptions options)
         => Passes(request, keyProven, isHolders, options) || s_ownRequests.Contains(request)
             ? null
-            : "this request is not passed on here: the listener's owner can allow it (-AllowRequest)";
+            : NotPassedOn;
 
     /// <summary>Connects to the target and completes the client's handshake with its answers.</summary>
     /// <exception cref="XpraAesException">The target is down or refuses; the client has been told.</exception>

@@ -60,23 +60,23 @@ public sealed class CommandLineTests : IDisposable
     [Fact]
     public void A_listener_and_a_connection_make_lines_for_both_ends()
     {
-        _host.Run("$l = Start-XpraAesListener -Port 0 -KeyFile key.txt; $c = Connect-XpraAes -ComputerName 127.0.0.1 -Port $l.Port -KeyFile key.txt -Mode CTR");
-        var port = _host.Run("$l.Port").Text;
+        _host.Run("$l = Start-XpraAesListener -Port 0 -KeyFile key.txt; $s = Start-XpraAesListener -Port 0 -KeyFile key.txt -Mode CTR; $c = Connect-XpraAes -ComputerName 127.0.0.1 -Port $s.Port -KeyFile key.txt -Mode CTR");
+        var (port, streams) = (_host.Run("$l.Port").Text, _host.Run("$s.Port").Text);
         var result = _host.Run("""
             $l | ConvertTo-XpraCommandLine -XpraVersion 6.2
             $l | ConvertTo-XpraCommandLine -XpraVersion 6.2 -Role Server
             $c | ConvertTo-XpraCommandLine -XpraVersion 6.2
             $c | ConvertTo-XpraCommandLine -XpraVersion 6.2 -Role Server
             $c | ConvertTo-XpraCommandLine -XpraVersion 6.2 -KeyFile /elsewhere
-            ($l.Connections | ConvertTo-XpraCommandLine -XpraVersion 3.1 -ErrorAction SilentlyContinue).Count
+            ($s.Connections | ConvertTo-XpraCommandLine -XpraVersion 3.1 -ErrorAction SilentlyContinue).Count
             """);
         Assert.Equal(
             [
                 $"xpra attach 'tcp://127.0.0.1:{port}/?encryption=AES-CBC&keyfile={KeyFile}'",
-                $"xpra start '--bind-tcp=127.0.0.1:{port},encryption=AES,keyfile={KeyFile}'",
-                $"xpra attach 'tcp://127.0.0.1:{port}/?encryption=AES-CTR&keyfile={KeyFile}'",
-                $"xpra start '--bind-tcp=127.0.0.1:{port},encryption=AES-CTR,keyfile={KeyFile}'",
-                $"xpra attach 'tcp://127.0.0.1:{port}/?encryption=AES-CTR&keyfile=/elsewhere'",
+                $"xpra start '--bind-tcp=127.0.0.1:{port},encryption=AES-CBC,keyfile={KeyFile}'",
+                $"xpra attach 'tcp://127.0.0.1:{streams}/?encryption=AES-CTR&keyfile={KeyFile}'",
+                $"xpra start '--bind-tcp=127.0.0.1:{streams},encryption=AES-CTR,keyfile={KeyFile}'",
+                $"xpra attach 'tcp://127.0.0.1:{streams}/?encryption=AES-CTR&keyfile=/elsewhere'",
                 "0",
             ],
             result.Output.Select(line => $"{line}"));

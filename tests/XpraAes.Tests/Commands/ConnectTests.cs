@@ -19,7 +19,7 @@ public sealed class ConnectTests : IDisposable
     {
         _folder.Write("key.txt", "0123456789abcdef0123456789abcdef"u8);
         _host.Run($"$null = $ExecutionContext.SessionState.Path.SetLocation('{_folder.Root}')");
-        _port = (int)Assert.Single(_host.Run("(Start-XpraAesListener -Port 0 -KeyFile key.txt).Port").Output).BaseObject;
+        _port = (int)Assert.Single(_host.Run("(Start-XpraAesListener -Port 0 -KeyFile key.txt -Mode CBC, CTR, GCM, CFB).Port").Output).BaseObject;
     }
 
     public void Dispose()

@@ -92,16 +92,16 @@ public sealed class ErrorIdTests : IDisposable
     [InlineData("CFB")]
     public void The_two_sides_hold_different_keys(string mode)
     {
-        var port = StartListener($"-KeyData {OtherKey}");
+        var port = StartListener($"-KeyData {OtherKey} -Mode {mode}");
         AssertConnectFails(XpraErrorId.KeyMismatch, ErrorCategory.SecurityError, port, $"-Mode {mode}");
     }
 
     [Fact]
-    public void The_listener_does_not_take_the_mode_and_says_which_it_takes()
+    public void The_listener_does_not_take_the_mode_and_the_action_says_where_to_look()
     {
         var port = StartListener($"-KeyData {Key} -Mode CTR, CFB");
-        var error = AssertConnectFails(XpraErrorId.ModeRejected, ErrorCategory.SecurityError, port, "-Mode GCM");
-        Assert.Contains("use encryption=AES-CTR or encryption=AES-CFB in the client's URI", error.Exception.Message, StringComparison.Ordinal);
+        var error = AssertConnectFails(XpraErrorId.PeerDisconnected, ErrorCategory.ConnectionError, port, "-Mode GCM");
+        Assert.Contains("another -Mode", error.ErrorDetails.RecommendedAction, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -23,7 +23,7 @@ public sealed class ListenerCommandTests : IDisposable
     }
 
     [Theory]
-    [InlineData("", "^127\\.0\\.0\\.1:[1-9][0-9]+$", "CBC CTR GCM CFB")]
+    [InlineData("", "^127\\.0\\.0\\.1:[1-9][0-9]+$", "CBC")]
     [InlineData("-BindAddress Any -Mode CTR", "^0\\.0\\.0\\.0:[1-9][0-9]+$", "CTR")]
     [InlineData("-BindAddress 127.0.0.2 -Mode aes-gcm, CFB, GCM", "^127\\.0\\.0\\.2:[1-9][0-9]+$", "GCM CFB")]
     public void It_listens_where_and_for_what_it_was_told(string arguments, string endpoint, string modes)
@@ -120,15 +120,15 @@ public sealed class ListenerCommandTests : IDisposable
     [Fact]
     public void Each_connection_has_a_row_for_each_direction_at_both_ends()
     {
-        _host.Run($"$listener = Start-XpraAesListener -Port 0 -KeyData {Key} -KeySize 128 -KeyHash SHA256 -Iterations 2000");
-        _host.Run($"$connection = Connect-XpraAes -ComputerName 127.0.0.1 -Port $listener.Port -KeyData {Key} -Mode CTR -KeySize 192");
+        _host.Run($"$listener = Start-XpraAesListener -Port 0 -KeyData {Key} -Mode CTR -KeySize 192 -KeyHash SHA256 -Iterations 2000");
+        _host.Run($"$connection = Connect-XpraAes -ComputerName 127.0.0.1 -Port $listener.Port -KeyData {Key} -Mode CTR -KeySize 128");
         var rows = _host.Run("Get-XpraCipherInfo | Where-Object Cipher -EQ AES").Output;
         Assert.Equal(4, rows.Count);
 
         var ours = _host.Run("$connection | Get-XpraCipherInfo").Output;
         var theirs = _host.Run("$listener | Get-XpraCipherInfo").Output;
         Assert.Equal(["Send", "Receive"], ours.Select(row => $"{row.Properties["Direction"].Value}"));
-        Assert.Equal([128, 192], ours.Select(row => row.Properties["KeySize"].Value));
+        Assert.Equal([192, 128], ours.Select(row => row.Properties["KeySize"].Value));
         Assert.Equal(["SHA256", "SHA1"], ours.Select(row => $"{row.Properties["KeyHash"].Value}"));
         Assert.Equal([2000, 10000], ours.Select(row => row.Properties["Iterations"].Value));
         Assert.All(ours.Concat(theirs), row => Assert.Equal(("CTR", false, true), ($"{row.Properties["Mode"].Value}", row.Properties["Authenticated"].Value, row.Properties["KeyProven"].Value)));

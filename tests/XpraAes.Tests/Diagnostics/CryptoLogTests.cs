@@ -72,8 +72,8 @@ public sealed class CryptoLogTests : IDisposable
         var server = new ListLogger();
         await using var listener = Start(server, options => options with { Modes = [AesMode.CTR] });
         var refusal = await Assert.ThrowsAsync<XpraAesException>(() => ConnectAsync(listener, options => options with { Mode = AesMode.GCM }));
-        Assert.Equal(XpraErrorId.ModeRejected, refusal.Id);
-        AssertTells(_log, "received disconnect", "failed, ModeRejected: ", "AES-GCM is not accepted here");
+        Assert.Equal(XpraErrorId.PeerDisconnected, refusal.Id);
+        AssertTells(_log, "received disconnect", "failed, PeerDisconnected: ", "needs AES encryption with a shared key");
         await Loopback.Eventually(() => server.All.Contains("refused, ModeRejected", StringComparison.Ordinal));
 
         using var other = XpraKey.FromText("another key");

@@ -183,6 +183,11 @@ internal sealed class FakeServer : IAsyncDisposable
             await SendAsync(channel, "disconnect", "error", "invalid request, 'info' is not supported by the proxy server");
             return;
         }
+        if (hello.GetString("request") == "command" && !_traits.TakesCommands)
+        {
+            await SendAsync(channel, "disconnect", "permission error", "commands are disabled");
+            return;
+        }
         var answer = Info(hello);
         if (hello.GetString("request") is null)
         {
@@ -256,7 +261,7 @@ internal sealed class FakeServer : IAsyncDisposable
     /// <summary>How the client is to encrypt from here on, in this generation's form.</summary>
     private XpraDictionary Announce(PacketChannel channel, CipherCapabilities announced)
     {
-        var parameters = CipherCapabilities.Generate(announced.Parameters.Mode, 32, KeyHash.SHA1, 1000, PaddingScheme.Pkcs7, _traits.PaddingUnit, announced.Parameters.Stream);
+        var parameters = CipherCapabilities.Generate(announced.Parameters.Mode, 32, KeyHash.SHA1, _traits.KnowsStream ? 10_000 : 1_000, PaddingScheme.Pkcs7, _traits.PaddingUnit, announced.Parameters.Stream);
         channel.Reader.Arm(SessionCiphers.CreateDecryptor(_key!, parameters));
         var both = new XpraDictionary();
         CipherCapabilities.Write(both, parameters, _traits.KnowsStream ? parameters.Stream : null);
@@ -267,6 +272,8 @@ internal sealed class FakeServer : IAsyncDisposable
     {
         var info = hello.GetString("request") == "info" ? _traits.Info.Clone() : new XpraDictionary();
         info["version"] = _traits.Version;
+        if (hello.GetString("request") == "command")
+            info["command_response"] = new object?[] { 0L, string.Join(' ', hello.GetStrings("command_request")) };
         return info;
     }
 

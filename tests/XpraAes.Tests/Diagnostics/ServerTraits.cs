@@ -64,6 +64,9 @@ internal sealed record ServerTraits(string Version)
     /// <summary>Refuses every encrypted client so, or by silence where it is silent.</summary>
     public string? AlwaysRefuses { get; init; }
 
+    /// <summary>Takes commands of anyone, as real servers do unless told otherwise; else refuses them, encrypted.</summary>
+    public bool TakesCommands { get; init; }
+
     /// <summary>Refuses requests, encrypted, as a proxy server does.</summary>
     public bool RefusesRequests { get; init; }
 

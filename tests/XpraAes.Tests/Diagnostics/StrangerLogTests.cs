@@ -13,7 +13,7 @@ namespace XpraAes.Tests.Diagnostics;
 public sealed partial class StrangerLogTests : IDisposable
 {
     private const int Refused = 111;
-    private const int Counted = 118;
+    private const int Counted = 124;
     private static readonly IPAddress s_address = IPAddress.Parse("192.0.2.1");
 
     private readonly TimerClock _clock = new();

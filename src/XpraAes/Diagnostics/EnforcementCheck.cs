@@ -1,0 +1,57 @@
+using System.Security.Cryptography;
+using XpraAes.Ciphers;
+using XpraAes.Handshake;
+using XpraAes.Listening;
+
+namespace XpraAes.Diagnostics;
+
+/// <summary>
+/// Finds out whether a server that has AES on does something for one who has not proven the key, with two connections that open no
+/// session and change nothing: nothing in a first hello depends on the key, so what is done for us is done for any stranger.
+/// </summary>
+/// <param name="ask">Sends a hello with a request, its arguments, and a cipher of its own, and waits for the answer no longer than this.</param>
+/// <param name="report">Takes the findings.</param>
+internal sealed class EnforcementCheck(Func<string, string[], ClientCipherOptions, TimeSpan, Task<ProbeAnswer>> ask, ProbeReport report)
+{
+    /// <summary>The server has just answered; one that refuses in silence, as from 6.4 on, is not waited for longer; arbitrary.</summary>
+    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(2);
+
+    /// <summary>Asks for the names of its commands, and then, under the same salt and in a mode with a keystream, for its information.</summary>
+    /// <param name="cipher">How it was asked, and answered, before.</param>
+    /// <param name="first">That answer, to the request <c>info</c>.</param>
+    public async Task RunAsync(ClientCipherOptions cipher, ProbeAnswer first)
+    {
+        var salt = RandomNumberGenerator.GetBytes(ProtocolDefaults.SaltSize);
+        var command = await ask("command", ["help"], cipher with { Salt = salt }, s_patience).ConfigureAwait(false);
+        var mode = cipher.Mode == AesMode.CBC ? AesMode.CTR : cipher.Mode;
+        var again = await ask("info", [], cipher with { Salt = salt, Mode = mode }, s_patience).ConfigureAwait(false);
+
+        var acts = ActsOn(command, first);
+        if (acts)
+        {
+            report.Add(DiagnosisFinding.ActsForStrangers,
+                "The server acts on requests before the client has shown that it has the key: whoever reaches its port can have it stop, or start programs, without the key.",
+                "Give that socket a password (auth=); or bind the server to a Unix socket alone, and put a gateway before it: Start-XpraAesListener -Target.");
+        }
+        var encryptsAgain = command.Reply is not null && again.Reply is { Found: { } found } && found.Mode != AesMode.CBC;
+        if (encryptsAgain)
+        {
+            report.Add(DiagnosisFinding.EncryptsUnderAnySalt,
+                $"The server encrypts in AES-{mode} under a salt that was used before: whoever reaches its port can read recorded sessions, and pass for one who has the key.",
+                "Start it with encryption=AES-CBC, so that no other mode can be asked for; or bind it to a Unix socket alone, behind a gateway: Start-XpraAesListener -Target; or use TLS.");
+        }
+        if (!acts && !encryptsAgain)
+            report.Add(DiagnosisFinding.StrangersKeptOut, "The server does nothing for one who has not proven the key, as far as can be seen from outside.");
+    }
+
+    /// <summary>Where commands are off, an answered <c>info</c> tells as much, unless it is a listener of ours, which answers that and nothing else.</summary>
+    private static bool ActsOn(ProbeAnswer command, ProbeAnswer first)
+    {
+        if (command.Hello is not null)
+            return command.Hello.PeerHello.ContainsKey("command_response");
+        return first.Hello is { IsAuthenticated: false } info
+            && info.PeerHello.GetString("session-type") != Responder.SessionType
+            && command.Failure?.Message.Contains(Gateway.NotPassedOn, StringComparison.Ordinal) != true
+            && command.Failure?.Message.Contains(Refusals.ForStrangers, StringComparison.Ordinal) != true;
+    }
+}
