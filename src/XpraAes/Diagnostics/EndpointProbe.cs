@@ -408,7 +408,7 @@ internal sealed class EndpointProbe
         return await AskAsync(request, cipher, _encoding, timeout, cancellationToken).ConfigureAwait(false);
     }
 
-    /// <summary>One connection, one hello. The password is for encrypted connections alone.</summary>
+    /// <summary>One connection, one hello. The password is for encrypted connections alone, and for none in which we are a stranger, with a salt of its own.</summary>
     private async Task<ProbeAnswer> AskAsync(string request, ClientCipherOptions? cipher, PacketEncoding encoding, TimeSpan timeout, CancellationToken cancellationToken, params string[] command)
     {
         EncryptedReply? reply = null;
@@ -421,7 +421,7 @@ internal sealed class EndpointProbe
             {
                 Cipher = cipher,
                 UserName = _options.UserName,
-                Password = cipher is null ? null : _options.Password,
+                Password = cipher is null or { Salt: not null } ? null : _options.Password,
                 AllowXor = _options.AllowXor,
                 Encoding = encoding,
                 Uuid = _uuid,
