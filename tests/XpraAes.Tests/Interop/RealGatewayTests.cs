@@ -20,6 +20,7 @@ public sealed class RealGatewayTests(RealXpra xpra) : IClassFixture<RealXpra>
         await using var gateway = AesListener.Start(new ListenerOptions
         {
             Modes = Enum.GetValues<AesMode>(),
+            AllowRequests = ["info"],
             Key = key,
             Target = new TargetOptions { Endpoint = xpra.ServerOptions.Endpoint, Keys = [xpra.Key] },
         });
@@ -42,6 +43,7 @@ public sealed class RealGatewayTests(RealXpra xpra) : IClassFixture<RealXpra>
         await using var gateway = AesListener.Start(new ListenerOptions
         {
             Modes = Enum.GetValues<AesMode>(),
+            AllowRequests = ["info"],
             Key = xpra.Key,
             Target = new TargetOptions { Endpoint = new XpraEndpoint(TransportKind.Unix, "", 0, socket) },
         });

@@ -58,7 +58,7 @@ public sealed class DescriptorTests
             foreach (var stranger in strangers)
                 stranger.Dispose();
             await using var client = await FakePeer.ConnectAsync(port, key);
-            await client.OpenSessionAsync(Generation.Named("6.2"), AesMode.CTR);
+            await client.OpenSessionAsync(Generation.Named("6.2"), AesMode.CBC);
             await client.SendAsync("ping", 1L);
             await client.ReceiveAsync("ping_echo");
 

@@ -44,7 +44,7 @@ public sealed class HeapTests
             $held = Get-XpraAesKey -Path $KeyFile
             foreach ($mode in 'CBC', 'CTR', 'GCM', 'CFB') {
                 foreach ($hash in 'SHA1', 'SHA224') {
-                    $listener = Start-XpraAesListener -Port 0 {{way}} -PasswordFile $PasswordFile -KeyHash $hash
+                    $listener = Start-XpraAesListener -Port 0 {{way}} -PasswordFile $PasswordFile -Mode $mode -KeyHash $hash -WarningAction SilentlyContinue
                     $connection = Connect-XpraAes -ComputerName 127.0.0.1 -Port $listener.Port {{way}} -PasswordFile $PasswordFile -Mode $mode -KeyHash $hash
                     $null = $connection.PingAsync([TimeSpan]::FromSeconds(30)).Wait(30000)
                     foreach ($row in $connection | Get-XpraCipherInfo) {

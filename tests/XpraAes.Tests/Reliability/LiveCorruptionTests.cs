@@ -47,7 +47,7 @@ public sealed class LiveCorruptionTests(ITestOutputHelper output)
             Key = key,
             Limits = s_impatient,
             Logger = log,
-            Iterations = ProtocolDefaults.MinIterations,
+            Iterations = Limits.Default.MinIterations,
             Target = throughGateway ? target.Options() : null,
         });
         var (stood, broken) = (0, 0);
