@@ -1,0 +1,161 @@
+using System.Net.Sockets;
+using System.Text;
+using XpraAes.Ciphers;
+using XpraAes.Connections;
+using XpraAes.Encodings;
+using XpraAes.Handshake;
+using XpraAes.Packets;
+using XpraAes.Tests.Listening;
+
+namespace XpraAes.Tests.Attacks;
+
+/// <summary>The hello of one who has no key and chooses everything that a hello lets him choose, and what he hears of it.</summary>
+internal sealed record StrangersHello(byte[] Salt)
+{
+    public AesMode Mode { get; init; } = AesMode.CTR;
+
+    public string IV { get; init; } = "ABCDEFGHIJKLMNOP";
+
+    public int Iterations { get; init; } = 1_000;
+
+    public int KeySize { get; init; } = 32;
+
+    public string KeyHash { get; init; } = "SHA1";
+
+    /// <summary>Capabilities under <c>cipher.…</c>, as up to 5.1, in place of <c>encryption</c>.</summary>
+    public bool IsFlat { get; init; }
+
+    /// <summary>The salt as text of one character for each byte, as the browser client and bencode may write it.</summary>
+    public bool SaltIsText { get; init; }
+
+    public bool? Stream { get; init; } = true;
+
+    public PacketEncoding Encoding { get; init; } = PacketEncoding.RencodePlus;
+
+    public bool OverWebSocket { get; init; }
+
+    public (string Name, object? Value)[] More { get; init; } = [];
+
+    /// <summary>A salt of 64 random bytes below 128, so that it is the same as text and as bytes.</summary>
+    public static byte[] NewSalt() => [.. Enumerable.Range(0, 64).Select(_ => (byte)Random.Shared.Next(1, 128))];
+
+    public XpraDictionary ToHello()
+    {
+        var hello = new XpraDictionary
+        {
+            ["version"] = "6.2.5",
+            ["uuid"] = "0123456789abcdef",
+            ["ui_client"] = false,
+            ["windows"] = false,
+            ["ping"] = true,
+            ["rencodeplus"] = true,
+            ["digest"] = new object?[] { "hmac+sha512" },
+            ["salt-digest"] = new object?[] { "hmac+sha512" },
+        };
+        var capabilities = new XpraDictionary
+        {
+            ["cipher"] = "AES",
+            ["mode"] = $"{Mode}",
+            ["iv"] = IV,
+            ["key_salt"] = SaltIsText ? System.Text.Encoding.Latin1.GetString(Salt) : Salt,
+            ["key_size"] = (long)KeySize,
+            ["key_hash"] = KeyHash,
+            ["key_stretch"] = "PBKDF2",
+            ["key_stretch_iterations"] = (long)Iterations,
+            ["padding"] = "PKCS#7",
+            ["padding.options"] = new object?[] { "PKCS#7" },
+        };
+        if (Stream is { } stream)
+            capabilities["stream"] = stream;
+        if (IsFlat)
+        {
+            foreach (var (name, value) in capabilities)
+                hello[(string)name == "cipher" ? "cipher" : $"cipher.{name}"] = value;
+        }
+        else
+        {
+            hello["encryption"] = capabilities;
+        }
+        foreach (var (name, value) in More)
+            hello[name] = value;
+        return hello;
+    }
+
+    /// <summary>Sends it from this address and reads what comes: the first packet, and all that follows within this time or until the other side closes.</summary>
+    public async Task<Heard> SendAsync(string endpoint, string? source = null, TimeSpan? listen = null)
+    {
+        using var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
+        if (source is not null)
+            socket.Bind(new System.Net.IPEndPoint(System.Net.IPAddress.Parse(source), 0));
+        await socket.ConnectAsync(System.Net.IPEndPoint.Parse(endpoint));
+        Stream stream = new NetworkStream(socket);
+        if (OverWebSocket)
+            stream = await WebSocketUpgrade.ConnectAsync(stream, "127.0.0.1", 1, "/", default);
+        await stream.WriteAsync(Frame(Encoding, ["hello", ToHello()]));
+        return await HearAsync(stream, listen ?? TimeSpan.Zero);
+    }
+
+    public static byte[] Frame(PacketEncoding encoding, object?[] packet)
+    {
+        var data = PacketCodec.Encode(encoding, packet);
+        var frame = new byte[PacketHeader.Size + data.Length];
+        new PacketHeader((byte)encoding, 0, 0, data.Length).Write(frame);
+        data.CopyTo(frame, PacketHeader.Size);
+        return frame;
+    }
+
+    private static async Task<Heard> HearAsync(Stream stream, TimeSpan listen)
+    {
+        var heard = new Heard();
+        using var patience = new CancellationTokenSource(Loopback.Patience);
+        try
+        {
+            await ReadPacketAsync(stream, heard, patience.Token);
+            // Who is refused is let go at once, and that is waited for.
+            if (listen > TimeSpan.Zero && heard.EncryptedBytes > 0)
+                patience.CancelAfter(listen);
+            else if (heard.EncryptedBytes > 0)
+                return heard;
+            while (true)
+                await ReadPacketAsync(stream, heard, patience.Token);
+        }
+        catch (Exception e) when (e is EndOfStreamException or IOException or SocketException)
+        {
+            // Closed.
+        }
+        catch (OperationCanceledException) when (heard.EncryptedBytes > 0)
+        {
+            // It says no more.
+        }
+        return heard;
+    }
+
+    private static async Task ReadPacketAsync(Stream stream, Heard heard, CancellationToken cancellationToken)
+    {
+        var head = new byte[PacketHeader.Size];
+        await stream.ReadExactlyAsync(head, cancellationToken);
+        var header = PacketHeader.Parse(head);
+        var payload = new byte[header.PayloadSize];
+        await stream.ReadExactlyAsync(payload, cancellationToken);
+        heard.Packets++;
+        if (header.IsEncrypted)
+            heard.Encrypted.Write(payload);
+        else
+            heard.Clear += System.Text.Encoding.Latin1.GetString(payload);
+    }
+
+    /// <summary>What a stranger heard: packets, encrypted bytes, and clear ones.</summary>
+    internal sealed class Heard
+    {
+        public int Packets { get; set; }
+
+        public MemoryStream Encrypted { get; } = new();
+
+        public string Clear { get; set; } = "";
+
+        public int EncryptedBytes => (int)Encrypted.Length;
+
+        /// <summary>Refused with the one text, and nothing encrypted.</summary>
+        public bool IsFixedText => EncryptedBytes == 0 && Packets == 1 && Clear.Contains(Refusals.ForStrangers, StringComparison.Ordinal);
+    }
+}

@@ -1,0 +1,154 @@
+using XpraAes.Ciphers;
+using XpraAes.Connections;
+using XpraAes.Encodings;
+using XpraAes.Listening;
+using XpraAes.Tests.Listening;
+
+namespace XpraAes.Tests.Attacks;
+
+/// <summary>One on the wire who reads and rewrites the hello of a client, between two ends of ours: what he changes is noticed before anything is encrypted under it.</summary>
+[Collection(LoopbackCollection.Name)]
+public sealed class WireTests
+{
+    private static readonly Limits s_patient = new() { FailuresBeforeBlock = 1000, DelayPerFailure = TimeSpan.Zero, CloseGrace = TimeSpan.FromMilliseconds(100) };
+
+    /// <summary>Each changes one thing in the hello that the client sends, in both forms in which it stands there.</summary>
+    public static TheoryData<string, object?> Changes => new()
+    {
+        { "mode", "GCM" },
+        { "iv", "QRSTUVWXYZabcdef" },
+        { "key_stretch_iterations", 1_000L },
+        { "key_size", 16L },
+        { "key_hash", "SHA512" },
+        { "stream", false },
+        { "padding", "legacy" },
+        { "padding.options", new object?[] { "legacy" } },
+        { ":request", "info" },
+        { ":request", "connect_test" },
+        { ":aliases", new XpraDictionary { ["disconnect"] = 1L } },
+        { ":compressors", new object?[] { "lz4" } },
+        { ":lz4", true },
+        { ":compression_level", 1L },
+        { ":encoders", new object?[] { "bencode" } },
+        { ":username", "eve" },
+        { ":version", "3.1" },
+        { ":challenge", true },
+        { ":something", "added" },
+    };
+
+    [Theory]
+    [MemberData(nameof(Changes))]
+    public async Task A_hello_that_was_changed_on_the_way_gets_nothing_encrypted(string what, object? value)
+    {
+        await using var loopback = Loopback.Start(options => options with { Limits = s_patient });
+        await using var attacker = new WireAttacker(loopback.Listener.Port) { ChangeHello = hello => Set(hello, what, value) };
+        await Assert.ThrowsAsync<XpraAesException>(() => loopback.ConnectAsync(Through(attacker)));
+        Assert.Equal((0, 0), (attacker.FromListener, attacker.FromClient));
+        await Loopback.Eventually(() => loopback.Listener.Refusals.GetValueOrDefault(XpraErrorId.HelloAltered) >= 1);
+    }
+
+    [Fact]
+    public async Task A_hello_that_was_not_changed_is_let_in_through_him()
+    {
+        await using var loopback = Loopback.Start();
+        await using var attacker = new WireAttacker(loopback.Listener.Port);
+        foreach (var mode in Enum.GetValues<AesMode>())
+        {
+            await using var connection = await loopback.ConnectAsync(options => Through(attacker)(options) with { Mode = mode });
+            Assert.Equal(mode, connection.Mode);
+        }
+    }
+
+    [Fact]
+    public async Task A_hello_that_he_sends_himself_before_he_passes_it_on_locks_the_client_out_and_gives_him_one_answer_that_he_cannot_read()
+    {
+        await using var loopback = Loopback.Start(options => options with { Limits = s_patient });
+        var early = 0;
+        await using var attacker = new WireAttacker(loopback.Listener.Port)
+        {
+            ChangeHello = hello => early = SendAsync(loopback.Listener.Endpoint, hello).GetAwaiter().GetResult(),
+        };
+        await Assert.ThrowsAsync<XpraAesException>(() => loopback.ConnectAsync(Through(attacker)));
+        // Under the client's own IV: there is nothing else that is encrypted under this salt.
+        Assert.InRange(early, 1, 2_000);
+        Assert.Equal((0, 0), (attacker.FromListener, attacker.FromClient));
+    }
+
+    [Fact]
+    public async Task A_stolen_salt_under_another_IV_gets_nothing_even_before_the_client_comes()
+    {
+        await using var loopback = Loopback.Start(options => options with { Limits = s_patient });
+        StrangersHello.Heard? heard = null;
+        await using var attacker = new WireAttacker(loopback.Listener.Port)
+        {
+            ChangeHello = hello => heard = new StrangersHello(hello.GetDictionary("encryption")!.GetBytes("key_salt")!) { Iterations = 10_000 }.SendAsync(loopback.Listener.Endpoint).GetAwaiter().GetResult(),
+        };
+        await using var connection = await loopback.ConnectAsync(Through(attacker));
+        Assert.Equal(0, heard!.EncryptedBytes);
+    }
+
+    [Fact]
+    public async Task A_salt_of_his_own_in_the_clients_hello_is_a_strangers_and_the_client_reads_none_of_the_answer()
+    {
+        await using var loopback = Loopback.Start(options => options with { Limits = s_patient });
+        await using var attacker = new WireAttacker(loopback.Listener.Port) { ChangeHello = hello => Set(hello, "key_salt", StrangersHello.NewSalt()) };
+        var failure = await Assert.ThrowsAsync<XpraAesException>(() => loopback.ConnectAsync(options => Through(attacker)(options) with { Mode = AesMode.CTR }));
+        Assert.Equal(XpraErrorId.KeyMismatch, failure.Id);
+        Assert.Equal(0, attacker.FromClient);
+    }
+
+    [Theory]
+    [InlineData(AesMode.CTR)]
+    [InlineData(AesMode.GCM)]
+    [InlineData(AesMode.CFB)]
+    public async Task An_answer_with_any_byte_changed_is_never_the_start_of_a_session_under_another_salt(AesMode mode)
+    {
+        await using var loopback = Loopback.Start(options => options with { Limits = s_patient });
+        for (var at = 0; at < 1_200; at += 23)
+        {
+            await using var attacker = new WireAttacker(loopback.Listener.Port)
+            {
+                ChangeAnswer = payload => payload[at % payload.Length] ^= 0x11,
+            };
+            try
+            {
+                await using var connection = await loopback.ConnectAsync(options => Through(attacker)(options) with { Mode = mode, Timeout = TimeSpan.FromSeconds(2) });
+                // It hit what has no meaning to the cipher: then both ends use one salt.
+                var server = await loopback.SingleConnectionAsync();
+                Assert.Equal(server.GetCipherInfo()[1].Salt, connection.GetCipherInfo()[0].Salt);
+                Assert.Equal(server.GetCipherInfo()[1].IV, connection.GetCipherInfo()[0].IV);
+                await connection.CloseAsync();
+            }
+            catch (XpraAesException)
+            {
+                // Noticed.
+            }
+            await Loopback.Eventually(() => loopback.Listener.Connections.Count == 0);
+        }
+    }
+
+    private static Func<ConnectOptions, ConnectOptions> Through(WireAttacker attacker)
+        => options => options with { Endpoint = options.Endpoint with { Port = attacker.Port } };
+
+    private static void Set(XpraDictionary hello, string what, object? value)
+    {
+        if (what.StartsWith(':'))
+        {
+            hello[what[1..]] = value;
+            return;
+        }
+        hello.GetDictionary("encryption")![what] = value;
+        hello[$"cipher.{what}"] = value;
+    }
+
+    private static async Task<int> SendAsync(string endpoint, XpraDictionary hello)
+    {
+        using var socket = new System.Net.Sockets.Socket(System.Net.Sockets.SocketType.Stream, System.Net.Sockets.ProtocolType.Tcp);
+        await socket.ConnectAsync(System.Net.IPEndPoint.Parse(endpoint));
+        await socket.SendAsync(StrangersHello.Frame(PacketEncoding.RencodePlus, ["hello", hello]));
+        var head = new byte[XpraAes.Packets.PacketHeader.Size];
+        await new System.Net.Sockets.NetworkStream(socket).ReadExactlyAsync(head);
+        var header = XpraAes.Packets.PacketHeader.Parse(head);
+        return header.IsEncrypted ? header.PayloadSize : 0;
+    }
+}
