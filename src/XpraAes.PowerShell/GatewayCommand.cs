@@ -31,6 +31,12 @@ public abstract class GatewayCommand : EncryptionCommand
     [ValidateNotNullOrEmpty]
     public string[]? AllowRequest { get; set; }
 
+    /// <summary>The origins of the pages that may connect: of the browser client, http://localhost:8080.</summary>
+    [Parameter]
+    [TextOnly]
+    [ValidateNotNullOrEmpty]
+    public string[]? AllowOrigin { get; set; }
+
     /// <inheritdoc/>
     protected override void Start()
     {

@@ -302,6 +302,11 @@ public sealed class AesListener : IAsyncDisposable
         OptionChecks.Require(options.KeySize, options.Iterations);
         if (options.Target is { } target)
             OptionChecks.Require(target.KeySize, target.Iterations);
+        foreach (var origin in options.AllowedOrigins)
+        {
+            if (WebOrigin.Normalize(origin) is null)
+                throw Invalid($"'{origin}' is no origin of a page.", "Write it as the browser does: http://localhost:8080, https://host.example.");
+        }
         if (options.Key is not null && options.Modes.Count == 0)
             throw Invalid("No AES mode is to be let in.", "Give one or several: CBC is in every version of xpra.");
         foreach (var key in options.OtherKeys.Append(options.Key).Concat(options.Target?.Keys ?? []))
@@ -322,6 +327,8 @@ public sealed class AesListener : IAsyncDisposable
             throw Invalid("Without a key clients come in clear, which is allowed only in front of a target over AES.", "Give a key, or a target with encryption= and a key.");
         if (options.SocketPath is null && !IPAddress.IsLoopback(options.Address))
             throw Invalid($"Without a key clients come in clear, and {options.Address} is not loopback.", "Use a Unix socket, or loopback.");
+        if (options.AllowedOrigins.Count > 0)
+            throw Invalid("Without a key every page that is let in could use the session.", "Leave the origins out.");
         if (options.EncryptFirstPacket || options.OtherKeys.Count > 0)
             throw Invalid("Without a key no first packet can be encrypted.", "Give a key.");
     }

@@ -81,6 +81,7 @@ public sealed class SetXpraAesListenerCommand : GatewayCommand
             Modes = Mode is null ? old.Modes : _new!.Modes,
             Target = _new!.Target ?? old.Target,
             AllowRequests = AllowRequest ?? old.AllowRequests,
+            AllowedOrigins = AllowOrigin ?? old.AllowedOrigins,
         };
         if (_new.Key is not null)
             changed = changed with { Key = _new.Key, OtherKeys = _new.OtherKeys };
@@ -106,6 +107,8 @@ public sealed class SetXpraAesListenerCommand : GatewayCommand
             changes.Add("a password");
         if (AllowRequest is not null)
             changes.Add($"the requests {string.Join(", ", AllowRequest)}");
+        if (AllowOrigin is not null)
+            changes.Add($"pages of {string.Join(", ", AllowOrigin)}");
         changes.AddRange(s_stretching.Where(IsGiven).Select(name => $"-{name}"));
         return changes.Count > 0
             ? string.Join("; ", changes)

@@ -147,6 +147,7 @@ public sealed class StartXpraAesListenerCommand : GatewayCommand
             UserName = Credential?.UserName,
             StatePath = StatePath is null ? null : FilePath.Resolve(this, StatePath),
             AllowSilentClients = AllowSilentClient,
+            AllowedOrigins = AllowOrigin ?? [],
         };
     }
 

@@ -11,6 +11,9 @@ internal static class WebSocketUpgrade
     /// <summary>Bytes of a request or an answer, its fields included; arbitrary, browsers send under 2 KB.</summary>
     public const int MaxHeadSize = 8 * 1024;
 
+    /// <summary>Characters of a page's origin that are worth logging; arbitrary.</summary>
+    private const int MaxOriginLength = 100;
+
     private const string Subprotocol = "binary", Version = "13";
     private const int KeySize = 16;
 
@@ -19,17 +22,17 @@ internal static class WebSocketUpgrade
     /// <summary>
     /// The server's side. Answers the request that begins with <paramref name="peeked"/>, and returns the stream inside the websocket.
     /// Anything but a websocket request for xpra gets a short answer in text, and <see cref="XpraAesException"/> (PeerIsHttp) is thrown;
-    /// ConnectionLost where the peer leaves in the middle. How long it may take is for <paramref name="ct"/> to say. Where nothing
-    /// but the way in protects what is behind, pages must be kept out: a browser lets every page connect to its own machine.
+    /// ConnectionLost where the peer leaves in the middle. How long it may take is for <paramref name="ct"/> to say. A browser lets
+    /// every page connect to its own machine and network, and says whose page it is: only those of the origins given are let in.
     /// </summary>
-    public static async Task<WebSocketStream> AcceptAsync(Stream stream, ReadOnlyMemory<byte> peeked, bool allowPages, CancellationToken ct)
+    public static async Task<WebSocketStream> AcceptAsync(Stream stream, ReadOnlyMemory<byte> peeked, IReadOnlyCollection<string> origins, CancellationToken ct)
     {
         var (head, rest) = await ReadHeadAsync(stream, peeked, isAnswer: false, ct).ConfigureAwait(false);
-        if (FindProblem(head, allowPages) is (var status, var problem))
+        if (FindProblem(head, origins) is (var status, var problem))
         {
             await RefuseAsync(stream, status, ct).ConfigureAwait(false);
             throw new XpraAesException(XpraErrorId.PeerIsHttp, $"The peer sent {problem}; it was answered {status}.",
-                "Connect to this port with an xpra client, by tcp:// or ws://.");
+                "Connect to this port with an xpra client, by tcp:// or ws://. For the browser client, name the origin of its page: -AllowOrigin.");
         }
         var answer = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
             + $"Sec-WebSocket-Accept: {AcceptKey(head!.Field("Sec-WebSocket-Key"))}\r\nSec-WebSocket-Protocol: {Subprotocol}\r\n\r\n";
@@ -72,7 +75,7 @@ internal static class WebSocketUpgrade
         return new WebSocketStream(stream, masks: true, rest);
     }
 
-    private static (string Status, string Problem)? FindProblem(Head? head, bool allowPages) => head switch
+    private static (string Status, string Problem)? FindProblem(Head? head, IReadOnlyCollection<string> origins) => head switch
     {
         null => ("400 Bad Request", "an HTTP request that is malformed or larger than 8 KB"),
         _ when !head.StartLine.StartsWith("GET ", StringComparison.Ordinal) || !head.StartLine.EndsWith(" HTTP/1.1", StringComparison.Ordinal)
@@ -81,10 +84,15 @@ internal static class WebSocketUpgrade
         _ when head.Field("Sec-WebSocket-Version") != Version => ("426 Upgrade Required", "a websocket request of another version than 13"),
         _ when !Convert.TryFromBase64String(head.Field("Sec-WebSocket-Key"), new byte[KeySize], out var size) || size != KeySize
             => ("400 Bad Request", "a websocket request without a valid key"),
-        _ when !allowPages && head.Field("Origin").Length > 0 => ("403 Forbidden", "a websocket request of a page in a browser"),
+        _ when head.Fields.ContainsKey("Origin") && !Allows(origins, head.Field("Origin")) => ("403 Forbidden", $"a websocket request of a page of '{Shorten(PeerIdentification.Sanitize(head.Field("Origin")))}', which -AllowOrigin does not name"),
         _ when !head.Has("Sec-WebSocket-Protocol", Subprotocol) => ("403 Forbidden", $"a websocket request without the subprotocol '{Subprotocol}'"),
         _ => null,
     };
+
+    private static bool Allows(IReadOnlyCollection<string> origins, string origin)
+        => WebOrigin.Normalize(origin) is { } page && origins.Any(allowed => WebOrigin.Normalize(allowed) == page);
+
+    private static string Shorten(string text) => text.Length <= MaxOriginLength ? text : $"{text[..MaxOriginLength]}…";
 
     private static async Task RefuseAsync(Stream stream, string status, CancellationToken ct)
     {

@@ -92,7 +92,7 @@ internal static class Hello
     /// <summary>The encodings of ours that the peer announced as a list or as booleans, by xpra's order of performance.</summary>
     public static IReadOnlyList<PacketEncoding> AnnouncedEncodings(XpraDictionary hello)
     {
-        var announced = hello.GetStrings("encoders");
+        var announced = hello.GetStrings("encoders").ToHashSet(StringComparer.Ordinal);
         return [.. s_encodings.Where(encoding => announced.Contains(encoding.Name) || hello.GetBoolean(encoding.Name) == true).Select(encoding => encoding.Encoding)];
     }
 
@@ -148,13 +148,7 @@ internal static class Hello
 
     /// <summary>Takes shared memory out of a hello. What two ends on one machine put there would pass the gateway by, in forms that not all versions share; and a server opens the file that a hello names, whoever sent it.</summary>
     public static void RemoveSharedMemory(XpraDictionary hello)
-    {
-        foreach (var name in hello.Select(pair => pair.Key).OfType<string>().ToArray())
-        {
-            if (name == SharedMemoryName || name.StartsWith($"{SharedMemoryName}.", StringComparison.Ordinal) || name.StartsWith($"{SharedMemoryName}_", StringComparison.Ordinal))
-                hello.Remove(name);
-        }
-    }
+        => hello.RemoveAll(name => name.StartsWith(SharedMemoryName, StringComparison.Ordinal) && (name.Length == SharedMemoryName.Length || name[SharedMemoryName.Length] is '.' or '_'));
 
     /// <summary>Says a nested keymap by its flat names too, in a hello or a packet <c>keymap-changed</c>: clients of 6.0 and later write <c>{"keymap": {"keycodes": ...}}</c>, where servers up to 4.x look for <c>xkbmap_keycodes</c>.</summary>
     public static void AddFlatKeymap(XpraDictionary properties)

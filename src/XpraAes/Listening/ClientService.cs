@@ -69,7 +69,7 @@ internal sealed class ClientService
             KeepAlive.Enable(socket, Options.Limits);
             await Task.Delay(_listener.Guard.DelayFor(address), over.Token).ConfigureAwait(false);
             var started = Stopwatch.GetTimestamp();
-            var stream = await ServerTransport.OpenAsync(socket, allowPages: _keys.Length > 0, Options.Limits.HandshakeTimeout, over.Token).ConfigureAwait(false);
+            var stream = await ServerTransport.OpenAsync(socket, Options.AllowedOrigins, Options.Limits.HandshakeTimeout, over.Token).ConfigureAwait(false);
             channel = new PacketChannel(stream, Options.Limits, peer, log);
             connection = await OpenAsync(channel, slot, address, peer, started, log, over.Token).ConfigureAwait(false);
         }

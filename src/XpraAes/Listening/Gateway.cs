@@ -180,8 +180,7 @@ internal sealed class Gateway(TargetOptions target, ListenerOptions options)
         var hello = (XpraDictionary)ToText(client.Encoding, [Hello.PacketType, client.PeerHello.Clone()])[1]!;
         if (options.Password is not null && !answersTarget)
         {
-            foreach (var name in s_answers)
-                hello.Remove(name);
+            hello.RemoveAll(s_answers.Contains);
         }
         else if (attempt.Encoding == PacketEncoding.Rencode)
         {

@@ -54,6 +54,9 @@ public sealed record ListenerOptions
     /// <summary>Requests beyond sessions and <c>info</c> that a client may send on to the target before it has proven the key, such as <c>stop</c> or <c>command</c>: a stranger may send them too, and servers act on them.</summary>
     public IReadOnlyCollection<string> AllowRequests { get; init; } = [];
 
+    /// <summary>The origins of the pages that may connect by WebSocket, such as <c>http://localhost:8080</c>: of the browser client. Any other page is refused, as every browser on the network can be made to come from any page. Programs name no origin.</summary>
+    public IReadOnlyCollection<string> AllowedOrigins { get; init; } = [];
+
     /// <summary>Whether a client may be sent something before it has proven the key: pings, and what a gateway's target has to say after its hello. For clients that never send a packet of their own, such as <c>xpra _monitor</c> of 3.1.</summary>
     public bool AllowSilentClients { get; init; }
 

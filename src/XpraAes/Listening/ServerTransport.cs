@@ -9,9 +9,9 @@ internal static class ServerTransport
     private static readonly byte[][] s_httpMethods =
         [.. new[] { "GET ", "HEAD ", "POST ", "PUT ", "DELETE ", "OPTIONS ", "PATCH ", "TRACE ", "CONNECT " }.Select(System.Text.Encoding.ASCII.GetBytes)];
 
-    /// <summary>The stream of xpra's packets. A page in a browser may ask for a websocket where a key protects what is behind it.</summary>
+    /// <summary>The stream of xpra's packets. A page in a browser may ask for a websocket only from one of these origins.</summary>
     /// <exception cref="XpraAesException">HandshakeTimeout where nothing comes, ConnectionLost, PeerIsHttp where a browser asks for a page; it has been answered.</exception>
-    public static async Task<Stream> OpenAsync(Socket socket, bool allowPages, TimeSpan patience, CancellationToken cancellationToken)
+    public static async Task<Stream> OpenAsync(Socket socket, IReadOnlyCollection<string> origins, TimeSpan patience, CancellationToken cancellationToken)
     {
         using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         deadline.CancelAfter(patience);
@@ -22,7 +22,7 @@ internal static class ServerTransport
             var count = await socket.ReceiveAsync(first, SocketFlags.Peek, deadline.Token).ConfigureAwait(false);
             if (count == 0)
                 throw new XpraAesException(XpraErrorId.ConnectionLost, "The client closed the connection before its hello.");
-            return IsHttp(first.AsSpan(0, count)) ? await WebSocketUpgrade.AcceptAsync(stream, default, allowPages, deadline.Token).ConfigureAwait(false) : stream;
+            return IsHttp(first.AsSpan(0, count)) ? await WebSocketUpgrade.AcceptAsync(stream, default, origins, deadline.Token).ConfigureAwait(false) : stream;
         }
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {

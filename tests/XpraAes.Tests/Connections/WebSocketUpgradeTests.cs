@@ -17,7 +17,7 @@ public sealed class WebSocketUpgradeTests
     public async Task Client_and_server_find_each_other_and_exchange_bytes()
     {
         var (near, far) = DuplexStream.CreatePair();
-        var accepting = WebSocketUpgrade.AcceptAsync(far, default, allowPages: true, CancellationToken.None);
+        var accepting = WebSocketUpgrade.AcceptAsync(far, default, ["http://x"], CancellationToken.None);
         await using var client = await WebSocketUpgrade.ConnectAsync(near, "localhost", 14500, "/", CancellationToken.None);
         await using var server = await accepting;
 
@@ -38,7 +38,7 @@ public sealed class WebSocketUpgradeTests
             var answer = capture.Stream("s2c");
             answer = answer[..(answer.AsSpan().IndexOf("\r\n\r\n"u8) + 4)];
             var network = new ScriptedStream(capture.Stream("c2s"), new Random(1));
-            await using var stream = await WebSocketUpgrade.AcceptAsync(network, default, allowPages: true, CancellationToken.None);
+            await using var stream = await WebSocketUpgrade.AcceptAsync(network, default, ["http://x"], CancellationToken.None);
             Assert.Equal(Encoding.ASCII.GetString(answer), Encoding.ASCII.GetString(network.Written.ToArray()));
 
             var header = new byte[8];
@@ -53,7 +53,7 @@ public sealed class WebSocketUpgradeTests
         byte[] wire = [.. Encoding.ASCII.GetBytes(Request), 0x82, 4, 0x78, 0x70, 0x72, 0x61];
         for (var peeked = 0; peeked <= wire.Length; peeked++)
         {
-            await using var stream = await WebSocketUpgrade.AcceptAsync(new ScriptedStream(wire[peeked..]), wire.AsMemory(0, peeked), allowPages: true, CancellationToken.None);
+            await using var stream = await WebSocketUpgrade.AcceptAsync(new ScriptedStream(wire[peeked..]), wire.AsMemory(0, peeked), ["http://x"], CancellationToken.None);
             var buffer = new byte[4];
             await stream.ReadExactlyAsync(buffer);
             Assert.Equal("xpra"u8.ToArray(), buffer);
@@ -69,7 +69,7 @@ public sealed class WebSocketUpgradeTests
     public async Task What_HTTP_leaves_open_in_a_request_is_accepted(string field, string instead)
     {
         var network = new ScriptedStream(Encoding.ASCII.GetBytes(Request.Replace(field, instead, StringComparison.Ordinal)));
-        await using var stream = await WebSocketUpgrade.AcceptAsync(network, default, allowPages: true, CancellationToken.None);
+        await using var stream = await WebSocketUpgrade.AcceptAsync(network, default, ["http://x"], CancellationToken.None);
         var answer = Encoding.ASCII.GetString(network.Written.ToArray());
         Assert.StartsWith("HTTP/1.1 101 ", answer, StringComparison.Ordinal);
         Assert.Contains("\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n", answer, StringComparison.Ordinal);
@@ -105,12 +105,49 @@ public sealed class WebSocketUpgradeTests
         await AssertRefusedAsync(Request.Replace(part, instead, StringComparison.Ordinal), status);
     }
 
+    [Theory]
+    [InlineData("http://x", true)]
+    [InlineData("HTTP://X:80", true)]
+    [InlineData("https://y.example:8443", true)]
+    [InlineData("https://Y.EXAMPLE:8443", true)]
+    [InlineData("https://x", false)]
+    [InlineData("http://x:81", false)]
+    [InlineData("http://xx", false)]
+    [InlineData("http://x.evil.example", false)]
+    [InlineData("http://evil.example/http://x", false)]
+    [InlineData("http://x@evil.example", false)]
+    [InlineData("http://x/", false)]
+    [InlineData("http://x?", false)]
+    [InlineData("http://x#", false)]
+    [InlineData("http://x, http://x", false)]
+    [InlineData("http://x\r\nOrigin: http://x", false)]
+    [InlineData("null", false)]
+    [InlineData("", false)]
+    [InlineData("*", false)]
+    [InlineData("file://", false)]
+    public async Task A_page_is_let_in_whose_origin_is_allowed_and_no_other(string origin, bool isAllowed)
+    {
+        string[] allowed = ["http://x", "https://y.example:8443"];
+        var request = Request.Replace("Host: x:1", $"Host: x:1\r\nOrigin: {origin}", StringComparison.Ordinal);
+        var network = new ScriptedStream(Encoding.ASCII.GetBytes(request));
+        if (isAllowed)
+        {
+            await using var stream = await WebSocketUpgrade.AcceptAsync(network, default, allowed, CancellationToken.None);
+            network = new ScriptedStream(Encoding.ASCII.GetBytes(request));
+            allowed = [];
+        }
+        var refusal = await Assert.ThrowsAsync<XpraAesException>(() => WebSocketUpgrade.AcceptAsync(network, default, allowed, CancellationToken.None));
+        Assert.Equal(XpraErrorId.PeerIsHttp, refusal.Id);
+        Assert.Contains("-AllowOrigin", refusal.Message, StringComparison.Ordinal);
+        Assert.StartsWith("HTTP/1.1 403 ", Encoding.ASCII.GetString(network.Written.ToArray()), StringComparison.Ordinal);
+    }
+
     [Fact]
     public async Task A_request_without_end_is_refused_after_8_KB()
     {
         var endless = Encoding.ASCII.GetBytes("GET / HTTP/1.1\r\n" + string.Concat(Enumerable.Repeat("Cookie: 0123456789\r\n", 5_000)));
         var network = new ScriptedStream(endless, new Random(1));
-        var thrown = await Assert.ThrowsAsync<XpraAesException>(() => WebSocketUpgrade.AcceptAsync(network, default, allowPages: true, CancellationToken.None));
+        var thrown = await Assert.ThrowsAsync<XpraAesException>(() => WebSocketUpgrade.AcceptAsync(network, default, ["http://x"], CancellationToken.None));
         Assert.Equal(XpraErrorId.PeerIsHttp, thrown.Id);
         Assert.InRange(network.Position, 1, WebSocketUpgrade.MaxHeadSize);
         Assert.StartsWith("HTTP/1.1 400 ", Encoding.ASCII.GetString(network.Written.ToArray()), StringComparison.Ordinal);
@@ -122,7 +159,7 @@ public sealed class WebSocketUpgradeTests
         for (var length = 0; length < Request.Length; length += 7)
         {
             var network = new ScriptedStream(Encoding.ASCII.GetBytes(Request[..length]));
-            var thrown = await Assert.ThrowsAsync<XpraAesException>(() => WebSocketUpgrade.AcceptAsync(network, default, allowPages: true, CancellationToken.None));
+            var thrown = await Assert.ThrowsAsync<XpraAesException>(() => WebSocketUpgrade.AcceptAsync(network, default, ["http://x"], CancellationToken.None));
             Assert.Equal(XpraErrorId.ConnectionLost, thrown.Id);
         }
     }
@@ -133,7 +170,7 @@ public sealed class WebSocketUpgradeTests
         var (near, far) = DuplexStream.CreatePair();
         await near.WriteAsync(Encoding.ASCII.GetBytes(Request[..50]));
         using var deadline = new CancellationTokenSource(TimeSpan.FromMilliseconds(50));
-        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => WebSocketUpgrade.AcceptAsync(far, default, allowPages: true, deadline.Token));
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => WebSocketUpgrade.AcceptAsync(far, default, ["http://x"], deadline.Token));
     }
 
     [Theory]
@@ -177,7 +214,7 @@ public sealed class WebSocketUpgradeTests
         var request = await ReadHeadAsync(far);
         var (relayNear, relayFar) = DuplexStream.CreatePair();
         await relayNear.WriteAsync(Encoding.ASCII.GetBytes(request));
-        await using var accepted = await WebSocketUpgrade.AcceptAsync(relayFar, default, allowPages: true, CancellationToken.None);
+        await using var accepted = await WebSocketUpgrade.AcceptAsync(relayFar, default, ["http://x"], CancellationToken.None);
         var answer = await ReadHeadAsync(relayNear);
         await far.WriteAsync(Encoding.ASCII.GetBytes(answer.Replace(part, instead, StringComparison.Ordinal)));
 
@@ -224,7 +261,7 @@ public sealed class WebSocketUpgradeTests
         client.Options.AddSubProtocol("binary");
         var connecting = client.ConnectAsync(new Uri($"ws://{listener.LocalEndpoint}/"), CancellationToken.None);
         using var socket = await listener.AcceptTcpClientAsync();
-        await using var server = await WebSocketUpgrade.AcceptAsync(socket.GetStream(), default, allowPages: true, CancellationToken.None);
+        await using var server = await WebSocketUpgrade.AcceptAsync(socket.GetStream(), default, ["http://x"], CancellationToken.None);
         await connecting;
         Assert.Equal("binary", client.SubProtocol);
 
@@ -260,7 +297,7 @@ public sealed class WebSocketUpgradeTests
     private static async Task AssertRefusedAsync(string request, string status)
     {
         var network = new ScriptedStream(Encoding.ASCII.GetBytes(request), new Random(1));
-        var thrown = await Assert.ThrowsAsync<XpraAesException>(() => WebSocketUpgrade.AcceptAsync(network, default, allowPages: true, CancellationToken.None));
+        var thrown = await Assert.ThrowsAsync<XpraAesException>(() => WebSocketUpgrade.AcceptAsync(network, default, ["http://x"], CancellationToken.None));
         Assert.Equal(XpraErrorId.PeerIsHttp, thrown.Id);
         Assert.Contains(status, thrown.Message, StringComparison.Ordinal);
         Assert.NotNull(thrown.RecommendedAction);
