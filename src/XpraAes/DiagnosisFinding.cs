@@ -58,13 +58,6 @@ public enum DiagnosisFinding
     /// <summary>The server was asked for an IV in every packet, which its version does not know, and streams.</summary>
     StreamIgnored,
 
-    /// <summary>A listener of this module refuses hellos of this machine, since the two clocks differ.</summary>
-    HelloExpired,
-    /// <summary>The server asks to be encrypted to under a salt that was used before, or gives our own back.</summary>
-    SaltReused,
-    /// <summary>What the server says was changed on the way, or is of another connection.</summary>
-    HelloAltered,
-
     /// <summary>The server takes the number of iterations.</summary>
     IterationsAccepted,
     /// <summary>The server does not take the number of iterations.</summary>
@@ -111,4 +104,11 @@ public enum DiagnosisFinding
     ActsForStrangers,
     /// <summary>The server encrypts again under a salt that was used before, in a mode with a keystream.</summary>
     EncryptsUnderAnySalt,
+
+    /// <summary>A listener of this module refuses hellos of this machine, since the two clocks differ.</summary>
+    HelloExpired,
+    /// <summary>The server asks to be encrypted to under a salt that was used before, or gives our own back.</summary>
+    SaltReused,
+    /// <summary>What the server says was changed on the way, or is of another connection.</summary>
+    HelloAltered,
 }

@@ -41,12 +41,6 @@ public enum XpraErrorId
     IterationsRejected,
     /// <summary>The peer asks for a padding we do not have, or we for one that it lacks.</summary>
     PaddingRejected,
-    /// <summary>The peer asks to be encrypted to under a salt that was used before with this key: what it sends is another's, sent again.</summary>
-    SaltReused,
-    /// <summary>What the peer sent was changed on the way, or was made for another connection: the tag in its salt does not fit.</summary>
-    HelloAltered,
-    /// <summary>A client of ours made its hello too long ago, or the two machines' clocks differ.</summary>
-    HelloExpired,
     /// <summary>There is no key file at that path.</summary>
     KeyFileNotFound,
     /// <summary>The key file holds no key data.</summary>
@@ -61,10 +55,6 @@ public enum XpraErrorId
     KeyFileUnwritable,
     /// <summary>The log file cannot be written.</summary>
     LogUnwritable,
-    /// <summary>The folder in which a listener remembers salts cannot be used.</summary>
-    StateUnusable,
-    /// <summary>Another process remembers salts of the same key in that folder.</summary>
-    StateInUse,
     /// <summary>No key data was given in any form.</summary>
     KeyMissing,
     /// <summary>The text given as key data is not what its prefix says.</summary>
@@ -107,4 +97,14 @@ public enum XpraErrorId
     Closed,
     /// <summary>There is no live connection or listener of that id.</summary>
     NotFound,
+    /// <summary>The peer asks to be encrypted to under a salt that was used before with this key: what it sends is another's, sent again.</summary>
+    SaltReused,
+    /// <summary>What the peer sent was changed on the way, or was made for another connection: the tag in its salt does not fit.</summary>
+    HelloAltered,
+    /// <summary>A client of ours made its hello too long ago, or the two machines' clocks differ.</summary>
+    HelloExpired,
+    /// <summary>The folder in which a listener remembers salts cannot be used.</summary>
+    StateUnusable,
+    /// <summary>Another process remembers salts of the same key in that folder.</summary>
+    StateInUse,
 }
