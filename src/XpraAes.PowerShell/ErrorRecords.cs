@@ -20,15 +20,16 @@ internal static class ErrorRecords
             or XpraErrorId.NotXpra or XpraErrorId.PeerSentText or XpraErrorId.CipherCapabilitiesMissing
             or XpraErrorId.CipherCapabilitiesInvalid or XpraErrorId.VersionRejected => ErrorCategory.ProtocolError,
         XpraErrorId.KeyMismatch or XpraErrorId.ModeRejected or XpraErrorId.PlaintextPacket or XpraErrorId.UnexpectedEncryption
-            or XpraErrorId.IterationsRejected or XpraErrorId.PaddingRejected => ErrorCategory.SecurityError,
+            or XpraErrorId.IterationsRejected or XpraErrorId.PaddingRejected
+            or XpraErrorId.SaltReused or XpraErrorId.HelloAltered or XpraErrorId.HelloExpired => ErrorCategory.SecurityError,
         XpraErrorId.AuthenticationRequired or XpraErrorId.AuthenticationFailed
             or XpraErrorId.AuthenticationUnsupported => ErrorCategory.AuthenticationError,
         XpraErrorId.RequestRefused => ErrorCategory.PermissionDenied,
         XpraErrorId.KeyFileNotFound or XpraErrorId.NotFound => ErrorCategory.ObjectNotFound,
         XpraErrorId.KeyFileUnreadable or XpraErrorId.KeyFileIsFolder or XpraErrorId.PasswordFileUnreadable => ErrorCategory.ReadError,
-        XpraErrorId.KeyFileUnwritable or XpraErrorId.LogUnwritable => ErrorCategory.WriteError,
+        XpraErrorId.KeyFileUnwritable or XpraErrorId.LogUnwritable or XpraErrorId.StateUnusable => ErrorCategory.WriteError,
         XpraErrorId.KeyFileExists => ErrorCategory.ResourceExists,
-        XpraErrorId.PortInUse => ErrorCategory.ResourceBusy,
+        XpraErrorId.PortInUse or XpraErrorId.StateInUse => ErrorCategory.ResourceBusy,
         XpraErrorId.AddressUnavailable => ErrorCategory.ResourceUnavailable,
         XpraErrorId.KeyMissing or XpraErrorId.KeyTextInvalid or XpraErrorId.InvalidUri or XpraErrorId.InvalidBind
             or XpraErrorId.InvalidOption => ErrorCategory.InvalidArgument,

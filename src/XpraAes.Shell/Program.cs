@@ -1,5 +1,9 @@
 using XpraAes.Shell;
 
+// Before anything of the engine runs: it tells its maker about its use, after half a minute, unless it is told not to.
+const string OptOut = "POWERSHELL_TELEMETRY_OPTOUT";
+Environment.SetEnvironmentVariable(OptOut, Environment.GetEnvironmentVariable(OptOut) ?? "1");
+
 ShellOptions? options = ShellOptions.Parse(args, out string? problem);
 if (options is null)
 {

@@ -84,6 +84,6 @@ public sealed class ProbePassTests : ProbeTests
         Assert.Contains(found, diagnosis => diagnosis.Finding == DiagnosisFinding.StrangersKeptOut);
         // What the check Enforcement asks for as a stranger.
         await Loopback.Eventually(() => listener.Rejected == 2);
-        Assert.Equal([XpraErrorId.SaltReused, XpraErrorId.RequestRefused], listener.Refusals.Keys.Order());
+        Assert.Equal([XpraErrorId.RequestRefused, XpraErrorId.SaltReused], listener.Refusals.Keys.Order());
     }
 }
