@@ -8,6 +8,7 @@ using XpraAes.Fuzz;
 // blind EXECUTIONS SEED [TARGET...]     the same without instrumentation
 // one TARGET FILE...                    runs inputs, such as those that a run has left in its folder
 // afl TARGET                            under afl-fuzz: see docs/reliability.md
+// salts FOLDER                          remembers new salts there until it is killed, and says of each that it is there
 // instrument                            copies this program to the current folder, with the library instrumented
 const int DefaultExecutions = 1_000_000, ExecutionsInRow = 250_000;
 
@@ -17,6 +18,7 @@ return args switch
     ["run" or "blind", ..] => Run(args),
     ["one", var name, .. var files] => RunFiles(Target(name), files),
     ["afl", var name] => RunUnderAfl(Target(name)),
+    ["salts", var folder] => SaltWriter.Run(folder),
     ["instrument"] => Instrument(Path.GetFullPath(".")),
     _ => Explain(),
 };
