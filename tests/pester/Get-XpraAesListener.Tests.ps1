@@ -7,7 +7,7 @@ BeforeAll {
 Describe 'Finding listeners with Get-XpraAesListener' -Tag Unit {
     BeforeAll {
         $script:first = Start-XpraAesListener -Port 0 -KeyFile $keyFile
-        $script:second = Start-XpraAesListener -Port 0 -KeyFile $keyFile -Mode CTR
+        $script:second = Start-XpraAesListener -Port 0 -KeyFile $keyFile -Mode CTR -WarningAction SilentlyContinue
     }
 
     AfterAll {

@@ -36,7 +36,7 @@ Describe 'Typing what the examples of the help say' -Tag Unit {
     BeforeEach {
         Push-Location -Path (New-Item -Path "TestDrive:/$([guid]::NewGuid())" -ItemType Directory)
         $key = if ($Code -match 'New-XpraAesKey') { New-XpraAesKey } else { New-XpraAesKey -Path key.txt }
-        $server = Start-XpraAesListener -Port 0 -Key $key
+        $server = Start-XpraAesListener -Port 0 -Key $key -Mode CBC, CTR, GCM, CFB -WarningAction SilentlyContinue
         if ($Code -match 'Start-XpraAesListener') {
             $server | Stop-XpraAesListener
         }

@@ -6,7 +6,7 @@ BeforeAll {
     Import-Module "$PSScriptRoot/../../out/XpraAes/XpraAes.psd1"
     $script:keyFile = Join-Path $TestDrive 'key.txt'
     $null = New-XpraAesKey $keyFile
-    $script:listener = Start-XpraAesListener -Port 0 -KeyFile $keyFile -Mode CTR
+    $script:listener = Start-XpraAesListener -Port 0 -KeyFile $keyFile -Mode CTR -Limit @{ FailuresBeforeBlock = 1000 } -WarningAction SilentlyContinue
     $script:port = $listener.Port
     $script:uri = "tcp://127.0.0.1:$port/?encryption=AES-CTR&keyfile=$keyFile"
 }
@@ -18,7 +18,7 @@ AfterAll {
 Describe 'Finding out whether AES works with Test-XpraAes' -Tag Unit {
     It 'says of each thing how it is' {
         $found = Test-XpraAes $uri
-        $found.Check | Should -Be 'Connection', 'Protocol', 'Encryption', 'Mode', 'Iterations', 'Padding', 'Key', 'Authentication'
+        $found.Check | Should -Be 'Connection', 'Protocol', 'Encryption', 'Mode', 'Iterations', 'Padding', 'Key', 'Authentication', 'Enforcement'
         $found.Result | Sort-Object -Unique | Should -Be 'Passed'
         $found.Endpoint | Sort-Object -Unique | Should -Be "tcp://127.0.0.1:$port/"
     }
@@ -30,10 +30,11 @@ Describe 'Finding out whether AES works with Test-XpraAes' -Tag Unit {
     }
 
     It 'leaves no session behind' {
-        $before = $listener.Rejected
-        $null = Test-XpraAes $uri
-        $listener.Connections | Should -BeNullOrEmpty
-        $listener.Rejected | Should -Be $before
+        $alone = Start-XpraAesListener -Port 0 -KeyFile $keyFile
+        $null = Test-XpraAes -ComputerName 127.0.0.1 -Port $alone.Port -KeyFile $keyFile
+        $alone.Connections | Should -BeNullOrEmpty
+        $alone | Stop-XpraAesListener
+        $alone.Rejected | Should -Be 1 -Because 'it asks once as a stranger'
     }
 
     It 'shows a table, with what to do below what failed' {
@@ -115,9 +116,9 @@ ComputerName,Port,Mode,KeyFile
 localhost,$port,,$keyFile
 "@ | Set-Content (Join-Path $TestDrive hosts.csv)
         $found = Import-Csv (Join-Path $TestDrive hosts.csv) | Test-XpraAes -ThrottleLimit 8
-        $found | Should -HaveCount 24
-        for ($i = 0; $i -lt 24; $i += 8) {
-            $found[$i..($i + 7)].Endpoint | Sort-Object -Unique | Should -HaveCount 1
+        $found | Should -HaveCount 27
+        for ($i = 0; $i -lt 27; $i += 9) {
+            $found[$i..($i + 8)].Endpoint | Sort-Object -Unique | Should -HaveCount 1
         }
         ($found | Where-Object Result -EQ Failed).Finding | Sort-Object | Should -Be 'ConnectionRefused', 'ModeRejected'
     }

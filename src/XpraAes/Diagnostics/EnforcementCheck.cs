@@ -16,6 +16,8 @@ internal sealed class EnforcementCheck(Func<string, string[], ClientCipherOption
     /// <summary>The server has just answered; one that refuses in silence, as from 6.4 on, is not waited for longer; arbitrary.</summary>
     private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(2);
 
+    private static readonly string[] s_ourWords = [Responder.NotServed, Gateway.NotPassedOn, Refusals.ForStrangers];
+
     /// <summary>Asks for the names of its commands, and then, under the same salt and in a mode with a keystream, for its information.</summary>
     /// <param name="cipher">How it was asked, and answered, before.</param>
     /// <param name="first">That answer, to the request <c>info</c>.</param>
@@ -24,7 +26,8 @@ internal sealed class EnforcementCheck(Func<string, string[], ClientCipherOption
         var salt = RandomNumberGenerator.GetBytes(ProtocolDefaults.SaltSize);
         var command = await ask("command", ["help"], cipher with { Salt = salt }, s_patience).ConfigureAwait(false);
         var mode = cipher.Mode == AesMode.CBC ? AesMode.CTR : cipher.Mode;
-        var again = await ask("info", [], cipher with { Salt = salt, Mode = mode }, s_patience).ConfigureAwait(false);
+        // A listener of ours takes no salt twice, and would count the try against this address.
+        var again = RefusedInOurWords(command) ? null : await ask("info", [], cipher with { Salt = salt, Mode = mode }, s_patience).ConfigureAwait(false);
 
         var acts = ActsOn(command, first);
         if (acts)
@@ -33,7 +36,7 @@ internal sealed class EnforcementCheck(Func<string, string[], ClientCipherOption
                 "The server acts on requests before the client has shown that it has the key: whoever reaches its port can have it stop, or start programs, without the key.",
                 "Give that socket a password (auth=); or bind the server to a Unix socket alone, and put a gateway before it: Start-XpraAesListener -Target.");
         }
-        var encryptsAgain = command.Reply is not null && again.Reply is { Found: { } found } && found.Mode != AesMode.CBC;
+        var encryptsAgain = command.Reply is not null && again?.Reply is { Found: { } found } && found.Mode != AesMode.CBC;
         if (encryptsAgain)
         {
             report.Add(DiagnosisFinding.EncryptsUnderAnySalt,
@@ -51,7 +54,9 @@ internal sealed class EnforcementCheck(Func<string, string[], ClientCipherOption
             return command.Hello.PeerHello.ContainsKey("command_response");
         return first.Hello is { IsAuthenticated: false } info
             && info.PeerHello.GetString("session-type") != Responder.SessionType
-            && command.Failure?.Message.Contains(Gateway.NotPassedOn, StringComparison.Ordinal) != true
-            && command.Failure?.Message.Contains(Refusals.ForStrangers, StringComparison.Ordinal) != true;
+            && !RefusedInOurWords(command);
     }
+
+    private static bool RefusedInOurWords(ProbeAnswer answer)
+        => s_ourWords.Any(words => answer.Failure?.Message.Contains(words, StringComparison.Ordinal) == true);
 }

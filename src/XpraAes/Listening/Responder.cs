@@ -7,6 +7,9 @@ namespace XpraAes.Listening;
 /// <summary>What a listener without a target answers by itself (PROTOCOL section 4): it has no display, but clients can ask who it is and who is there.</summary>
 internal sealed class Responder(AesListener listener)
 {
+    /// <summary>What refuses a request that a listener without a target does not know.</summary>
+    public const string NotServed = "this request is not served here";
+
     /// <summary>What tells our listener from a server of xpra's, in its information.</summary>
     public const string SessionType = "aes listener";
 
@@ -37,7 +40,7 @@ internal sealed class Responder(AesListener listener)
     {
         "version" or "id" or "connect_test" or "info" => null,
         null or "event" => WantsDisplay(hello) ? NoDisplay : null,
-        _ => $"this request is not served here; {NoDisplay}",
+        _ => $"{NotServed}; {NoDisplay}",
     };
 
     /// <summary>What <c>xpra info</c> shows, with the cipher lines of the attached clients under the keys that a real server uses.</summary>

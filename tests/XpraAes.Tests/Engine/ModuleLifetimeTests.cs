@@ -68,7 +68,7 @@ public sealed class ModuleLifetimeTests
     {
         Assert.SkipWhen(OperatingSystem.IsWindows(), "Windows has no SIGTERM to send to one process.");
         using var key = XpraKey.FromText("0123456789abcdef0123456789abcdef");
-        using var process = ShellProcess.Start("-Command", "(Start-XpraAesListener -Port 0 -KeyData 0123456789abcdef0123456789abcdef -WarningAction Ignore).Endpoint; Start-Sleep 300");
+        using var process = ShellProcess.Start("-Command", "(Start-XpraAesListener -Port 0 -KeyData 0123456789abcdef0123456789abcdef -Mode CTR -WarningAction Ignore).Endpoint; Start-Sleep 300");
         await using var client = await TestClient.ConnectAsync((await process.StandardOutput.ReadLineAsync())!, key);
         await client.SendHelloAsync();
         var session = await client.StandAsync();
