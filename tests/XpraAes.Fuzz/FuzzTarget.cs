@@ -33,10 +33,17 @@ internal sealed record FuzzTarget(string Name, Action<byte[]> Body, params XpraE
         new("bencode", EncodingTargets.Bencode, Malformed),
         new("translator", EncodingTargets.Translator, Malformed, XpraErrorId.UnsupportedEncoding, XpraErrorId.UnsupportedCompression),
         new("hello", HandshakeTargets.Hello, [Malformed, XpraErrorId.AuthenticationUnsupported, .. s_capabilities]),
-        new("listener", HandshakeTargets.Listener, [XpraErrorId.AuthenticationUnsupported, XpraErrorId.AuthenticationFailed, XpraErrorId.RequestRefused, .. s_stream, .. s_capabilities]),
+        new("listener", HandshakeTargets.Listener, [XpraErrorId.AuthenticationUnsupported, XpraErrorId.AuthenticationFailed, XpraErrorId.RequestRefused, .. s_stream, .. s_capabilities]) { IsSlow = true },
         new("connector", HandshakeTargets.Connector,
             [XpraErrorId.AuthenticationUnsupported, XpraErrorId.AuthenticationFailed, XpraErrorId.PeerDisconnected, XpraErrorId.VersionRejected, .. s_stream, .. s_capabilities]),
         new("session", HandshakeTargets.Session, s_stream),
+        new("gateway", GatewayTargets.Hellos, Malformed),
+        new("relay", GatewayTargets.Relay, s_stream),
+        new("accepted", GatewayTargets.Accepted, [XpraErrorId.HandshakeTimeout, .. s_stream]),
+        new("keys", KeyTargets.Several, s_stream) { IsSlow = true },
+        new("client", KeyTargets.Client,
+            [XpraErrorId.AuthenticationRequired, XpraErrorId.AuthenticationFailed, XpraErrorId.PeerDisconnected, XpraErrorId.VersionRejected, XpraErrorId.HelloAltered, XpraErrorId.SaltReused, .. s_stream, .. s_capabilities]) { IsSlow = true },
+        new("reply", KeyTargets.Reply, s_stream) { IsSlow = true },
         new("greeting", TextTargets.Greeting),
         new("uri", TextTargets.Uri, XpraErrorId.InvalidUri, XpraErrorId.KeyTextInvalid, XpraErrorId.KeyMissing),
         new("bind", TextTargets.Bind, XpraErrorId.InvalidBind, XpraErrorId.KeyTextInvalid, XpraErrorId.KeyMissing),
@@ -45,6 +52,12 @@ internal sealed record FuzzTarget(string Name, Action<byte[]> Body, params XpraE
         new("upgraded", WebSocketTargets.Upgraded),
         new("frames", WebSocketTargets.Frames),
     ];
+
+    /// <summary>Whether an execution derives keys, and so costs a hundred of others.</summary>
+    public bool IsSlow { get; init; }
+
+    /// <summary>The longest that an input of this many bytes may take, on a machine that does nothing else: what grows faster than its input is a way to keep a listener busy.</summary>
+    public TimeSpan TimeFor(int size) => TimeSpan.FromMilliseconds(IsSlow ? 250 : 50) + size * TimeSpan.FromMicroseconds(1);
 
     /// <summary>Runs it on one input.</summary>
     /// <exception cref="FuzzFailureException">It did what it must not do.</exception>

@@ -10,6 +10,9 @@ namespace XpraAes.Fuzz;
 /// <summary>Inputs that have to be encrypted or framed first, made of the packets in the corpus.</summary>
 internal static class GeneratedSeeds
 {
+    /// <summary>As many as a hello may have that a stranger sends.</summary>
+    private const int ManyNames = 9_000;
+
     private static readonly object?[][] s_packets =
     [
         ["ping", 123456L, 1700000000000L, "session"],
@@ -41,8 +44,36 @@ internal static class GeneratedSeeds
             .Concat(Hellos().Select(hello => (byte[])[0xf0, 0, .. hello])),
         "connector" => Answers().Select(answer => (byte[])[1, 0, .. answer]),
         "session" => Streams(0).SelectMany(stream => new byte[][] { stream, [1, .. stream.AsSpan(1)] }),
+        "gateway" => HelloData().SelectMany(hello => new byte[][] { [0, .. hello], [0x3f, .. hello], [0x08, .. hello] }),
+        "relay" => Streams(0),
+        "accepted" => [.. Hellos(), Encoding.ASCII.GetBytes("GET / HTTP/1.1\r\nHost: x\r\n\r\n"), Encoding.ASCII.GetBytes("POST"), [(byte)'P']],
+        "keys" or "reply" => Enumerable.Range(0, 8).Append(0xc0).SelectMany(choice => Answers().Select(answer => (byte[])[(byte)choice, 0, .. answer])),
+        "client" => Enumerable.Range(0, 4).Append(0xc0).SelectMany(choice => SealedAnswers((AesMode)(choice % 4)).Select(answer => (byte[])[(byte)choice, 0, .. answer])),
         _ => [],
     };
+
+    /// <summary>Hellos of every size up to what a stranger may send: what costs more with each of its names shows in the large ones.</summary>
+    private static IEnumerable<byte[]> HelloData()
+    {
+        var hello = XpraAes.Handshake.Hello.ForClient("0", "user", allowXor: false);
+        hello["encodings"] = new XpraDictionary { ["core"] = new object?[] { "rgb32" }, [""] = new object?[] { "png" } };
+        yield return PacketCodec.Encode(PacketEncoding.RencodePlus, hello);
+        foreach (var prefix in new[] { "mmap_", "mmap.", "encryption.", "cipher.", "command_request.", "" })
+        {
+            var large = hello.Clone();
+            for (var i = 0; i < ManyNames; i++)
+                large[$"{prefix}{i}"] = true;
+            yield return PacketCodec.Encode(PacketEncoding.RencodePlus, large);
+            yield return PacketCodec.Encode(PacketEncoding.RencodePlus, new XpraDictionary { ["encodings"] = large, ["keymap"] = large });
+        }
+    }
+
+    private static IEnumerable<byte[]> SealedAnswers(AesMode mode)
+    {
+        var hello = XpraAes.Handshake.Hello.ForServer("0");
+        CipherCapabilities.Write(hello, CipherCapabilities.Generate(mode, 32, KeyHash.SHA1, ProtocolDefaults.MinIterations, PaddingScheme.Pkcs7, 16, stream: true), stream: true);
+        return [Write(null, [["hello", hello]]), .. Answers()];
+    }
 
     private static IEnumerable<byte[]> Packets(PacketEncoding encoding)
         => s_packets.Select(packet => PacketCodec.Encode(encoding, packet));
@@ -53,7 +84,7 @@ internal static class GeneratedSeeds
         yield return [(byte)cipher, 7, .. Write(PacketTargets.Ciphers[cipher], s_packets.Reverse())];
     }
 
-    private static byte[] Write(CipherParameters? cipher, IEnumerable<object?[]> packets)
+    internal static byte[] Write(CipherParameters? cipher, IEnumerable<object?[]> packets)
     {
         var stream = new MemoryStream();
         using var writer = new PacketWriter(stream);

@@ -266,8 +266,8 @@ internal sealed class SaltJournal : IDisposable
     private static void Write(Span<byte> record, UInt128 trace, DateTimeOffset? expires)
     {
         BinaryPrimitives.WriteUInt128BigEndian(record, trace);
-        // Rounded up: never forgotten too early.
-        var minutes = expires is { } time ? (time - DateTimeOffset.UnixEpoch).TotalMinutes + 1 : 0;
+        // Rounded up: never forgotten too early, and no later for being written again.
+        var minutes = expires is { } time ? Math.Ceiling((time - DateTimeOffset.UnixEpoch).TotalMinutes) : 0;
         BinaryPrimitives.WriteUInt32BigEndian(record[TraceSize..], (uint)Math.Clamp(minutes, 0, uint.MaxValue));
     }
 }

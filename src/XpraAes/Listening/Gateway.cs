@@ -33,7 +33,7 @@ internal sealed class Gateway(TargetOptions target, ListenerOptions options)
     private readonly ILogger _log = options.Logger;
 
     /// <summary>How the hello is written to the target, and whether packets are translated because the client does not know that encoding.</summary>
-    private readonly record struct Attempt(PacketEncoding Encoding, bool Translate);
+    internal readonly record struct Attempt(PacketEncoding Encoding, bool Translate);
 
     /// <summary>
     /// Whether a client's wish is for the target: a session, what the listener's owner allows, and anything once the client has proven
@@ -156,7 +156,7 @@ internal sealed class Gateway(TargetOptions target, ListenerOptions options)
     }
 
     /// <summary>Completes the target's leg with its hello, and makes of that the hello for the client.</summary>
-    private static XpraDictionary HelloToClient(ClientLeg leg, PacketHeader header, XpraDictionary hello, HandshakeResult client, Attempt attempt)
+    internal static XpraDictionary HelloToClient(ClientLeg leg, PacketHeader header, XpraDictionary hello, HandshakeResult client, Attempt attempt)
     {
         if (client.Request is null || CipherCapabilities.IsIn(hello))
             leg.Accept(hello);
@@ -175,7 +175,8 @@ internal sealed class Gateway(TargetOptions target, ListenerOptions options)
         return hello;
     }
 
-    private XpraDictionary HelloFor(HandshakeResult client, Attempt attempt, bool answersTarget)
+    /// <summary>The client's hello as the target gets it: without a cipher, shared memory, what it answered to our own challenge, and, of a client that has proven nothing, what it was not let in for.</summary>
+    internal XpraDictionary HelloFor(HandshakeResult client, Attempt attempt, bool answersTarget)
     {
         var hello = (XpraDictionary)ToText(client.Encoding, [Hello.PacketType, client.PeerHello.Clone()])[1]!;
         if (options.Password is not null && !answersTarget)

@@ -55,7 +55,7 @@ public sealed class KeyTests : IDisposable
         await refused.SendHelloAsync();
         var refusal = await Assert.ThrowsAsync<RefusedException>(refused.ReceiveAsync);
         Assert.Equal(Refusals.ForStrangers, Refusals.Reason(refusal.Disconnect));
-        Assert.Equal(1, rig.Listener.Refusals[XpraErrorId.ModeRejected]);
+        await Loopback.Eventually(() => rig.Listener.Refusals.GetValueOrDefault(XpraErrorId.ModeRejected) == 1);
         var outdated = await rig.ConnectAsync(rig.Key, AesMode.CTR);
         await outdated.SendHelloAsync();
         await using var reached = await newTarget.AcceptAsync();

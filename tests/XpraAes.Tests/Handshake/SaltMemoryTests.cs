@@ -178,7 +178,7 @@ public sealed class SaltMemoryTests : IDisposable
             using var journal = SaltJournal.Open(path, NullLogger.Instance, out var records);
             Assert.Equal([1, 3], records.Select(record => (int)record.Trace));
             Assert.Null(records[0].Expires);
-            Assert.InRange(records[1].Expires!.Value, now.AddHours(2), now.AddHours(2).AddMinutes(2));
+            Assert.InRange(records[1].Expires!.Value, now.AddHours(2), now.AddHours(2).AddMinutes(1));
             journal.Replace(records);
             Assert.Equal(16 + 2 * 20, new FileInfo(path).Length);
         }

@@ -1,0 +1,108 @@
+using System.Net;
+using System.Net.Sockets;
+using Microsoft.Extensions.Logging.Abstractions;
+using XpraAes.Connections;
+using XpraAes.Encodings;
+using XpraAes.Handshake;
+using XpraAes.Keys;
+using XpraAes.Listening;
+using XpraAes.Packets;
+
+namespace XpraAes.Fuzz.Targets;
+
+/// <summary>What a gateway makes of hellos, of a client's first packet, and of the first bytes on its socket.</summary>
+internal static class GatewayTargets
+{
+    private static readonly Limits s_limits = new();
+    private static readonly TargetOptions s_target = new() { Endpoint = new XpraEndpoint(TransportKind.Tcp, "127.0.0.1", 1) };
+    private static readonly ListenerOptions s_open = new() { Key = XpraKey.FromText("a key that fuzzers use"), Target = s_target };
+    private static readonly ListenerOptions s_withPassword = s_open with { Password = new("password"u8) };
+    private static readonly XpraDictionary s_serverHello = XpraAes.Handshake.Hello.ForServer("0");
+
+    /// <summary>A client's hello as it goes on, and a target's as it comes back: neither has a cipher or shared memory in it, and a stranger's asks for nothing. Bits of the first byte choose what is known of the client.</summary>
+    public static void Hellos(byte[] input)
+    {
+        if (input.Length == 0 || PacketCodec.Decode(PacketEncoding.RencodePlus, input.AsSpan(1), new DecodeLimits(s_limits.EncodingDepth, s_limits.FirstPacketItems)) is not XpraDictionary hello)
+            return;
+        bool Bit(int bit) => (input[0] >> bit & 1) != 0;
+        var encoding = Bit(1) ? PacketEncoding.RencodePlus : PacketEncoding.Rencode;
+        var client = new HandshakeResult(null, null, hello, KeyProven: Bit(0)) { Encoding = encoding, Request = HelloRequest.Read(hello) };
+        var attempt = new Gateway.Attempt(Bit(2) ? PacketEncoding.RencodePlus : PacketEncoding.Rencode, Translate: Bit(3));
+
+        var toTarget = new Gateway(s_target, Bit(4) ? s_withPassword : s_open).HelloFor(client, attempt, answersTarget: Bit(5));
+        CheckForwarded(toTarget);
+        foreach (var name in new[] { "mmap", "mmap_file", "mmap.file" })
+            Expect.That(!toTarget.ContainsKey(name), "Shared memory goes on.");
+        if (!client.KeyProven)
+            Expect.Same(client.Request, HelloRequest.Read(toTarget), "A stranger's hello asks for something else than it was let in for");
+
+        var channel = new PacketChannel(new PiecesStream(default), s_limits);
+        var leg = new ClientLeg(channel, null, TimeSpan.FromMinutes(1), s_limits, NullLogger.Instance);
+        CheckForwarded(Gateway.HelloToClient(leg, new PacketHeader((byte)encoding, 0, 0, 1), hello.Clone(), client with { PeerHello = s_serverHello }, attempt));
+        channel.DisposeAsync().AsTask().GetAwaiter().GetResult();
+    }
+
+    /// <summary>A client's packets under a key that is not proven yet: nothing reaches the target, and nothing of the target's the client, until one has made sense.</summary>
+    public static void Relay(byte[] input)
+    {
+        if (input.Length < 2)
+            return;
+        var (toClient, toTarget) = (new PiecesStream(input.AsMemory(2), input[1]), new PiecesStream(s_fromTarget));
+        PacketChannel client = new(toClient, s_limits), target = new(toTarget, s_limits);
+        var cipher = PacketTargets.Ciphers[6];
+        var session = new RelaySession(client, CipherLeg.Of("client", null, cipher, cipher, null, client.Reader), target, CipherLeg.Of("target", null, null, null, null, target.Reader),
+            null, null, holds: true, s_limits);
+        var isProven = false;
+        session.KeyProven = () => isProven = true;
+        try
+        {
+            _ = session.RunAsync(default).GetAwaiter().GetResult();
+        }
+        catch (XpraAesException) when (!isProven)
+        {
+            throw;
+        }
+        finally
+        {
+            Expect.That(isProven || toClient.Written.Length == 0 || !Contains(toClient, s_fromTarget), "What the target said goes to a client that has proven nothing.");
+            Expect.That(isProven || !Contains(toTarget, input.AsSpan(2)), "What a client says that has proven nothing goes to the target.");
+            session.DisposeAsync().AsTask().GetAwaiter().GetResult();
+        }
+    }
+
+    /// <summary>The first bytes on an accepted socket: packets, or HTTP that becomes a websocket or is answered.</summary>
+    public static void Accepted(byte[] input)
+    {
+        using var client = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+        client.Connect(s_listener.LocalEndPoint!);
+        using var server = s_listener.Accept();
+        client.Send(input);
+        client.Shutdown(SocketShutdown.Send);
+        using var stream = ServerTransport.OpenAsync(server, [], TimeSpan.FromMinutes(1), default).GetAwaiter().GetResult();
+        if (stream is not NetworkStream)
+            return;
+        var all = new MemoryStream();
+        stream.CopyTo(all);
+        Expect.That(all.ToArray().AsSpan().SequenceEqual(input), "What was looked at first is missing.");
+    }
+
+    private static readonly byte[] s_fromTarget = GeneratedSeeds.Write(null, [["setting-change", "the target's own words", new byte[32]]]);
+
+    private static readonly Socket s_listener = Listen();
+
+    private static Socket Listen()
+    {
+        var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+        socket.Bind(new IPEndPoint(IPAddress.Loopback, 0));
+        socket.Listen();
+        return socket;
+    }
+
+    private static bool Contains(PiecesStream stream, ReadOnlySpan<byte> said) => said.Length > 0 && stream.Written.ToArray().AsSpan().IndexOf(said) >= 0;
+
+    private static void CheckForwarded(XpraDictionary hello)
+    {
+        Expect.That(!CipherCapabilities.IsIn(hello), "A hello goes on with cipher capabilities in it.");
+        _ = PacketCodec.Encode(PacketEncoding.RencodePlus, hello);
+    }
+}
