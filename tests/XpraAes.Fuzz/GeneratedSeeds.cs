@@ -48,7 +48,7 @@ internal static class GeneratedSeeds
         "relay" => Streams(0),
         "accepted" => [.. Hellos(), Encoding.ASCII.GetBytes("GET / HTTP/1.1\r\nHost: x\r\n\r\n"), Encoding.ASCII.GetBytes("POST"), [(byte)'P']],
         "keys" or "reply" => Enumerable.Range(0, 8).Append(0xc0).SelectMany(choice => Answers().Select(answer => (byte[])[(byte)choice, 0, .. answer])),
-        "client" => Enumerable.Range(0, 4).Append(0xc0).SelectMany(choice => SealedAnswers((AesMode)(choice % 4)).Select(answer => (byte[])[(byte)choice, 0, .. answer])),
+        "client" => Enumerable.Range(0, 4).Append(0xc0).SelectMany(choice => SealedAnswers((AesMode)(choice % 4)).Concat(SealedAnswers((AesMode)((choice + 1) % 4))).Select(answer => (byte[])[(byte)choice, 0, .. answer])),
         _ => [],
     };
 
