@@ -178,6 +178,46 @@ public sealed class SaltReuseTests : IDisposable
     }
 
     [Fact]
+    public async Task Two_processes_with_one_key_give_one_short_answer_each_and_share_no_state()
+    {
+        Assert.SkipWhen(OperatingSystem.IsWindows(), "It ends the processes with a signal.");
+        using var key = XpraKey.FromText("0123456789abcdef0123456789abcdef");
+        var state = Path.Combine(_folder.Root, "state");
+        const string Start = "(Start-XpraAesListener -Port 0 -KeyData 0123456789abcdef0123456789abcdef -Mode CTR -WarningAction Ignore -Limit @{ FailuresBeforeBlock = 1000 }";
+        string[] more = [$" -StatePath '{state}'", ""];
+        var processes = more.Select(options => Engine.ShellProcess.Start("-Command", $"{Start}{options}).Endpoint; Start-Sleep 300")).ToArray();
+        try
+        {
+            var endpoints = await Task.WhenAll(processes.Select(async process => (await process.StandardOutput.ReadLineAsync())!));
+            var hello = new StrangersHello(StrangersHello.NewSalt()) { More = [("request", "connect_test"), ("connect_test_request", new string('a', 64))] };
+            foreach (var endpoint in endpoints)
+                Assert.InRange((await hello.SendAsync(endpoint)).EncryptedBytes, 1, 100);
+            foreach (var endpoint in endpoints)
+                await AssertNothingAsync(endpoint, hello with { IV = "QRSTUVWXYZabcdef" });
+
+            // What one of them announces is nobody's salt at the other.
+            await using var client = await Gateway.TestClient.ConnectAsync(endpoints[0], key);
+            await client.SendHelloAsync();
+            var session = await client.StandAsync();
+            var announced = client.Leg.Send!;
+            foreach (var endpoint in endpoints)
+                await AssertNothingAsync(endpoint, new StrangersHello(announced.Salt.ToArray()) { IV = System.Text.Encoding.Latin1.GetString(announced.IV.Span), Iterations = announced.Iterations });
+            await session.DisposeAsync();
+
+            var (_, output, errors) = await Engine.ShellProcess.RunAsync("-Command", $"{Start} -StatePath '{state}' -ErrorVariable e -ErrorAction SilentlyContinue); $e.FullyQualifiedErrorId");
+            Assert.Contains("StateInUse", output + errors, StringComparison.Ordinal);
+        }
+        finally
+        {
+            foreach (var process in processes)
+            {
+                process.Kill();
+                process.Dispose();
+            }
+        }
+    }
+
+    [Fact]
     public async Task The_second_hello_after_a_challenge_needs_a_salt_of_its_own()
     {
         using var password = SecretBuffer.FromUtf8("secret");

@@ -31,6 +31,9 @@ internal sealed class WireAttacker : IAsyncDisposable
     /// <summary>The client's first packets, as they came.</summary>
     public List<byte[]> Hellos { get; } = [];
 
+    /// <summary>The same as they went on.</summary>
+    public List<byte[]> Sent { get; } = [];
+
     /// <summary>Encrypted bytes of the listener's.</summary>
     public int FromListener { get; private set; }
 
@@ -72,7 +75,10 @@ internal sealed class WireAttacker : IAsyncDisposable
                 Hellos.Add([.. head, .. payload]);
             else
                 ChangeAnswer?.Invoke(payload);
-            await to.SendAsync(fromClient ? Change(header, payload) : [.. head, .. payload], _stopping.Token);
+            var sent = fromClient ? Change(header, payload) : [.. head, .. payload];
+            if (fromClient)
+                Sent.Add(sent);
+            await to.SendAsync(sent, _stopping.Token);
             // Padding, and all that follows the hellos.
             var buffer = new byte[64 * 1024];
             while (await stream.ReadAsync(buffer, _stopping.Token) is > 0 and var read)
@@ -100,6 +106,8 @@ internal sealed class WireAttacker : IAsyncDisposable
 
     private byte[] Change(PacketHeader header, byte[] payload)
     {
+        if (header.Compression != 0)
+            payload = PacketCompression.Decompress(header.Compression, payload, 1_000_000);
         var packet = (object?[])PacketCodec.Decode(header.Encoding, payload, new DecodeLimits(32, 20_000))!;
         ChangeHello?.Invoke((XpraDictionary)packet[1]!);
         return StrangersHello.Frame(header.Encoding, packet);
