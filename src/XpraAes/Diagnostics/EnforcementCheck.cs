@@ -18,16 +18,17 @@ internal sealed class EnforcementCheck(Func<string, string[], ClientCipherOption
 
     private static readonly string[] s_ourWords = [Responder.NotServed, Gateway.NotPassedOn, Refusals.ForStrangers];
 
-    /// <summary>Asks for the names of its commands, and then, under the same salt and in a mode with a keystream, for its information.</summary>
+    /// <summary>Asks for the names of its commands, and then for its information, under the salt of its first answer and in a mode with a keystream.</summary>
     /// <param name="cipher">How it was asked, and answered, before.</param>
     /// <param name="first">That answer, to the request <c>info</c>.</param>
     public async Task RunAsync(ClientCipherOptions cipher, ProbeAnswer first)
     {
-        var salt = RandomNumberGenerator.GetBytes(ProtocolDefaults.SaltSize);
-        var command = await ask("command", ["help"], cipher with { Salt = salt }, s_patience).ConfigureAwait(false);
+        var command = await ask("command", ["help"], cipher with { Salt = RandomNumberGenerator.GetBytes(ProtocolDefaults.SaltSize) }, s_patience).ConfigureAwait(false);
         var mode = cipher.Mode == AesMode.CBC ? AesMode.CTR : cipher.Mode;
         // A listener of ours takes no salt twice, and would count the try against this address.
-        var again = RefusedInOurWords(command) ? null : await ask("info", [], cipher with { Salt = salt, Mode = mode }, s_patience).ConfigureAwait(false);
+        var again = first.Reply?.Found is { } used && !RefusedInOurWords(command)
+            ? await ask("info", [], cipher with { Salt = used.Salt.ToArray(), Mode = mode }, s_patience).ConfigureAwait(false)
+            : null;
 
         var acts = ActsOn(command, first);
         if (acts)
@@ -36,7 +37,7 @@ internal sealed class EnforcementCheck(Func<string, string[], ClientCipherOption
                 "The server acts on requests before the client has shown that it has the key: whoever reaches its port can have it stop, or start programs, without the key.",
                 "Give that socket a password (auth=); or bind the server to a Unix socket alone, and put a gateway before it: Start-XpraAesListener -Target.");
         }
-        var encryptsAgain = command.Reply is not null && again?.Reply is { Found: { } found } && found.Mode != AesMode.CBC;
+        var encryptsAgain = again?.Reply is { Found: { } found } && found.Mode != AesMode.CBC;
         if (encryptsAgain)
         {
             report.Add(DiagnosisFinding.EncryptsUnderAnySalt,
