@@ -51,8 +51,9 @@ internal sealed class EnforcementCheck(Func<string, string[], ClientCipherOption
     /// <summary>Where commands are off, an answered <c>info</c> tells as much, unless it is a listener of ours, which answers that and nothing else.</summary>
     private static bool ActsOn(ProbeAnswer command, ProbeAnswer first)
     {
-        if (command.Hello is not null)
-            return command.Hello.PeerHello.ContainsKey("command_response");
+        // A server without commands answers with a hello that says nothing.
+        if (command.Hello?.PeerHello.ContainsKey("command_response") == true)
+            return true;
         return first.Hello is { IsAuthenticated: false } info
             && info.PeerHello.GetString("session-type") != Responder.SessionType
             && !RefusedInOurWords(command);
