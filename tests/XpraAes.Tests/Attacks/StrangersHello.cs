@@ -36,6 +36,9 @@ internal sealed record StrangersHello(byte[] Salt)
 
     public (string Name, object? Value)[] More { get; init; } = [];
 
+    /// <summary>Changes the bytes that go out, into something that no dictionary is.</summary>
+    public Func<byte[], byte[]> Patch { get; init; } = bytes => bytes;
+
     /// <summary>A salt of 64 random bytes below 128, so that it is the same as text and as bytes.</summary>
     public static byte[] NewSalt() => [.. Enumerable.Range(0, 64).Select(_ => (byte)Random.Shared.Next(1, 128))];
 
@@ -91,7 +94,7 @@ internal sealed record StrangersHello(byte[] Salt)
         Stream stream = new NetworkStream(socket);
         if (OverWebSocket)
             stream = await WebSocketUpgrade.ConnectAsync(stream, "127.0.0.1", 1, "/", default);
-        await stream.WriteAsync(Frame(Encoding, ["hello", ToHello()]));
+        await stream.WriteAsync(Patch(Frame(Encoding, ["hello", ToHello()])));
         return await HearAsync(stream, listen ?? TimeSpan.Zero);
     }
 

@@ -163,6 +163,71 @@ public sealed class UnprovenTests
         }
     }
 
+    [Theory]
+    [InlineData("info", "stop")]
+    [InlineData("stop", "info")]
+    [InlineData("version", "stop")]
+    [InlineData("stop", "version")]
+    [InlineData("command", "connect_test")]
+    public async Task A_name_that_stands_there_twice_asks_for_nothing_more(string first, string second)
+    {
+        await using var rig = new Rig(configure: options => options with { AllowRequests = ["info"], Limits = options.Limits with { TargetConnectTimeout = TimeSpan.FromMilliseconds(500), HandshakeTimeout = TimeSpan.FromSeconds(1) } });
+        foreach (var encoding in new[] { PacketEncoding.RencodePlus, PacketEncoding.Rencode, PacketEncoding.Bencode })
+        {
+            var hello = new StrangersHello(StrangersHello.NewSalt())
+            {
+                Encoding = encoding, IsFlat = encoding != PacketEncoding.RencodePlus, Stream = null,
+                More = [("request", first), ("requesU", second)],
+                Patch = bytes => [.. System.Text.Encoding.Latin1.GetBytes(System.Text.Encoding.Latin1.GetString(bytes).Replace("requesU", "request", StringComparison.Ordinal))],
+            };
+            var hearing = hello.SendAsync(rig.Listener.Endpoint);
+            if (second == "info" && encoding != PacketEncoding.Bencode)
+            {
+                // The last one counts, as in Python, and alone goes on.
+                var (target, _, asked) = await rig.Target.AcceptHelloAsync();
+                await using (target)
+                    Assert.Equal("info", asked.Request);
+                Assert.DoesNotContain(asked.PeerHello, item => item.Value is "stop");
+            }
+            await hearing;
+        }
+        if (second != "info")
+            Assert.Equal(0, rig.Target.Connects);
+    }
+
+    [Fact]
+    public async Task What_a_stranger_sends_after_his_hello_in_clear_is_not_heard()
+    {
+        await using var rig = new Rig();
+        foreach (var packet in new object?[][]
+        {
+            ["hello", new StrangersHello(StrangersHello.NewSalt()) { More = [("request", "stop")] }.ToHello()],
+            ["hello", new XpraDictionary { ["request"] = "command", ["command_request"] = new object?[] { "start", "true" } }],
+            ["start-command", "x", "true", true],
+            ["command_request", "start", "true"],
+            [1L, "start", "true"],
+        })
+        {
+            var hello = new StrangersHello(StrangersHello.NewSalt())
+            {
+                More = [("aliases", new XpraDictionary { ["start-command"] = 1L, ["command_request"] = 2L })],
+                Patch = bytes => [.. bytes, .. StrangersHello.Frame(PacketEncoding.RencodePlus, packet)],
+            };
+            var hearing = hello.SendAsync(rig.Listener.Endpoint, listen: s_while);
+            var (target, handshake, asked) = await rig.Target.AcceptHelloAsync();
+            await using (target)
+            {
+                Assert.Null(asked.Request);
+                Assert.False(asked.PeerHello.ContainsKey("aliases"));
+                await handshake.SendHelloAsync([], default);
+                // Words of ours to the target, if any, and nothing of the stranger's.
+                var heard = await target.ReceiveAsync();
+                Assert.True(heard is null or { Type: "disconnect" }, heard?.Type);
+            }
+            Assert.InRange((await hearing).Packets, 1, 2); // the hello, and why it is over
+        }
+    }
+
     [Fact]
     public async Task The_targets_information_is_for_those_whose_hello_shows_the_key_for_whom_the_owner_allows_it_or_who_know_the_password()
     {
