@@ -1,4 +1,6 @@
-# Only commands of the engine itself are used here: the module also runs where Microsoft.PowerShell.Utility is missing.
+if ($ExecutionContext.SessionState.LanguageMode -ne 'FullLanguage') {
+    throw "XpraAes needs a session in FullLanguage, and this one is in $($ExecutionContext.SessionState.LanguageMode): have the policy of this machine trust the module, or use another session."
+}
 
 # The built module has its assemblies beside this file, a checkout has them in the module that the build leaves there.
 $bin = [System.IO.Path]::Combine($PSScriptRoot, 'bin')

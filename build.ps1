@@ -66,6 +66,11 @@ $tasks = @{
         $null = New-Item $PSScriptRoot/en-US -ItemType Directory -Force
         Get-ChildItem $PSScriptRoot/docs/cmdlets/*-*.md | Import-MarkdownCommandHelp | Export-MamlCommandHelp -OutputFolder $scratch |
             Move-Item -Destination $PSScriptRoot/en-US -Force
+        # PlatyPS leaves the fences of Markdown around the examples.
+        foreach ($file in Get-ChildItem $PSScriptRoot/en-US/*-Help.xml) {
+            $text = (Get-Content $file -Raw) -replace '(?<=<maml:para>)```\w*\n' -replace '\n```(?=</maml:para>)'
+            Set-Content $file $text -NoNewline -Encoding utf8NoBOM
+        }
         Copy-Item $PSScriptRoot/en-US $PSScriptRoot/out/XpraAes -Recurse
         Remove-Item $scratch -Recurse
     }

@@ -3,8 +3,8 @@
 The main job from nothing: a key file, a listener, a connection to it in each AES mode, and what each really uses.
 
 .DESCRIPTION
-Runs in PowerShell 7.4 and later (pwsh samples/quickstart.ps1) and in xpra-aes, which has PowerShell's engine but few of
-its commands. Everything happens on this machine, and nothing of it is left behind.
+Runs in PowerShell 7.4 and later (pwsh samples/quickstart.ps1) and in xpra-aes. Everything happens on this machine, and
+nothing of it is left behind.
 #>
 $ErrorActionPreference = 'Stop'
 Import-Module "$PSScriptRoot/../XpraAes.psd1"
@@ -34,6 +34,6 @@ try {
 finally {
     $connections | Disconnect-XpraAes
     $listeners | Stop-XpraAesListener
-    [System.IO.Directory]::Delete($folder, $true)
+    Remove-Item $folder -Recurse
 }
 'Disconnected, stopped, and deleted the key.'

@@ -1,32 +1,39 @@
-using XpraAes.Shell;
+using System.Management.Automation;
+using System.Reflection;
+using Microsoft.PowerShell;
 
-// Before anything of the engine runs: it tells its maker about its use, after half a minute, unless it is told not to.
-const string OptOut = "POWERSHELL_TELEMETRY_OPTOUT";
-Environment.SetEnvironmentVariable(OptOut, Environment.GetEnvironmentVariable(OptOut) ?? "1");
+const string Usage = """
+    xpra-aes is PowerShell with the module XpraAes at hand. It takes what pwsh takes, among it
 
-ShellOptions? options = ShellOptions.Parse(args, out string? problem);
-if (options is null)
+      xpra-aes [-File] SCRIPT [ARGUMENT ...]   run a script
+      xpra-aes -Command TEXT                   run what the text says
+      xpra-aes                                 read commands from a prompt, or from standard input
+      xpra-aes -Version | -Help
+
+    but loads no profile: `. $PROFILE` does. It exits with 0, with 1 after a terminating error, with 130 after Ctrl+C, or with what the script gave to `exit`.
+    """;
+var version = $"xpra-aes {Assembly.GetExecutingAssembly().GetName().Version!.ToString(3)}, PowerShell {PSVersionInfo.PSVersion}";
+
+// Before anything of PowerShell runs: it tells its maker about its use, after half a minute, unless it is told not to.
+SetDefault("POWERSHELL_TELEMETRY_OPTOUT", "1");
+// Modules are found by their names: ours, and those of the user's that PSModulePath names.
+var inherited = Environment.GetEnvironmentVariable("PSModulePath");
+Environment.SetEnvironmentVariable("PSModulePath", string.Join(Path.PathSeparator, [Path.Combine(AppContext.BaseDirectory, "Modules"), .. inherited is { Length: > 0 } ? [inherited] : Array.Empty<string>()]));
+
+var wasInterrupted = false;
+Console.CancelKeyPress += (_, _) => wasInterrupted = true;
+
+switch (args)
 {
-    Console.Error.WriteLine(problem);
-    Console.Error.WriteLine(ShellOptions.Usage);
-    return ExitCodes.Usage;
+    case ["-Version" or "-version" or "-v" or "--version"]:
+        Console.WriteLine(version);
+        return 0;
+    case [] when Console.IsInputRedirected:
+        args = ["-Command", Console.In.ReadToEnd()];
+        break;
 }
+var exitCode = ConsoleShell.Start(version, Usage, ["-NoProfile", .. args]);
+// As every Unix shell has it: 128 and the number of SIGINT. At a prompt Ctrl+C ends a command, and not the shell.
+return wasInterrupted && exitCode == 1 && args.Length > 0 ? 130 : exitCode;
 
-switch (options.Action)
-{
-    case ShellAction.Help:
-        Console.WriteLine(ShellOptions.Usage);
-        return ExitCodes.Success;
-    case ShellAction.Version:
-        Console.WriteLine(Session.Version);
-        return ExitCodes.Success;
-}
-
-using Session session = new();
-return options.Action switch
-{
-    ShellAction.File => session.RunFile(options.Text, options.Arguments),
-    ShellAction.Command => session.RunCommand(options.Text),
-    _ when Console.IsInputRedirected => session.RunCommand(Console.In.ReadToEnd()),
-    _ => session.Prompt(),
-};
+static void SetDefault(string name, string value) => Environment.SetEnvironmentVariable(name, Environment.GetEnvironmentVariable(name) ?? value);

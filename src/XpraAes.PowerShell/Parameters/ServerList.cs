@@ -32,7 +32,8 @@ internal sealed class ServerList(XpraCmdlet cmdlet, PSCredential? credential, Se
         // What is said twice in different words is a mistake, and a wrong guess would cost secrecy.
         RequireOnce(uri, "a mode", uri.Encryption is { } asked && asked != (mode ?? asked), "-Mode");
         RequireOnce(uri, "a key", key.IsGiven && (uri.Key is not null || uri.KeyFile is not null), "-KeyFile, -KeyData and -Key");
-        RequireOnce(uri, "a user or a password", password is not null && (uri.UserName is not null || uri.Password is not null), "-Credential and -PasswordFile");
+        RequireOnce(uri, "a password", password is not null && uri.Password is not null, "-Credential and -PasswordFile");
+        RequireOnce(uri, "a user", uri.UserName is { } user && user != (credential?.UserName ?? user), "-Credential");
         Add(key, uri.Endpoint, uri.Encryption ?? mode, uri.UserName ?? credential?.UserName, uri.Password ?? password, uri.Key, uri.KeyFile);
     }
 
@@ -89,7 +90,8 @@ internal sealed class ServerList(XpraCmdlet cmdlet, PSCredential? credential, Se
             Key = keys[0],
             OtherKeys = [.. keys.Skip(1)],
             Mode = mode ?? AesMode.CBC,
-            UserName = userName,
+            // As every client of xpra's own does: servers from 6.1 on refuse a password without a name.
+            UserName = userName ?? (serverPassword is null ? null : Environment.UserName),
             Password = serverPassword,
         });
     }

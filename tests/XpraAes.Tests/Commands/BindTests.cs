@@ -57,6 +57,33 @@ public sealed class BindTests : IDisposable
         Assert.Equal("KeyFile", filled.Text);
     }
 
+    /// <summary>A user in the URI goes with a password from elsewhere, and the user who runs this is meant where none is given.</summary>
+    [Theory]
+    [InlineData("'tcp://ada@127.0.0.1:PORT/?keyfile=key.txt' -PasswordFile p.txt", "ada")]
+    [InlineData("'tcp://ada@127.0.0.1:PORT/?keyfile=key.txt' -Credential CREDENTIAL", "ada")]
+    [InlineData("'tcp://127.0.0.1:PORT/?keyfile=key.txt' -Credential CREDENTIAL", "ada")]
+    [InlineData("'tcp://127.0.0.1:PORT/?keyfile=key.txt' -PasswordFile p.txt", "")]
+    [InlineData("-ComputerName 127.0.0.1 -Port PORT -KeyFile key.txt -PasswordFile p.txt", "")]
+    public void The_user_of_a_password_is_the_one_that_is_given_or_ones_own(string client, string user)
+    {
+        user = user.Length > 0 ? user : Environment.UserName;
+        var started = _host.Run($"$l = Start-XpraAesListener -Port 0 -KeyFile key.txt -Credential {Credential.Replace("ada", user, StringComparison.Ordinal)}; $l.Port");
+        Assert.Empty(started.Errors);
+        client = client.Replace("PORT", started.Text, StringComparison.Ordinal).Replace("CREDENTIAL", Credential, StringComparison.Ordinal);
+        Assert.Equal("Open", _host.Run($"(Connect-XpraAes {client}).State").Text);
+        Assert.Equal("True", _host.Run($"Test-XpraAes {client} -Quiet").Text);
+    }
+
+    [Theory]
+    [InlineData("'tcp://bob@127.0.0.1:1/?keyfile=key.txt' -Credential CREDENTIAL")]
+    [InlineData("'tcp://ada:other@127.0.0.1:1/?keyfile=key.txt' -Credential CREDENTIAL")]
+    [InlineData("'tcp://ada:other@127.0.0.1:1/?keyfile=key.txt' -PasswordFile p.txt")]
+    public void Two_users_or_two_passwords_are_refused(string client)
+    {
+        foreach (var cmdlet in new[] { "Connect-XpraAes", "Test-XpraAes", "Get-XpraCipherInfo -Uri" })
+            AssertFails($"{cmdlet} {client.Replace("CREDENTIAL", Credential, StringComparison.Ordinal)}", XpraErrorId.InvalidOption);
+    }
+
     [Theory]
     [InlineData("-Credential CREDENTIAL", "-Credential CREDENTIAL")]
     [InlineData("-PasswordFile p.txt", "-Credential CREDENTIAL")]

@@ -5,13 +5,13 @@ using Pipeline = System.Management.Automation.PowerShell;
 
 namespace XpraAes.Tests.Engine;
 
-/// <summary>A runspace of the bare engine, with the built module imported or not.</summary>
+/// <summary>A runspace of PowerShell, with the built module imported or not.</summary>
 internal sealed class EngineHost : IDisposable
 {
     /// <summary>A runspace without the module, with further cmdlets if any are named.</summary>
     public EngineHost(params SessionStateCommandEntry[] commands)
     {
-        InitialSessionState state = InitialSessionState.CreateDefault2();
+        InitialSessionState state = InitialSessionState.CreateDefault();
         state.Commands.Add(commands);
         if (OperatingSystem.IsWindows())
         {

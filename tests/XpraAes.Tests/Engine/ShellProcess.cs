@@ -31,7 +31,17 @@ internal static class ShellProcess
         }
     }
 
-    public static Process Start(params string[] arguments)
+    /// <summary>Runs it to its end, with these variables in its environment.</summary>
+    public static async Task<(int ExitCode, string Output, string Errors)> RunAsync(IReadOnlyDictionary<string, string> environment, params string[] arguments)
+    {
+        using Process process = Start(environment, arguments);
+        process.StandardInput.Close();
+        return await FinishAsync(process);
+    }
+
+    public static Process Start(params string[] arguments) => Start(new Dictionary<string, string>(), arguments);
+
+    private static Process Start(IReadOnlyDictionary<string, string> environment, string[] arguments)
     {
         // A process that was itself started in the background of a shell ignores SIGINT and hands that down; env takes it back.
         string[] prefix = OperatingSystem.IsLinux() ? ["env", "--default-signal=INT", "dotnet", TestPaths.Shell] : ["dotnet", TestPaths.Shell];
@@ -41,6 +51,10 @@ internal static class ShellProcess
             RedirectStandardOutput = true,
             RedirectStandardError = true,
         };
+        // Tables and errors without colours.
+        start.Environment["NO_COLOR"] = "1";
+        foreach (var (name, value) in environment)
+            start.Environment[name] = value;
         return Process.Start(start)!;
     }
 

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using XpraAes.Tests.Keys;
 
 namespace XpraAes.Tests.Engine;
 
@@ -20,7 +21,7 @@ public sealed class ShellTests
     }
 
     [Fact]
-    public async Task Objects_are_rendered_by_the_engines_own_formatting()
+    public async Task Objects_are_rendered_as_tables()
     {
         var (_, output, _) = await ShellProcess.RunAsync("-Command", "[pscustomobject]@{ Mode = 'CBC'; Bits = 256 }, [pscustomobject]@{ Mode = 'GCM'; Bits = 128 }");
         Assert.Equal(["Mode Bits", "---- ----", "CBC   256", "GCM   128"], output.Split('\n', StringSplitOptions.RemoveEmptyEntries));
@@ -54,14 +55,41 @@ public sealed class ShellTests
         Assert.Contains("the reason", errors, StringComparison.Ordinal);
     }
 
-    [Fact]
-    public async Task An_unknown_command_gets_a_word_about_what_the_bare_engine_lacks()
+    /// <summary>What a user types, with cmdlets of PowerShell's own.</summary>
+    [Theory]
+    [InlineData("New-XpraAesKey | Set-Content key.txt; (Get-XpraAesKey key.txt -WarningAction Ignore).Bits", "256\n")]
+    [InlineData("New-XpraAesKey | Set-Content key.txt; Get-Content key.txt | Measure-Object -Line | Select-Object -ExpandProperty Lines", "1\n")]
+    [InlineData("Get-XpraCipherInfo -Supported | Where-Object Mode -EQ CBC | Format-Table Cipher, Mode -HideTableHeaders", "\nAES     CBC\n\n")]
+    [InlineData("Get-XpraCipherInfo -Supported | Export-Csv modes.csv; (Import-Csv modes.csv).Mode -join ' '", "CBC CTR GCM CFB\n")]
+    [InlineData("Get-XpraCipherInfo -Supported > modes.txt; (Get-Item modes.txt).Length -gt 100", "True\n")]
+    [InlineData("Get-XpraCipherInfo -Supported | ConvertTo-Json | ConvertFrom-Json | ForEach-Object KeySize | Sort-Object -Unique", "128\n192\n256\n")]
+    public async Task PowerShells_own_cmdlets_are_there(string command, string expected)
     {
-        var (exitCode, output, errors) = await ShellProcess.RunAsync("-Command", "Get-ChildItem; 'goes on'");
-        Assert.Equal(0, exitCode);
-        Assert.Equal("goes on\n", output);
-        Assert.Contains("'Get-ChildItem' is not recognized", errors, StringComparison.Ordinal);
-        Assert.Contains("PowerShell engine with XpraAes alone", errors, StringComparison.Ordinal);
+        using TempFolder folder = new();
+        var (exitCode, output, errors) = await ShellProcess.RunAsync("-WorkingDirectory", folder.Root, "-Command", command);
+        Assert.Equal((0, expected, ""), (exitCode, output, errors));
+    }
+
+    [Fact]
+    public async Task An_unknown_command_is_an_error_and_the_next_one_runs()
+    {
+        var (exitCode, output, errors) = await ShellProcess.RunAsync("-Command", "No-Command; 'goes on'");
+        Assert.Equal((0, "goes on\n"), (exitCode, output));
+        Assert.Contains("'No-Command' is not recognized", errors, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task No_profile_is_loaded()
+    {
+        var (_, path, _) = await ShellProcess.RunAsync("-Command", "$PROFILE.CurrentUserAllHosts");
+        Assert.Contains("profile.ps1", path, StringComparison.Ordinal);
+        using TempFolder home = new();
+        var profile = Path.Combine(home.Root, "powershell", "profile.ps1");
+        Directory.CreateDirectory(Path.GetDirectoryName(profile)!);
+        await File.WriteAllTextAsync(profile, "'from the profile'");
+        var (_, output, _) = await ShellProcess.RunAsync(new Dictionary<string, string> { ["XDG_CONFIG_HOME"] = home.Root }, "-Command", "$PROFILE.CurrentUserAllHosts; . $PROFILE.CurrentUserAllHosts");
+        Assert.SkipWhen(OperatingSystem.IsWindows(), "Its profiles are elsewhere.");
+        Assert.Equal($"{profile}\nfrom the profile\n", output);
     }
 
     [Fact]
@@ -92,11 +120,11 @@ public sealed class ShellTests
     }
 
     [Fact]
-    public async Task The_version_names_ours_and_the_engines()
+    public async Task The_version_names_ours_and_PowerShells()
     {
         var (exitCode, output, _) = await ShellProcess.RunAsync("-Version");
         Assert.Equal(0, exitCode);
-        Assert.Matches(@"^xpra-aes \d+\.\d+\.\d+, PowerShell engine 7\.\d+\.\d+\n$", output);
+        Assert.Matches(@"^xpra-aes \d+\.\d+\.\d+, PowerShell 7\.\d+\.\d+\n$", output);
     }
 
     [Theory]
@@ -106,15 +134,16 @@ public sealed class ShellTests
     public async Task A_wrong_command_line_is_an_error_of_usage(string argument)
     {
         var (exitCode, output, errors) = await ShellProcess.RunAsync(argument);
-        Assert.Equal((64, ""), (exitCode, output));
-        Assert.Contains(argument, errors, StringComparison.Ordinal);
+        Assert.Equal(64, exitCode);
+        Assert.Contains(argument, errors, StringComparison.OrdinalIgnoreCase);
+        Assert.Contains("xpra-aes [-File] SCRIPT", output, StringComparison.Ordinal);
     }
 
     [Fact]
-    public async Task A_question_that_nobody_can_answer_is_an_error_and_no_hang()
+    public async Task A_question_that_nobody_can_answer_ends_nothing_and_does_nothing()
     {
-        var (_, output, errors) = await ShellProcess.RunAsync("-Command", "'x' | Set-Content /nowhere/file -Confirm; 'goes on'");
-        Assert.Equal("goes on\n", output);
-        Assert.Contains("no more input", errors, StringComparison.Ordinal);
+        using TempFolder folder = new();
+        var (_, output, _) = await ShellProcess.RunAsync("-WorkingDirectory", folder.Root, "-NonInteractive", "-Command", "'x' | Set-Content file -Confirm; 'goes on'; Test-Path file");
+        Assert.EndsWith("goes on\nFalse\n", output, StringComparison.Ordinal);
     }
 }

@@ -4,7 +4,7 @@ using XpraAes.Tests.Keys;
 
 namespace XpraAes.Tests.Engine;
 
-/// <summary>PowerShell's engine tells its maker about its use half a minute after its start. In xpra-aes it does not.</summary>
+/// <summary>PowerShell tells its maker about its use half a minute after its start. xpra-aes does not.</summary>
 [Trait("Category", "Engine")]
 public sealed class TelemetryTests
 {
