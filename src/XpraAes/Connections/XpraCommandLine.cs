@@ -71,7 +71,7 @@ public sealed class XpraCommandLine
         if (release.ServerIgnoresAes)
         {
             throw new XpraAesException(XpraErrorId.VersionRejected,
-                $"A server of {release} cannot do AES: those from 6.4.0 to 6.5.3 ignore every option for it without a word, and let clients in without encryption.",
+                $"A server of {release} cannot do AES: those of 6.4 and 6.5 ignore every option for it without a word, and let clients in without encryption.",
                 "Use a server of xpra 6.3 or earlier, or of master; a 6.4 or 6.5 client can do AES.");
         }
         if (usable.Count > 1 && usable.Count < release.Modes.Count)

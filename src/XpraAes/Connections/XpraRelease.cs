@@ -39,7 +39,7 @@ internal sealed class XpraRelease
     /// <summary>Whether a graphical client leaves AES out unless <c>--encryption</c> asks for it.</summary>
     public bool IgnoresEncryptionInUris => _version >= new Version(6, 5);
 
-    /// <summary>Whether its servers lack the class that AES is in, and take every option for it without a word: 6.4.0 to 6.5.3.</summary>
+    /// <summary>Whether its servers lack the class that AES is in, and take every option for it without a word: 6.4 and 6.5; 6.6 has it again.</summary>
     public bool ServerIgnoresAes => _version >= new Version(6, 4) && _version < new Version(6, 6);
 
     /// <summary>Whether it finds cipher capabilities under <c>encryption</c>, where clients of xpra 6 have them alone.</summary>

@@ -349,8 +349,8 @@ internal sealed class EndpointProbe
             : otherwise;
         if (XpraRelease.FromPeer(_report.PeerVersion) is { ServerIgnoresAes: true })
         {
-            Find(DiagnosisFinding.NotEncrypted, $"AES is off on this server. {how} xpra {_report.PeerVersion} ignores its options for AES without a word, as all servers from 6.4.0 to 6.5.3 do: AES may be configured there, and is off.",
-                "Use a server of xpra 6.3 or earlier, or one later than 6.5.3; or bind it to a Unix socket alone, and put a gateway before that: Start-XpraAesListener -Target. Until then, whatever connects to it is unprotected.");
+            Find(DiagnosisFinding.NotEncrypted, $"AES is off on this server. {how} xpra {_report.PeerVersion} ignores its options for AES without a word, as all servers of 6.4 and 6.5 do: AES may be configured there, and is off.",
+                "Use a server of xpra 6.3 or earlier, or 6.6 or later; or bind it to a Unix socket alone, and put a gateway before that: Start-XpraAesListener -Target. Until then, whatever connects to it is unprotected.");
         }
         else
         {

@@ -187,7 +187,7 @@ internal sealed class ClientLeg(PacketChannel channel, ClientCipherOptions? ciph
         Hello.DisconnectType => Refusals.FromServer(packet, inClear: true),
         Hello.PacketType => new XpraAesException(XpraErrorId.PlaintextPacket,
             "The server answered in clear: AES is off there.",
-            "Start the server with encryption=AES on this socket. Versions 6.4.0 to 6.5.3 ignore that option silently."),
+            "Start the server with encryption=AES on this socket. Versions 6.4 and 6.5 ignore that option silently."),
         _ => new XpraAesException(XpraErrorId.PlaintextPacket, $"The server sent '{PeerIdentification.Sanitize(packet.Type)}' in clear where encryption was asked for."),
     };
 }

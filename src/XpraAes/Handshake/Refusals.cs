@@ -81,7 +81,7 @@ internal static class Refusals
         XpraErrorId.AuthenticationFailed when IsAboutUserName(reason) => "Give the name of the user that the server runs as: with -Credential, or as tcp://NAME@HOST:PORT/ in the URI.",
         XpraErrorId.ModeRejected => "Ask for a mode that the server takes: encryption=AES-CBC is in every version; GCM is gone since 6.2, CFB since 6.5.3.",
         XpraErrorId.PaddingRejected => "Put a gateway between the two versions: Start-XpraAesListener -Target. Another mode does not help: a padding is refused in every one.",
-        XpraErrorId.CipherCapabilitiesMissing => "Start the server with encryption=AES and a key on the socket that you connect to. Versions 6.4.0 to 6.5.3 ignore that option silently.",
+        XpraErrorId.CipherCapabilitiesMissing => "Start the server with encryption=AES and a key on the socket that you connect to. Versions 6.4 and 6.5 ignore that option silently.",
         XpraErrorId.AuthenticationFailed => "Check the user name and the password. A password file must not end in a newline.",
         XpraErrorId.PeerDisconnected when Has(reason, Target) => "Use Test-XpraAes against that target, on the gateway's machine.",
         XpraErrorId.IterationsRejected => "Ask for 1,000 to 10,000 iterations, which every version accepts.",
