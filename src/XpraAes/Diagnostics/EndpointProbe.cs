@@ -18,12 +18,17 @@ internal sealed class EndpointProbe
     /// <summary>The longest wait for an answer to a further question; arbitrary, servers that answer at all do so at once.</summary>
     private static readonly TimeSpan s_longestFollowUp = TimeSpan.FromSeconds(5);
 
+    /// <summary>After this without an answer the cause is looked for, while the answer may still come; arbitrary.</summary>
+    private static readonly TimeSpan s_silence = TimeSpan.FromSeconds(2);
+
     private readonly ConnectOptions _options;
     private readonly Action<string> _progress;
     private readonly ProbeReport _report;
     private readonly TimeSpan _followUp;
     private readonly string _uuid = Hello.NewUuid();
     private PacketEncoding _encoding = PacketEncoding.RencodePlus;
+    private ProbeAnswer? _version;
+    private ProbeAnswer? _infoInClear;
 
     private EndpointProbe(ConnectOptions options, Action<string>? progress)
     {
@@ -56,7 +61,16 @@ internal sealed class EndpointProbe
     private async Task ExamineAsync(CancellationToken cancellationToken)
     {
         _progress($"asking in AES-{_options.Mode}");
-        var answer = await AskEncryptedAsync(cancellationToken).ConfigureAwait(false);
+        using var asked = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        var asking = AskEncryptedAsync(asked.Token);
+        if (!_options.EncryptFirstPacket && await Task.WhenAny(asking, Task.Delay(s_silence, cancellationToken)).ConfigureAwait(false) != asking
+            && await ExplainByWhatItSaysInClearAsync(asking, cancellationToken).ConfigureAwait(false))
+        {
+            await asked.CancelAsync().ConfigureAwait(false);
+            await ((Task)asking).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            return;
+        }
+        var answer = await asking.ConfigureAwait(false);
         if (answer.Reply is { } reply)
         {
             JudgeReply(answer, reply);
@@ -238,7 +252,7 @@ internal sealed class EndpointProbe
     {
         await AskVersionAsync(cancellationToken).ConfigureAwait(false);
         FindXpra();
-        var info = await AskForInfoInClearAsync(cancellationToken).ConfigureAwait(false);
+        var info = await AskForInfoInClearAsync(_followUp, cancellationToken).ConfigureAwait(false);
         FindNotEncrypted(info, failure.Message);
     }
 
@@ -252,7 +266,7 @@ internal sealed class EndpointProbe
             return;
         }
         FindXpra();
-        var info = await AskForInfoInClearAsync(cancellationToken).ConfigureAwait(false);
+        var info = await AskForInfoInClearAsync(_followUp, cancellationToken).ConfigureAwait(false);
         if (TalksInClear(info))
         {
             FindNotEncrypted(info, failure.Message);
@@ -269,6 +283,27 @@ internal sealed class EndpointProbe
             Find(DiagnosisFinding.HandshakeTimeout, $"The server has AES on, but gives an encrypted hello no answer: {failure.Message}",
                 "See the server's log (-d crypto,auth). Servers since 6.2 fail silently where a password has to serve as the key: give them a key file.");
         }
+    }
+
+    /// <summary>Servers of 6.4 and later refuse in silence. Whether it is certain that no answer will come: AES is off, or the server's version lacks the mode.</summary>
+    private async Task<bool> ExplainByWhatItSaysInClearAsync(Task asking, CancellationToken cancellationToken)
+    {
+        if (!(await AskVersionAsync(cancellationToken).ConfigureAwait(false)).IsXpra)
+            return false;
+        var info = await AskForInfoInClearAsync(s_silence, cancellationToken).ConfigureAwait(false);
+        if (asking.IsCompleted)
+            return false;
+        if (TalksInClear(info))
+        {
+            FindXpra();
+            FindNotEncrypted(info, "It gives an encrypted hello no answer.");
+            return true;
+        }
+        if (!ExplainByVersion())
+            return false;
+        FindXpra();
+        Find(DiagnosisFinding.Encrypted, "The server has AES on: it does not talk in clear.");
+        return true;
     }
 
     /// <summary>Whether the server's version lacks the mode.</summary>
@@ -371,17 +406,21 @@ internal sealed class EndpointProbe
     /// <summary>Asks for the version, once, in clear: every server answers, whether AES is on or not.</summary>
     private async Task<ProbeAnswer> AskVersionAsync(CancellationToken cancellationToken)
     {
+        if (_version is not null)
+            return _version;
         _progress("asking for its version in clear");
-        var answer = await AskInAnyEncodingAsync("version", null, _followUp, cancellationToken).ConfigureAwait(false);
-        _report.PeerVersion ??= VersionIn(answer.Hello?.PeerHello);
-        return answer;
+        _version = await AskInAnyEncodingAsync("version", null, _followUp, cancellationToken).ConfigureAwait(false);
+        _report.PeerVersion ??= VersionIn(_version.Hello?.PeerHello);
+        return _version;
     }
 
-    /// <summary>Only a server that has AES off answers this.</summary>
-    private Task<ProbeAnswer> AskForInfoInClearAsync(CancellationToken cancellationToken)
+    /// <summary>Asks for information in clear, until it is answered: only a server that has AES off does that.</summary>
+    private async Task<ProbeAnswer> AskForInfoInClearAsync(TimeSpan patience, CancellationToken cancellationToken)
     {
+        if (_infoInClear is { Failure.Id: not XpraErrorId.HandshakeTimeout } or { Failure: null })
+            return _infoInClear;
         _progress("asking for information in clear");
-        return AskAsync("info", null, _encoding, _followUp, cancellationToken);
+        return _infoInClear = await AskAsync("info", null, _encoding, patience < _followUp ? patience : _followUp, cancellationToken).ConfigureAwait(false);
     }
 
     private async Task<ProbeAnswer> AskEncryptedAsync(CancellationToken cancellationToken)

@@ -1,3 +1,4 @@
+using XpraAes.Ciphers;
 namespace XpraAes.Tests.Diagnostics;
 
 /// <summary>xpra servers that have AES off, and those that only seem to.</summary>
@@ -20,12 +21,23 @@ public sealed class ProbeClearTests : ProbeTests
     }
 
     [Theory]
+    [InlineData(AesMode.CBC, false, DiagnosisFinding.NotEncrypted)]
+    [InlineData(AesMode.GCM, true, DiagnosisFinding.ModeUnsupported)]
+    public async Task What_a_silent_server_says_in_clear_is_not_kept_waiting_for_an_answer_that_will_not_come(AesMode mode, bool withKey, DiagnosisFinding cause)
+    {
+        await using var server = Serve(Named("6.5.3"), withKey);
+        var found = await ProbeAsync(server, options => options with { Mode = mode, Timeout = TimeSpan.FromMinutes(10) }).WaitAsync(TimeSpan.FromMinutes(2));
+        AssertCause(found, cause);
+        Assert.Single(server.Requests, request => request == "version");
+    }
+
+    [Theory]
     [InlineData("6.3.9", false)]
     [InlineData("6.4", true)]
     [InlineData("6.4.0-r12", true)]
     [InlineData("6.5.3", true)]
     [InlineData("6.6", false)]
-    public async Task Only_versions_6_4_0_to_6_5_3_are_said_to_ignore_AES(string version, bool ignores)
+    public async Task Only_versions_6_4_and_6_5_are_said_to_ignore_AES(string version, bool ignores)
     {
         await using var server = Serve(ServerTraits.V65 with { ToldVersion = version }, withKey: false);
         var cause = AssertCause(await ProbeAsync(server), DiagnosisFinding.NotEncrypted);
