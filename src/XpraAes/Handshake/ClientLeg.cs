@@ -106,6 +106,7 @@ internal sealed class ClientLeg(PacketChannel channel, ClientCipherOptions? ciph
     public void Complete(XpraDictionary serverHello, PacketHeader header)
     {
         channel.Encoding = Hello.ChooseEncoding(serverHello, header.Encoding);
+        channel.PeerSaysNewNames = Hello.SaysNewNames(serverHello);
         channel.Reader.AllowClear = false;
     }
 

@@ -113,6 +113,11 @@ internal static class Hello
         Withdraw(hello, "compressors", ["lzo", "zstd"]);
     }
 
+    /// <summary>Whether the peer knows the new names of packet types alone: the development tree then leaves <c>flush</c> out, which every hello from 4.0 on has (xpra/net/net_util.py). The browser client, which counts its versions otherwise, does not.</summary>
+    public static bool SaysNewNames(XpraDictionary hello)
+        => hello.GetBoolean("flush") != true && hello.GetString("client_type") != "HTML5"
+        && Version.TryParse(string.Concat((VersionOf(hello) ?? "").TakeWhile(c => char.IsAsciiDigit(c) || c == '.')), out var version) && version >= new Version(6, 6);
+
     /// <summary>The version that a peer names, fit to be shown; null where it names none.</summary>
     public static string? VersionOf(XpraDictionary hello)
         => hello.GetString("version") is { Length: > 0 } version ? Packets.PeerIdentification.Sanitize(version) : null;

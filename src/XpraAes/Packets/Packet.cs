@@ -9,11 +9,11 @@ internal sealed record Packet(object?[] Items, PacketHeader Header)
 {
     private static readonly SearchValues<char> s_nameCharacters = SearchValues.Create("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_");
 
-    /// <summary>The type's name. Aliases (integers, xpra 3.1) come out as <c>#n</c>: we never announce any.</summary>
+    /// <summary>The type's name, the old one where there are two. Aliases (integers, xpra 3.1) come out as <c>#n</c>: we never announce any.</summary>
     public string Type { get; } = Items.Length == 0 ? "" : Items[0] switch
     {
-        string s => s,
-        byte[] b => Encoding.Latin1.GetString(b),
+        string s => PacketNames.Old(s),
+        byte[] b => PacketNames.Old(Encoding.Latin1.GetString(b)),
         long n => $"#{n}",
         _ => "",
     };

@@ -30,6 +30,9 @@ internal sealed class PacketChannel(Stream stream, Limits limits, string peer = 
     /// <summary>The encoding of what we send.</summary>
     public PacketEncoding Encoding { get; set; } = PacketEncoding.RencodePlus;
 
+    /// <summary>Whether the peer knows the new names of packet types alone.</summary>
+    public bool PeerSaysNewNames { get; set; }
+
     /// <summary>True until <see cref="TrustPeer"/>: the tighter bounds for strangers hold.</summary>
     public bool IsStranger { get; private set; } = true;
 
@@ -42,7 +45,7 @@ internal sealed class PacketChannel(Stream stream, Limits limits, string peer = 
 
     /// <summary>Encodes, frames, encrypts and sends one packet. Cancelling that in the middle, where the peer does not read, ends the connection.</summary>
     public Task SendAsync(object?[] packet, CancellationToken cancellationToken)
-        => SendEncodedAsync(packet[0], PacketCodec.Encode(Encoding, packet), cancellationToken);
+        => SendEncodedAsync(packet[0], PacketCodec.Encode(Encoding, PacketNames.For(packet, PeerSaysNewNames)), cancellationToken);
 
     /// <summary>Writes what the writer still holds.</summary>
     public Task FlushAsync(CancellationToken cancellationToken) => SendEncodedAsync(null, [], cancellationToken);
