@@ -68,6 +68,8 @@ public sealed class CaptureTests
         Assert.Equal(recorded.GetProperty("encrypted").GetBoolean(), packet.Header.IsEncrypted);
         Assert.Equal(recorded.GetProperty("plain_sha256").GetString(), Convert.ToHexStringLower(SHA256.HashData(packet.Payload)));
         Assert.Equal(recorded.GetProperty("compression").GetString() ?? "none", PacketCompression.Name(packet.Header.Compression));
+        if (packet.Header.IsChunk)
+            return;
         Assert.Equal(recorded.GetProperty("encoder").GetString(), packet.Header.Encoding.ToString().ToLowerInvariant());
         // Two of the largest packets were recorded without their type.
         if (recorded.TryGetProperty("type", out var type))

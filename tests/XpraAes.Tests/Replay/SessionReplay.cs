@@ -129,6 +129,9 @@ internal sealed class SessionReplay : IDisposable
         var offset = side.Offset;
         side.Offset += size;
         var payload = side.Reader.Payload.ToArray();
+        // A chunk is raw data, such as a picture: it has its place in the packet that follows it.
+        if (header.IsChunk)
+            return new ReplayedPacket(number, direction, offset, side.Bytes[offset..side.Offset], payload, new Packet([], header));
         var data = header.Compression == 0 ? payload : PacketCompression.Decompress(header.Compression, payload, Limits.Default.DecompressedSize);
         var items = (object?[])PacketCodec.Decode(header.Encoding, data, new DecodeLimits(Limits.Default.EncodingDepth, Limits.Default.EncodingItems))!;
         return new ReplayedPacket(number, direction, offset, side.Bytes[offset..side.Offset], payload, new Packet(items, header));
