@@ -12,14 +12,18 @@ const string Usage = """
 
     but loads no profile: `. $PROFILE` does. It exits with 0, with 1 after a terminating error, with 130 after Ctrl+C, or with what the script gave to `exit`.
     """;
-var version = $"xpra-aes {Assembly.GetExecutingAssembly().GetName().Version!.ToString(3)}, PowerShell {PSVersionInfo.PSVersion}";
 
 // Before anything of PowerShell runs: it tells its maker about its use, after half a minute, unless it is told not to.
-SetDefault("POWERSHELL_TELEMETRY_OPTOUT", "1");
-// Modules are found by their names: ours, and those of the user's that PSModulePath names.
-var inherited = Environment.GetEnvironmentVariable("PSModulePath");
-Environment.SetEnvironmentVariable("PSModulePath", string.Join(Path.PathSeparator, [Path.Combine(AppContext.BaseDirectory, "Modules"), .. inherited is { Length: > 0 } ? [inherited] : Array.Empty<string>()]));
+const string OptOut = "POWERSHELL_TELEMETRY_OPTOUT";
+Environment.SetEnvironmentVariable(OptOut, Environment.GetEnvironmentVariable(OptOut) ?? "1");
 
+// Modules are found by their names: ours, and those that the user's PSModulePath names.
+const string ModulePath = "PSModulePath";
+var modules = Path.Combine(AppContext.BaseDirectory, "Modules");
+var inherited = Environment.GetEnvironmentVariable(ModulePath);
+Environment.SetEnvironmentVariable(ModulePath, string.IsNullOrEmpty(inherited) ? modules : modules + Path.PathSeparator + inherited);
+
+var version = $"xpra-aes {Assembly.GetExecutingAssembly().GetName().Version!.ToString(3)}, PowerShell {PSVersionInfo.PSVersion}";
 var wasInterrupted = false;
 Console.CancelKeyPress += (_, _) => wasInterrupted = true;
 
@@ -35,5 +39,3 @@ switch (args)
 var exitCode = ConsoleShell.Start(version, Usage, ["-NoProfile", .. args]);
 // As every Unix shell has it: 128 and the number of SIGINT. At a prompt Ctrl+C ends a command, and not the shell.
 return wasInterrupted && exitCode == 1 && args.Length > 0 ? 130 : exitCode;
-
-static void SetDefault(string name, string value) => Environment.SetEnvironmentVariable(name, Environment.GetEnvironmentVariable(name) ?? value);
