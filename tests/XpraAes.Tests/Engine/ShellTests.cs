@@ -100,6 +100,15 @@ public sealed class ShellTests
     }
 
     [Fact]
+    public async Task A_session_that_may_not_load_it_is_told_why()
+    {
+        var (_, output, errors) = await ShellProcess.RunAsync("-Command", "$ExecutionContext.SessionState.LanguageMode = 'ConstrainedLanguage'; Import-Module XpraAes; 'goes on'");
+        Assert.Equal("goes on\n", output);
+        Assert.Contains("XpraAes needs a session in FullLanguage, and this one is in ConstrainedLanguage", errors, StringComparison.Ordinal);
+        Assert.DoesNotContain("Cannot invoke method", errors, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Standard_input_is_run_where_nothing_else_is_given()
     {
         using Process process = ShellProcess.Start();
