@@ -115,7 +115,7 @@ internal static class Hello
 
     /// <summary>Whether the peer knows the new names of packet types alone: the development tree then leaves <c>flush</c> out, which every hello from 4.0 on has (xpra/net/net_util.py). The browser client, which counts its versions otherwise, does not.</summary>
     public static bool SaysNewNames(XpraDictionary hello)
-        => hello.GetBoolean("flush") != true && hello.GetString("client_type") != "HTML5"
+        => !hello.ContainsKey("flush") && hello.GetString("client_type") != "HTML5"
         && Version.TryParse(string.Concat((VersionOf(hello) ?? "").TakeWhile(c => char.IsAsciiDigit(c) || c == '.')), out var version) && version >= new Version(6, 6);
 
     /// <summary>The version that a peer names, fit to be shown; null where it names none.</summary>

@@ -15,7 +15,8 @@ public sealed class PacketNamesTests
     [Theory]
     [InlineData("6.6-r42417", null, null, true)]
     [InlineData("6.6", "python", null, true)]
-    [InlineData("7.0", null, false, true)]
+    [InlineData("7.0", null, null, true)]
+    [InlineData("6.6", null, false, false)]
     [InlineData("6.6", null, true, false)]
     [InlineData("6.5.3", null, null, false)]
     [InlineData("3.1.3", null, null, false)]
@@ -71,7 +72,7 @@ public sealed class PacketNamesTests
         await using (target)
         {
             var connecting = XpraConnector.ConnectAsync(new ConnectOptions { Endpoint = target.Options().Endpoint, Key = key, Timeout = Loopback.Patience });
-            await using var server = await target.AcceptAsync(("version", "6.6"), ("flush", !saysNew));
+            await using var server = await target.AcceptAsync([("version", "6.6"), .. saysNew ? [] : new (string, object?)[] { ("flush", true) }]);
             var ping = (await server.ReceiveAsync())!;
             Assert.Equal("ping", ping.Type);
             await server.SendAsync(saysNew ? "ping-echo" : "ping_echo", ping[1], 0L, 0L, 0L, 0L);
