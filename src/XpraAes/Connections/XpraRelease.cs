@@ -1,4 +1,5 @@
 using XpraAes.Ciphers;
+using XpraAes.Handshake;
 
 namespace XpraAes.Connections;
 
@@ -51,7 +52,7 @@ internal sealed class XpraRelease
     /// <summary>What a server gives as its version: <c>6.5.3-r0</c>, <c>6.6-r42417 (gb114f907f7)</c>, <c>3.1</c>. Null where that is no more than one number, which is what 4.4 to 6.2 tell strangers.</summary>
     public static XpraRelease? FromPeer(string? text)
     {
-        var number = string.Concat((text ?? "").TakeWhile(c => char.IsAsciiDigit(c) || c == '.'));
+        var number = Hello.NumberIn(text);
         return Version.TryParse(number, out var version) ? new XpraRelease(number, version) : null;
     }
 

@@ -64,7 +64,8 @@ internal sealed class EndpointProbe
         using var asked = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         var asking = AskEncryptedAsync(asked.Token);
         if (!_options.EncryptFirstPacket && await Task.WhenAny(asking, Task.Delay(s_silence, cancellationToken)).ConfigureAwait(false) != asking
-            && await ExplainByWhatItSaysInClearAsync(asking, cancellationToken).ConfigureAwait(false))
+            && (await AskVersionAsync(cancellationToken).ConfigureAwait(false)).IsXpra
+            && await ExplainByWhatItSaysInClearAsync("It gives an encrypted hello no answer.", s_silence, asking, cancellationToken).ConfigureAwait(false))
         {
             await asked.CancelAsync().ConfigureAwait(false);
             await ((Task)asking).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
@@ -265,20 +266,16 @@ internal sealed class EndpointProbe
             await IdentifyAsync(failure, version.Failure!, cancellationToken).ConfigureAwait(false);
             return;
         }
-        FindXpra();
-        var info = await AskForInfoInClearAsync(_followUp, cancellationToken).ConfigureAwait(false);
-        if (TalksInClear(info))
-        {
-            FindNotEncrypted(info, failure.Message);
+        if (await ExplainByWhatItSaysInClearAsync(failure.Message, _followUp, null, cancellationToken).ConfigureAwait(false))
             return;
-        }
+        FindXpra();
         if (_options.EncryptFirstPacket)
         {
             Find(DiagnosisFinding.FirstPacketDisagrees, "The server wants its first packet in clear, and was sent an encrypted one.", "Leave -EncryptFirstPacket out, or set XPRA_ENCRYPT_FIRST_PACKET=1 for the server.");
             return;
         }
         Find(DiagnosisFinding.Encrypted, "The server has AES on: it does not talk in clear.");
-        if (!ExplainByVersion() && !await ExplainByTrialAsync(cancellationToken).ConfigureAwait(false))
+        if (!await ExplainByTrialAsync(cancellationToken).ConfigureAwait(false))
         {
             Find(DiagnosisFinding.HandshakeTimeout, $"The server has AES on, but gives an encrypted hello no answer: {failure.Message}",
                 "See the server's log (-d crypto,auth). Servers since 6.2 fail silently where a password has to serve as the key: give them a key file.");
@@ -286,20 +283,22 @@ internal sealed class EndpointProbe
     }
 
     /// <summary>Servers of 6.4 and later refuse in silence. Whether it is certain that no answer will come: AES is off, or the server's version lacks the mode.</summary>
-    private async Task<bool> ExplainByWhatItSaysInClearAsync(Task asking, CancellationToken cancellationToken)
+    /// <param name="otherwise">What the server did, where it says nothing better in clear.</param>
+    /// <param name="patience">For its information in clear.</param>
+    /// <param name="asking">The question that may still be answered: then nothing is certain; null: none may.</param>
+    /// <param name="cancellationToken">Ends it.</param>
+    private async Task<bool> ExplainByWhatItSaysInClearAsync(string otherwise, TimeSpan patience, Task? asking, CancellationToken cancellationToken)
     {
-        if (!(await AskVersionAsync(cancellationToken).ConfigureAwait(false)).IsXpra)
-            return false;
-        var info = await AskForInfoInClearAsync(s_silence, cancellationToken).ConfigureAwait(false);
-        if (asking.IsCompleted)
+        var info = await AskForInfoInClearAsync(patience, cancellationToken).ConfigureAwait(false);
+        if (asking is { IsCompleted: true })
             return false;
         if (TalksInClear(info))
         {
             FindXpra();
-            FindNotEncrypted(info, "It gives an encrypted hello no answer.");
+            FindNotEncrypted(info, otherwise);
             return true;
         }
-        if (!ExplainByVersion())
+        if (_options.EncryptFirstPacket || !ExplainByVersion())
             return false;
         FindXpra();
         Find(DiagnosisFinding.Encrypted, "The server has AES on: it does not talk in clear.");

@@ -116,7 +116,10 @@ internal static class Hello
     /// <summary>Whether the peer knows the new names of packet types alone: the development tree then leaves <c>flush</c> out, which every hello from 4.0 on has (xpra/net/net_util.py). The browser client, which counts its versions otherwise, does not.</summary>
     public static bool SaysNewNames(XpraDictionary hello)
         => !hello.ContainsKey("flush") && hello.GetString("client_type") != "HTML5"
-        && Version.TryParse(string.Concat((VersionOf(hello) ?? "").TakeWhile(c => char.IsAsciiDigit(c) || c == '.')), out var version) && version >= new Version(6, 6);
+        && Version.TryParse(NumberIn(VersionOf(hello)), out var version) && version >= new Version(6, 6);
+
+    /// <summary>The number that a peer's version begins with: 6.5.3 of <c>6.5.3-r0</c>; empty where it begins with none.</summary>
+    public static string NumberIn(string? version) => string.Concat((version ?? "").TakeWhile(c => char.IsAsciiDigit(c) || c == '.'));
 
     /// <summary>The version that a peer names, fit to be shown; null where it names none.</summary>
     public static string? VersionOf(XpraDictionary hello)

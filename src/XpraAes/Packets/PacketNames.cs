@@ -21,8 +21,8 @@ internal static class PacketNames
     {
         foreach (var (old, @new) in s_names)
         {
-            if (packet is [string name, .. var rest] && name == (saysNew ? old : @new))
-                return [saysNew ? @new : old, .. rest];
+            if (packet is [string name, ..] && name == (saysNew ? old : @new))
+                return [saysNew ? @new : old, .. packet.AsSpan(1)];
         }
         return packet;
     }

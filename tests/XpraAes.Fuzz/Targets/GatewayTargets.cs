@@ -4,7 +4,6 @@ using Microsoft.Extensions.Logging.Abstractions;
 using XpraAes.Connections;
 using XpraAes.Encodings;
 using XpraAes.Handshake;
-using XpraAes.Keys;
 using XpraAes.Listening;
 using XpraAes.Packets;
 
@@ -15,7 +14,7 @@ internal static class GatewayTargets
 {
     private static readonly Limits s_limits = new();
     private static readonly TargetOptions s_target = new() { Endpoint = new XpraEndpoint(TransportKind.Tcp, "127.0.0.1", 1) };
-    private static readonly ListenerOptions s_open = new() { Key = XpraKey.FromText("a key that fuzzers use"), Target = s_target };
+    private static readonly ListenerOptions s_open = new() { Key = HandshakeTargets.Key, Target = s_target };
     private static readonly ListenerOptions s_withPassword = s_open with { Password = new("password"u8) };
     private static readonly XpraDictionary s_serverHello = XpraAes.Handshake.Hello.ForServer("0");
 

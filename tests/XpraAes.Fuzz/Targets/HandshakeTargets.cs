@@ -26,9 +26,11 @@ internal static class HandshakeTargets
         MaxIterations = 1_000,
     };
 
-    private static readonly XpraKey s_key = XpraKey.FromText("a key that fuzzers use");
+    /// <summary>The key of every listener here, and of every client that has it.</summary>
+    internal static XpraKey Key { get; } = XpraKey.FromText("a key that fuzzers use");
+
     private static readonly SecretBuffer s_password = new("password"u8);
-    private static readonly DerivationGate.Entrance s_derivations = new DerivationGate(1).For(IPAddress.Loopback);
+    internal static DerivationGate.Entrance Derivations { get; } = new DerivationGate(1).For(IPAddress.Loopback);
 
     /// <summary>The capabilities of a hello, in rencodeplus: what is read from them is in bounds, and is read the same after it was written.</summary>
     public static void Hello(byte[] input)
@@ -54,14 +56,14 @@ internal static class HandshakeTargets
             return;
         var hasKey = input[0] >= 0xf0;
         if (hasKey)
-            SaltMemory.Of(s_key).Clear(); // the salts of the seeds come again and again
+            SaltMemory.Of(Key).Clear(); // the salts of the seeds come again and again
         var stream = new PiecesStream(input.AsMemory(2), input[1]);
         var channel = new PacketChannel(stream, s_limits);
         try
         {
             var handshake = new ServerHandshake(channel, new ServerHandshakeOptions
             {
-                Keys = hasKey ? [s_key] : [],
+                Keys = hasKey ? [Key] : [],
                 Modes = (input[0] & 4) == 0 ? Enum.GetValues<AesMode>() : [AesMode.CTR],
                 Iterations = ProtocolDefaults.MinIterations,
                 EncryptFirstPacket = hasKey && (input[0] & 8) != 0,
@@ -69,7 +71,7 @@ internal static class HandshakeTargets
                 Refuse = (request, hello, _, _) => Responder.Refuse(request, hello),
                 Limits = s_limits,
                 Patience = s_limits.HandshakeTimeout,
-                Derivations = s_derivations,
+                Derivations = Derivations,
             }, NullLogger.Instance);
             var client = handshake.RunAsync(default).GetAwaiter().GetResult();
             Expect.That(!client.KeyProven, "A client without the key has proven it.");

@@ -1,5 +1,4 @@
 using Microsoft.Extensions.Logging.Abstractions;
-using System.Net;
 using XpraAes.Ciphers;
 using XpraAes.Connections;
 using XpraAes.Diagnostics;
@@ -18,9 +17,7 @@ internal static class KeyTargets
 
     private static readonly Limits s_limits = new() { FirstPacketSize = MaxSize, PacketSize = MaxSize, FirstPacketDecompressedSize = 4 * MaxSize, DecompressedSize = 4 * MaxSize, MinIterations = ProtocolDefaults.MinIterations };
 
-    private static readonly XpraKey[] s_keys = [XpraKey.FromText("a key that fuzzers use"), XpraKey.FromText("another key of theirs")];
-
-    private static readonly DerivationGate.Entrance s_derivations = new DerivationGate(1).For(IPAddress.Loopback);
+    private static readonly XpraKey[] s_keys = [HandshakeTargets.Key, XpraKey.FromText("another key of theirs")];
 
     /// <summary>The key of a first packet that is encrypted, and of a server's answer, among several: none is taken for a packet that makes no sense under it. The first byte chooses mode and way, and whether the peer has one of the keys.</summary>
     public static void Several(byte[] input)
@@ -35,7 +32,7 @@ internal static class KeyTargets
         try
         {
             var found = isFirst
-                ? FirstPacket.DetectAsync(channel.Reader, s_keys, [mode], s_limits, s_derivations, default).GetAwaiter().GetResult()
+                ? FirstPacket.DetectAsync(channel.Reader, s_keys, [mode], s_limits, HandshakeTargets.Derivations, default).GetAwaiter().GetResult()
                 : KeyTrial.FindAsync(channel, s_keys, parameters, s_limits, default).GetAwaiter().GetResult() is { } key ? (key, parameters) : null;
             if (found is not { } match)
                 return;

@@ -31,8 +31,8 @@ internal sealed class WireAttacker : IAsyncDisposable
     /// <summary>The client's first packets, as they came.</summary>
     public List<byte[]> Hellos { get; } = [];
 
-    /// <summary>The same as they went on.</summary>
-    public List<byte[]> Sent { get; } = [];
+    /// <summary>The hellos in them, as they went on.</summary>
+    public List<XpraDictionary> Sent { get; } = [];
 
     /// <summary>Encrypted bytes of the listener's.</summary>
     public int FromListener { get; private set; }
@@ -46,6 +46,14 @@ internal sealed class WireAttacker : IAsyncDisposable
         _listener.Stop();
         await _running.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         _stopping.Dispose();
+    }
+
+    /// <summary>Sets one capability of the cipher in each form in which a hello has it, or, after a colon, one of the hello's own.</summary>
+    public static void Set(XpraDictionary hello, string what, object? value)
+    {
+        hello[what.StartsWith(':') ? what[1..] : $"cipher.{what}"] = value;
+        if (!what.StartsWith(':') && hello.GetDictionary("encryption") is { } nested)
+            nested[what] = value;
     }
 
     private async Task RunAsync()
@@ -75,10 +83,7 @@ internal sealed class WireAttacker : IAsyncDisposable
                 Hellos.Add([.. head, .. payload]);
             else
                 ChangeAnswer?.Invoke(payload);
-            var sent = fromClient ? Change(header, payload) : [.. head, .. payload];
-            if (fromClient)
-                Sent.Add(sent);
-            await to.SendAsync(sent, _stopping.Token);
+            await to.SendAsync(fromClient ? Change(header, payload) : [.. head, .. payload], _stopping.Token);
             // Padding, and all that follows the hellos.
             var buffer = new byte[64 * 1024];
             while (await stream.ReadAsync(buffer, _stopping.Token) is > 0 and var read)
@@ -109,7 +114,9 @@ internal sealed class WireAttacker : IAsyncDisposable
         if (header.Compression != 0)
             payload = PacketCompression.Decompress(header.Compression, payload, 1_000_000);
         var packet = (object?[])PacketCodec.Decode(header.Encoding, payload, new DecodeLimits(32, 20_000))!;
-        ChangeHello?.Invoke((XpraDictionary)packet[1]!);
+        var hello = (XpraDictionary)packet[1]!;
+        ChangeHello?.Invoke(hello);
+        Sent.Add(hello);
         return StrangersHello.Frame(header.Encoding, packet);
     }
 }

@@ -41,7 +41,7 @@ public sealed class WireTests
     public async Task A_hello_that_was_changed_on_the_way_gets_nothing_encrypted(string what, object? value)
     {
         await using var loopback = Loopback.Start(options => options with { Limits = s_patient });
-        await using var attacker = new WireAttacker(loopback.Listener.Port) { ChangeHello = hello => Set(hello, what, value) };
+        await using var attacker = new WireAttacker(loopback.Listener.Port) { ChangeHello = hello => WireAttacker.Set(hello, what, value) };
         await Assert.ThrowsAsync<XpraAesException>(() => loopback.ConnectAsync(Through(attacker)));
         Assert.Equal((0, 0), (attacker.FromListener, attacker.FromClient));
         await Loopback.Eventually(() => loopback.Listener.Refusals.GetValueOrDefault(XpraErrorId.HelloAltered) >= 1);
@@ -91,7 +91,7 @@ public sealed class WireTests
     public async Task A_salt_of_his_own_in_the_clients_hello_is_a_strangers_and_the_client_reads_none_of_the_answer()
     {
         await using var loopback = Loopback.Start(options => options with { Limits = s_patient });
-        await using var attacker = new WireAttacker(loopback.Listener.Port) { ChangeHello = hello => Set(hello, "key_salt", StrangersHello.NewSalt()) };
+        await using var attacker = new WireAttacker(loopback.Listener.Port) { ChangeHello = hello => WireAttacker.Set(hello, "key_salt", StrangersHello.NewSalt()) };
         var failure = await Assert.ThrowsAsync<XpraAesException>(() => loopback.ConnectAsync(options => Through(attacker)(options) with { Mode = AesMode.CTR }));
         Assert.Equal(XpraErrorId.KeyMismatch, failure.Id);
         Assert.Equal(0, attacker.FromClient);
@@ -129,17 +129,6 @@ public sealed class WireTests
 
     private static Func<ConnectOptions, ConnectOptions> Through(WireAttacker attacker)
         => options => options with { Endpoint = options.Endpoint with { Port = attacker.Port } };
-
-    private static void Set(XpraDictionary hello, string what, object? value)
-    {
-        if (what.StartsWith(':'))
-        {
-            hello[what[1..]] = value;
-            return;
-        }
-        hello.GetDictionary("encryption")![what] = value;
-        hello[$"cipher.{what}"] = value;
-    }
 
     private static async Task<int> SendAsync(string endpoint, XpraDictionary hello)
     {

@@ -33,14 +33,15 @@ public sealed class RealWireTests(RealXpra xpra) : IClassFixture<RealXpra>
     {
         xpra.Require();
         await using var listener = AesListener.Start(new ListenerOptions { Key = xpra.Key, Limits = new Limits { FailuresBeforeBlock = 1000, DelayPerFailure = TimeSpan.Zero } });
-        await using var attacker = new WireAttacker(listener.Port) { ChangeHello = hello => Set(hello, what, value) };
+        await using var attacker = new WireAttacker(listener.Port) { ChangeHello = hello => WireAttacker.Set(hello, what, value) };
         await using var client = xpra.StartClient("info", attacker.Port);
         await client.WaitForExitAsync();
         // The answer goes out under the changed hello once, and under a salt that is used up by it. A client that can read it has one that was asked for.
         Assert.InRange(attacker.FromListener, 0, 4_000);
         Assert.Equal(0, attacker.FromClient);
         Assert.True(what is ":compressors" or ":aliases" || !client.Output.Contains("network.encryption=AES", StringComparison.Ordinal), client.Output);
-        var heard = await Again(attacker).SendAsync(listener.Endpoint);
+        // The salt that it answered under, asked for once more.
+        var heard = await new StrangersHello(attacker.Sent[0].GetBytes("cipher.key_salt")!) { Mode = XpraAes.Ciphers.AesMode.CBC }.SendAsync(listener.Endpoint);
         Assert.True(attacker.FromListener == 0 ^ heard.EncryptedBytes == 0, "One answer comes under a salt.");
     }
 
@@ -49,7 +50,7 @@ public sealed class RealWireTests(RealXpra xpra) : IClassFixture<RealXpra>
     public async Task Between_our_client_and_its_server(string what, object? value)
     {
         xpra.Require();
-        await using var attacker = new WireAttacker(xpra.ServerOptions.Endpoint.Port) { ChangeHello = hello => Set(hello, what, value) };
+        await using var attacker = new WireAttacker(xpra.ServerOptions.Endpoint.Port) { ChangeHello = hello => WireAttacker.Set(hello, what, value) };
         try
         {
             await using var connection = await XpraConnector.ConnectAsync(xpra.ServerOptions with { Endpoint = xpra.ServerOptions.Endpoint with { Port = attacker.Port }, Timeout = TimeSpan.FromSeconds(10) });
@@ -62,19 +63,5 @@ public sealed class RealWireTests(RealXpra xpra) : IClassFixture<RealXpra>
         {
             Assert.Equal(0, attacker.FromClient);
         }
-    }
-
-    /// <summary>The salt that the listener answered under, asked for once more.</summary>
-    private static StrangersHello Again(WireAttacker attacker)
-    {
-        var packet = (object?[])PacketCodec.Decode(XpraAes.Packets.PacketHeader.Parse(attacker.Sent[0]).Encoding, attacker.Sent[0].AsSpan(XpraAes.Packets.PacketHeader.Size), new DecodeLimits(32, 20_000))!;
-        return new StrangersHello(((XpraDictionary)packet[1]!).GetBytes("cipher.key_salt")!) { Mode = XpraAes.Ciphers.AesMode.CBC };
-    }
-
-    private static void Set(XpraDictionary hello, string what, object? value)
-    {
-        hello[what.StartsWith(':') ? what[1..] : $"cipher.{what}"] = value;
-        if (!what.StartsWith(':') && hello.GetDictionary("encryption") is { } encryption)
-            encryption[what] = value;
     }
 }
