@@ -2,7 +2,6 @@ using System.Net;
 using BenchmarkDotNet.Attributes;
 using XpraAes.Benchmarks.Traffic;
 using XpraAes.Ciphers;
-using XpraAes.Keys;
 using XpraAes.Listening;
 
 namespace XpraAes.Benchmarks;

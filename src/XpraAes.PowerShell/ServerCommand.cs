@@ -2,7 +2,6 @@ using System.Management.Automation;
 using System.Net;
 using XpraAes.Ciphers;
 using XpraAes.Connections;
-using XpraAes.Listening;
 
 namespace XpraAes.PowerShell;
 

@@ -3,10 +3,11 @@ using System.Net;
 using System.Net.Sockets;
 using XpraAes.Ciphers;
 using XpraAes.Connections;
-using XpraAes.Diagnostics;
 using XpraAes.Handshake;
 using XpraAes.Keys;
 using XpraAes.Listening;
+using XpraAes.Logging;
+using XpraAes.Transports;
 
 namespace XpraAes;
 
@@ -30,7 +31,7 @@ public sealed class AesListener : IAsyncDisposable
     private AesListener(IReadOnlyList<(ListeningSocket Socket, ListenerOptions Options)> binds)
     {
         _options = binds[0].Options;
-        Id = LiveObjects.NextId();
+        Id = LiveRegistry.NextId();
         var trusted = binds.SelectMany(bind => bind.Options.TrustedSources).ToArray();
         // A Unix socket's clients have no address: its file's mode says who may come in.
         bool IsTrusted(IPAddress address) => address.Equals(IPAddress.None) || Array.Exists(trusted, network => network.Contains(address));
@@ -155,7 +156,7 @@ public sealed class AesListener : IAsyncDisposable
             foreach (var bind in more.Prepend(options))
             {
                 Validate(bind);
-                sockets.Add((ListeningSocket.Open(bind), bind));
+                sockets.Add((Listen(bind), bind));
             }
             salts = KeepSalts(more.Prepend(options));
         }
@@ -167,7 +168,7 @@ public sealed class AesListener : IAsyncDisposable
         }
         var listener = new AesListener(sockets);
         listener._salts.AddRange(salts);
-        LiveObjects.Add(listener);
+        LiveRegistry<AesListener>.Add(listener.Id, listener);
         listener.LogListening();
         listener._accepting = Task.WhenAll(listener._binds.Select(bind => Task.Run(() => listener.AcceptAsync(bind))));
         return listener;
@@ -211,7 +212,7 @@ public sealed class AesListener : IAsyncDisposable
             await _stopping.CancelAsync().ConfigureAwait(false);
             await Task.WhenAll(_serving.Keys).ConfigureAwait(false);
             Interlocked.Exchange(ref _state, (int)ListenerState.Stopped);
-            LiveObjects.Remove(this);
+            LiveRegistry<AesListener>.Remove(Id);
             lock (_binds)
             {
                 foreach (var bind in _binds)
@@ -267,6 +268,10 @@ public sealed class AesListener : IAsyncDisposable
             Log.HandlerFailed(_options.Logger, Endpoint, e);
         }
     }
+
+    private static ListeningSocket Listen(ListenerOptions options) => options.SocketPath is { } path
+        ? UnixTransport.Listen(path, options.Limits.Backlog)
+        : TcpTransport.Listen(options.Address, options.Port, options.Limits.Backlog);
 
     private void LogListening()
         => Log.Listening(_options.Logger, string.Join(", ", Endpoints), string.Join(",", Mode), KeyFingerprint ?? "none");

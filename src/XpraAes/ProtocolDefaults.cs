@@ -2,7 +2,7 @@ using XpraAes.Ciphers;
 
 namespace XpraAes;
 
-/// <summary>The values that xpra's protocol fixes or that we announce, each with its source. Limits of our own are in <see cref="Listening.Limits"/>.</summary>
+/// <summary>The values that xpra's protocol fixes or that we announce, each with its source. Limits of our own are in <see cref="Limits"/>.</summary>
 public static class ProtocolDefaults
 {
     /// <summary>Size of a packet header in bytes (PROTOCOL section 1).</summary>

@@ -1,10 +1,9 @@
 using Microsoft.Extensions.Logging;
 using XpraAes.Ciphers;
 using XpraAes.Connections;
-using XpraAes.Diagnostics;
 using XpraAes.Encodings;
 using XpraAes.Keys;
-using XpraAes.Listening;
+using XpraAes.Logging;
 
 namespace XpraAes;
 
@@ -26,7 +25,7 @@ public sealed class XpraConnection : IAsyncDisposable
         _limits = limits;
         _log = log;
         _keyProven = keyProven;
-        Id = LiveObjects.NextId();
+        Id = LiveRegistry.NextId();
         Direction = direction;
         Endpoint = endpoint;
         session.KeyProven = ProveKey;
@@ -160,8 +159,8 @@ public sealed class XpraConnection : IAsyncDisposable
     /// <summary>Enters the registry and starts to run in the background.</summary>
     internal void Start()
     {
-        LiveObjects.Add(this);
-        Log.SessionOpened(_log, Peer, PeerVersion ?? "unknown", Mode);
+        LiveRegistry<XpraConnection>.Add(Id, this);
+        Log.SessionOpened(_log, Peer, PeerVersion ?? "unknown", Mode is { } mode ? $"AES-{mode}" : "in clear");
         _ = Task.Run(RunAsync);
     }
 
@@ -196,7 +195,7 @@ public sealed class XpraConnection : IAsyncDisposable
         }
         Interlocked.CompareExchange(ref _closeReason, reason, null);
         Interlocked.Exchange(ref _state, (int)ConnectionState.Closed);
-        LiveObjects.Remove(this);
+        LiveRegistry<XpraConnection>.Remove(Id);
         await _session.DisposeAsync().ConfigureAwait(false);
         Log.SessionClosed(_log, Peer, CloseReason!);
         _closed.TrySetResult();

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using XpraAes.Diagnostics;
 
 namespace XpraAes.Fuzz;
 

@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Security.Cryptography;
 using Microsoft.Extensions.Logging.Abstractions;
 using XpraAes.Handshake;
+using XpraAes.Keys;
 
 namespace XpraAes.Fuzz;
 

@@ -1,9 +1,9 @@
 using System.Globalization;
 using System.Net;
 using XpraAes.Ciphers;
-using XpraAes.Connections;
-using XpraAes.Keys;
+using XpraAes.Gateway;
 using XpraAes.Listening;
+using XpraAes.Transports;
 
 namespace XpraAes.Benchmarks.Hosts;
 

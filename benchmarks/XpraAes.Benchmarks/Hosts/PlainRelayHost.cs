@@ -2,7 +2,7 @@ using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
 using XpraAes.Connections;
-using XpraAes.Listening;
+using XpraAes.Gateway;
 using XpraAes.Packets;
 
 namespace XpraAes.Benchmarks.Hosts;

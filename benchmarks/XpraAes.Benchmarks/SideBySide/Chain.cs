@@ -4,7 +4,6 @@ using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using XpraAes.Benchmarks.Traffic;
 using XpraAes.Ciphers;
-using XpraAes.Keys;
 
 namespace XpraAes.Benchmarks.SideBySide;
 

@@ -1,5 +1,3 @@
-using XpraAes.Ciphers;
-
 namespace XpraAes.Benchmarks.SideBySide;
 
 /// <summary>What two gateways of ours, and two stunnels, add to a small ping and its echo.</summary>

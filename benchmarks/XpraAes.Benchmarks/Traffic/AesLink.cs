@@ -2,8 +2,6 @@ using System.Net.Sockets;
 using Microsoft.Extensions.Logging.Abstractions;
 using XpraAes.Ciphers;
 using XpraAes.Handshake;
-using XpraAes.Keys;
-using XpraAes.Listening;
 using XpraAes.Packets;
 
 namespace XpraAes.Benchmarks.Traffic;

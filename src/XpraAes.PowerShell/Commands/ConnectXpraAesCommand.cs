@@ -1,7 +1,9 @@
 using System.Collections.Concurrent;
 using System.Management.Automation;
 using System.Net;
+using XpraAes.Ciphers;
 using XpraAes.Connections;
+using XpraAes.Gateway;
 using XpraAes.Listening;
 
 namespace XpraAes.PowerShell.Commands;

@@ -2,6 +2,8 @@ using System.Management.Automation;
 using System.Net;
 using XpraAes.Ciphers;
 using XpraAes.Connections;
+using XpraAes.Keys;
+using XpraAes.Transports;
 
 namespace XpraAes.PowerShell.Commands;
 

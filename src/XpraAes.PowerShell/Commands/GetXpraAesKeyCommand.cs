@@ -1,4 +1,5 @@
 using System.Management.Automation;
+using XpraAes.Keys;
 
 namespace XpraAes.PowerShell.Commands;
 

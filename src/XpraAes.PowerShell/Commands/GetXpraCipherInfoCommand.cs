@@ -1,7 +1,7 @@
 using System.Management.Automation;
 using XpraAes.Connections;
 using XpraAes.Diagnostics;
-using XpraAes.Listening;
+using XpraAes.Keys;
 
 namespace XpraAes.PowerShell.Commands;
 

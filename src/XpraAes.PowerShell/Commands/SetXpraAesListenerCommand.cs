@@ -1,5 +1,6 @@
 using System.Management.Automation;
 using XpraAes.Ciphers;
+using XpraAes.Keys;
 using XpraAes.Listening;
 
 namespace XpraAes.PowerShell.Commands;

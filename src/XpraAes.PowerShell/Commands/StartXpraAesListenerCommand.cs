@@ -5,10 +5,9 @@ using System.Net.Sockets;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 using XpraAes.Ciphers;
-using XpraAes.Connections;
-using XpraAes.Diagnostics;
 using XpraAes.Keys;
 using XpraAes.Listening;
+using XpraAes.Logging;
 
 namespace XpraAes.PowerShell.Commands;
 

@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Logging;
+using XpraAes.Logging;
 
 namespace XpraAes.PowerShell;
 

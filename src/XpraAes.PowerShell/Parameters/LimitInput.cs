@@ -2,7 +2,6 @@ using System.Collections;
 using System.Globalization;
 using System.Management.Automation;
 using System.Reflection;
-using XpraAes.Listening;
 
 namespace XpraAes.PowerShell;
 

@@ -2,6 +2,7 @@ using System.Management.Automation;
 using XpraAes.Ciphers;
 using XpraAes.Connections;
 using XpraAes.Keys;
+using XpraAes.Transports;
 
 namespace XpraAes.PowerShell;
 

@@ -1,5 +1,3 @@
-using XpraAes.Packets;
-
 namespace XpraAes.Ciphers;
 
 /// <summary>Decrypts what one side of a connection receives, packet by packet, in place and without allocating. Not for two threads at once.</summary>

@@ -3,7 +3,7 @@ using Microsoft.Extensions.Logging.Abstractions;
 using XpraAes.Ciphers;
 using XpraAes.Handshake;
 using XpraAes.Keys;
-using XpraAes.Listening;
+using XpraAes.Transports;
 
 namespace XpraAes.Connections;
 

@@ -2,7 +2,6 @@ using System.Collections.Concurrent;
 using System.Diagnostics;
 using XpraAes.Encodings;
 using XpraAes.Handshake;
-using XpraAes.Listening;
 using XpraAes.Packets;
 
 namespace XpraAes.Connections;
@@ -139,7 +138,7 @@ internal sealed class EndpointSession(PacketChannel channel, CipherLeg leg, Xpra
         {
             var packet = await channel.ReceiveAsync(cancellationToken).ConfigureAwait(false);
             if (packet is { HasName: false } && !_keyProven && !isClient)
-                throw new MalformedPacketException("The peer's first packet has no name.").Of(packet.Header);
+                throw new MalformedPacketException("The peer's first packet has no name.").ForPeer(packet.Header.IsEncrypted);
             return packet;
         }
         catch (MalformedPacketException e) when (!_keyProven && !isClient && e.Id == XpraErrorId.KeyMismatch)

@@ -1,5 +1,6 @@
 using XpraAes.Ciphers;
 using XpraAes.Keys;
+using XpraAes.Transports;
 
 namespace XpraAes.Connections;
 

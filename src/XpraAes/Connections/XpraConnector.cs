@@ -1,8 +1,9 @@
-using XpraAes.Diagnostics;
+using XpraAes.Ciphers;
 using XpraAes.Encodings;
 using XpraAes.Handshake;
-using XpraAes.Listening;
+using XpraAes.Logging;
 using XpraAes.Packets;
+using XpraAes.Transports;
 
 namespace XpraAes.Connections;
 
@@ -45,7 +46,7 @@ public static class XpraConnector
             PacketChannel? channel = null;
             try
             {
-                var (stream, peer) = await Transport.ConnectAsync(options.Endpoint, options.Timeout, options.Limits, cancellationToken).ConfigureAwait(false);
+                var (stream, peer) = await TransportTable.ConnectAsync(options.Endpoint, options.Timeout, options.Limits, cancellationToken).ConfigureAwait(false);
                 channel = new PacketChannel(stream, options.Limits, peer, options.Logger);
                 return await work(channel, peer, attempts[attempt], keys).ConfigureAwait(false);
             }
@@ -57,7 +58,7 @@ public static class XpraConnector
                     throw;
                 if (attempt + 1 < attempts.Length && IsWorthAnother(failure.Id, options.EncryptFirstPacket))
                 {
-                    Log.TryingAgain(options.Logger, options.Endpoint.ToString(), failure.Id, attempts[attempt + 1].Encoding);
+                    Log.TryingAgain(options.Logger, options.Endpoint.ToString(), failure.Id, attempts[attempt + 1].Encoding.ToString());
                     continue;
                 }
                 Log.ConnectFailed(options.Logger, options.Endpoint.ToString(), failure.Id, failure.Message);

@@ -3,16 +3,16 @@ using System.Net;
 using System.Net.Sockets;
 using XpraAes.Ciphers;
 using XpraAes.Keys;
+using XpraAes.Transports;
 
 namespace XpraAes.Connections;
 
 /// <summary>What a URI says to an xpra client: where the server is, how to encrypt, and with which key (PROTOCOL section 10). Disposing of it disposes of its key and its password.</summary>
 public sealed class XpraUri : IDisposable
 {
-    private const int WebSocketPort = 80;
     private const string Socket = "socket";
 
-    // Spellings of a scheme that mean another one. What is not here, and none of the three we speak, is refused.
+    // Spellings of a scheme that mean another one. What is neither here nor a scheme in TransportTable is refused.
     private static readonly Dictionary<string, string> Aliases = new()
     {
         ["xpra"] = "tcp",
@@ -124,9 +124,8 @@ public sealed class XpraUri : IDisposable
         if (query.Split('&').Any(static o => o.Contains("keydata=", StringComparison.Ordinal) && o.Contains('+', StringComparison.Ordinal)))
             warnings.Add("A + in a URI means a space, here and to xpra 5 and later: in keydata=, write %2B for each.");
         var (host, port) = SplitHostAndPort(hostAndPort);
-        var endpoint = scheme == "ws"
-            ? new XpraEndpoint(TransportKind.WebSocket, host, port ?? WebSocketPort, display.Length == 0 ? null : "/" + display)
-            : new XpraEndpoint(TransportKind.Tcp, host, port ?? ProtocolDefaults.Port);
+        var transport = TransportTable.WithScheme(scheme)!;
+        var endpoint = new XpraEndpoint(transport.Kind, host, port ?? transport.DefaultPort, transport.Kind == TransportKind.WebSocket && display.Length > 0 ? "/" + display : null);
         return new XpraUri(endpoint, options, userInfo, display, warnings);
     }
 
@@ -170,13 +169,11 @@ public sealed class XpraUri : IDisposable
         var rest = text[end..];
         switch (scheme)
         {
-            case "tcp" or "ws" or Socket:
-                break;
             case "ssl" or "wss":
                 throw Error($"The transport {scheme} is not supported: TLS is not spoken here.", "Use tcp:// or ws:// and a port of the server's --bind-tcp or --bind-ws, with encryption=AES.");
             case "ssh":
                 throw Error("The transport ssh is not supported.", "Forward a port with ssh -L 10000:localhost:10000 HOST, then use tcp://localhost:10000/.");
-            default:
+            case var unknown when TransportTable.WithScheme(unknown) is null:
                 throw Error("The scheme of the URI is not supported.", "Use tcp://HOST:PORT/, ws://HOST:PORT/ or socket:///PATH.");
         }
         if (rest.StartsWith("://", StringComparison.Ordinal))

@@ -1,7 +1,6 @@
 using XpraAes.Ciphers;
 using XpraAes.Handshake;
 using XpraAes.Keys;
-using XpraAes.Listening;
 using XpraAes.Packets;
 
 namespace XpraAes.Diagnostics;

@@ -4,7 +4,9 @@ using XpraAes.Connections;
 using XpraAes.Encodings;
 using XpraAes.Handshake;
 using XpraAes.Listening;
+using XpraAes.Logging;
 using XpraAes.Packets;
+using XpraAes.Transports;
 
 namespace XpraAes.Diagnostics;
 
@@ -452,7 +454,7 @@ internal sealed class EndpointProbe
         EncryptedReply? reply = null;
         try
         {
-            var (stream, peer) = await Transport.ConnectAsync(_options.Endpoint, timeout, _options.Limits, cancellationToken).ConfigureAwait(false);
+            var (stream, peer) = await TransportTable.ConnectAsync(_options.Endpoint, timeout, _options.Limits, cancellationToken).ConfigureAwait(false);
             await using var channel = new PacketChannel(stream, _options.Limits, peer, _options.Logger);
             channel.TrustPeer(); // whatever is there, it was chosen: its answer may be as large as that of a server we trust
             var handshake = new ClientHandshake(channel, new ClientHandshakeOptions

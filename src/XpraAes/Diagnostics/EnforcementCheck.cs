@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using XpraAes.Ciphers;
+using XpraAes.Gateway;
 using XpraAes.Handshake;
 using XpraAes.Listening;
 
@@ -16,7 +17,7 @@ internal sealed class EnforcementCheck(Func<string, string[], ClientCipherOption
     /// <summary>The server has just answered; one that refuses in silence, as from 6.4 on, is not waited for longer; arbitrary.</summary>
     private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(2);
 
-    private static readonly string[] s_ourWords = [Responder.NotServed, Gateway.NotPassedOn, Refusals.ForStrangers];
+    private static readonly string[] s_ourWords = [Responder.NotServed, RequestPolicy.NotForwarded, Refusals.ForStrangers];
 
     /// <summary>Asks for the names of its commands, and then for its information, under the salt of its first answer and in a mode with a keystream.</summary>
     /// <param name="cipher">How it was asked, and answered, before.</param>

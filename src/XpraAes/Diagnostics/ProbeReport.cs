@@ -1,4 +1,4 @@
-using XpraAes.Connections;
+using XpraAes.Transports;
 
 namespace XpraAes.Diagnostics;
 

@@ -3,7 +3,7 @@ using XpraAes.Ciphers;
 using XpraAes.Connections;
 using XpraAes.Encodings;
 using XpraAes.Handshake;
-using XpraAes.Packets;
+using XpraAes.Transports;
 
 namespace XpraAes.Diagnostics;
 

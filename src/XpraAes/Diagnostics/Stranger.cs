@@ -1,7 +1,5 @@
 using System.Net.Sockets;
-using XpraAes.Connections;
-using XpraAes.Listening;
-using XpraAes.Packets;
+using XpraAes.Transports;
 
 namespace XpraAes.Diagnostics;
 
@@ -37,7 +35,7 @@ internal static class Stranger
         {
             // Below the websocket, if there is one.
             var bare = endpoint.Transport == TransportKind.WebSocket ? endpoint with { Transport = TransportKind.Tcp } : endpoint;
-            var (stream, _) = await Transport.ConnectAsync(bare, timeout, Limits.Default, cancellationToken).ConfigureAwait(false);
+            var (stream, _) = await TransportTable.ConnectAsync(bare, timeout, Limits.Default, cancellationToken).ConfigureAwait(false);
             await using var closing = stream.ConfigureAwait(false);
             await stream.WriteAsync(opening, deadline.Token).ConfigureAwait(false);
             var greeting = new byte[GreetingSize];

@@ -1,5 +1,3 @@
-using XpraAes.Packets;
-
 namespace XpraAes.Encodings;
 
 /// <summary>

@@ -2,7 +2,6 @@ using System.Globalization;
 using System.Numerics;
 using System.Runtime.CompilerServices;
 using System.Text;
-using XpraAes.Packets;
 
 namespace XpraAes.Encodings;
 

@@ -1,5 +1,7 @@
 using System.Security.Cryptography;
 using System.Text;
+using XpraAes.Ciphers;
+using XpraAes.Transports;
 
 namespace XpraAes.Handshake;
 
@@ -29,7 +31,7 @@ internal static class Challenge
         if (saltDigest == "xor" || !IsSupported(saltDigest) || !IsSupported(digest))
         {
             throw new XpraAesException(XpraErrorId.AuthenticationUnsupported,
-                $"The server asks for the authentication '{Packets.PeerIdentification.Sanitize(digest)}' with salt digest '{Packets.PeerIdentification.Sanitize(saltDigest)}'; here there is hmac with SHA-2, and xor.",
+                $"The server asks for the authentication '{PeerIdentification.Sanitize(digest)}' with salt digest '{PeerIdentification.Sanitize(saltDigest)}'; here there is hmac with SHA-2, and xor.",
                 "Give the server a password based authentication module, such as file, env or multifile.");
         }
         var salt = HexHmac(saltDigest, clientSalt, serverSalt);

@@ -2,6 +2,7 @@ using System.Security.Cryptography;
 using System.Text;
 using XpraAes.Ciphers;
 using XpraAes.Encodings;
+using XpraAes.Transports;
 
 namespace XpraAes.Handshake;
 
@@ -173,7 +174,7 @@ internal sealed record CipherCapabilities
             return AesMode.CBC; // xpra up to 4.2 has no other and does not say so.
         return CipherNames.TryParseMode(name, out var mode)
             ? mode
-            : throw new XpraAesException(XpraErrorId.ModeRejected, $"The peer asks for the AES mode '{Packets.PeerIdentification.Sanitize(name)}', which xpra does not have.");
+            : throw new XpraAesException(XpraErrorId.ModeRejected, $"The peer asks for the AES mode '{PeerIdentification.Sanitize(name)}', which xpra does not have.");
     }
 
     private static KeyHash ReadHash(string? name)
@@ -197,7 +198,7 @@ internal sealed record CipherCapabilities
             return prefix.Length > 0 ? PaddingScheme.Legacy : PaddingScheme.Pkcs7;
         return CipherNames.TryParsePadding(name, out var padding)
             ? padding
-            : throw new XpraAesException(XpraErrorId.PaddingRejected, $"The peer asks for the padding '{Packets.PeerIdentification.Sanitize(name)}', which xpra does not have.");
+            : throw new XpraAesException(XpraErrorId.PaddingRejected, $"The peer asks for the padding '{PeerIdentification.Sanitize(name)}', which xpra does not have.");
     }
 
     private static PaddingScheme[] ReadPaddingOptions(IReadOnlyList<string> names)

@@ -1,9 +1,9 @@
 using System.Security.Cryptography;
 using Microsoft.Extensions.Logging;
 using XpraAes.Ciphers;
-using XpraAes.Diagnostics;
 using XpraAes.Encodings;
-using XpraAes.Listening;
+using XpraAes.Keys;
+using XpraAes.Logging;
 using XpraAes.Packets;
 
 namespace XpraAes.Handshake;

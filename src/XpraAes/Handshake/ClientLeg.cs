@@ -1,10 +1,10 @@
 using System.Diagnostics;
 using Microsoft.Extensions.Logging;
 using XpraAes.Ciphers;
-using XpraAes.Diagnostics;
 using XpraAes.Encodings;
-using XpraAes.Listening;
+using XpraAes.Logging;
 using XpraAes.Packets;
+using XpraAes.Transports;
 
 namespace XpraAes.Handshake;
 
@@ -44,7 +44,7 @@ internal sealed class ClientLeg(PacketChannel channel, ClientCipherOptions? ciph
         if (cipher.FirstPacket is { } first && Send is null)
         {
             Arm(first.Parameters(cipher.Mode));
-            Log.FirstPacketEncrypted(log, channel.Peer, cipher.Mode, first.Iterations, Log.PaddingOf(Send!));
+            CipherLog.FirstPacketEncrypted(log, channel.Peer, Send!);
         }
         // Who encrypts the first packet has chosen a generation: those that pad to 16 bytes have the stream capability, and are told by it.
         var stream = cipher.Stream ?? (cipher.FirstPacket is { PaddingUnit: 16 } ? true : null);
@@ -58,7 +58,7 @@ internal sealed class ClientLeg(PacketChannel channel, ClientCipherOptions? ciph
             CipherCapabilities.Write(hello, receive, stream);
         }
         var decryptor = SessionCiphers.CreateDecryptor(Key!, receive);
-        Log.AnnouncedCipher(log, channel.Peer, receive);
+        CipherLog.Announced(log, channel.Peer, receive);
         await channel.SendAsync([Hello.PacketType, hello], cancellationToken).ConfigureAwait(false);
         channel.Reader.Arm(decryptor);
         // Servers refuse in clear what they refuse before their cipher is set: such a packet is read for its reason and trusted in nothing.
@@ -99,7 +99,7 @@ internal sealed class ClientLeg(PacketChannel channel, ClientCipherOptions? ciph
                 parameters = parameters with { PaddingUnit = decryptor.PaddingUnit };
         }
         Arm(parameters);
-        Log.AcceptedCipher(log, channel.Peer, parameters);
+        CipherLog.Accepted(log, channel.Peer, parameters);
     }
 
     /// <summary>The handshake is over: from here on nothing in clear is even looked at.</summary>

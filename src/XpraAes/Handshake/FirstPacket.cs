@@ -1,6 +1,5 @@
 using XpraAes.Ciphers;
 using XpraAes.Encodings;
-using XpraAes.Listening;
 using XpraAes.Packets;
 
 namespace XpraAes.Handshake;

@@ -1,5 +1,6 @@
 using System.Globalization;
 using XpraAes.Encodings;
+using XpraAes.Transports;
 
 namespace XpraAes.Handshake;
 
@@ -123,7 +124,7 @@ internal static class Hello
 
     /// <summary>The version that a peer names, fit to be shown; null where it names none.</summary>
     public static string? VersionOf(XpraDictionary hello)
-        => hello.GetString("version") is { Length: > 0 } version ? Packets.PeerIdentification.Sanitize(version) : null;
+        => hello.GetString("version") is { Length: > 0 } version ? PeerIdentification.Sanitize(version) : null;
 
     private static void Withdraw(XpraDictionary hello, string list, string[] names)
     {

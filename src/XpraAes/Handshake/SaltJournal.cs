@@ -1,7 +1,7 @@
 using System.Buffers;
 using System.Buffers.Binary;
 using Microsoft.Extensions.Logging;
-using XpraAes.Diagnostics;
+using XpraAes.Logging;
 
 namespace XpraAes.Handshake;
 

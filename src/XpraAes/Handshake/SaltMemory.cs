@@ -5,7 +5,6 @@ using System.Security.Cryptography;
 using Microsoft.Extensions.Logging;
 using XpraAes.Ciphers;
 using XpraAes.Encodings;
-using XpraAes.Listening;
 
 namespace XpraAes.Handshake;
 

@@ -19,7 +19,7 @@ namespace XpraAes.Handshake;
 /// </summary>
 internal sealed class SaltTags : IDisposable
 {
-    /// <summary>As dear as a key's fingerprint, and dearer than any packet that <see cref="Listening.Limits.MaxIterations"/> lets through; once for each key and process.</summary>
+    /// <summary>As dear as a key's fingerprint, and dearer than any packet that <see cref="Limits.MaxIterations"/> lets through; once for each key and process.</summary>
     public const int Iterations = 100_000;
 
     private const int TimeSize = 8, RandomSize = 16, OriginSize = 16, BindingSize = 24;

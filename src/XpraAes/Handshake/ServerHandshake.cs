@@ -1,10 +1,10 @@
 using Microsoft.Extensions.Logging;
 using XpraAes.Ciphers;
-using XpraAes.Diagnostics;
 using XpraAes.Encodings;
 using XpraAes.Keys;
-using XpraAes.Listening;
+using XpraAes.Logging;
 using XpraAes.Packets;
+using XpraAes.Transports;
 
 namespace XpraAes.Handshake;
 
@@ -81,7 +81,7 @@ internal sealed class ServerHandshake(PacketChannel channel, ServerHandshakeOpti
                     "Set XPRA_ENCRYPT_FIRST_PACKET=1 for the client, or leave -EncryptFirstPacket out here, and compare the keys' fingerprints.");
             channel.Reader.Arm(await options.Derivations.RunAsync(() => SessionCiphers.CreateDecryptor(key, parameters), deadline.Token).ConfigureAwait(false));
             _key = key;
-            Log.FirstPacketEncrypted(log, channel.Peer, parameters.Mode, parameters.Iterations, Log.PaddingOf(parameters));
+            CipherLog.FirstPacketEncrypted(log, channel.Peer, parameters);
         }
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {
@@ -215,7 +215,7 @@ internal sealed class ServerHandshake(PacketChannel channel, ServerHandshakeOpti
 
         options.HelloAccepted?.Invoke();
         var send = announced.Parameters;
-        Log.AcceptedCipher(log, channel.Peer, send);
+        CipherLog.Accepted(log, channel.Peer, send);
         if (send.Mode == AesMode.CBC && !announced.HasStream && channel.Reader.Decryptor is { PaddingUnit: > 0 } earlier)
             send = send with { PaddingUnit = earlier.PaddingUnit };
         var refusal = RefusalOfRequest(hello, isHolders);
@@ -233,7 +233,7 @@ internal sealed class ServerHandshake(PacketChannel channel, ServerHandshakeOpti
         {
             channel.Reader.Arm(decryptor);
             _receive = receive;
-            Log.AnnouncedCipher(log, channel.Peer, receive!);
+            CipherLog.Announced(log, channel.Peer, receive!);
         }
         _send = send;
         return (hello, isHolders);

@@ -2,7 +2,6 @@ using System.Net;
 using XpraAes.Ciphers;
 using XpraAes.Encodings;
 using XpraAes.Keys;
-using XpraAes.Listening;
 
 namespace XpraAes.Handshake;
 
@@ -43,7 +42,7 @@ internal sealed record ServerHandshakeOptions
     /// <summary>The time that the hellos of our own clients are compared with.</summary>
     public TimeProvider Clock { get; init; } = TimeProvider.System;
 
-    /// <summary>What is left of <see cref="Listening.Limits.HandshakeTimeout"/> for the first hello.</summary>
+    /// <summary>What is left of <see cref="Limits.HandshakeTimeout"/> for the first hello.</summary>
     public required TimeSpan Patience { get; init; }
 
     /// <summary>Bounds how many key derivations run at a time.</summary>

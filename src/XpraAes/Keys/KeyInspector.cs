@@ -1,6 +1,5 @@
 using System.Buffers.Text;
 using System.Text.Unicode;
-using XpraAes.Listening;
 
 namespace XpraAes.Keys;
 

@@ -5,7 +5,7 @@ public enum KeyProblemId
 {
     /// <summary>There is no key data.</summary>
     Empty,
-    /// <summary>The key is worth less than <see cref="Listening.Limits.WeakKeyBits"/>.</summary>
+    /// <summary>The key is worth less than <see cref="Limits.WeakKeyBits"/>.</summary>
     Weak,
     /// <summary>The key is a password: it can be guessed offline.</summary>
     Password,

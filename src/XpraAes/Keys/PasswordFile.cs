@@ -1,5 +1,3 @@
-using XpraAes.Listening;
-
 namespace XpraAes.Keys;
 
 /// <summary>Password files, as xpra reads them: every byte counts, a newline at the end too (PROTOCOL section 9).</summary>

@@ -1,10 +1,13 @@
 using System.Diagnostics;
 using System.Net;
 using System.Net.Sockets;
+using XpraAes.Ciphers;
 using XpraAes.Connections;
-using XpraAes.Diagnostics;
+using XpraAes.Gateway;
 using XpraAes.Handshake;
+using XpraAes.Logging;
 using XpraAes.Packets;
+using XpraAes.Transports;
 
 namespace XpraAes.Listening;
 
@@ -69,14 +72,14 @@ internal sealed class ClientService
             KeepAlive.Enable(socket, Options.Limits);
             await Task.Delay(_listener.Guard.DelayFor(address), over.Token).ConfigureAwait(false);
             var started = Stopwatch.GetTimestamp();
-            var stream = await ServerTransport.OpenAsync(socket, Options.AllowedOrigins, Options.Limits.HandshakeTimeout, over.Token).ConfigureAwait(false);
+            var stream = await TransportTable.AcceptAsync(socket, Options.AllowedOrigins, Options.Limits.HandshakeTimeout, over.Token).ConfigureAwait(false);
             channel = new PacketChannel(stream, Options.Limits, peer, log);
             connection = await OpenAsync(channel, slot, address, peer, started, log, over.Token).ConfigureAwait(false);
         }
         catch (XpraAesException e)
         {
             // What the target does is not the client's doing, but for the password that the client gave it.
-            if (e is not CrowdedException && (e.Target is null || e.Id == XpraErrorId.AuthenticationFailed))
+            if (e is not OverloadedException && (e.Target is null || e.Id == XpraErrorId.AuthenticationFailed))
                 RecordFailure(address, e.Id, log, isGuess: e.Id == XpraErrorId.AuthenticationFailed && (e.Target is null || e.IsOfKeyHolder));
             _listener.Refuse(peer, e, log);
             channel ??= new PacketChannel(new NetworkStream(socket, ownsSocket: true), Options.Limits); // only to linger: HTTP has got its answer
@@ -84,7 +87,7 @@ internal sealed class ClientService
         }
         catch (OperationCanceledException) when (slot.Lost.IsCancellationRequested)
         {
-            _listener.Refuse(peer, new CrowdedException(GaveWay), log);
+            _listener.Refuse(peer, new OverloadedException(GaveWay), log);
         }
         catch (Exception e) when (e is OperationCanceledException or ObjectDisposedException or SocketException or IOException)
         {
@@ -119,6 +122,7 @@ internal sealed class ClientService
     /// <summary>The handshake and what follows it at once. Null: the client had a request, which is answered, or was sent away.</summary>
     private async Task<XpraConnection?> OpenAsync(PacketChannel channel, SourceGuard.Slot slot, IPAddress source, string peer, long started, StrangerLog.Connection log, CancellationToken cancellationToken)
     {
+        var gateway = Options.Gateway;
         var left = Options.Limits.HandshakeTimeout - Stopwatch.GetElapsedTime(started);
         var handshake = new ServerHandshake(channel, new ServerHandshakeOptions
         {
@@ -131,9 +135,9 @@ internal sealed class ClientService
             Password = Options.Password,
             UserName = Options.UserName,
             SatisfyExpectedChallenge = Options.Target is null,
-            Refuse = (request, hello, keyProven, isHolders) => Options.Target is null
+            Refuse = (request, hello, keyProven, isHolders) => gateway is null
                 ? Responder.Refuse(request, hello)
-                : Gateway.Refuse(request, keyProven, isHolders, Options),
+                : RequestPolicy.Refuse(request, keyProven, isHolders, gateway),
             HelloAccepted = () => slot.HasSaidHello = true,
             Limits = Options.Limits,
             Source = source,
@@ -144,9 +148,9 @@ internal sealed class ClientService
         var client = await handshake.RunAsync(cancellationToken).ConfigureAwait(false);
         if (client.KeyProven)
             log.Prove();
-        if (Options.Target is { } target && Gateway.Passes(client.Request, client.KeyProven, client.IsHolders, Options))
+        if (gateway is not null && RequestPolicy.Forwards(client.Request, client.KeyProven, client.IsHolders, gateway))
         {
-            var relay = await new Gateway(target, Options with { Logger = log }).OpenAsync(channel, handshake, client, peer, cancellationToken).ConfigureAwait(false);
+            var relay = await new GatewayHandshake(gateway, log).OpenAsync(channel, handshake, client, peer, cancellationToken).ConfigureAwait(false);
             return Stand(relay, client, log);
         }
         if (_responder.Answer(client) is not { } answer)

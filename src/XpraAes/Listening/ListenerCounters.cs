@@ -1,5 +1,7 @@
 using System.Collections.Concurrent;
 using System.Diagnostics.Metrics;
+using XpraAes.Connections;
+using XpraAes.Handshake;
 using XpraAes.Packets;
 
 namespace XpraAes.Listening;

@@ -2,6 +2,7 @@ using System.Net;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 using XpraAes.Ciphers;
+using XpraAes.Gateway;
 using XpraAes.Keys;
 
 namespace XpraAes.Listening;
@@ -71,6 +72,17 @@ public sealed record ListenerOptions
 
     /// <summary>Where log events go.</summary>
     public ILogger Logger { get; init; } = NullLogger.Instance;
+
+    /// <summary>What a gateway needs of these options; null where there is no target.</summary>
+    internal GatewayOptions? Gateway => Target is null ? null : new GatewayOptions
+    {
+        Target = Target,
+        AllowRequests = AllowRequests,
+        ClientsAreLocal = SocketPath is not null,
+        AsksForPassword = Password is not null,
+        AllowSilentClients = AllowSilentClients,
+        Limits = Limits,
+    };
 
     /// <summary>Where the time comes from by which addresses are blocked.</summary>
     internal TimeProvider Clock { get; init; } = TimeProvider.System;

@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.Text;
 using XpraAes.Encodings;
+using XpraAes.Transports;
 
 namespace XpraAes.Packets;
 

@@ -1,10 +1,8 @@
 using System.Net.Sockets;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
-using XpraAes.Connections;
-using XpraAes.Diagnostics;
 using XpraAes.Encodings;
-using XpraAes.Listening;
+using XpraAes.Transports;
 
 namespace XpraAes.Packets;
 
@@ -57,7 +55,7 @@ internal sealed class PacketChannel(Stream stream, Limits limits, string peer = 
         {
             if (data.Length > 0)
             {
-                Log.PacketSent(_log, PacketLogLevel, peer, type, Encoding, data.Length, Writer.Encryptor);
+                PacketLog.Sent(_log, PacketLogLevel, peer, type, Encoding, data.Length, Writer.Encryptor);
                 Writer.Append((byte)Encoding, compression: 0, chunkIndex: 0, data);
             }
             await Writer.FlushAsync(cancellationToken).ConfigureAwait(false);
@@ -91,7 +89,7 @@ internal sealed class PacketChannel(Stream stream, Limits limits, string peer = 
                 continue;
             }
             var packet = Decode();
-            Log.PacketReceived(_log, PacketLogLevel, peer, packet, Reader.Decryptor);
+            PacketLog.Received(_log, PacketLogLevel, peer, packet, Reader.Decryptor);
             return packet;
         }
         return null;
@@ -195,7 +193,7 @@ internal sealed class PacketChannel(Stream stream, Limits limits, string peer = 
         }
         catch (MalformedPacketException e)
         {
-            throw e.Of(header);
+            throw e.ForPeer(header.IsEncrypted);
         }
     }
 
@@ -209,7 +207,7 @@ internal sealed class PacketChannel(Stream stream, Limits limits, string peer = 
         }
         catch (MalformedPacketException e)
         {
-            throw e.Of(Reader.Header);
+            throw e.ForPeer(Reader.Header.IsEncrypted);
         }
     }
 

@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using XpraAes.Ciphers;
+using XpraAes.Transports;
 
 namespace XpraAes.Packets;
 

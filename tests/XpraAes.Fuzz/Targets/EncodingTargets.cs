@@ -1,5 +1,5 @@
 using XpraAes.Encodings;
-using XpraAes.Listening;
+using XpraAes.Gateway;
 using XpraAes.Packets;
 
 namespace XpraAes.Fuzz.Targets;

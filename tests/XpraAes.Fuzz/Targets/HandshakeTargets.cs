@@ -40,7 +40,6 @@ internal static class HandshakeTargets
         _ = HelloRequest.Read(hello);
         _ = XpraAes.Handshake.Hello.VersionOf(hello);
         _ = XpraAes.Handshake.Hello.ChooseEncoding(hello, PacketEncoding.Rencode);
-        CheckForwarded(hello.Clone());
         var announced = CipherCapabilities.Read(hello);
         if (announced is not null)
             CheckCapabilities(announced);
@@ -144,17 +143,6 @@ internal static class HandshakeTargets
         Expect.Same(Describe(parameters), Describe(again), "Cipher capabilities are read in another way than they were written");
         CipherCapabilities.Remove(written);
         Expect.That(written.Count == 0, "Cipher capabilities are left.");
-    }
-
-    private static void CheckForwarded(XpraDictionary hello)
-    {
-        HelloRequest.Restrict(hello, null);
-        CipherCapabilities.Remove(hello);
-        Expect.That(!CipherCapabilities.IsIn(hello) && CipherCapabilities.Read(hello) is null, "A hello goes on with cipher capabilities in it.");
-        XpraAes.Handshake.Hello.AddFlatNames(hello);
-        XpraAes.Handshake.Hello.AnnounceOnlyKnown(hello);
-        XpraAes.Handshake.Hello.AnnounceOnly(hello, PacketEncoding.Rencode);
-        _ = PacketCodec.Encode(PacketEncoding.RencodePlus, hello);
     }
 
     /// <summary>Where there is a key, a stranger hears in clear nothing but the one fixed text.</summary>

@@ -1,11 +1,8 @@
 using Microsoft.Extensions.Logging.Abstractions;
 using XpraAes.Ciphers;
-using XpraAes.Connections;
 using XpraAes.Diagnostics;
 using XpraAes.Encodings;
 using XpraAes.Handshake;
-using XpraAes.Keys;
-using XpraAes.Listening;
 using XpraAes.Packets;
 
 namespace XpraAes.Fuzz.Targets;

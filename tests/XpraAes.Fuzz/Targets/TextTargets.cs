@@ -1,6 +1,7 @@
 using XpraAes.Connections;
 using XpraAes.Keys;
-using XpraAes.Packets;
+using XpraAes.Listening;
+using XpraAes.Transports;
 
 namespace XpraAes.Fuzz.Targets;
 

@@ -1,5 +1,5 @@
 using System.Text;
-using XpraAes.Connections;
+using XpraAes.Transports;
 
 namespace XpraAes.Fuzz.Targets;
 

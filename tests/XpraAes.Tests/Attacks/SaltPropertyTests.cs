@@ -5,6 +5,7 @@ using XpraAes.Handshake;
 using XpraAes.Listening;
 using XpraAes.Tests.Keys;
 using XpraAes.Tests.Listening;
+using XpraAes.Transports;
 
 namespace XpraAes.Tests.Attacks;
 

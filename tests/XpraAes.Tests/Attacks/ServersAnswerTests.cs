@@ -6,6 +6,8 @@ using XpraAes.Handshake;
 using XpraAes.Keys;
 using XpraAes.Tests.Diagnostics;
 using XpraAes.Tests.Listening;
+using XpraAes.Tests.Logging;
+using XpraAes.Transports;
 
 namespace XpraAes.Tests.Attacks;
 

@@ -1,11 +1,11 @@
 using System.Net.Sockets;
 using System.Text;
 using XpraAes.Ciphers;
-using XpraAes.Connections;
 using XpraAes.Encodings;
 using XpraAes.Handshake;
 using XpraAes.Packets;
 using XpraAes.Tests.Listening;
+using XpraAes.Transports;
 
 namespace XpraAes.Tests.Attacks;
 

@@ -1,7 +1,6 @@
 using XpraAes.Ciphers;
 using XpraAes.Connections;
 using XpraAes.Encodings;
-using XpraAes.Listening;
 using XpraAes.Tests.Listening;
 
 namespace XpraAes.Tests.Attacks;

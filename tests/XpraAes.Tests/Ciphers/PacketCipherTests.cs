@@ -1,5 +1,4 @@
 using XpraAes.Ciphers;
-using XpraAes.Packets;
 using Xunit;
 
 namespace XpraAes.Tests.Ciphers;

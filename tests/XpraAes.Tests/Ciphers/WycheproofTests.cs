@@ -1,6 +1,5 @@
 using System.Text.Json;
 using XpraAes.Ciphers;
-using XpraAes.Packets;
 using Xunit;
 
 namespace XpraAes.Tests.Ciphers;

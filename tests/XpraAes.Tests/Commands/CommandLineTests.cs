@@ -1,3 +1,5 @@
+using XpraAes.Connections;
+using XpraAes.Keys;
 using XpraAes.Tests.Engine;
 using XpraAes.Tests.Keys;
 

@@ -1,3 +1,4 @@
+using XpraAes.Ciphers;
 using XpraAes.Tests.Engine;
 
 namespace XpraAes.Tests.Commands;

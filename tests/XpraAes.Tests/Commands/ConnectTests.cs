@@ -1,5 +1,7 @@
 using System.Diagnostics;
 using System.Management.Automation;
+using XpraAes.Ciphers;
+using XpraAes.Keys;
 using XpraAes.Tests.Engine;
 using XpraAes.Tests.Keys;
 using Pipeline = System.Management.Automation.PowerShell;

@@ -1,8 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
-using XpraAes.Encodings;
 using XpraAes.Handshake;
-using XpraAes.Listening;
 using XpraAes.Packets;
 
 namespace XpraAes.Tests.Commands;

@@ -1,5 +1,6 @@
 using System.Management.Automation;
 using System.Net.Sockets;
+using XpraAes.Keys;
 using XpraAes.Tests.Engine;
 using XpraAes.Tests.Gateway;
 using XpraAes.Tests.Keys;

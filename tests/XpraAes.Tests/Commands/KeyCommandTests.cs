@@ -1,4 +1,5 @@
 using System.Management.Automation;
+using XpraAes.Keys;
 using XpraAes.Tests.Engine;
 using XpraAes.Tests.Keys;
 

@@ -1,6 +1,8 @@
 using System.Diagnostics;
 using System.Management.Automation;
 using System.Reflection;
+using XpraAes.Ciphers;
+using XpraAes.Keys;
 using XpraAes.Listening;
 using XpraAes.Tests.Engine;
 using Pipeline = System.Management.Automation.PowerShell;

@@ -1,3 +1,4 @@
+using XpraAes.Keys;
 using XpraAes.Tests.Engine;
 
 namespace XpraAes.Tests.Commands;

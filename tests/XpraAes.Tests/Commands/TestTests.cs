@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Management.Automation;
 using XpraAes.Ciphers;
 using XpraAes.Encodings;
+using XpraAes.Keys;
 using XpraAes.Listening;
 using XpraAes.Tests.Diagnostics;
 using XpraAes.Tests.Engine;

@@ -1,5 +1,7 @@
 using XpraAes.Ciphers;
 using XpraAes.Connections;
+using XpraAes.Keys;
+using XpraAes.Transports;
 using Xunit;
 
 namespace XpraAes.Tests.Connections;

@@ -2,6 +2,7 @@ using System.Text;
 using XpraAes.Ciphers;
 using XpraAes.Connections;
 using XpraAes.Keys;
+using XpraAes.Transports;
 using Xunit;
 
 namespace XpraAes.Tests.Connections;

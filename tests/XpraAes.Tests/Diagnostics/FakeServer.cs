@@ -3,12 +3,11 @@ using System.Net;
 using System.Net.Sockets;
 using System.Text;
 using XpraAes.Ciphers;
-using XpraAes.Connections;
 using XpraAes.Encodings;
 using XpraAes.Handshake;
 using XpraAes.Keys;
-using XpraAes.Listening;
 using XpraAes.Packets;
+using XpraAes.Transports;
 
 namespace XpraAes.Tests.Diagnostics;
 

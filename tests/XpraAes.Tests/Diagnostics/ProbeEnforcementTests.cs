@@ -1,4 +1,5 @@
 using XpraAes.Ciphers;
+using XpraAes.Gateway;
 using XpraAes.Keys;
 using XpraAes.Listening;
 
@@ -79,7 +80,7 @@ public sealed class ProbeEnforcementTests : ProbeTests
     [Fact]
     public async Task A_listener_of_ours_that_refuses_the_clients_clock_is_told_from_one_that_refuses_the_mode()
     {
-        var ahead = new Listening.FakeClock { Date = DateTimeOffset.UtcNow.AddHours(3) };
+        var ahead = new FakeClock { Date = DateTimeOffset.UtcNow.AddHours(3) };
         await using var listener = AesListener.Start(new ListenerOptions { Key = Key, Clock = ahead });
         Assert.Equal(DiagnosisFinding.HelloExpired, Assert.Single(await ProbeAsync(listener.Port), diagnosis => diagnosis.Result == DiagnosisResult.Failed).Finding);
 

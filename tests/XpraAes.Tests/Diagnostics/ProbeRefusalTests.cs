@@ -1,5 +1,6 @@
 using XpraAes.Ciphers;
 using XpraAes.Diagnostics;
+using XpraAes.Gateway;
 using XpraAes.Keys;
 using XpraAes.Listening;
 using Peer = XpraAes.Tests.Commands.FakePeer;

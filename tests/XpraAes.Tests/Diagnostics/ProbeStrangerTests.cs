@@ -1,8 +1,8 @@
 using System.Net;
 using System.Net.Sockets;
 using System.Text;
-using XpraAes.Connections;
 using XpraAes.Diagnostics;
+using XpraAes.Transports;
 using Peer = XpraAes.Tests.Commands.FakePeer;
 
 namespace XpraAes.Tests.Diagnostics;

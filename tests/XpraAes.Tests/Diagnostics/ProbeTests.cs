@@ -2,6 +2,8 @@ using System.Text;
 using XpraAes.Ciphers;
 using XpraAes.Connections;
 using XpraAes.Diagnostics;
+using XpraAes.Keys;
+using XpraAes.Transports;
 
 namespace XpraAes.Tests.Diagnostics;
 

@@ -3,7 +3,6 @@ using XpraAes.Connections;
 using XpraAes.Diagnostics;
 using XpraAes.Encodings;
 using XpraAes.Listening;
-using XpraAes.Packets;
 
 namespace XpraAes.Tests.Diagnostics;
 

@@ -1,6 +1,5 @@
 using System.Text.Json;
 using XpraAes.Encodings;
-using XpraAes.Packets;
 using Xunit;
 
 namespace XpraAes.Tests.Encodings;

@@ -3,7 +3,6 @@ using System.Diagnostics;
 using System.Numerics;
 using System.Text;
 using XpraAes.Encodings;
-using XpraAes.Packets;
 using Xunit;
 
 namespace XpraAes.Tests.Encodings;

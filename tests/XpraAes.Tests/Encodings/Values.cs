@@ -3,6 +3,7 @@ using System.Numerics;
 using System.Text;
 using System.Text.Json;
 using XpraAes.Encodings;
+using XpraAes.Packets;
 
 namespace XpraAes.Tests.Encodings;
 

@@ -3,7 +3,6 @@ using XpraAes.Ciphers;
 using XpraAes.Encodings;
 using XpraAes.Handshake;
 using XpraAes.Keys;
-using XpraAes.Listening;
 using XpraAes.Packets;
 using XpraAes.Tests.Ciphers;
 using XpraAes.Tests.Listening;

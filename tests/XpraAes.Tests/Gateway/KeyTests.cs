@@ -1,10 +1,10 @@
 using XpraAes.Ciphers;
 using XpraAes.Connections;
-using XpraAes.Encodings;
 using XpraAes.Handshake;
 using XpraAes.Keys;
 using XpraAes.Listening;
 using XpraAes.Tests.Listening;
+using XpraAes.Transports;
 
 namespace XpraAes.Tests.Gateway;
 

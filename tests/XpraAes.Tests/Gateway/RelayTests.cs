@@ -1,7 +1,6 @@
 using System.Security.Cryptography;
 using XpraAes.Ciphers;
 using XpraAes.Encodings;
-using XpraAes.Listening;
 using XpraAes.Packets;
 using XpraAes.Tests.Listening;
 

@@ -3,7 +3,6 @@ using System.Reflection;
 using System.Security.Cryptography;
 using XpraAes.Ciphers;
 using XpraAes.Encodings;
-using XpraAes.Listening;
 using XpraAes.Packets;
 using XpraAes.Tests.Listening;
 

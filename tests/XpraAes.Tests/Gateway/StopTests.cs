@@ -3,7 +3,6 @@ using System.Net;
 using System.Net.Sockets;
 using System.Security.Cryptography;
 using XpraAes.Encodings;
-using XpraAes.Listening;
 using XpraAes.Tests.Listening;
 
 namespace XpraAes.Tests.Gateway;

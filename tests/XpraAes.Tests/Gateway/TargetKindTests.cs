@@ -1,8 +1,10 @@
 using XpraAes.Ciphers;
 using XpraAes.Connections;
+using XpraAes.Gateway;
 using XpraAes.Listening;
 using XpraAes.Tests.Keys;
 using XpraAes.Tests.Listening;
+using XpraAes.Transports;
 
 namespace XpraAes.Tests.Gateway;
 

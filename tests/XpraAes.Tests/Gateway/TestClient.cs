@@ -1,11 +1,10 @@
 using System.Net.Sockets;
 using Microsoft.Extensions.Logging.Abstractions;
 using XpraAes.Ciphers;
-using XpraAes.Connections;
 using XpraAes.Encodings;
 using XpraAes.Handshake;
-using XpraAes.Listening;
 using XpraAes.Packets;
+using XpraAes.Transports;
 
 namespace XpraAes.Tests.Gateway;
 

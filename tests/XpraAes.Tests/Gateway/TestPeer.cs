@@ -1,5 +1,6 @@
 using System.Net.Sockets;
 using XpraAes.Encodings;
+using XpraAes.Handshake;
 using XpraAes.Packets;
 
 namespace XpraAes.Tests.Gateway;

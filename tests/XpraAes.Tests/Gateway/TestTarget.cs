@@ -2,11 +2,11 @@ using System.Net;
 using System.Net.Sockets;
 using System.Threading.Channels;
 using XpraAes.Ciphers;
-using XpraAes.Connections;
 using XpraAes.Encodings;
+using XpraAes.Gateway;
 using XpraAes.Handshake;
-using XpraAes.Listening;
 using XpraAes.Packets;
+using XpraAes.Transports;
 
 namespace XpraAes.Tests.Gateway;
 

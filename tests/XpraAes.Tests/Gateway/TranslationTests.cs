@@ -1,7 +1,7 @@
 using System.Text;
 using XpraAes.Encodings;
+using XpraAes.Gateway;
 using XpraAes.Handshake;
-using XpraAes.Listening;
 using XpraAes.Packets;
 
 namespace XpraAes.Tests.Gateway;

@@ -2,8 +2,8 @@ using System.Diagnostics;
 using System.Net.Sockets;
 using System.Runtime.InteropServices;
 using XpraAes.Encodings;
+using XpraAes.Gateway;
 using XpraAes.Handshake;
-using XpraAes.Listening;
 using XpraAes.Tests.Listening;
 
 namespace XpraAes.Tests.Gateway;
@@ -48,7 +48,7 @@ public sealed class TroubleTests
     [Fact]
     public async Task A_Unix_socket_that_is_not_there_is_named_to_the_client()
     {
-        await using var rig = new Rig(limits: s_impatient, configure: options => options with { Target = new TargetOptions { Endpoint = new XpraAes.Connections.XpraEndpoint(XpraAes.Connections.TransportKind.Unix, "", 0, "/nowhere/at/all") } });
+        await using var rig = new Rig(limits: s_impatient, configure: options => options with { Target = new TargetOptions { Endpoint = new XpraAes.Transports.XpraEndpoint(XpraAes.Transports.TransportKind.Unix, "", 0, "/nowhere/at/all") } });
         var client = await rig.ConnectAsync();
         await client.SendHelloAsync();
         var refusal = await Assert.ThrowsAsync<RefusedException>(client.ReceiveAsync);

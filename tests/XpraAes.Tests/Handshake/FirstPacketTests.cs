@@ -1,7 +1,6 @@
 using XpraAes.Ciphers;
 using XpraAes.Encodings;
 using XpraAes.Handshake;
-using XpraAes.Listening;
 using XpraAes.Packets;
 using XpraAes.Tests.Packets;
 using Xunit;

@@ -2,6 +2,7 @@ using XpraAes.Ciphers;
 using XpraAes.Connections;
 using XpraAes.Encodings;
 using XpraAes.Handshake;
+using XpraAes.Transports;
 using Xunit;
 
 namespace XpraAes.Tests.Handshake;

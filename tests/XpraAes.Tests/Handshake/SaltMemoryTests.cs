@@ -7,7 +7,6 @@ using XpraAes.Ciphers;
 using XpraAes.Encodings;
 using XpraAes.Fuzz;
 using XpraAes.Handshake;
-using XpraAes.Listening;
 using XpraAes.Tests.Keys;
 
 namespace XpraAes.Tests.Handshake;

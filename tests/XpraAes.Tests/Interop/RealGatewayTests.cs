@@ -1,7 +1,8 @@
 using XpraAes.Ciphers;
-using XpraAes.Connections;
+using XpraAes.Gateway;
 using XpraAes.Listening;
 using XpraAes.Tests.Listening;
+using XpraAes.Transports;
 
 namespace XpraAes.Tests.Interop;
 

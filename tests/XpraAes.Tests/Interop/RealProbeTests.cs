@@ -4,6 +4,7 @@ using XpraAes.Diagnostics;
 using XpraAes.Handshake;
 using XpraAes.Keys;
 using XpraAes.Tests.Listening;
+using XpraAes.Transports;
 
 namespace XpraAes.Tests.Interop;
 

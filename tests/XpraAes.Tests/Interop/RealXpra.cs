@@ -1,7 +1,9 @@
 using System.Net;
 using System.Net.Sockets;
 using XpraAes.Connections;
+using XpraAes.Keys;
 using XpraAes.Tests.Listening;
+using XpraAes.Transports;
 using Xunit;
 
 namespace XpraAes.Tests.Interop;

@@ -1,7 +1,6 @@
 using System.Net.Sockets;
 using System.Text;
 using XpraAes.Keys;
-using XpraAes.Listening;
 using Xunit;
 
 namespace XpraAes.Tests.Keys;

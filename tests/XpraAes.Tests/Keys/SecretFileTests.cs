@@ -1,7 +1,7 @@
 using System.Diagnostics;
 using System.IO.Pipes;
+using XpraAes.Diagnostics;
 using XpraAes.Keys;
-using XpraAes.Listening;
 
 namespace XpraAes.Tests.Keys;
 

@@ -3,7 +3,6 @@ using System.Net.Sockets;
 using XpraAes.Ciphers;
 using XpraAes.Encodings;
 using XpraAes.Handshake;
-using XpraAes.Listening;
 using XpraAes.Packets;
 
 namespace XpraAes.Tests.Listening;

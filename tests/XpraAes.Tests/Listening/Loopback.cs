@@ -3,6 +3,7 @@ using System.Net;
 using XpraAes.Ciphers;
 using XpraAes.Connections;
 using XpraAes.Listening;
+using XpraAes.Transports;
 
 namespace XpraAes.Tests.Listening;
 

@@ -1,11 +1,11 @@
 using System.Diagnostics;
 using System.Net;
 using XpraAes.Ciphers;
-using XpraAes.Connections;
 using XpraAes.Encodings;
 using XpraAes.Handshake;
 using XpraAes.Keys;
 using XpraAes.Listening;
+using XpraAes.Transports;
 using Xunit;
 
 namespace XpraAes.Tests.Listening;

@@ -5,6 +5,7 @@ using XpraAes.Handshake;
 using XpraAes.Listening;
 using XpraAes.Packets;
 using XpraAes.Tests.Diagnostics;
+using XpraAes.Tests.Logging;
 using Xunit;
 
 namespace XpraAes.Tests.Listening;

@@ -2,7 +2,6 @@ using System.Diagnostics;
 using System.Text;
 using XpraAes.Ciphers;
 using XpraAes.Encodings;
-using XpraAes.Listening;
 using Xunit;
 
 namespace XpraAes.Tests.Listening;

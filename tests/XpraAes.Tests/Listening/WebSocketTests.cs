@@ -7,6 +7,7 @@ using XpraAes.Connections;
 using XpraAes.Encodings;
 using XpraAes.Handshake;
 using XpraAes.Keys;
+using XpraAes.Transports;
 
 namespace XpraAes.Tests.Listening;
 

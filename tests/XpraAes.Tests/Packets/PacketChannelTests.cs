@@ -1,7 +1,6 @@
 using System.IO.Compression;
 using XpraAes.Ciphers;
 using XpraAes.Encodings;
-using XpraAes.Listening;
 using XpraAes.Packets;
 using XpraAes.Tests.Ciphers;
 using XpraAes.Tests.Encodings;

@@ -1,7 +1,7 @@
 using System.Diagnostics;
 using System.Net;
 using XpraAes.Ciphers;
-using XpraAes.Listening;
+using XpraAes.Diagnostics;
 using XpraAes.Tests.Gateway;
 using XpraAes.Tests.Listening;
 

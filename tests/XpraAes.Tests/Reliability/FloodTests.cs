@@ -1,7 +1,6 @@
 using System.Diagnostics;
 using System.Net;
-using XpraAes.Ciphers;
-using XpraAes.Listening;
+using XpraAes.Diagnostics;
 using XpraAes.Tests.Listening;
 
 namespace XpraAes.Tests.Reliability;

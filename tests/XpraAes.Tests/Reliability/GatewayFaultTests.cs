@@ -1,8 +1,8 @@
 using System.Security.Cryptography;
 using XpraAes.Ciphers;
+using XpraAes.Diagnostics;
 using XpraAes.Encodings;
 using XpraAes.Handshake;
-using XpraAes.Listening;
 using XpraAes.Packets;
 using XpraAes.Tests.Gateway;
 using XpraAes.Tests.Listening;

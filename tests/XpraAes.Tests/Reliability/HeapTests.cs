@@ -4,6 +4,7 @@ using System.Security.Cryptography;
 using System.Text;
 using Microsoft.Diagnostics.Runtime;
 using XpraAes.Ciphers;
+using XpraAes.Keys;
 using XpraAes.Tests.Engine;
 using XpraAes.Tests.Keys;
 

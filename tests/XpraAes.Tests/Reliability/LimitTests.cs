@@ -6,7 +6,6 @@ using XpraAes.Ciphers;
 using XpraAes.Encodings;
 using XpraAes.Handshake;
 using XpraAes.Keys;
-using XpraAes.Listening;
 using XpraAes.Packets;
 using XpraAes.Tests.Listening;
 
@@ -76,7 +75,7 @@ public sealed class LimitTests
         }
         var never = new TaskCompletionSource();
         var limits = s_patient with { HandshakeTimeout = TimeSpan.FromSeconds(1) };
-        await using var channel = new PacketChannel(new Connections.ScriptedStream(said.ToArray()) { Gate = never.Task }, limits);
+        await using var channel = new PacketChannel(new Transports.ScriptedStream(said.ToArray()) { Gate = never.Task }, limits);
         var handshake = new ServerHandshake(
             channel,
             new ServerHandshakeOptions { Keys = [key], Modes = Enum.GetValues<AesMode>(), Limits = limits, Patience = limits.HandshakeTimeout, Derivations = new DerivationGate(2).For(IPAddress.None) },
@@ -166,7 +165,7 @@ public sealed class LimitTests
     [Fact(SkipUnless = nameof(HasSources), Skip = NeedsSources)]
     public async Task That_an_address_has_too_many_connections_is_logged_once()
     {
-        var log = new Diagnostics.ListLogger();
+        var log = new Logging.ListLogger();
         await using var loopback = Loopback.Start(options => options with { Logger = log, Limits = s_patient with { UnprovenConnectionsPerSource = 1 } });
         await using var stranger = await loopback.ConnectFakeAsync(source: Sources.Number(1));
         await Loopback.Eventually(() => loopback.Listener.Serving == 1);

@@ -2,8 +2,6 @@ using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Net;
 using XpraAes.Ciphers;
-using XpraAes.Handshake;
-using XpraAes.Listening;
 using XpraAes.Tests.Listening;
 
 namespace XpraAes.Tests.Reliability;

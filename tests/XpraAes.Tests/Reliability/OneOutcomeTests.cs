@@ -2,12 +2,14 @@ using XpraAes.Ciphers;
 using XpraAes.Connections;
 using XpraAes.Encodings;
 using XpraAes.Fuzz;
+using XpraAes.Gateway;
 using XpraAes.Handshake;
 using XpraAes.Keys;
 using XpraAes.Listening;
 using XpraAes.Packets;
 using XpraAes.Tests.Ciphers;
 using XpraAes.Tests.Listening;
+using XpraAes.Transports;
 
 namespace XpraAes.Tests.Reliability;
 

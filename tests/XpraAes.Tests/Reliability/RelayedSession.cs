@@ -1,8 +1,7 @@
 using XpraAes.Connections;
 using XpraAes.Encodings;
 using XpraAes.Fuzz;
-using XpraAes.Handshake;
-using XpraAes.Listening;
+using XpraAes.Gateway;
 using XpraAes.Packets;
 
 namespace XpraAes.Tests.Reliability;

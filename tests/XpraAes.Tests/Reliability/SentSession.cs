@@ -2,7 +2,6 @@ using XpraAes.Ciphers;
 using XpraAes.Connections;
 using XpraAes.Encodings;
 using XpraAes.Fuzz;
-using XpraAes.Listening;
 using XpraAes.Packets;
 using XpraAes.Tests.Ciphers;
 

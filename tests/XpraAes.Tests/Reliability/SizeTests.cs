@@ -1,7 +1,6 @@
 using System.Buffers.Binary;
 using System.Text;
 using XpraAes.Ciphers;
-using XpraAes.Listening;
 using XpraAes.Packets;
 using XpraAes.Tests.Gateway;
 using XpraAes.Tests.Listening;

@@ -1,8 +1,7 @@
 using System.Net.Sockets;
-using XpraAes.Ciphers;
+using XpraAes.Diagnostics;
 using XpraAes.Encodings;
 using XpraAes.Handshake;
-using XpraAes.Listening;
 using XpraAes.Packets;
 using XpraAes.Tests.Gateway;
 using XpraAes.Tests.Listening;

@@ -2,7 +2,6 @@ using XpraAes.Ciphers;
 using XpraAes.Encodings;
 using XpraAes.Handshake;
 using XpraAes.Keys;
-using XpraAes.Listening;
 using XpraAes.Packets;
 
 namespace XpraAes.Tests.Replay;

@@ -1,0 +1,24 @@
+namespace XpraAes.Ciphers;
+
+/// <summary>Checks that both roles make, of their own options and of what the peer asks for.</summary>
+internal static class OptionChecks
+{
+    /// <exception cref="XpraAesException">InvalidOption.</exception>
+    public static void Require(int keySize, int iterations)
+    {
+        if (keySize is not (16 or 24 or 32))
+            throw new XpraAesException(XpraErrorId.InvalidOption, $"AES has no key of {keySize * 8} bits.", "-KeySize takes 128, 192 or 256.");
+        if (iterations is < ProtocolDefaults.MinIterations or > ProtocolDefaults.MaxIterations)
+        {
+            throw new XpraAesException(XpraErrorId.IterationsRejected,
+                $"No xpra accepts {iterations} PBKDF2 iterations.",
+                $"-Iterations takes {ProtocolDefaults.MinIterations} to {ProtocolDefaults.MaxIterations}; 1,000 to 10,000 suit every version.");
+        }
+    }
+
+    /// <summary>Whether the key that a peer asks us to derive takes more work than it may: it chooses the hash and the key's size too, which make up to 3.5 times the work of the same number of iterations.</summary>
+    public static bool IsTooDear(CipherParameters asked, Limits limits) => IsTooDear(asked.KeyHash, asked.KeySize, asked.Iterations, limits);
+
+    /// <summary>The same, of what has not been put together yet.</summary>
+    public static bool IsTooDear(KeyHash hash, int keySize, int iterations, Limits limits) => KeyStretching.Cost(hash, keySize, iterations) > limits.MaxIterations;
+}

@@ -1,0 +1,13 @@
+using XpraAes.Packets;
+
+namespace XpraAes.Connections;
+
+/// <summary>What has gone through a connection, headers and handshake included, chunks counted as packets.</summary>
+internal readonly record struct Traffic(long BytesIn, long BytesOut, long PacketsIn, long PacketsOut)
+{
+    public static Traffic Of(PacketChannel channel)
+        => new(channel.Reader.BytesRead, channel.Writer.BytesWritten, channel.Reader.PacketsRead, channel.Writer.PacketsWritten);
+
+    public static Traffic operator +(Traffic left, Traffic right)
+        => new(left.BytesIn + right.BytesIn, left.BytesOut + right.BytesOut, left.PacketsIn + right.PacketsIn, left.PacketsOut + right.PacketsOut);
+}

@@ -1,0 +1,195 @@
+using Microsoft.Extensions.Logging;
+using XpraAes.Ciphers;
+using XpraAes.Connections;
+using XpraAes.Encodings;
+using XpraAes.Handshake;
+using XpraAes.Logging;
+using XpraAes.Packets;
+using XpraAes.Transports;
+
+namespace XpraAes.Gateway;
+
+/// <summary>
+/// Connects a client to the target: forwards its hello without its cipher capabilities (or with those of the target leg), brings back the
+/// target's challenge and hello with ours in them, and hands both legs to a <see cref="RelaySession"/>.
+/// </summary>
+internal sealed class GatewayHandshake(GatewayOptions options, ILogger log)
+{
+    /// <summary>A target that repeats its challenge more often than this is playing games; arbitrary, real ones have one to three modules.</summary>
+    private const int MaxChallenges = 5;
+
+    /// <summary>Events may overtake the hello, but not in numbers; arbitrary.</summary>
+    private const int MaxPacketsBeforeHello = 100;
+
+    // What a client's answer to our own challenge leaves in its hello: not for the target's eyes.
+    private static readonly string[] s_answers = ["challenge", "challenge_response", "challenge_client_salt", "challenge_padding"];
+
+    private readonly TargetOptions _target = options.Target;
+
+    /// <summary>How the hello is written to the target, and whether packets are translated because the client does not know that encoding.</summary>
+    internal readonly record struct Attempt(PacketEncoding Encoding, bool Translate);
+
+    /// <summary>Connects to the target and completes the client's handshake with its answers.</summary>
+    /// <exception cref="XpraAesException">The target is down or refuses; the client has been told.</exception>
+    public async Task<RelaySession> OpenAsync(PacketChannel channel, ServerHandshake handshake, HandshakeResult client, string peer, CancellationToken cancellationToken)
+    {
+        try
+        {
+            var attempts = Attempts(client);
+            for (var i = 0; ; i++)
+            {
+                try
+                {
+                    return await OpenAsync(attempts[i], channel, handshake, client, peer, cancellationToken).ConfigureAwait(false);
+                }
+                catch (XpraAesException e) when (e.Target is not null && i + 1 < attempts.Count && e.Id is XpraErrorId.PeerSentText or XpraErrorId.ConnectionLost)
+                {
+                    Log.TryingAgain(log, _target.Endpoint.ToString(), e.Id, attempts[i + 1].Encoding.ToString());
+                }
+            }
+        }
+        catch (XpraAesException e) when (e.Target is not null)
+        {
+            await TellAsync(handshake, e, cancellationToken).ConfigureAwait(false);
+            throw;
+        }
+    }
+
+    /// <summary>The client hears the target's own last words, or ours.</summary>
+    private static async Task TellAsync(ServerHandshake handshake, XpraAesException failure, CancellationToken cancellationToken)
+    {
+        try
+        {
+            var words = failure.InnerException is RefusedException { Disconnect: var disconnect }
+                ? PacketTranslator.ToText(disconnect.Items)
+                : Refusals.OfTarget(failure.Message);
+            await handshake.ForwardRefusalAsync(words, cancellationToken).ConfigureAwait(false);
+        }
+        catch (XpraAesException)
+        {
+            // The client is gone as well.
+        }
+    }
+
+    /// <summary>First what the client itself wrote, then what else it knows, then what only we know.</summary>
+    private static List<Attempt> Attempts(HandshakeResult client)
+    {
+        var known = new[] { client.Encoding }.Concat(Hello.AnnouncedEncodings(client.PeerHello)).Distinct().ToList();
+        return
+        [
+            .. known.Where(encoding => encoding != PacketEncoding.Bencode).Select(encoding => new Attempt(encoding, Translate: false)),
+            .. new[] { PacketEncoding.RencodePlus, PacketEncoding.Rencode }.Except(known).Select(encoding => new Attempt(encoding, Translate: true)),
+        ];
+    }
+
+    private async Task<RelaySession> OpenAsync(Attempt attempt, PacketChannel channel, ServerHandshake handshake, HandshakeResult client, string peer, CancellationToken cancellationToken)
+    {
+        PacketChannel? targetChannel = null;
+        var isTargetsTurn = true;
+        try
+        {
+            var (stream, targetPeer) = await TransportTable.ConnectAsync(_target.Endpoint, options.Limits.TargetConnectTimeout, options.Limits, cancellationToken).ConfigureAwait(false);
+            targetChannel = new PacketChannel(stream, options.Limits, targetPeer, log) { Encoding = attempt.Encoding };
+            targetChannel.TrustPeer();
+            var leg = new ClientLeg(targetChannel, CipherOptions(), options.Limits.HandshakeTimeout, options.Limits, log);
+            await leg.SendHelloAsync(HelloFor(client, attempt, answersTarget: false), cancellationToken).ConfigureAwait(false);
+            for (int packets = 0, challenges = 0; packets < MaxPacketsBeforeHello; packets++)
+            {
+                var packet = await leg.ReceiveAsync(cancellationToken).ConfigureAwait(false);
+                if (packet.Type == Hello.ChallengeType && challenges++ < MaxChallenges)
+                {
+                    leg.Accept(packet.Dictionary(2));
+                    isTargetsTurn = false;
+                    client = await handshake.ChallengeAsync(ToText(packet.Header.Encoding, packet.Items), cancellationToken).ConfigureAwait(false);
+                    isTargetsTurn = true;
+                    await leg.SendHelloAsync(HelloFor(client, attempt, answersTarget: true), cancellationToken).ConfigureAwait(false);
+                }
+                else if (packet.Type == Hello.PacketType && packet.Dictionary(1) is { } hello)
+                {
+                    var toClient = HelloToClient(leg, packet.Header, hello, client, attempt);
+                    isTargetsTurn = false;
+                    if (client.Request is null)
+                        await handshake.SendHelloAsync(toClient, cancellationToken).ConfigureAwait(false);
+                    else
+                        await handshake.SendAnswerAsync(client.Request, toClient, cancellationToken).ConfigureAwait(false);
+                    return new RelaySession(
+                        channel, CipherLeg.Of(peer, client.PeerVersion, client.Send, client.Receive, client.Key, channel.Reader),
+                        targetChannel, CipherLeg.Of(targetPeer, Hello.VersionOf(hello), leg.Send, leg.Receive, leg.Key, targetChannel.Reader),
+                        attempt.Encoding != client.Encoding ? new PacketTranslator(attempt.Encoding, options.Limits) : null,
+                        attempt.Translate ? new PacketTranslator(client.Encoding, options.Limits) : null,
+                        holds: client is { KeyProven: false, Request: null, Send: not null } && !options.AllowSilentClients, // what was asked for is its answer
+                        options.Limits);
+                }
+            }
+            throw new MalformedPacketException("The target sends packets, but no hello.");
+        }
+        catch (Exception e)
+        {
+            if (targetChannel is not null)
+                await targetChannel.DisposeAsync().ConfigureAwait(false);
+            if (isTargetsTurn && e is XpraAesException failure)
+                throw new XpraAesException(failure.Id, failure.Message, failure.RecommendedAction, failure) { Target = _target.ToString(), IsOfKeyHolder = client.KeyProven };
+            throw;
+        }
+    }
+
+    /// <summary>Completes the target's leg with its hello, and makes of that the hello for the client.</summary>
+    internal static XpraDictionary HelloToClient(ClientLeg leg, PacketHeader header, XpraDictionary hello, HandshakeResult client, Attempt attempt)
+    {
+        if (client.Request is null || CipherCapabilities.IsIn(hello))
+            leg.Accept(hello);
+        leg.Complete(hello, header);
+        CipherCapabilities.Remove(hello);
+        hello = (XpraDictionary)ToText(header.Encoding, [Hello.PacketType, hello])[1]!;
+        // Without aliases the client writes packet types as names, by which its first packet is known and the translator goes.
+        hello.Remove("aliases");
+        // Clients of 6.5 fail without it, and servers before 5 do not have it.
+        if (client.PeerVersion?.StartsWith("6.5", StringComparison.Ordinal) == true && !hello.ContainsKey("file"))
+            hello["file"] = new XpraDictionary();
+        if (attempt.Translate)
+            Hello.AnnounceOnly(hello, client.Encoding);
+        else
+            Hello.AnnounceOnlyKnown(hello);
+        return hello;
+    }
+
+    /// <summary>The client's hello as the target gets it: without a cipher, shared memory, what it answered to our own challenge, and, of a client that has proven nothing, what it was not let in for.</summary>
+    internal XpraDictionary HelloFor(HandshakeResult client, Attempt attempt, bool answersTarget)
+    {
+        var hello = (XpraDictionary)ToText(client.Encoding, [Hello.PacketType, client.PeerHello.Clone()])[1]!;
+        if (options.AsksForPassword && !answersTarget)
+        {
+            hello.RemoveAll(s_answers.Contains);
+        }
+        else if (attempt.Encoding == PacketEncoding.Rencode)
+        {
+            // The browser client writes bytes as text, one character for each; what knows only bytes would get them as UTF-8.
+            foreach (var name in s_answers.Where(name => hello[name] is string))
+                hello[name] = hello.GetBytes(name);
+        }
+        // Without aliases the target writes packet types as names, which we read during the handshake.
+        hello.Remove("aliases");
+        if (!client.KeyProven && !options.ClientsAreLocal)
+            HelloRequest.Restrict(hello, client.Request);
+        if (attempt.Translate)
+            Hello.AnnounceOnly(hello, attempt.Encoding);
+        CipherCapabilities.Remove(hello);
+        Hello.RemoveSharedMemory(hello);
+        Hello.AddFlatNames(hello);
+        return hello;
+    }
+
+    /// <summary>What came in an encoding without text, for a side that may expect text.</summary>
+    private static object?[] ToText(PacketEncoding encoding, object?[] packet)
+        => encoding == PacketEncoding.RencodePlus ? packet : PacketTranslator.ToText(packet);
+
+    private ClientCipherOptions? CipherOptions() => _target.Keys.Count == 0 ? null : new ClientCipherOptions
+    {
+        Keys = _target.Keys,
+        Mode = _target.Mode,
+        KeySize = _target.KeySize,
+        KeyHash = _target.KeyHash,
+        Iterations = _target.Iterations,
+        Stream = _target.Stream,
+    };
+}

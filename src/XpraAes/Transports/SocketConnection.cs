@@ -1,0 +1,45 @@
+using System.Net.Sockets;
+
+namespace XpraAes.Transports;
+
+/// <summary>Connects a socket within a time, and says in words why that failed.</summary>
+internal static class SocketConnection
+{
+    /// <summary>The stream of the connected socket, which it owns, and the peer's address. A socket that does not connect is closed.</summary>
+    /// <exception cref="XpraAesException">ConnectionRefused, HostUnreachable, ConnectTimeout.</exception>
+    public static async Task<(Stream Stream, string Peer)> OpenAsync(Socket socket, Func<Socket, CancellationToken, ValueTask> connect, TimeSpan timeout, Limits limits, CancellationToken cancellationToken)
+    {
+        using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        deadline.CancelAfter(timeout);
+        try
+        {
+            await connect(socket, deadline.Token).ConfigureAwait(false);
+            KeepAlive.Enable(socket, limits);
+            return (new NetworkStream(socket, ownsSocket: true), AddressText.Of(socket.RemoteEndPoint));
+        }
+        catch (Exception e)
+        {
+            socket.Dispose();
+            if (e is OperationCanceledException && !cancellationToken.IsCancellationRequested)
+            {
+                throw new XpraAesException(XpraErrorId.ConnectTimeout, $"No connection came about within {timeout.TotalSeconds:0.#} s.",
+                    "Check the address, and that no firewall drops packets to that port.");
+            }
+            if (e is SocketException failure)
+                throw Explain(failure);
+            throw;
+        }
+    }
+
+    private static XpraAesException Explain(SocketException e) => e.SocketErrorCode switch
+    {
+        SocketError.ConnectionRefused => new XpraAesException(XpraErrorId.ConnectionRefused, "Nobody listens there.",
+            "Check the port, and that the server runs and listens on this address (not only on its loopback).", e),
+        SocketError.TimedOut => new XpraAesException(XpraErrorId.ConnectTimeout, "No connection came about.",
+            "Check the address, and that no firewall drops packets to that port.", e),
+        SocketError.HostNotFound or SocketError.TryAgain or SocketError.NoData => new XpraAesException(XpraErrorId.HostUnreachable,
+            "The host name does not resolve.", "Check its spelling.", e),
+        SocketError.AddressNotAvailable or SocketError.NotSocket => new XpraAesException(XpraErrorId.ConnectionRefused, "There is no such socket.", "Check the path.", e),
+        _ => new XpraAesException(XpraErrorId.HostUnreachable, $"The host cannot be reached ({e.SocketErrorCode}).", "Check the address and the network.", e),
+    };
+}

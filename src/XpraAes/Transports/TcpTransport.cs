@@ -1,0 +1,40 @@
+using System.Net;
+using System.Net.Sockets;
+
+namespace XpraAes.Transports;
+
+/// <summary>xpra's packets over TCP as they are.</summary>
+internal sealed class TcpTransport() : Transport(TransportKind.Tcp, "tcp")
+{
+    public override int DefaultPort => ProtocolDefaults.Port;
+
+    public override Task<(Stream Stream, string Peer)> ConnectAsync(XpraEndpoint endpoint, TimeSpan timeout, Limits limits, CancellationToken cancellationToken)
+        => SocketConnection.OpenAsync(new Socket(SocketType.Stream, ProtocolType.Tcp), (socket, token) => socket.ConnectAsync(endpoint.Host, endpoint.Port, token), timeout, limits, cancellationToken);
+
+    /// <summary>Binds a port and starts to listen; port 0 takes a free one.</summary>
+    /// <exception cref="XpraAesException">PortInUse, AddressUnavailable.</exception>
+    public static ListeningSocket Listen(IPAddress address, int port, int backlog)
+    {
+        var endpoint = new IPEndPoint(address, port);
+        var socket = new Socket(address.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
+        try
+        {
+            if (address.Equals(IPAddress.IPv6Any))
+                socket.DualMode = true;
+            socket.Bind(endpoint);
+            socket.Listen(backlog);
+            // Kept, since a closed socket no longer tells its port.
+            return new ListeningSocket(socket, new XpraEndpoint(TransportKind.Tcp, address.ToString(), ((IPEndPoint)socket.LocalEndPoint!).Port));
+        }
+        catch (SocketException e)
+        {
+            socket.Dispose();
+            throw e.SocketErrorCode switch
+            {
+                SocketError.AddressAlreadyInUse => ListeningSocket.InUse(endpoint.ToString(), "Choose another -Port, or stop the other program (ss -ltnp shows it).", e),
+                SocketError.AccessDenied => ListeningSocket.Unavailable(endpoint.ToString(), $"This user may not listen on {endpoint}.", "Choose a port above 1023.", e),
+                _ => ListeningSocket.Unavailable(endpoint.ToString(), $"Cannot listen on {endpoint} ({e.SocketErrorCode}).", "-BindAddress takes an address of this machine's, Loopback, Any or IPv6Any.", e),
+            };
+        }
+    }
+}

@@ -1,0 +1,388 @@
+using System.Buffers;
+using System.Buffers.Binary;
+using System.Numerics;
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+using System.Security.Cryptography;
+
+namespace XpraAes.Transports;
+
+/// <summary>
+/// The bytes inside the frames of a websocket (RFC 6455), as xpra uses it: one stream of bytes, cut into frames anyhow (PROTOCOL section 3).
+/// One reader and one writer at a time may use it, beside each other. Cancelling a read loses nothing;
+/// cancelling a write, or a read in the middle of answering a ping, ends the writing.
+/// </summary>
+/// <remarks>
+/// .NET's own WebSocket does not fit: it refuses the unmasked frames of xpra's Python clients and masked ones of a server, wants TEXT
+/// to be UTF-8, and a cancelled read aborts it, so that a peer which was too slow could no longer be told so.
+/// </remarks>
+internal sealed class WebSocketStream : Stream
+{
+    /// <summary>Bytes of one frame that are accepted: what xpra's own packet header can announce.</summary>
+    public const long MaxFrameSize = ProtocolDefaults.MaxHeaderPayload;
+
+    private const byte ContinuationFrame = 0x0, TextFrame = 0x1, BinaryFrame = 0x2, CloseFrame = 0x8, PingFrame = 0x9, PongFrame = 0xa;
+    private const byte FinalBit = 0x80, ReservedBits = 0x70, OpcodeBits = 0x0f, ControlBit = 0x08, MaskBit = 0x80, LengthBits = 0x7f;
+    private const byte Length16 = 126, Length64 = 127;
+    private const int MaxHeaderSize = 14, MaskSize = 4, MaxControlPayload = 125;
+
+    /// <summary>Arbitrary: many small frames come in at one read, and larger ones go past it.</summary>
+    private const int ReadBufferSize = 16 * 1024;
+
+    /// <summary>Payload that is joined with its header into one write of 64 KB.</summary>
+    private const int PieceSize = 64 * 1024 - MaxHeaderSize;
+
+    private readonly Stream _inner;
+    private readonly bool _masks;
+    private readonly SemaphoreSlim _writing = new(1, 1);
+    private readonly byte[] _buffer;
+    private int _start;
+    private int _end;
+
+    // The data frame that is being read: bytes left, and the mask in memory order, turned to the next byte; 0 where it is not masked.
+    private long _left;
+    private uint _mask;
+    private bool _moreFragments;
+    private bool _anyFrame;
+
+    // A control frame that was read and awaits its answer.
+    private byte _control;
+    private ReadOnlyMemory<byte> _controlPayload;
+
+    private bool _peerClosed;
+    private bool _closeSent;
+    private bool _torn;
+
+    /// <summary>Wraps a stream on which the upgrade is done.</summary>
+    /// <param name="inner">The stream; it is closed with this one.</param>
+    /// <param name="masks">Whether what is sent is masked: RFC 6455 demands it of a client and forbids it to a server.</param>
+    /// <param name="alreadyRead">Bytes that arrived behind the upgrade.</param>
+    public WebSocketStream(Stream inner, bool masks, ReadOnlyMemory<byte> alreadyRead = default)
+    {
+        _inner = inner;
+        _masks = masks;
+        _buffer = new byte[Math.Max(ReadBufferSize, alreadyRead.Length)];
+        alreadyRead.CopyTo(_buffer);
+        _end = alreadyRead.Length;
+    }
+
+    public override bool CanRead => true;
+
+    public override bool CanWrite => true;
+
+    public override bool CanSeek => false;
+
+    public override long Length => throw new NotSupportedException();
+
+    public override long Position
+    {
+        get => throw new NotSupportedException();
+        set => throw new NotSupportedException();
+    }
+
+    /// <summary>
+    /// Reads payload, of as many frames as have arrived; 0 after the peer's CLOSE and where the connection ends. An empty buffer waits until there
+    /// is something to read. Throws <see cref="MalformedPacketException"/> for frames that break RFC 6455 or are larger than <see cref="MaxFrameSize"/>.
+    /// </summary>
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
+    {
+        if (buffer.IsEmpty)
+        {
+            var nothingYet = _start == _end && _control == 0 && !_peerClosed;
+            return nothingYet ? await _inner.ReadAsync(buffer, cancellationToken).ConfigureAwait(false) : 0;
+        }
+        while (!_peerClosed)
+        {
+            var taken = TakeBuffered(buffer.Span);
+            if (taken > 0)
+                return taken;
+            if (_control != 0)
+            {
+                await AnswerControlAsync(cancellationToken).ConfigureAwait(false);
+                continue;
+            }
+            if (_left >= _buffer.Length && buffer.Length >= _buffer.Length)
+            {
+                // The buffer is empty here, and a large frame has no need of it.
+                var count = await _inner.ReadAsync(buffer[..(int)Math.Min(buffer.Length, _left)], cancellationToken).ConfigureAwait(false);
+                Unmask(buffer.Span[..count], buffer.Span);
+                return count;
+            }
+            MakeRoom();
+            var filled = await _inner.ReadAsync(_buffer.AsMemory(_end), cancellationToken).ConfigureAwait(false);
+            if (filled == 0)
+                return 0;
+            _end += filled;
+        }
+        return 0;
+    }
+
+    public override Task<int> ReadAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) =>
+        ReadAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
+
+    public override int Read(byte[] buffer, int offset, int count) =>
+        ReadAsync(buffer, offset, count, CancellationToken.None).GetAwaiter().GetResult();
+
+    /// <summary>Sends the bytes as one BINARY frame. Throws <see cref="XpraAesException"/> (ConnectionLost) once the websocket is closed or a write was cut short.</summary>
+    public override ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default) =>
+        buffer.IsEmpty ? ValueTask.CompletedTask : SendAsync(BinaryFrame, buffer, cancellationToken);
+
+    public override Task WriteAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) =>
+        WriteAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
+
+    public override void Write(byte[] buffer, int offset, int count) =>
+        WriteAsync(buffer, offset, count, CancellationToken.None).GetAwaiter().GetResult();
+
+    /// <summary>Tells the peer that nothing more will be written; reading goes on until the peer's own CLOSE.</summary>
+    public async ValueTask CloseAsync(CancellationToken cancellationToken)
+    {
+        byte[] normalClosure = [1000 >> 8, 1000 & 0xff];
+        await SendAsync(CloseFrame, normalClosure, cancellationToken).ConfigureAwait(false);
+    }
+
+    public override Task FlushAsync(CancellationToken cancellationToken) => _inner.FlushAsync(cancellationToken);
+
+    public override void Flush() => _inner.Flush();
+
+    public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
+
+    public override void SetLength(long value) => throw new NotSupportedException();
+
+    public override async ValueTask DisposeAsync()
+    {
+        await _inner.DisposeAsync().ConfigureAwait(false);
+        await base.DisposeAsync().ConfigureAwait(false);
+    }
+
+    protected override void Dispose(bool disposing)
+    {
+        // Not the semaphore: a write that the closing interrupts has yet to release it, and it holds nothing of the system's.
+        if (disposing)
+            _inner.Dispose();
+        base.Dispose(disposing);
+    }
+
+    /// <summary>XORs with the mask, whose first byte in memory goes with the first of <paramref name="source"/>. Both spans may be the same.</summary>
+    internal static void Mask(ReadOnlySpan<byte> source, Span<byte> destination, uint mask)
+    {
+        if (mask == 0)
+        {
+            source.CopyTo(destination);
+            return;
+        }
+        var wide = Vector.AsVectorByte(new Vector<uint>(mask));
+        var done = 0;
+        for (; done <= source.Length - Vector<byte>.Count; done += Vector<byte>.Count)
+            (new Vector<byte>(source[done..]) ^ wide).CopyTo(destination[done..]);
+        ReadOnlySpan<byte> bytes = MemoryMarshal.AsBytes(new ReadOnlySpan<uint>(in mask));
+        for (; done < source.Length; done++)
+            destination[done] = (byte)(source[done] ^ bytes[done & 3]);
+    }
+
+    /// <summary>The mask as it is for the byte <paramref name="count"/> further on.</summary>
+    private static uint Turn(uint mask, int count) => BitConverter.IsLittleEndian
+        ? BitOperations.RotateRight(mask, (count & 3) * 8)
+        : BitOperations.RotateLeft(mask, (count & 3) * 8);
+
+    private int TakeBuffered(Span<byte> destination)
+    {
+        var taken = 0;
+        while (taken < destination.Length && _control == 0 && (_left > 0 || TryTakeNextHeader(anyTaken: taken > 0)))
+        {
+            var count = (int)Math.Min(Math.Min(_end - _start, destination.Length - taken), _left);
+            if (count == 0 && _left > 0)
+                break;
+            Unmask(_buffer.AsSpan(_start, count), destination[taken..]);
+            _start += count;
+            taken += count;
+        }
+        return taken;
+    }
+
+    /// <summary>A frame that breaks the rules does not take with it what came before: it is looked at again once that has been handed out.</summary>
+    private bool TryTakeNextHeader(bool anyTaken)
+    {
+        try
+        {
+            return TryTakeHeader();
+        }
+        catch (XpraAesException) when (anyTaken)
+        {
+            return false;
+        }
+    }
+
+    private void Unmask(ReadOnlySpan<byte> payload, Span<byte> destination)
+    {
+        Mask(payload, destination, _mask);
+        _mask = Turn(_mask, payload.Length);
+        _left -= payload.Length;
+    }
+
+    /// <summary>
+    /// byte 0: FIN, three reserved bits, opcode (4 bits); byte 1: MASK bit, length (7 bits), where 126 is followed by 2 bytes of length and
+    /// 127 by 8, big endian; then the 4 bytes of the mask, if any. A control frame is taken whole. False where more bytes are needed.
+    /// </summary>
+    private bool TryTakeHeader()
+    {
+        var data = _buffer.AsSpan(_start, _end - _start);
+        if (data.Length < 2)
+            return false;
+        var opcode = (byte)(data[0] & OpcodeBits);
+        var isFinal = (data[0] & FinalBit) != 0;
+        var shortLength = data[1] & LengthBits;
+        // Servers up to 4.x write their last words as bare text, past the websocket (PROTOCOL section 2).
+        if (!_anyFrame && (data[0] & ReservedBits) != 0 && PeerIdentification.TryReadText(data, out _))
+            throw PeerIdentification.Describe(data);
+        _anyFrame = true;
+        Check(opcode, isFinal, data[0], shortLength);
+
+        var lengthSize = shortLength switch { Length16 => 2, Length64 => 8, _ => 0 };
+        var maskSize = (data[1] & MaskBit) != 0 ? MaskSize : 0;
+        var headerSize = 2 + lengthSize + maskSize;
+        if (data.Length < headerSize)
+            return false;
+        var length = shortLength switch
+        {
+            Length16 => BinaryPrimitives.ReadUInt16BigEndian(data[2..]),
+            Length64 => BinaryPrimitives.ReadUInt64BigEndian(data[2..]),
+            _ => (ulong)shortLength,
+        };
+        if (length > MaxFrameSize)
+            throw new MalformedPacketException(FormattableString.Invariant($"A websocket frame of {length} bytes was announced; {MaxFrameSize} are accepted."));
+        var mask = maskSize == 0 ? 0 : MemoryMarshal.Read<uint>(data[(headerSize - maskSize)..]);
+
+        if ((opcode & ControlBit) == 0)
+        {
+            _start += headerSize;
+            _left = (long)length;
+            _mask = mask;
+            _moreFragments = !isFinal;
+            return true;
+        }
+        if (data.Length < headerSize + shortLength)
+            return false;
+        var payload = _buffer.AsMemory(_start + headerSize, shortLength);
+        Mask(payload.Span, payload.Span, mask);
+        _control = opcode;
+        _controlPayload = payload;
+        _start += headerSize + shortLength;
+        return true;
+    }
+
+    private void Check(byte opcode, bool isFinal, byte first, int shortLength)
+    {
+        var problem = opcode switch
+        {
+            _ when (first & ReservedBits) != 0 => "has reserved bits set, though no extension was agreed",
+            ContinuationFrame => _moreFragments ? null : "continues a message that has not begun",
+            TextFrame or BinaryFrame => _moreFragments ? "begins a message inside another" : null,
+            CloseFrame or PingFrame or PongFrame when !isFinal => "is a control frame in fragments",
+            CloseFrame or PingFrame or PongFrame when shortLength > MaxControlPayload => "is a control frame of more than 125 bytes",
+            CloseFrame => shortLength == 1 ? "closes with half a status code" : null,
+            PingFrame or PongFrame => null,
+            _ => FormattableString.Invariant($"has the unknown opcode {opcode}"),
+        };
+        if (problem is not null)
+            throw new MalformedPacketException($"A websocket frame {problem}.");
+    }
+
+    /// <summary>Moves what is left to the front: less than one header or control frame.</summary>
+    private void MakeRoom()
+    {
+        _buffer.AsSpan(_start, _end - _start).CopyTo(_buffer);
+        _end -= _start;
+        _start = 0;
+    }
+
+    private async ValueTask AnswerControlAsync(CancellationToken cancellationToken)
+    {
+        if (_control == PingFrame)
+            await SendAsync(PongFrame, _controlPayload, cancellationToken).ConfigureAwait(false);
+        if (_control == CloseFrame)
+        {
+            _peerClosed = true;
+            try
+            {
+                await SendAsync(CloseFrame, _controlPayload[..Math.Min(_controlPayload.Length, 2)], cancellationToken).ConfigureAwait(false);
+            }
+            catch (Exception e) when (e is IOException or ObjectDisposedException or XpraAesException)
+            {
+                // The peer is gone already: it has said that it would.
+            }
+        }
+        _control = 0;
+    }
+
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
+    private async ValueTask SendAsync(byte opcode, ReadOnlyMemory<byte> payload, CancellationToken cancellationToken)
+    {
+        await _writing.WaitAsync(cancellationToken).ConfigureAwait(false);
+        var frame = ArrayPool<byte>.Shared.Rent(MaxHeaderSize + Math.Min(payload.Length, PieceSize));
+        try
+        {
+            if (_closeSent && (opcode & ControlBit) != 0)
+                return;
+            if (_torn || _closeSent)
+                throw new XpraAesException(XpraErrorId.ConnectionLost, "The websocket is closed for writing.");
+            _closeSent = opcode == CloseFrame;
+
+            // Half a frame can only be followed by its other half: it is whole, or the last.
+            _torn = true;
+            var mask = _masks ? NewMask() : 0;
+            var size = PutHeader(frame, opcode, payload.Length, mask);
+            while (true)
+            {
+                var piece = payload[..Math.Min(payload.Length, PieceSize)];
+                Mask(piece.Span, frame.AsSpan(size), mask);
+                await _inner.WriteAsync(frame.AsMemory(0, size + piece.Length), cancellationToken).ConfigureAwait(false);
+                payload = payload[piece.Length..];
+                if (payload.IsEmpty)
+                    break;
+                mask = Turn(mask, piece.Length);
+                size = 0;
+            }
+            _torn = false;
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(frame);
+            _writing.Release();
+        }
+    }
+
+    private static uint NewMask()
+    {
+        var mask = 0u;
+        RandomNumberGenerator.Fill(MemoryMarshal.AsBytes(new Span<uint>(ref mask)));
+        return mask;
+    }
+
+    private int PutHeader(Span<byte> frame, byte opcode, int length, uint mask)
+    {
+        frame[0] = (byte)(FinalBit | opcode);
+        var size = 2;
+        switch (length)
+        {
+            case < Length16:
+                frame[1] = (byte)length;
+                break;
+            case <= ushort.MaxValue:
+                frame[1] = Length16;
+                BinaryPrimitives.WriteUInt16BigEndian(frame[2..], (ushort)length);
+                size += 2;
+                break;
+            default:
+                frame[1] = Length64;
+                BinaryPrimitives.WriteInt64BigEndian(frame[2..], length);
+                size += 8;
+                break;
+        }
+        if (!_masks)
+            return size;
+        frame[1] |= MaskBit;
+        MemoryMarshal.Write(frame[size..], in mask);
+        return size + MaskSize;
+    }
+}

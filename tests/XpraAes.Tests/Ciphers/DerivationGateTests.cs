@@ -1,0 +1,287 @@
+using System.Collections.Concurrent;
+using System.Net;
+using XpraAes.Ciphers;
+using XpraAes.Tests.Listening;
+
+namespace XpraAes.Tests.Ciphers;
+
+/// <summary>In which order keys are derived, and for whom not at all.</summary>
+[Trait("Category", "Reliability")]
+public sealed class DerivationGateTests : IDisposable
+{
+    private static readonly IPAddress s_flood = IPAddress.Parse("192.0.2.1");
+    private static readonly IPAddress s_other = IPAddress.Parse("192.0.2.2");
+    private static readonly IPAddress s_third = IPAddress.Parse("192.0.2.3");
+
+    private readonly FakeClock _clock = new();
+    private readonly ConcurrentQueue<string> _order = new();
+    private readonly ManualResetEventSlim _hold = new();
+
+    public void Dispose() => _hold.Dispose();
+
+    [Fact]
+    public async Task No_more_than_two_run_at_a_time()
+    {
+        var gate = Gate(concurrency: 2);
+        var (running, most) = (0, 0);
+        await Task.WhenAll(Enumerable.Range(0, 50).Select(_ => Task.Run(() => gate.For(s_flood).RunAsync(
+            () =>
+            {
+                var now = Interlocked.Increment(ref running);
+                InterlockedMax(ref most, now);
+                Thread.Sleep(2);
+                return Interlocked.Decrement(ref running);
+            },
+            default))));
+        Assert.InRange(most, 1, 2);
+    }
+
+    [Fact]
+    public async Task Who_waits_for_the_same_is_served_in_turns_whoever_has_more_waiting()
+    {
+        var gate = Gate();
+        List<Task> all = [Hold(gate), .. Enumerable.Range(0, 5).Select(i => Queue(gate, s_flood, $"flood {i}"))];
+        all.Add(Queue(gate, s_other, "other 0"));
+        all.Add(Queue(gate, s_other, "other 1"));
+        all.Add(Queue(gate, s_third, "third"));
+        _hold.Set();
+        await Task.WhenAll(all).WaitAsync(Loopback.Patience);
+        Assert.Equal(["flood 0", "other 0", "third", "flood 1", "other 1", "flood 2", "flood 3", "flood 4"], _order);
+    }
+
+    [Fact]
+    public async Task Where_too_many_wait_the_address_with_most_of_them_gives_way()
+    {
+        var gate = Gate(capacity: 4);
+        Task held = Hold(gate);
+        var flood = Enumerable.Range(0, 4).Select(i => Queue(gate, s_flood, $"flood {i}")).ToArray();
+        await Assert.ThrowsAsync<OverloadedException>(() => Queue(gate, s_flood, "one too many"));
+        Task other = Queue(gate, s_other, "other");
+        await Assert.ThrowsAsync<OverloadedException>(() => flood[3]);
+        _hold.Set();
+        await Task.WhenAll([held, other, .. flood[..3]]).WaitAsync(Loopback.Patience);
+        Assert.Equal(["flood 0", "other", "flood 1", "flood 2"], _order);
+    }
+
+    [Fact]
+    public async Task A_trusted_address_waits_in_turn_but_is_not_sent_away()
+    {
+        var gate = Gate(capacity: 1, isTrusted: address => address.Equals(s_flood));
+        List<Task> all = [Hold(gate), .. Enumerable.Range(0, 20).Select(i => Queue(gate, s_flood, "trusted")), Queue(gate, s_other, "other")];
+        await Assert.ThrowsAsync<OverloadedException>(() => Queue(gate, s_other, "one too many"));
+        _hold.Set();
+        await Task.WhenAll(all).WaitAsync(Loopback.Patience);
+        Assert.Equal(["trusted", "other"], _order.Take(2));
+        Assert.Equal(21, _order.Count);
+    }
+
+    [Fact]
+    public async Task Who_gives_up_leaves_its_place_to_others()
+    {
+        var gate = Gate(capacity: 1);
+        using var impatient = new CancellationTokenSource();
+        Task held = Hold(gate);
+        var first = gate.For(s_flood).RunAsync(() => 0, impatient.Token);
+        await impatient.CancelAsync();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => first);
+        Task second = Queue(gate, s_flood, "second");
+        _hold.Set();
+        await Task.WhenAll(held, second).WaitAsync(Loopback.Patience);
+    }
+
+    [Fact]
+    public async Task A_derivation_that_fails_gives_its_place_back()
+    {
+        var gate = Gate();
+        for (var i = 0; i < 3; i++)
+            await Assert.ThrowsAsync<InvalidOperationException>(() => gate.For(s_flood).RunAsync<int>(() => throw new InvalidOperationException(), default));
+        Assert.Equal(7, await gate.For(s_flood).RunAsync(() => 7, default));
+    }
+
+    [Fact]
+    public async Task An_address_that_asks_for_dear_keys_gets_no_more_time_than_one_that_asks_for_cheap_ones()
+    {
+        var gate = Gate();
+        List<Task> all = [Hold(gate), .. Enumerable.Range(0, 4).Select(_ => Queue(gate, s_flood, "D", 10)), .. Enumerable.Range(0, 25).Select(_ => Queue(gate, s_other, "c", 1))];
+        _hold.Set();
+        await Task.WhenAll(all).WaitAsync(Loopback.Patience);
+        Assert.Equal("D cccccccccc D cccccccccc D ccccc D".Replace(" ", "", StringComparison.Ordinal), string.Concat(_order));
+    }
+
+    [Fact]
+    public async Task Whoever_comes_anew_waits_for_none_of_a_flood_that_has_been_served_and_comes_again()
+    {
+        var gate = Gate();
+        var all = new ConcurrentBag<Task> { Hold(gate) };
+        // 50 addresses that ask again each time they are served; the newcomer comes during the 120th derivation.
+        for (var i = 0; i < 50; i++)
+            Ask(i);
+        _hold.Set();
+        await Loopback.Eventually(() => _order.Count == 200);
+        while (all.TryTake(out var task))
+            await task.WaitAsync(Loopback.Patience);
+        Assert.Equal(120, _order.TakeWhile(name => name == "flood").Count());
+
+        void Ask(int i) => all.Add(gate.For(Number(i)).RunAsync(
+            () =>
+            {
+                _clock.Advance(TimeSpan.FromMicroseconds(40_000 + 200 * (i * 7 % 50))); // no two alike, as in life
+                _order.Enqueue("flood");
+                if (_order.Count <= 150)
+                    Ask(i);
+                if (_order.Count == 120)
+                    all.Add(Queue(gate, s_other, "newcomer", 1));
+                return 0;
+            },
+            default));
+    }
+
+    [Fact]
+    public async Task Whoever_has_been_served_waits_for_ever_new_addresses_only_for_a_while()
+    {
+        var gate = Gate();
+        var all = new ConcurrentBag<Task> { Queue(gate, s_other, "first", 40), Hold(gate) };
+        Ask(0);
+        Ask(1);
+        all.Add(Queue(gate, s_other, "second", 40));
+        _hold.Set();
+        await Loopback.Eventually(() => _order.Contains("second"));
+        while (all.TryTake(out var task))
+            await task.WaitAsync(Loopback.Patience);
+        Assert.InRange(_order.TakeWhile(name => name != "second").Count(), 3, 20);
+
+        // Each is one that has never come, and brings the next.
+        void Ask(int i) => all.Add(gate.For(Number(i)).RunAsync(
+            () =>
+            {
+                _clock.Advance(TimeSpan.FromMilliseconds(40));
+                _order.Enqueue("new");
+                if (!_order.Contains("second") && i < 1000)
+                    Ask(i + 2);
+                return 0;
+            },
+            default));
+    }
+
+    [Theory]
+    [InlineData("2001:db8:1:{0}00::1")] // of 56 bits in one of 48
+    [InlineData("2001:db8:1:1{0}::1")] // of 64 bits in one of 56
+    public async Task An_IPv6_network_gets_the_time_of_one_address_and_shares_it(string network)
+    {
+        var gate = Gate();
+        List<Task> all = [Hold(gate)];
+        for (var i = 10; i < 16; i++)
+            all.Add(Queue(gate, IPAddress.Parse(string.Format(System.Globalization.CultureInfo.InvariantCulture, network, i)), $"n{i} ", 10));
+        all.AddRange(Enumerable.Range(0, 3).Select(_ => Queue(gate, IPAddress.Parse(string.Format(System.Globalization.CultureInfo.InvariantCulture, network, 10)), "n10 ", 10)));
+        all.AddRange(Enumerable.Range(0, 9).Select(_ => Queue(gate, s_other, "o ", 10)));
+        _hold.Set();
+        await Task.WhenAll(all).WaitAsync(Loopback.Patience);
+        Assert.Equal("n10 o n11 o n12 o n13 o n14 o n15 o n10 o n10 o n10 o ", string.Concat(_order));
+    }
+
+    [Fact]
+    public async Task Where_too_many_wait_an_IPv6_network_gives_way_as_a_whole()
+    {
+        var gate = Gate(capacity: 4);
+        Task held = Hold(gate);
+        Task other = Queue(gate, s_other, "other");
+        var network = Enumerable.Range(1, 3).Select(i => Queue(gate, IPAddress.Parse($"2001:db8:1:{i}::1"), $"{i}")).ToArray();
+        Task third = Queue(gate, s_third, "third");
+        await Assert.ThrowsAsync<OverloadedException>(() => network[2]);
+        Task fourth = Queue(gate, IPAddress.Parse("2001:db8:1:4::1"), "4");
+        await Assert.ThrowsAsync<OverloadedException>(() => network[1]);
+        _hold.Set();
+        await Task.WhenAll(held, other, third, network[0], fourth).WaitAsync(Loopback.Patience);
+    }
+
+    [Fact]
+    public async Task Where_several_run_at_a_time_nobody_runs_two_while_another_waits()
+    {
+        var gate = Gate(concurrency: 2);
+        using var otherRuns = new ManualResetEventSlim();
+        List<Task> all = [Hold(gate), Hold(gate)];
+        var flood = Enumerable.Range(0, 4).Select(_ => gate.For(s_flood).RunAsync(() => otherRuns.Wait(Loopback.Patience), default)).ToArray();
+        all.Add(gate.For(s_other).RunAsync(
+            () =>
+            {
+                otherRuns.Set();
+                return 0;
+            },
+            default));
+        _hold.Set();
+        Assert.DoesNotContain(false, await Task.WhenAll(flood).WaitAsync(2 * Loopback.Patience));
+        await Task.WhenAll(all).WaitAsync(Loopback.Patience);
+    }
+
+    [Fact]
+    public async Task What_is_remembered_of_strangers_is_bounded_and_nothing_of_those_who_gave_up()
+    {
+        var gate = Gate(remembered: 100);
+        var most = 0;
+        Task held = Hold(gate);
+        for (var i = 0; i < 1000; i++)
+        {
+            using var impatient = new CancellationTokenSource();
+            var waiting = gate.For(Network(i)).RunAsync(() => 0, impatient.Token);
+            await impatient.CancelAsync();
+            await Assert.ThrowsAnyAsync<OperationCanceledException>(() => waiting);
+        }
+        Assert.Equal(1, gate.Remembered); // who holds the place
+        List<Task> all = [held];
+        for (var i = 0; i < 30; i++)
+            all.Add(Queue(gate, Network(i), "network", i + 1));
+        _hold.Set();
+        await Task.WhenAll(all).WaitAsync(Loopback.Patience);
+        for (var i = 0; i < 1000; i++)
+        {
+            await Task.WhenAll(Queue(gate, Network(i), "network", 5), Queue(gate, Number(i), "address", 10)).WaitAsync(Loopback.Patience);
+            most = Math.Max(most, gate.Remembered);
+        }
+        Assert.InRange(most, 10, 100);
+    }
+
+    [Fact]
+    public void As_it_is_configured_a_processor_is_left_to_the_sessions_that_stand()
+        => Assert.InRange(Limits.Default.ConcurrentDerivations, 1, Math.Max(1, Environment.ProcessorCount - 1));
+
+    private DerivationGate Gate(int concurrency = 1, int capacity = int.MaxValue, Func<IPAddress, bool>? isTrusted = null, int remembered = int.MaxValue)
+        => new(concurrency, capacity, isTrusted, remembered, _clock);
+
+    private static IPAddress Number(int number) => new([10, 0, (byte)(number >> 8), (byte)number]);
+
+    private static IPAddress Network(int number) => IPAddress.Parse($"2001:db8:{number:x}::1");
+
+    /// <summary>Takes a place until the test says so.</summary>
+    private Task<bool> Hold(DerivationGate gate)
+    {
+        using var held = new ManualResetEventSlim();
+        // It runs on the thread of the pool that asks for it.
+        var holding = Task.Run(() => gate.For(s_third).RunAsync(
+            () =>
+            {
+                held.Set();
+                return _hold.Wait(Loopback.Patience);
+            },
+            default));
+        held.Wait(Loopback.Patience);
+        return holding;
+    }
+
+    /// <summary>Asks for a derivation that takes so many milliseconds.</summary>
+    private Task<int> Queue(DerivationGate gate, IPAddress source, string name, int time = 0) => gate.For(source).RunAsync(
+        () =>
+        {
+            _clock.Advance(TimeSpan.FromMilliseconds(time));
+            _order.Enqueue(name);
+            return 0;
+        },
+        default);
+
+    private static void InterlockedMax(ref int most, int value)
+    {
+        int seen;
+        while ((seen = Volatile.Read(ref most)) < value && Interlocked.CompareExchange(ref most, value, seen) != seen)
+        {
+        }
+    }
+}
