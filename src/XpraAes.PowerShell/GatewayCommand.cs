@@ -74,8 +74,8 @@ public abstract class GatewayCommand : EncryptionCommand
         Secrets.Add(uri);
         foreach (var warning in uri.Warnings)
             WarnOnce(warning);
-        if (uri.UserName is not null || uri.Password is not null)
-            throw Refuse(uri, XpraErrorId.InvalidOption, "The URI of the target holds a user name or a password, and clients answer the target's challenge themselves.", "Take it out of the URI.");
+        if (uri.Password is not null)
+            throw Refuse(uri, XpraErrorId.InvalidOption, "The URI of the target holds a password, and clients answer the target's challenge themselves.", "Take it out of the URI; a user name alone may stay.");
         if (TargetKeyFile is not null && (uri.Key is not null || uri.KeyFile is not null))
             throw Refuse(uri, XpraErrorId.InvalidOption, "The URI of the target gives a key, and so does -TargetKeyFile.", "Leave one of them out.");
         var keys = TargetKeys(uri);
@@ -86,6 +86,7 @@ public abstract class GatewayCommand : EncryptionCommand
         return new TargetOptions
         {
             Endpoint = uri.Endpoint,
+            UserName = uri.UserName,
             Keys = keys,
             Mode = uri.Encryption ?? AesMode.CBC,
             KeySize = KeySize / 8,

@@ -67,7 +67,7 @@ public sealed record Limits
     public int UnprovenConnectionsPerSource { get; init; } = 8;
 
     /// <summary>How long a connection from an address that comes for the first time keeps its place whoever else comes for the first time; these wait so long. Several handshakes over a network, and what derives the keys of all places at 1,000 iterations.</summary>
-    public TimeSpan Foothold { get; init; } = TimeSpan.FromMilliseconds(250);
+    public TimeSpan NewSourceGracePeriod { get; init; } = TimeSpan.FromMilliseconds(250);
 
     /// <summary>Before a wrong response to a challenge is answered; xpra's own.</summary>
     public TimeSpan AuthenticationDelay { get; init; } = TimeSpan.FromSeconds(1);

@@ -85,8 +85,8 @@ public sealed class ConnectXpraAesCommand : ServerCommand
         if (servers.Count != 1)
             throw Unfit($"A local end leads to one server, and {servers.Count} are given.", "Give one server, and a local end to each.");
         var server = servers[0];
-        if (server.Password is not null || server.UserName is not null)
-            throw Unfit("A password or a user name is given, and the clients of a local end answer the server's challenge themselves.", "Give the password to the client: xpra attach --password-file=…");
+        if (server.Password is not null)
+            throw Unfit("A password is given, and the clients of a local end answer the server's challenge themselves.", "Give the password to the client: xpra attach --password-file=…");
         if (EncryptFirstPacket)
             throw Unfit("A local end does not encrypt the first packet.", "Leave -EncryptFirstPacket out.");
         if (LocalPort is not null)
@@ -100,6 +100,7 @@ public sealed class ConnectXpraAesCommand : ServerCommand
             Target = new TargetOptions
             {
                 Endpoint = server.Endpoint,
+                UserName = server.UserName,
                 Keys = [server.Key, .. server.OtherKeys],
                 Mode = server.Mode,
                 KeySize = server.KeySize,

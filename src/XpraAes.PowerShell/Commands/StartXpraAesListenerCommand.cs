@@ -5,7 +5,6 @@ using System.Net.Sockets;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 using XpraAes.Ciphers;
-using XpraAes.Keys;
 using XpraAes.Listening;
 using XpraAes.Logging;
 
@@ -77,17 +76,35 @@ public sealed class StartXpraAesListenerCommand : GatewayCommand
         var target = ReadTarget();
         if (target is null && AllowRequest is not null)
             throw new XpraAesException(XpraErrorId.InvalidOption, "-AllowRequest is given, and no -Target that requests could be sent on to.", "Give -Target too.");
-        var trusted = TrustedSource.Select(ParseNetwork).ToArray();
-        var limits = LimitInput.Read(Limit);
-        var binds = ParameterSetName == nameof(Bind)
-            ? Bind.Select(FromBind)
-            : [Configure(BindAddressCompleter.Parse(BindAddress), Port, [.. Mode.Distinct()], KeyInput.Resolve(password: Password), Password)];
-        ListenerOptions[] all = [.. binds.Select(bind => bind with { Target = target, AllowRequests = AllowRequest ?? [], TrustedSources = trusted, Limits = limits })];
+        var common = new ListenerOptions
+        {
+            Key = null,
+            KeySize = KeySize / 8,
+            KeyHash = KeyHash,
+            Iterations = Iterations,
+            EncryptFirstPacket = EncryptFirstPacket,
+            Password = Password,
+            UserName = Credential?.UserName,
+            Target = target,
+            AllowRequests = AllowRequest ?? [],
+            AllowedOrigins = AllowOrigin ?? [],
+            AllowSilentClients = AllowSilentClient,
+            StatePath = StatePath is null ? null : FilePath.Resolve(this, StatePath),
+            TrustedSources = [.. TrustedSource.Select(ParseNetwork)],
+            Limits = LimitInput.Read(Limit, WarnOnce),
+        };
+        ListenerOptions[] all = ParameterSetName == nameof(Bind) ? [.. Bind.Select(NewBindReader(common).Read)] : [ReadParameters(common)];
+        foreach (var bind in all)
+        {
+            WarnOfFirstPacket(bind.Modes);
+            if (StatePath is null)
+                WarnOfStreams(bind.Modes);
+        }
         var whereTo = target is null ? "" : $", and pass their sessions on to {target}{(target.Keys.Count == 0 ? "" : $" in AES-{target.Mode}")}";
         if (!ShouldProcess(string.Join(", ", all.Select(bind => new IPEndPoint(bind.Address, bind.Port))), $"Listen for xpra clients: {string.Join("; ", all.Select(Describe))}{whereTo}"))
             return;
         if (Wait)
-            Attend(all);
+            RunInForeground(all);
         else
             WriteObject(Listen(all, null));
     }
@@ -104,95 +121,22 @@ public sealed class StartXpraAesListenerCommand : GatewayCommand
     private static string Describe(ListenerOptions bind)
         => $"{string.Join(", ", bind.Modes.Select(mode => $"AES-{mode}"))} with the key {bind.Key?.Fingerprint}{(bind.Password is null ? "" : " and a password")}";
 
-    private ListenerOptions FromBind(string text)
+    private BindReader NewBindReader(ListenerOptions common) => new()
     {
-        var bind = BindOptions.Parse(text);
-        Secrets.Add(bind);
-        foreach (var warning in bind.Warnings)
-            WarnOnce(warning);
-        if (!bind.Encrypted)
-            throw Refuse(bind, "there is no encryption=AES, and this listener does nothing else", "Add encryption=AES, or AES- and a mode.");
-        foreach (var name in bind.Options.Keys)
-            WarnOnce($"{bind}: the option {name}= means nothing to this listener.");
-        RequireOnce(bind, "a key", KeyInput.IsGiven && (bind.Key is not null || bind.KeyFile is not null), "-KeyFile, -KeyData and -Key");
-        RequireOnce(bind, "a password", Password is not null && bind.Auth.Count > 0, "-Credential and -PasswordFile");
-        var password = Password;
-        if (bind.Auth.Count > 0)
-        {
-            password = PasswordOf(bind);
-            Secrets.Add(password);
-        }
-        return Configure(AddressOf(bind), bind.Port, [bind.Mode ?? AesMode.CBC], KeyInput.Resolve(bind.Key, bind.KeyFile, password), password);
-    }
-
-    private ListenerOptions Configure(IPAddress address, int port, IReadOnlyList<AesMode> modes, IReadOnlyList<XpraKey> keys, SecretBuffer? password)
-    {
-        Secrets.AddRange(keys);
-        WarnOfFirstPacket(modes);
-        if (StatePath is null)
-            WarnOfStreams(modes);
-        return new ListenerOptions
-        {
-            Address = address,
-            Port = port,
-            Modes = modes,
-            Key = keys[0],
-            OtherKeys = [.. keys.Skip(1)],
-            KeySize = KeySize / 8,
-            KeyHash = KeyHash,
-            Iterations = Iterations,
-            EncryptFirstPacket = EncryptFirstPacket,
-            Password = password,
-            UserName = Credential?.UserName,
-            StatePath = StatePath is null ? null : FilePath.Resolve(this, StatePath),
-            AllowSilentClients = AllowSilentClient,
-            AllowedOrigins = AllowOrigin ?? [],
-        };
-    }
-
-    /// <summary>The password of xpra's modules file, password and env, with their own option names.</summary>
-    private SecretBuffer PasswordOf(BindOptions bind)
-    {
-        if (bind.Auth.Count > 1)
-            throw Refuse(bind, "there are several auth=, and this listener asks for one password", "Give one auth=.");
-        var auth = bind.Auth[0];
-        switch (auth.Module)
-        {
-            case "file":
-                return PasswordInput.Read(this, Required(bind, auth, "filename"));
-            case "password":
-                return KeyText.ToUtf8(Required(bind, auth, "value"));
-            case "env":
-                var variable = auth.Options.GetValueOrDefault("name", "XPRA_PASSWORD");
-                return Environment.GetEnvironmentVariable(variable) is { Length: > 0 } value
-                    ? KeyText.ToUtf8(value)
-                    : throw Refuse(bind, $"auth=env finds nothing in the environment variable {variable}", "Set it, or name another: auth=env:name=VARIABLE.");
-            default:
-                // What was meant for an option of the module may stand behind an equals sign.
-                throw Refuse(bind, $"this listener does not have the authentication module '{auth.Module.Split('=')[0]}'", "It has auth=file:filename=PATH, auth=password:value=TEXT and auth=env:name=VARIABLE.");
-        }
-    }
-
-    private static string Required(BindOptions bind, BindAuth auth, string option)
-        => auth.Options.GetValueOrDefault(option) is { Length: > 0 } value ? value : throw Refuse(bind, $"auth={auth.Module} has no {option}=", $"Write auth={auth.Module}:{option}=….");
-
-    private static IPAddress AddressOf(BindOptions bind) => bind.Host switch
-    {
-        "*" => Socket.OSSupportsIPv6 ? IPAddress.IPv6Any : IPAddress.Any,
-        "localhost" => IPAddress.Loopback,
-        _ => IPAddress.TryParse(bind.Host, out var address)
-            ? address
-            : throw Refuse(bind, "the host is no address to listen on", "Write an address of this machine's, or * for all."),
+        Common = common,
+        HasKey = KeyInput.IsGiven,
+        ResolveKeys = KeyInput.Resolve,
+        ReadPasswordFile = path => PasswordInput.Read(this, path),
+        Warn = WarnOnce,
+        Secrets = Secrets,
     };
 
-    private static void RequireOnce(BindOptions bind, string what, bool twice, string parameters)
+    private ListenerOptions ReadParameters(ListenerOptions common)
     {
-        if (twice)
-            throw new XpraAesException(XpraErrorId.InvalidOption, $"{bind}: the bind options give {what}, and so does a parameter.", $"Take it out of the bind options, or leave {parameters} out.") { Target = $"{bind}" };
+        var keys = KeyInput.Resolve(password: Password);
+        Secrets.AddRange(keys);
+        return common with { Address = BindAddressCompleter.Parse(BindAddress), Port = Port, Modes = [.. Mode.Distinct()], Key = keys[0], OtherKeys = [.. keys.Skip(1)] };
     }
-
-    private static XpraAesException Refuse(BindOptions bind, string why, string action)
-        => new(XpraErrorId.InvalidBind, $"{bind}: {why}.", action) { Target = $"{bind}" };
 
     private AesListener Listen(IReadOnlyList<ListenerOptions> binds, ILogger? live)
     {
@@ -213,7 +157,7 @@ public sealed class StartXpraAesListenerCommand : GatewayCommand
         }
     }
 
-    private void Attend(IReadOnlyList<ListenerOptions> binds)
+    private void RunInForeground(IReadOnlyList<ListenerOptions> binds)
     {
         var output = NewOutput();
         var listener = Listen(binds, new PipelineLogger(output));
@@ -224,7 +168,7 @@ public sealed class StartXpraAesListenerCommand : GatewayCommand
         }
         finally
         {
-            // Not waited for: Ctrl+C ends the cmdlet at once, and the listener takes leave of its clients behind it.
+            // Not waited for: Ctrl+C ends the cmdlet at once, while the listener still tells its clients.
             _ = listener.StopAsync(Limits.Default.CloseGrace);
         }
     }

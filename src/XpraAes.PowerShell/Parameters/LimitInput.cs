@@ -12,13 +12,26 @@ internal static class LimitInput
         .GetProperties(BindingFlags.Public | BindingFlags.Instance)
         .ToDictionary(property => property.Name, StringComparer.OrdinalIgnoreCase);
 
+    /// <summary>Names of earlier versions, which work for one more, with a warning.</summary>
+    private static readonly Dictionary<string, string> Renamed = new(StringComparer.OrdinalIgnoreCase)
+    {
+        ["Foothold"] = nameof(Limits.NewSourceGracePeriod),
+    };
+
     /// <summary>The defaults with these in place of them. Throws InvalidOption.</summary>
-    public static Limits Read(IDictionary table)
+    public static Limits Read(IDictionary table, Action<string> warn)
     {
         var limits = Limits.Default with { };
         foreach (DictionaryEntry entry in table)
         {
             var name = Convert.ToString(entry.Key, CultureInfo.InvariantCulture) ?? "";
+            if (Renamed.TryGetValue(name, out var newName))
+            {
+                if (table.Contains(newName))
+                    throw new XpraAesException(XpraErrorId.InvalidOption, $"The limits {name} and {newName} are the same.", $"Leave {name} out.");
+                warn($"The limit {name} is called {newName} now: the old name goes with the next version.");
+                name = newName;
+            }
             if (!Known.TryGetValue(name, out var limit))
                 throw new XpraAesException(XpraErrorId.InvalidOption, $"There is no limit '{name}'.", $"These are: {string.Join(", ", Known.Keys.Order(StringComparer.Ordinal))}.");
             limit.SetValue(limits, limit.PropertyType == typeof(TimeSpan) ? Time(limit.Name, entry.Value) : Count(limit.Name, entry.Value));

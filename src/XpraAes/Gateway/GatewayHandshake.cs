@@ -173,6 +173,8 @@ internal sealed class GatewayHandshake(GatewayOptions options, ILogger log)
             HelloRequest.Restrict(hello, client.Request);
         if (attempt.Translate)
             Hello.AnnounceOnly(hello, attempt.Encoding);
+        if (_target.UserName is { } user)
+            hello["username"] = user;
         CipherCapabilities.Remove(hello);
         Hello.RemoveSharedMemory(hello);
         Hello.AddFlatNames(hello);

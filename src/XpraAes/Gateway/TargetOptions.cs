@@ -9,6 +9,9 @@ public sealed record TargetOptions
     /// <summary>Where the xpra server is.</summary>
     public required XpraEndpoint Endpoint { get; init; }
 
+    /// <summary>The user name that the server gets in place of the client's; null leaves the client's. Its password is the client's to give.</summary>
+    public string? UserName { get; init; }
+
     /// <summary>The key data of that leg; where there are several, the one that decrypts the server's first packet is taken. Empty: the leg is in clear. The caller keeps them; copies are made.</summary>
     public IReadOnlyList<XpraKey> Keys { get; init; } = [];
 

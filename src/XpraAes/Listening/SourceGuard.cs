@@ -41,7 +41,7 @@ internal sealed class SourceGuard(Limits limits, Func<IPAddress, bool> isTrusted
         }
     }
 
-    /// <summary>Takes a place for a new connection as <see cref="TryEnter"/> does, and waits for it, <see cref="Limits.Foothold"/> at the most, where it must.</summary>
+    /// <summary>Takes a place for a new connection as <see cref="TryEnter"/> does, and waits for it, <see cref="Limits.NewSourceGracePeriod"/> at the most, where it must.</summary>
     public async ValueTask<Slot?> EnterAsync(IPAddress address)
     {
         while (true)
@@ -80,7 +80,7 @@ internal sealed class SourceGuard(Limits limits, Func<IPAddress, bool> isTrusted
                     SourceRecord?[] newcomer = [.. levels.Select(Find)];
                     if (FindLoser(newcomer) is not { } found)
                         return null;
-                    if (newcomer[0] is null or { Weight: 0 } && found.Levels[0].Weight == FirstTime && limits.Foothold - clock.GetElapsedTime(found.EnteredAt) is var rest && rest > TimeSpan.Zero)
+                    if (newcomer[0] is null or { Weight: 0 } && found.Levels[0].Weight == FirstTime && limits.NewSourceGracePeriod - clock.GetElapsedTime(found.EnteredAt) is var rest && rest > TimeSpan.Zero)
                     {
                         _vacancy ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
                         later = _vacancy.Task.WaitAsync(TimeSpan.FromMilliseconds(Math.Ceiling(rest.TotalMilliseconds)));

@@ -55,7 +55,7 @@ public sealed class GatewayCommandTests : IDisposable
     [InlineData("-Target ${uri}?encryption=AES", XpraErrorId.KeyMissing)]
     [InlineData("-Target ${uri}?keyfile=server.txt -TargetKeyFile server.txt", XpraErrorId.InvalidOption)]
     [InlineData("-Target tcp://ada:secret@127.0.0.1:1/", XpraErrorId.InvalidOption)]
-    [InlineData("-Target tcp://127.0.0.1:1/?username=ada", XpraErrorId.InvalidOption)]
+    [InlineData("-Target tcp://127.0.0.1:1/?password=secret", XpraErrorId.InvalidOption)]
     [InlineData("-Target ssl://127.0.0.1:1/", XpraErrorId.InvalidUri)]
     [InlineData("-Target ${uri}?keyfile=missing.txt", XpraErrorId.KeyFileNotFound)]
     [InlineData("-Target ${uri} -TargetKeyFile server.txt, missing.txt", XpraErrorId.KeyFileNotFound)]

@@ -56,11 +56,23 @@ public sealed class ListenerCommandTests : IDisposable
     [Fact]
     public void Its_limits_are_given_by_their_names()
     {
-        var listener = _host.Run($"Start-XpraAesListener -Port 0 -KeyData {Key} -Limit @{{ unprovenconnections = 7; FirstPacketSize = 64KB; HandshakeTimeout = 2.5; ChallengeTimeout = [TimeSpan]'00:01:00' }}").Output.Single().BaseObject;
-        // Of the module's own copy of the library, so by reflection.
+        var result = _host.Run($"Start-XpraAesListener -Port 0 -KeyData {Key} -Limit @{{ unprovenconnections = 7; FirstPacketSize = 64KB; HandshakeTimeout = 2.5; ChallengeTimeout = [TimeSpan]'00:01:00' }}");
+        Assert.Equal($"{Limits.Default with { UnprovenConnections = 7, FirstPacketSize = 65536, HandshakeTimeout = TimeSpan.FromSeconds(2.5), ChallengeTimeout = TimeSpan.FromMinutes(1) }}", LimitsOf(result.Output.Single().BaseObject));
+    }
+
+    /// <summary>Of the module's own copy of the library, so by reflection.</summary>
+    private static string LimitsOf(object listener)
+    {
         var options = listener.GetType().GetProperty("Options", BindingFlags.NonPublic | BindingFlags.Instance)!.GetValue(listener)!;
-        var limits = options.GetType().GetProperty(nameof(ListenerOptions.Limits))!.GetValue(options)!;
-        Assert.Equal($"{Limits.Default with { UnprovenConnections = 7, FirstPacketSize = 65536, HandshakeTimeout = TimeSpan.FromSeconds(2.5), ChallengeTimeout = TimeSpan.FromMinutes(1) }}", limits.ToString());
+        return options.GetType().GetProperty(nameof(ListenerOptions.Limits))!.GetValue(options)!.ToString()!;
+    }
+
+    [Fact]
+    public void A_limit_keeps_its_old_name_for_one_version()
+    {
+        var result = _host.Run($"Start-XpraAesListener -Port 0 -KeyData {Key} -Limit @{{ foothold = 2 }}");
+        Assert.Equal($"{Limits.Default with { NewSourceGracePeriod = TimeSpan.FromSeconds(2) }}", LimitsOf(result.Output.Single().BaseObject));
+        Assert.Contains(result.Warnings, warning => warning.Contains("NewSourceGracePeriod", StringComparison.Ordinal));
     }
 
     [Theory]
@@ -71,6 +83,7 @@ public sealed class ListenerCommandTests : IDisposable
     [InlineData("MaxIterations = 1e12", "whole number above 0")]
     [InlineData("HandshakeTimeout = -1", "is a time")]
     [InlineData("HandshakeTimeout = 'soon'", "is a time")]
+    [InlineData("Foothold = 1; NewSourceGracePeriod = 1", "are the same")]
     public void A_limit_that_makes_no_sense_is_refused(string limit, string words)
     {
         var error = Assert.Single(_host.Run($"Start-XpraAesListener -Port 0 -KeyData {Key} -Limit @{{ {limit} }}").Errors);

@@ -33,6 +33,19 @@ public sealed class HandshakeTests : IDisposable
         }
     }
 
+    [Theory]
+    [InlineData(null, "ada")]
+    [InlineData("grace", "grace")]
+    public async Task The_user_name_of_the_target_goes_before_the_clients(string? user, string expected)
+    {
+        await using var rig = new Rig(configure: options => options with { Target = options.Target! with { UserName = user } });
+        var client = await rig.ConnectAsync();
+        await client.SendHelloAsync(("username", "ada"));
+        var (target, _, _) = await rig.Target.AcceptHelloAsync();
+        rig.Own(target);
+        Assert.Equal(expected, target.Hello.GetString("username"));
+    }
+
     [Fact]
     public async Task No_shared_memory_passes_the_gateway_by()
     {

@@ -227,7 +227,7 @@ public sealed class SourceGuardTests
         Assert.NotNull(guard.TryEnter(Address(3), out later));
         Assert.Null(later);
 
-        _clock.Advance(Limits.Default.Foothold - TimeSpan.FromMilliseconds(1));
+        _clock.Advance(Limits.Default.NewSourceGracePeriod - TimeSpan.FromMilliseconds(1));
         Assert.Null(guard.TryEnter(Address(4), out later));
         Assert.NotNull(later);
         _clock.Advance(TimeSpan.FromMilliseconds(1));

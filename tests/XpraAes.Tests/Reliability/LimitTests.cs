@@ -248,7 +248,7 @@ public sealed class LimitTests
     [Fact(SkipUnless = nameof(HasSources), Skip = NeedsSources)]
     public async Task Many_who_come_at_once_for_the_first_time_wait_for_each_other_and_are_all_let_in()
     {
-        await using var loopback = Loopback.Start(options => options with { Iterations = 1000, Limits = s_patient with { UnprovenConnections = 4, Foothold = Loopback.Patience } });
+        await using var loopback = Loopback.Start(options => options with { Iterations = 1000, Limits = s_patient with { UnprovenConnections = 4, NewSourceGracePeriod = Loopback.Patience } });
         var clients = await Task.WhenAll(Enumerable.Range(0, 40).Select(i => Task.Run(() => loopback.LetsInAsync(Sources.Number(i)))));
         Assert.DoesNotContain(false, clients);
         Assert.Equal(40, loopback.Listener.Accepted);

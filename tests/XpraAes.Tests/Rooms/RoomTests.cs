@@ -1,3 +1,9 @@
+using XpraAes.Ciphers;
+using XpraAes.Connections;
+using XpraAes.Gateway;
+using XpraAes.Handshake;
+using XpraAes.Packets;
+using XpraAes.Transports;
 using dnlib.DotNet;
 
 namespace XpraAes.Tests.Rooms;

@@ -1,0 +1,107 @@
+using System.Net;
+using System.Net.Sockets;
+using XpraAes.Ciphers;
+using XpraAes.Keys;
+
+namespace XpraAes.Listening;
+
+/// <summary>Turns bind options in xpra's words into the options of a listener: its address, modes, keys and password.</summary>
+internal sealed class BindReader
+{
+    /// <summary>What holds for every bind. A password here and an <c>auth=</c> in the bind options contradict each other.</summary>
+    public required ListenerOptions Common { get; init; }
+
+    /// <summary>Whether the caller has a key for every bind, which a key in the bind options would contradict.</summary>
+    public bool HasKey { get; init; }
+
+    /// <summary>The keys for a bind, at least one: of its <c>keydata=</c>, its <c>keyfile=</c>, its password, or the caller's. They go into <see cref="Secrets"/>.</summary>
+    public required Func<XpraKey?, string?, SecretBuffer?, IReadOnlyList<XpraKey>> ResolveKeys { get; init; }
+
+    /// <summary>The password in a file, whose path may be relative to wherever the caller stands.</summary>
+    public required Func<string, SecretBuffer> ReadPasswordFile { get; init; }
+
+    /// <summary>Gets what probably means something else than its writer thinks.</summary>
+    public required Action<string> Warn { get; init; }
+
+    /// <summary>Gets everything that is to be disposed of once the listener runs: it has copies.</summary>
+    public required ICollection<IDisposable> Secrets { get; init; }
+
+    /// <summary>The options of the listener that these bind options describe.</summary>
+    /// <exception cref="XpraAesException">InvalidBind, InvalidOption, KeyTextInvalid; those of the caller's functions.</exception>
+    public ListenerOptions Read(string text)
+    {
+        var bind = BindOptions.Parse(text);
+        Secrets.Add(bind);
+        foreach (var warning in bind.Warnings)
+            Warn(warning);
+        if (!bind.Encrypted)
+            throw Error(bind, "there is no encryption=AES, and this listener does nothing else", "Add encryption=AES, or AES- and a mode.");
+        foreach (var name in bind.Options.Keys)
+            Warn($"{bind}: the option {name}= means nothing to this listener.");
+        RequireOnce(bind, "a key", HasKey && (bind.Key is not null || bind.KeyFile is not null), "-KeyFile, -KeyData and -Key");
+        RequireOnce(bind, "a password", Common.Password is not null && bind.Auth.Count > 0, "-Credential and -PasswordFile");
+        var address = AddressOf(bind);
+        var password = Common.Password;
+        if (bind.Auth.Count > 0)
+        {
+            password = PasswordOf(bind);
+            Secrets.Add(password);
+        }
+        var keys = ResolveKeys(bind.Key, bind.KeyFile, password);
+        foreach (var key in keys)
+            Secrets.Add(key);
+        return Common with
+        {
+            Address = address,
+            Port = bind.Port,
+            Modes = [bind.Mode ?? AesMode.CBC],
+            Key = keys[0],
+            OtherKeys = [.. keys.Skip(1)],
+            Password = password,
+        };
+    }
+
+    private static IPAddress AddressOf(BindOptions bind) => bind.Host switch
+    {
+        "*" => Socket.OSSupportsIPv6 ? IPAddress.IPv6Any : IPAddress.Any,
+        "localhost" => IPAddress.Loopback,
+        _ => IPAddress.TryParse(bind.Host, out var address)
+            ? address
+            : throw Error(bind, "the host is no address to listen on", "Write an address of this machine's, or * for all."),
+    };
+
+    /// <summary>The password of xpra's modules file, password and env, with their own option names.</summary>
+    private SecretBuffer PasswordOf(BindOptions bind)
+    {
+        if (bind.Auth.Count > 1)
+            throw Error(bind, "there are several auth=, and this listener asks for one password", "Give one auth=.");
+        var auth = bind.Auth[0];
+        switch (auth.Module)
+        {
+            case "file":
+                return ReadPasswordFile(Required(bind, auth, "filename"));
+            case "password":
+                return KeyText.ToUtf8(Required(bind, auth, "value"));
+            case "env":
+                var variable = auth.Options.GetValueOrDefault("name", "XPRA_PASSWORD");
+                return Environment.GetEnvironmentVariable(variable) is { Length: > 0 } value
+                    ? KeyText.ToUtf8(value)
+                    : throw Error(bind, $"auth=env finds nothing in the environment variable {variable}", "Set it, or name another: auth=env:name=VARIABLE.");
+            default:
+                // A secret meant for an option of the module may stand behind an equals sign.
+                throw Error(bind, $"this listener does not have the authentication module '{auth.Module.Split('=')[0]}'", "It has auth=file:filename=PATH, auth=password:value=TEXT and auth=env:name=VARIABLE.");
+        }
+    }
+
+    private static string Required(BindOptions bind, BindAuth auth, string option)
+        => auth.Options.GetValueOrDefault(option) is { Length: > 0 } value ? value : throw Error(bind, $"auth={auth.Module} has no {option}=", $"Write auth={auth.Module}:{option}=….");
+
+    private static void RequireOnce(BindOptions bind, string what, bool twice, string parameters)
+    {
+        if (twice)
+            throw new XpraAesException(XpraErrorId.InvalidOption, $"{bind}: the bind options give {what}, and so does a parameter.", $"Take it out of the bind options, or leave {parameters} out.") { Target = $"{bind}" };
+    }
+
+    private static XpraAesException Error(BindOptions bind, string why, string action)
+        => new(XpraErrorId.InvalidBind, $"{bind}: {why}.", action) { Target = $"{bind}" };
+}
