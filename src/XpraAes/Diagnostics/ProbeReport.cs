@@ -19,6 +19,13 @@ internal sealed class ProbeReport(XpraEndpoint endpoint)
         _found.Add((finding, message, action));
     }
 
+    /// <summary>Adds what a failed connection shows, with its own advice or ours.</summary>
+    public void Add(XpraAesException failure)
+    {
+        var finding = Findings.Of(failure);
+        Add(finding, failure.Message, failure.RecommendedAction ?? Findings.AdviceFor(finding));
+    }
+
     /// <summary>Failures in the order in which they were found, then warnings, then a row for each check that has none of these.</summary>
     public IReadOnlyList<Diagnosis> ToDiagnoses()
     {

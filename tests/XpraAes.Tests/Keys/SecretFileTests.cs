@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using System.IO.Pipes;
-using XpraAes.Diagnostics;
 using XpraAes.Keys;
 
 namespace XpraAes.Tests.Keys;

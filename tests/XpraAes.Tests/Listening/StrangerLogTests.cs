@@ -1,7 +1,6 @@
 using System.Net;
 using System.Text.RegularExpressions;
 using Microsoft.Extensions.Logging;
-using XpraAes.Diagnostics;
 using XpraAes.Listening;
 using XpraAes.Logging;
 using XpraAes.Tests.Listening;

@@ -1,7 +1,6 @@
 using System.Diagnostics;
 using System.Net;
 using XpraAes.Ciphers;
-using XpraAes.Diagnostics;
 using XpraAes.Tests.Gateway;
 using XpraAes.Tests.Listening;
 

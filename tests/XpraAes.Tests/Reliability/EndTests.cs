@@ -3,7 +3,6 @@ using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
 using XpraAes.Ciphers;
-using XpraAes.Diagnostics;
 using XpraAes.Keys;
 using XpraAes.Tests.Engine;
 using XpraAes.Tests.Keys;

@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using System.Net;
-using XpraAes.Diagnostics;
 using XpraAes.Tests.Listening;
 
 namespace XpraAes.Tests.Reliability;

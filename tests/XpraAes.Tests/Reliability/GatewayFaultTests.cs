@@ -1,6 +1,5 @@
 using System.Security.Cryptography;
 using XpraAes.Ciphers;
-using XpraAes.Diagnostics;
 using XpraAes.Encodings;
 using XpraAes.Handshake;
 using XpraAes.Packets;

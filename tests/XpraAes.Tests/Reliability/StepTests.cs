@@ -1,5 +1,4 @@
 using System.Net.Sockets;
-using XpraAes.Diagnostics;
 using XpraAes.Encodings;
 using XpraAes.Handshake;
 using XpraAes.Packets;

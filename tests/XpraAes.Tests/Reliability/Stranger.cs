@@ -1,7 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
 using XpraAes.Ciphers;
-using XpraAes.Diagnostics;
 using XpraAes.Encodings;
 using XpraAes.Handshake;
 using XpraAes.Packets;

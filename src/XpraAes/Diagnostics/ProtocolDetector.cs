@@ -3,8 +3,8 @@ using XpraAes.Transports;
 
 namespace XpraAes.Diagnostics;
 
-/// <summary>Makes a peer talk that has nothing to say to an xpra client: with a web browser's first words, and with those of a TLS client.</summary>
-internal static class Stranger
+/// <summary>Finds out what a peer is that does not answer an xpra client: sends it an HTTP request and a TLS ClientHello.</summary>
+internal static class ProtocolDetector
 {
     private const int GreetingSize = 512;
 

@@ -4,49 +4,49 @@ using XpraAes.Gateway;
 using XpraAes.Handshake;
 using XpraAes.Listening;
 
-namespace XpraAes.Diagnostics;
+namespace XpraAes.Diagnostics.Checks;
 
 /// <summary>
-/// Finds out whether a server that has AES on does something for one who has not proven the key, with two connections that open no
-/// session and change nothing: nothing in a first hello depends on the key, so what is done for us is done for any stranger.
+/// Whether a server that has AES on does something for clients that have not proven the key. Two connections show it, which open no session and
+/// change nothing: nothing in a first hello depends on the key, so what the server does for us it does for anyone.
 /// </summary>
-/// <param name="ask">Sends a hello with a request, its arguments, and a cipher of its own, and waits for the answer no longer than this.</param>
-/// <param name="report">Takes the findings.</param>
-internal sealed class EnforcementCheck(Func<string, string[], ClientCipherOptions, TimeSpan, Task<ProbeAnswer>> ask, ProbeReport report)
+internal sealed class EnforcementCheck(ProbeContext context)
 {
     /// <summary>The server has just answered; one that refuses in silence, as from 6.4 on, is not waited for longer; arbitrary.</summary>
-    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan s_timeout = TimeSpan.FromSeconds(2);
 
     private static readonly string[] s_ourWords = [Responder.NotServed, RequestPolicy.NotForwarded, Refusals.ForStrangers];
 
     /// <summary>Asks for the names of its commands, and then for its information, under the salt of its first answer and in a mode with a keystream.</summary>
-    /// <param name="cipher">How it was asked, and answered, before.</param>
-    /// <param name="first">That answer, to the request <c>info</c>.</param>
-    public async Task RunAsync(ClientCipherOptions cipher, ProbeAnswer first)
+    /// <param name="first">Its answer to the request <c>info</c>, encrypted as it was asked to.</param>
+    /// <param name="cancellationToken">Ends it.</param>
+    public async Task RunAsync(ProbeAnswer first, CancellationToken cancellationToken)
     {
-        var command = await ask("command", ["help"], cipher with { Salt = RandomNumberGenerator.GetBytes(ProtocolDefaults.SaltSize) }, s_patience).ConfigureAwait(false);
+        context.Progress("asking as one without the key");
+        var cipher = context.Client.CipherOptions;
+        var command = await context.Client.AskAsync("command", cipher with { Salt = RandomNumberGenerator.GetBytes(ProtocolDefaults.SaltSize) }, s_timeout, cancellationToken, "help").ConfigureAwait(false);
         var mode = cipher.Mode == AesMode.CBC ? AesMode.CTR : cipher.Mode;
-        // A listener of ours takes no salt twice, and would count the try against this address.
+        // A listener of ours takes no salt twice, and would count the attempt against this address.
         var again = first.Reply?.Found is { } used && !RefusedInOurWords(command)
-            ? await ask("info", [], cipher with { Salt = used.Salt.ToArray(), Mode = mode }, s_patience).ConfigureAwait(false)
+            ? await context.Client.AskAsync("info", cipher with { Salt = used.Salt.ToArray(), Mode = mode }, s_timeout, cancellationToken).ConfigureAwait(false)
             : null;
 
         var acts = ActsOn(command, first);
         if (acts)
         {
-            report.Add(DiagnosisFinding.ActsForStrangers,
+            context.Report.Add(DiagnosisFinding.ActsForStrangers,
                 "The server acts on requests before the client has shown that it has the key: whoever reaches its port can have it stop, or start programs, without the key.",
                 "Give that socket a password (auth=); or bind the server to a Unix socket alone, and put a gateway before it: Start-XpraAesListener -Target.");
         }
         var encryptsAgain = again?.Reply is { Found: { } found } && found.Mode != AesMode.CBC;
         if (encryptsAgain)
         {
-            report.Add(DiagnosisFinding.EncryptsUnderAnySalt,
+            context.Report.Add(DiagnosisFinding.EncryptsUnderAnySalt,
                 $"The server encrypts in AES-{mode} under a salt that was used before: whoever reaches its port can read recorded sessions, and pass for one who has the key.",
                 "Start it with encryption=AES-CBC, so that no other mode can be asked for; or bind it to a Unix socket alone, behind a gateway: Start-XpraAesListener -Target; or use TLS.");
         }
         if (!acts && !encryptsAgain)
-            report.Add(DiagnosisFinding.StrangersKeptOut, "The server does nothing for one who has not proven the key, as far as can be seen from outside.");
+            context.Report.Add(DiagnosisFinding.StrangersKeptOut, "The server does nothing for one who has not proven the key, as far as can be seen from outside.");
     }
 
     /// <summary>Where commands are off, an answered <c>info</c> tells as much, unless it is a listener of ours, which answers that and nothing else.</summary>

@@ -1,0 +1,25 @@
+using XpraAes.Handshake;
+
+namespace XpraAes.Diagnostics.Checks;
+
+/// <summary>Whether the server lets the user in.</summary>
+internal sealed class AuthenticationCheck(ProbeContext context)
+{
+    public void ReportAccepted(HandshakeResult hello)
+    {
+        if (hello.IsAuthenticated)
+            context.Report.Add(DiagnosisFinding.Authenticated, "The server took the password.");
+        else
+            context.Report.Add(DiagnosisFinding.NoAuthentication, "The server asks for no password.");
+    }
+
+    /// <summary>The key is right, and the server refuses all the same.</summary>
+    public void ReportRefused(XpraAesException failure)
+    {
+        // A proxy server has no information of its own, and says so encrypted: that is an answer too.
+        if (failure.Id == XpraErrorId.PeerDisconnected && failure.Message.Contains("info", StringComparison.OrdinalIgnoreCase))
+            context.Report.Add(DiagnosisFinding.NoAuthentication, $"The server lets us in, but gives no information: {failure.Message}");
+        else
+            context.Report.Add(failure);
+    }
+}

@@ -1,0 +1,42 @@
+using XpraAes.Ciphers;
+
+namespace XpraAes.Diagnostics.Checks;
+
+/// <summary>Whether the server holds the same key, in the same form.</summary>
+internal sealed class KeyCheck(ProbeContext context)
+{
+    /// <summary>What of the key the server's answer shows, which decrypts with these parameters.</summary>
+    public void Report(EncryptedReply reply, CipherParameters found)
+    {
+        if (reply.KeyForm == KeyVariants.Password)
+        {
+            context.Report.Add(DiagnosisFinding.KeyMismatch, "The server has no key of its own: it takes the password for it, as xpra up to 6.1 does.",
+                "Use -PasswordAsKey; or better, give the server a key file, since a password can be guessed at.");
+        }
+        else if (reply.KeyForm is { } form)
+        {
+            context.Report.Add(DiagnosisFinding.KeyFormDiffers, $"The key is right but for its form: the server holds it {form}.",
+                "Make the key files the same on both sides, byte for byte: copy one over the other. CR and LF at the ends of a key file do not count, everything else does.");
+        }
+        else if (found.KeySize != context.Options.KeySize || found.KeyHash != context.Options.KeyHash)
+        {
+            context.Report.Add(DiagnosisFinding.KeySizeIgnored,
+                $"The key is right, but the server derives {8 * found.KeySize} bits of it by {found.KeyHash}, whatever it is asked for, as xpra before 4.3 does.",
+                $"Leave -KeySize and -KeyHash out: {8 * found.KeySize} bits by {found.KeyHash} are in every version.");
+        }
+        else
+        {
+            context.Report.Add(DiagnosisFinding.KeyRight, "The server holds the same key: its answer decrypts.");
+        }
+    }
+
+    /// <summary>The answer is encrypted, and nothing that we know of decrypts it.</summary>
+    public void ReportMismatch()
+        => context.Report.Add(DiagnosisFinding.KeyMismatch,
+            "The server holds another key: its answer decrypts neither with this key nor with any of its usual other forms, in no mode.",
+            "Compare the fingerprints of the key files on both sides (Get-XpraAesKey), and copy the right one over.");
+
+    /// <summary>The server wants its first packet encrypted, and closes on it in every form that there is.</summary>
+    public void ReportFirstPacketRejected()
+        => context.Report.Add(DiagnosisFinding.KeyMismatch, "The server closes the connection on our encrypted first packet: it holds another key, or is configured for another mode.", "Compare the fingerprints of the key files on both sides (Get-XpraAesKey), and the modes.");
+}

@@ -1,0 +1,144 @@
+using XpraAes.Ciphers;
+using XpraAes.Connections;
+using XpraAes.Encodings;
+using XpraAes.Handshake;
+using XpraAes.Packets;
+using XpraAes.Transports;
+
+namespace XpraAes.Diagnostics;
+
+/// <summary>
+/// Asks an endpoint the probe's questions, each in one hello on one connection. They open no session, and so neither disturb one nor count as a
+/// client that comes and goes.
+/// </summary>
+internal sealed class ProbeClient(ConnectOptions options, ProbeReport report, Action<string> progress)
+{
+    /// <summary>The longest wait for the answer to a further question; arbitrary, servers that answer at all do so at once.</summary>
+    private static readonly TimeSpan s_longestFollowUp = TimeSpan.FromSeconds(5);
+
+    private readonly string _uuid = Hello.NewUuid();
+    private PacketEncoding _encoding = PacketEncoding.RencodePlus;
+    private ProbeAnswer? _version;
+    private ProbeAnswer? _infoInClear;
+
+    /// <summary>The keys that are tried, the most likely first.</summary>
+    public IReadOnlyList<XpraKey> Keys { get; } = [options.Key, .. options.OtherKeys];
+
+    /// <summary>How long an answer to a further question may take.</summary>
+    public TimeSpan FollowUpTimeout { get; } = Shorter(options.Timeout, s_longestFollowUp);
+
+    /// <summary>The cipher options of the connection that is probed.</summary>
+    public ClientCipherOptions CipherOptions => options.CipherOptions(Keys, firstPacket: null);
+
+    /// <summary>Asks for <c>info</c> as the options say, as <c>xpra info</c> does.</summary>
+    public async Task<ProbeAnswer> AskEncryptedAsync(CancellationToken cancellationToken)
+    {
+        progress($"asking in AES-{options.Mode}");
+        if (!options.EncryptFirstPacket)
+            return await AskInAnyEncodingAsync("info", CipherOptions, options.Timeout, cancellationToken).ConfigureAwait(false);
+        ProbeAnswer answer = new();
+        foreach (var variant in FirstPacket.Attempts)
+        {
+            answer = await AskAsync("info", options.CipherOptions(Keys, variant), variant.Encoding, options.Timeout, cancellationToken).ConfigureAwait(false);
+            if (answer.Failure?.Id is not (XpraErrorId.PeerSentText or XpraErrorId.ConnectionLost or XpraErrorId.PeerDisconnected) || Refusals.IsAboutFirstPacket(answer.Failure.Message))
+                break;
+        }
+        return answer;
+    }
+
+    /// <summary>A further question, in the encoding that the server has answered before; the timeout is bounded by <see cref="FollowUpTimeout"/>.</summary>
+    public Task<ProbeAnswer> AskAsync(string request, ClientCipherOptions? cipher, TimeSpan timeout, CancellationToken cancellationToken, params string[] command)
+        => AskAsync(request, cipher, _encoding, Shorter(timeout, FollowUpTimeout), cancellationToken, command);
+
+    /// <summary>Asks for the version, once, in clear: every server answers, whether AES is on or not.</summary>
+    public async Task<ProbeAnswer> AskVersionAsync(CancellationToken cancellationToken)
+    {
+        if (_version is not null)
+            return _version;
+        progress("asking for its version in clear");
+        _version = await AskInAnyEncodingAsync("version", null, FollowUpTimeout, cancellationToken).ConfigureAwait(false);
+        report.PeerVersion ??= VersionIn(_version.Hello?.PeerHello);
+        return _version;
+    }
+
+    /// <summary>Asks for information in clear, until it is answered: only a server that has AES off does that.</summary>
+    public async Task<ProbeAnswer> AskForInfoInClearAsync(TimeSpan timeout, CancellationToken cancellationToken)
+    {
+        if (_infoInClear is { Failure.Id: not XpraErrorId.HandshakeTimeout } or { Failure: null })
+            return _infoInClear;
+        progress("asking for information in clear");
+        return _infoInClear = await AskAsync("info", null, timeout, cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <summary>Where each generation's answers have it: to <c>version</c>, and to <c>info</c> from 6.4 and before.</summary>
+    public static string? VersionIn(XpraDictionary? answer)
+    {
+        var text = answer?.GetString("version")
+            ?? answer?.GetDictionary("build")?.GetString("version")
+            ?? answer?.GetDictionary("server")?.GetDictionary("build")?.GetString("version")
+            ?? answer?.GetString("server.build.version");
+        return string.IsNullOrEmpty(text) ? null : PeerIdentification.Sanitize(text);
+    }
+
+    /// <summary>First in rencodeplus, and where the server answers that in text, in rencode, which those before 4.3 know.</summary>
+    private async Task<ProbeAnswer> AskInAnyEncodingAsync(string request, ClientCipherOptions? cipher, TimeSpan timeout, CancellationToken cancellationToken)
+    {
+        var answer = await AskAsync(request, cipher, _encoding, timeout, cancellationToken).ConfigureAwait(false);
+        if (answer.Failure is not { Id: XpraErrorId.PeerSentText } failure || _encoding == PacketEncoding.Rencode || !Refusals.IsTextOfXpra(failure.Message) || Refusals.IsAboutFirstPacket(failure.Message))
+            return answer;
+        _encoding = PacketEncoding.Rencode;
+        return await AskAsync(request, cipher, _encoding, timeout, cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <summary>One connection, one hello. The password goes over encrypted connections alone, and never where a salt of the caller's makes us someone without the key.</summary>
+    private async Task<ProbeAnswer> AskAsync(string request, ClientCipherOptions? cipher, PacketEncoding encoding, TimeSpan timeout, CancellationToken cancellationToken, params string[] command)
+    {
+        EncryptedReply? reply = null;
+        try
+        {
+            var (stream, peer) = await TransportTable.ConnectAsync(options.Endpoint, timeout, options.Limits, cancellationToken).ConfigureAwait(false);
+            await using var channel = new PacketChannel(stream, options.Limits, peer, options.Logger);
+            channel.TrustPeer(); // whatever is there, it was chosen: its answer may be as large as that of a server we trust
+            var handshake = new ClientHandshake(channel, new ClientHandshakeOptions
+            {
+                Cipher = cipher,
+                UserName = options.UserName,
+                Password = cipher is null or { Salt: not null } ? null : options.Password,
+                AllowXor = options.AllowXor,
+                Encoding = encoding,
+                Uuid = _uuid,
+                Timeout = timeout,
+                Request = request,
+                Command = command,
+            }, options.Limits, options.Logger);
+            await handshake.SendHelloAsync(cancellationToken).ConfigureAwait(false);
+            if (handshake.Receive is { } asked)
+            {
+                reply = await ReadReplyAsync(channel, asked, timeout, cancellationToken).ConfigureAwait(false);
+                if (reply is { IsAsAsked: false })
+                    return new ProbeAnswer { Reply = reply };
+            }
+            return new ProbeAnswer { Reply = reply, Hello = await handshake.CompleteAsync(cancellationToken).ConfigureAwait(false) };
+        }
+        catch (XpraAesException e)
+        {
+            return new ProbeAnswer { Reply = reply, Failure = e };
+        }
+    }
+
+    private async Task<EncryptedReply?> ReadReplyAsync(PacketChannel channel, CipherParameters asked, TimeSpan timeout, CancellationToken cancellationToken)
+    {
+        using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        deadline.CancelAfter(timeout);
+        try
+        {
+            return await EncryptedReply.ReadAsync(channel, Keys, options.Password, asked, options.Limits, deadline.Token).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+        {
+            throw new XpraAesException(XpraErrorId.HandshakeTimeout, $"The server did not answer within {timeout.TotalSeconds:0.#} s.");
+        }
+    }
+
+    private static TimeSpan Shorter(TimeSpan one, TimeSpan other) => one < other ? one : other;
+}
