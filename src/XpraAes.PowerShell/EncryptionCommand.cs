@@ -61,7 +61,7 @@ public abstract class EncryptionCommand : XpraCmdlet
     /// <inheritdoc/>
     protected override void Start()
     {
-        OptionChecks.Require(KeySize / 8, Iterations);
+        KeyStretchingLimits.Require(KeySize / 8, Iterations);
         if (KeySize < 256)
             WriteWarning($"AES keys of {KeySize} bits are not recommended: every xpra version takes 256, and 256 alone before 4.3.");
         Password = PasswordInput.Resolve(this, Credential, PasswordFile);

@@ -39,7 +39,7 @@ public sealed class AesListener : IAsyncDisposable
         Derivations = new DerivationGate(_options.Limits.ConcurrentDerivations, _options.Limits.WaitingDerivations, IsTrusted, _options.Limits.RememberedSources, _options.Clock);
         _lastDescriptor = FileDescriptors.Limit - _options.Limits.ReservedDescriptors;
         Counters = new ListenerCounters(binds[0].Socket.Address);
-        Strangers = new StrangerLog(_options.Logger, _options.Clock);
+        LogThrottle = new LogThrottle(_options.Logger, _options.Clock);
         _binds = [.. binds.Select(bind => new Bind(bind.Socket, new ClientService(this, bind.Socket.Endpoint, bind.Options)))];
     }
 
@@ -134,7 +134,7 @@ public sealed class AesListener : IAsyncDisposable
 
     internal DerivationGate Derivations { get; }
 
-    internal StrangerLog Strangers { get; }
+    internal LogThrottle LogThrottle { get; }
 
     /// <summary>The configuration of the first bind.</summary>
     internal ListenerOptions Options => First.Service.Options;
@@ -216,11 +216,11 @@ public sealed class AesListener : IAsyncDisposable
             lock (_binds)
             {
                 foreach (var bind in _binds)
-                    bind.Service.Retire();
+                    bind.Service.Release();
                 foreach (var salts in _salts)
                     salts.Dispose();
             }
-            Strangers.Dispose();
+            LogThrottle.Dispose();
             Log.ListenerStopped(_options.Logger, Endpoint);
             _stopped.TrySetResult();
         }
@@ -249,7 +249,7 @@ public sealed class AesListener : IAsyncDisposable
         Raise(ConnectionClosed, new ListenerEventArgs(connection.Peer, connection, connection.CloseCause, connection.CloseReason));
     }
 
-    internal void Refuse(string peer, XpraAesException cause, StrangerLog.Connection log)
+    internal void Refuse(string peer, XpraAesException cause, LogThrottle.Connection log)
     {
         Counters.Refuse(cause.Id);
         log.Refuse(peer, cause);
@@ -304,9 +304,9 @@ public sealed class AesListener : IAsyncDisposable
     {
         if (options.Port is < 0 or > 65535)
             throw Invalid($"There is no port {options.Port}.", "Ports run from 1 to 65535; 0 takes a free one.");
-        OptionChecks.Require(options.KeySize, options.Iterations);
+        KeyStretchingLimits.Require(options.KeySize, options.Iterations);
         if (options.Target is { } target)
-            OptionChecks.Require(target.KeySize, target.Iterations);
+            KeyStretchingLimits.Require(target.KeySize, target.Iterations);
         foreach (var origin in options.AllowedOrigins)
         {
             if (WebOrigin.Normalize(origin) is null)
@@ -372,9 +372,9 @@ public sealed class AesListener : IAsyncDisposable
 
     private async ValueTask<SourceGuard.Slot?> EnterAsync(IPAddress source)
     {
-        var slot = await Guard.EnterAsync(source).ConfigureAwait(false);
-        if (slot is null && Guard.TryTell(source) is { } crowd)
-            Log.SourceCrowded(_options.Logger, crowd, _options.Limits.FailureWindow);
+        var slot = await Guard.AcquireAsync(source).ConfigureAwait(false);
+        if (slot is null && Guard.TryReportRejection(source) is { } rejected)
+            Log.SourceCrowded(_options.Logger, rejected, _options.Limits.FailureWindow);
         return slot;
     }
 
@@ -416,11 +416,11 @@ public sealed class AesListener : IAsyncDisposable
             while (true)
             {
                 var service = Service;
-                if (service.TryEnter())
+                if (service.TryAddUser())
                     return service;
             }
         }
 
-        public void Exchange(ClientService next) => Interlocked.Exchange(ref _service, next).Retire();
+        public void Exchange(ClientService next) => Interlocked.Exchange(ref _service, next).Release();
     }
 }

@@ -81,7 +81,7 @@ public sealed record Limits
     /// <summary>By how much each remembered failure of an address delays its next connection; arbitrary.</summary>
     public TimeSpan DelayPerFailure { get; init; } = TimeSpan.FromMilliseconds(250);
 
-    /// <summary>The longest such delay: a client whose own patience is <see cref="HandshakeTimeout"/> still gets in.</summary>
+    /// <summary>The longest such delay: a client whose own timeout is <see cref="HandshakeTimeout"/> still gets in.</summary>
     public TimeSpan LongestDelay { get; init; } = TimeSpan.FromSeconds(2.5);
 
     /// <summary>How long after its last session an address that has proven the key is delayed for failures that block others: an hour's absence. Wrong passwords block it too.</summary>

@@ -114,13 +114,13 @@ internal static partial class UnixFile
     /// <summary>Reads what a pipe's writers send until they have all closed it or the buffer is full.</summary>
     /// <exception cref="TimeoutException">They have not closed it in time.</exception>
     /// <exception cref="IOException">It cannot be read.</exception>
-    public static int ReadPipe(SafeFileHandle pipe, Span<byte> buffer, TimeSpan patience)
+    public static int ReadPipe(SafeFileHandle pipe, Span<byte> buffer, TimeSpan timeout)
     {
         var started = Stopwatch.GetTimestamp();
         var length = 0;
         while (length < buffer.Length)
         {
-            var left = patience - Stopwatch.GetElapsedTime(started);
+            var left = timeout - Stopwatch.GetElapsedTime(started);
             if (left <= TimeSpan.Zero)
                 throw new TimeoutException();
             Wait(pipe, left);

@@ -135,12 +135,12 @@ public sealed class XpraConnection : IAsyncDisposable
         => RequireEndpoint().RequestInfoAsync(timeout, cancellationToken);
 
     /// <summary>Lets what is under way arrive, sends a disconnect packet and waits for the peer to close; what has not ended within the grace period is cut.</summary>
-    internal async Task CloseAsync(string reason, TimeSpan patience)
+    internal async Task CloseAsync(string reason, TimeSpan timeout)
     {
         if (Interlocked.CompareExchange(ref _state, (int)ConnectionState.Closing, (int)ConnectionState.Open) == (int)ConnectionState.Open)
         {
             Interlocked.CompareExchange(ref _closeReason, reason, null);
-            using var grace = new CancellationTokenSource(patience);
+            using var grace = new CancellationTokenSource(timeout);
             try
             {
                 await _session.SendDisconnectAsync(reason, grace.Token).ConfigureAwait(false);

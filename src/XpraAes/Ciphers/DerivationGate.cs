@@ -24,7 +24,7 @@ internal sealed class DerivationGate(int concurrency, int capacity = int.MaxValu
         get
         {
             lock (_gate)
-                return _all.Inside;
+                return _all.Descendants;
         }
     }
 
@@ -42,7 +42,7 @@ internal sealed class DerivationGate(int concurrency, int capacity = int.MaxValu
         }
         finally
         {
-            Leave(turn, _clock.GetElapsedTime(started));
+            Complete(turn, _clock.GetElapsedTime(started));
         }
     }
 
@@ -55,23 +55,23 @@ internal sealed class DerivationGate(int concurrency, int capacity = int.MaxValu
             Enqueue(SourceKey.LevelsOf(source), turn);
             Serve();
         }
-        using (cancellationToken.UnsafeRegister(_ => GiveUp(turn, cancellationToken), null))
+        using (cancellationToken.UnsafeRegister(_ => Cancel(turn, cancellationToken), null))
             await turn.Task.ConfigureAwait(false);
         return turn;
     }
 
     private void Enqueue(SourceKey[] levels, DerivationTurn turn)
     {
-        if (_all.Inside + levels.Length > remembered)
-            _all.Forget(all: false);
-        if (_all.Inside + levels.Length > remembered)
-            _all.Forget(all: true);
+        if (_all.Descendants + levels.Length > remembered)
+            _all.Prune(all: false);
+        if (_all.Descendants + levels.Length > remembered)
+            _all.Prune(all: true);
         var path = _all.PathTo(levels);
         if (turn.IsBounded && _all.Bounded >= capacity)
         {
-            var loser = _all.FindLoser(path) ?? throw TooMany();
-            loser.TrySetException(TooMany());
-            loser.Source!.Remove(loser);
+            var victim = _all.FindVictim(path) ?? throw Overloaded();
+            victim.TrySetException(Overloaded());
+            victim.Source!.Remove(victim);
         }
         path[^1].Add(turn);
     }
@@ -85,7 +85,7 @@ internal sealed class DerivationGate(int concurrency, int capacity = int.MaxValu
         }
     }
 
-    private void Leave(DerivationTurn turn, TimeSpan time)
+    private void Complete(DerivationTurn turn, TimeSpan time)
     {
         lock (_gate)
         {
@@ -96,7 +96,7 @@ internal sealed class DerivationGate(int concurrency, int capacity = int.MaxValu
     }
 
     /// <summary>It no longer waits. Where its turn has just come, it is taken after all.</summary>
-    private void GiveUp(DerivationTurn turn, CancellationToken cancellationToken)
+    private void Cancel(DerivationTurn turn, CancellationToken cancellationToken)
     {
         lock (_gate)
         {
@@ -107,7 +107,7 @@ internal sealed class DerivationGate(int concurrency, int capacity = int.MaxValu
         }
     }
 
-    private static OverloadedException TooMany() => new("Too many clients wait for their keys to be derived.");
+    private static OverloadedException Overloaded() => new("Too many clients wait for their keys to be derived.");
 
     /// <summary>The gate as one address sees it.</summary>
     public readonly struct Entrance(DerivationGate gate, IPAddress source)

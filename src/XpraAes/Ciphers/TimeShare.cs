@@ -6,16 +6,16 @@ namespace XpraAes.Ciphers;
 /// moves on by the time that it took, and of those that wait the one with the earliest start is next. Who comes after a pause starts
 /// where the others have come to: neither with what it did not use, nor rid of what it used too much.
 /// </summary>
-internal sealed class TimeShare(TimeShare? whole = null, SourceKey key = default)
+internal sealed class TimeShare(TimeShare? parent = null, SourceKey key = default)
 {
     /// <summary>Who comes for the first time comes before all who have been served, and would for ever, where such ones come for ever. So they make the others' time pass too, at this fraction of their own.</summary>
-    private const int Reluctance = 4;
+    private const int NewcomerCostDivisor = 4;
 
     private readonly Dictionary<SourceKey, TimeShare> _parts = [];
     private readonly List<TimeShare> _waitingParts = []; // the one that was served last comes last
     private readonly LinkedList<DerivationTurn> _line = new(); // of a single source
     private TimeSpan _progress; // the start of the part that was served last
-    private TimeSpan _start; // in the progress of the whole
+    private TimeSpan _start; // in the progress of the parent
     private int _running;
     private int _activeParts;
 
@@ -26,9 +26,9 @@ internal sealed class TimeShare(TimeShare? whole = null, SourceKey key = default
     public int Bounded { get; private set; }
 
     /// <summary>Shares that are remembered within it.</summary>
-    public int Inside { get; private set; }
+    public int Descendants { get; private set; }
 
-    private TimeShare? Whole => whole;
+    private TimeShare? Parent => parent;
 
     private bool IsIdle => Waiting + _running == 0;
 
@@ -53,16 +53,16 @@ internal sealed class TimeShare(TimeShare? whole = null, SourceKey key = default
     {
         turn.Source = this;
         turn.Place = _line.AddLast(turn);
-        for (var part = this; part is not null; part = part.Whole)
+        for (var part = this; part is not null; part = part.Parent)
         {
-            if (part is { IsIdle: true, Whole: { } outer })
+            if (part is { IsIdle: true, Parent: { } outer })
             {
-                part._start = Later(part._start, outer._progress);
+                part._start = Max(part._start, outer._progress);
                 outer._activeParts++;
             }
             part.Count(turn, 1);
             if (part.Waiting == 1)
-                part.Whole?._waitingParts.Add(part);
+                part.Parent?._waitingParts.Add(part);
         }
     }
 
@@ -71,11 +71,11 @@ internal sealed class TimeShare(TimeShare? whole = null, SourceKey key = default
     {
         _line.Remove(turn.Place!);
         turn.Place = null;
-        for (var part = this; part is not null; part = part.Whole)
+        for (var part = this; part is not null; part = part.Parent)
         {
             part.Count(turn, -1);
             if (part.Waiting == 0)
-                part.Whole?._waitingParts.Remove(part);
+                part.Parent?._waitingParts.Remove(part);
             part.SettleIfIdle();
         }
     }
@@ -97,7 +97,7 @@ internal sealed class TimeShare(TimeShare? whole = null, SourceKey key = default
             _waitingParts.Remove(part);
             turn = part.Next();
             turn.Shares.Add((part, IsNew: part._start <= _progress));
-            _progress = Later(_progress, part._start);
+            _progress = Max(_progress, part._start);
             part._running++;
             if (part.Waiting > 0)
                 _waitingParts.Add(part);
@@ -111,42 +111,42 @@ internal sealed class TimeShare(TimeShare? whole = null, SourceKey key = default
     {
         foreach (var (part, isNew) in turn.Shares)
         {
-            var outer = part.Whole!;
+            var outer = part.Parent!;
             if (isNew)
-                outer._progress += time / (Reluctance * outer._activeParts);
+                outer._progress += time / (NewcomerCostDivisor * outer._activeParts);
             part._start += time;
             part._running--;
             part.SettleIfIdle();
         }
     }
 
-    /// <summary>The last of the bounded turns of the heaviest source in the heaviest network, where these have more waiting than those on the path of a newcomer; null where they do not.</summary>
-    public DerivationTurn? FindLoser(TimeShare[] newcomer)
+    /// <summary>The last of the bounded turns of the busiest source in the busiest network, where these have more waiting than those on the path of a newcomer; null where they do not.</summary>
+    public DerivationTurn? FindVictim(TimeShare[] newcomer)
     {
         var share = this;
         var isShared = true;
         for (var level = 0; share._parts.Count > 0; level++)
         {
             // Of equals the one whose turn comes last.
-            if (share._waitingParts.AsEnumerable().Reverse().MaxBy(part => part.Bounded) is not { Bounded: > 0 } heaviest)
+            if (share._waitingParts.AsEnumerable().Reverse().MaxBy(part => part.Bounded) is not { Bounded: > 0 } busiest)
                 return null;
-            if (isShared && heaviest != newcomer[level] && heaviest.Bounded <= newcomer[level].Bounded)
+            if (isShared && busiest != newcomer[level] && busiest.Bounded <= newcomer[level].Bounded)
                 return null;
-            isShared = isShared && heaviest == newcomer[level];
-            share = heaviest;
+            isShared = isShared && busiest == newcomer[level];
+            share = busiest;
         }
         return isShared ? null : share._line.Last!.Value;
     }
 
     /// <summary>Forgets the shares in which nothing waits or runs: those that others have caught up with, or all.</summary>
-    public void Forget(bool all)
+    public void Prune(bool all)
     {
         foreach (var part in _parts.Values.ToArray())
         {
             if (part.IsIdle && (all || part._start <= _progress))
-                part.Leave();
+                part.Detach();
             else
-                part.Forget(all);
+                part.Prune(all);
         }
     }
 
@@ -159,24 +159,24 @@ internal sealed class TimeShare(TimeShare? whole = null, SourceKey key = default
 
     private void SettleIfIdle()
     {
-        if (whole is null || !IsIdle)
+        if (parent is null || !IsIdle)
             return;
-        whole._activeParts--;
-        if (_start <= whole._progress)
-            Leave();
+        parent._activeParts--;
+        if (_start <= parent._progress)
+            Detach();
     }
 
-    private void Leave()
+    private void Detach()
     {
-        whole!._parts.Remove(key);
-        whole.Resize(-1 - Inside);
+        parent!._parts.Remove(key);
+        parent.Resize(-1 - Descendants);
     }
 
     private void Resize(int by)
     {
-        for (var share = this; share is not null; share = share.Whole)
-            share.Inside += by;
+        for (var share = this; share is not null; share = share.Parent)
+            share.Descendants += by;
     }
 
-    private static TimeSpan Later(TimeSpan one, TimeSpan other) => one > other ? one : other;
+    private static TimeSpan Max(TimeSpan one, TimeSpan other) => one > other ? one : other;
 }

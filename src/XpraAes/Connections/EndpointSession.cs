@@ -24,7 +24,7 @@ internal sealed class EndpointSession(PacketChannel channel, CipherLeg leg, Xpra
     public Action? KeyProven { private get; set; }
 
     /// <summary>Whether we may send before a packet of the peer's has decrypted: not to a client that has proven nothing.</summary>
-    public bool SpeaksFirst { private get; init; } = true;
+    public bool MaySendFirst { private get; init; } = true;
 
     /// <summary>The time between the last ping of ours and its echo; null before the first.</summary>
     public TimeSpan? Latency => Interlocked.Read(ref _latencyTicks) is >= 0 and var ticks ? TimeSpan.FromTicks(ticks) : null;
@@ -32,7 +32,7 @@ internal sealed class EndpointSession(PacketChannel channel, CipherLeg leg, Xpra
     /// <summary>Whether the peer says that it echoes pings: servers always do.</summary>
     private bool PeerPings => isClient || peerHello.GetBoolean("ping") == true || peerHello.GetBoolean("network-state") == true;
 
-    private bool MaySend => SpeaksFirst || _keyProven;
+    private bool MaySend => MaySendFirst || _keyProven;
 
     public async Task<string> RunAsync(CancellationToken ending)
     {
@@ -167,7 +167,7 @@ internal sealed class EndpointSession(PacketChannel channel, CipherLeg leg, Xpra
                 Interlocked.Exchange(ref _infoResponse, null)?.TrySetResult(response);
                 return null;
             case Hello.DisconnectType:
-                await FarewellAsync(cancellationToken).ConfigureAwait(false);
+                await AnswerDisconnectAsync(cancellationToken).ConfigureAwait(false);
                 return $"the peer disconnected: {Refusals.Reason(packet)}";
             default:
                 // A session without a display has no use for anything else.
@@ -176,7 +176,7 @@ internal sealed class EndpointSession(PacketChannel channel, CipherLeg leg, Xpra
     }
 
     /// <summary>xpra's servers answer a client's disconnect with one of their own.</summary>
-    private async Task FarewellAsync(CancellationToken cancellationToken)
+    private async Task AnswerDisconnectAsync(CancellationToken cancellationToken)
     {
         if (isClient)
             return;
@@ -219,13 +219,13 @@ internal sealed class EndpointSession(PacketChannel channel, CipherLeg leg, Xpra
         {
             var reason = isClient ? "server ping timeout" : "client ping timeout";
             if (MaySend)
-                await TellSilentPeerAsync(reason).ConfigureAwait(false);
+                await DisconnectSilentPeerAsync(reason).ConfigureAwait(false);
             _silence = reason;
             channel.Abort();
         }
     }
 
-    private async Task TellSilentPeerAsync(string reason)
+    private async Task DisconnectSilentPeerAsync(string reason)
     {
         using var grace = new CancellationTokenSource(limits.CloseGrace);
         try

@@ -36,7 +36,7 @@ public static class XpraConnector
     /// <summary>Makes connection after connection until the server understands the first packet. Whoever works on a connection owns it, but for failures.</summary>
     private static async Task<T> AttemptAsync<T>(ConnectOptions options, Func<PacketChannel, string, Attempt, XpraKey[], Task<T>> work, CancellationToken cancellationToken)
     {
-        OptionChecks.Require(options.KeySize, options.Iterations);
+        KeyStretchingLimits.Require(options.KeySize, options.Iterations);
         Log.Connecting(options.Logger, options.Endpoint.ToString());
         using var key = options.Key.Clone();
         var keys = options.OtherKeys.Prepend(key).ToArray();

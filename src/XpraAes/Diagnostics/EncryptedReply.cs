@@ -12,7 +12,7 @@ namespace XpraAes.Diagnostics;
 internal sealed class EncryptedReply
 {
     /// <summary>For the padding of a packet whose data has come, in one piece with it as a rule; arbitrary. In modes other than CBC none comes.</summary>
-    private static readonly TimeSpan s_paddingPatience = TimeSpan.FromMilliseconds(500);
+    private static readonly TimeSpan s_paddingTimeout = TimeSpan.FromMilliseconds(500);
 
     private readonly PacketHeader _header;
     private readonly CipherParameters _asked;
@@ -64,11 +64,11 @@ internal sealed class EncryptedReply
     /// <summary>Both units pad at least to 16 bytes: what goes beyond is not needed to tell them apart.</summary>
     private async Task TakePaddingAsync(PacketChannel channel, CancellationToken cancellationToken)
     {
-        using var patience = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        patience.CancelAfter(s_paddingPatience);
+        using var timeout = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        timeout.CancelAfter(s_paddingTimeout);
         try
         {
-            _wire = await PeekAsync(channel, _header.PayloadSize + PacketPadding.Size(_header.PayloadSize, ProtocolDefaults.BlockSize), patience.Token).ConfigureAwait(false);
+            _wire = await PeekAsync(channel, _header.PayloadSize + PacketPadding.Size(_header.PayloadSize, ProtocolDefaults.BlockSize), timeout.Token).ConfigureAwait(false);
         }
         catch (Exception e) when (e is XpraAesException || e is OperationCanceledException && !cancellationToken.IsCancellationRequested)
         {

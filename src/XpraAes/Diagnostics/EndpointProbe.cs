@@ -55,7 +55,7 @@ internal sealed class EndpointProbe
     /// <exception cref="XpraAesException">InvalidOption, IterationsRejected: an option is out of its range.</exception>
     public static async Task<IReadOnlyList<Diagnosis>> RunAsync(ConnectOptions options, Action<string>? progress, CancellationToken cancellationToken)
     {
-        OptionChecks.Require(options.KeySize, options.Iterations);
+        KeyStretchingLimits.Require(options.KeySize, options.Iterations);
         using var key = options.Key.Clone();
         var probe = new EndpointProbe(options with { Key = key }, progress);
         await probe.ExamineAsync(cancellationToken).ConfigureAwait(false);
@@ -83,7 +83,7 @@ internal sealed class EndpointProbe
             case DiagnosisFinding.NotEncrypted:
                 await ExplainClearAsync(failure, cancellationToken).ConfigureAwait(false);
                 break;
-            case DiagnosisFinding.Refused when failure.Message.Contains(Refusals.ForStrangers, StringComparison.Ordinal):
+            case DiagnosisFinding.Refused when failure.Message.Contains(Refusals.ForUnproven, StringComparison.Ordinal):
                 await ExplainListenerAsync(failure, cancellationToken).ConfigureAwait(false);
                 break;
             default:

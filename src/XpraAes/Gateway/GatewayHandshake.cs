@@ -117,7 +117,7 @@ internal sealed class GatewayHandshake(GatewayOptions options, ILogger log)
                         targetChannel, CipherLeg.Of(targetPeer, Hello.VersionOf(hello), leg.Send, leg.Receive, leg.Key, targetChannel.Reader),
                         attempt.Encoding != client.Encoding ? new PacketTranslator(attempt.Encoding, options.Limits) : null,
                         attempt.Translate ? new PacketTranslator(client.Encoding, options.Limits) : null,
-                        holds: client is { KeyProven: false, Request: null, Send: not null } && !options.AllowSilentClients, // what was asked for is its answer
+                        buffers: client is { KeyProven: false, Request: null, Send: not null } && !options.AllowSilentClients, // what was asked for is its answer
                         options.Limits);
                 }
             }

@@ -28,7 +28,7 @@ internal sealed class RelaySession : ISession
     private readonly TaskCompletionSource _released = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private bool _clientIsProven;
 
-    public RelaySession(PacketChannel client, CipherLeg clientLeg, PacketChannel target, CipherLeg targetLeg, PacketTranslator? toTarget, PacketTranslator? toClient, bool holds, Limits limits)
+    public RelaySession(PacketChannel client, CipherLeg clientLeg, PacketChannel target, CipherLeg targetLeg, PacketTranslator? toTarget, PacketTranslator? toClient, bool buffers, Limits limits)
     {
         _client = client;
         _target = target;
@@ -37,7 +37,7 @@ internal sealed class RelaySession : ISession
         _limits = limits;
         Legs = [clientLeg, targetLeg];
         target.Reader.MaxPayloadSize = limits.RelayedPacketSize;
-        if (!holds)
+        if (!buffers)
             _released.SetResult();
     }
 
@@ -61,7 +61,7 @@ internal sealed class RelaySession : ISession
             await Task.WhenAny(first == toTarget ? toClient : toTarget, Task.Delay(_limits.HalfCloseTimeout, reading.Token)).ConfigureAwait(false);
         await reading.CancelAsync().ConfigureAwait(false);
         await Task.WhenAll(FinishAsync(toTarget, _target, ending), FinishAsync(toClient, _client, ending)).ConfigureAwait(false);
-        await Task.WhenAll(LeaveAsync(_client, LastWordsToClient(end), ending), LeaveAsync(_target, LastWordsToTarget(), ending)).ConfigureAwait(false);
+        await Task.WhenAll(CloseSideAsync(_client, DisconnectForClient(end), ending), CloseSideAsync(_target, DisconnectForTarget(), ending)).ConfigureAwait(false);
         return _stopReason ?? Explain(end);
     }
 
@@ -85,7 +85,7 @@ internal sealed class RelaySession : ISession
     }
 
     /// <summary>How a side ended the session: it closed its half in order (no failure), or it failed. There is none where we stopped.</summary>
-    private sealed record End(PacketChannel Culprit, XpraAesException? Failure);
+    private sealed record End(PacketChannel Side, XpraAesException? Failure);
 
     /// <summary>The first counts, and is kept before anything follows from it: the other direction ends of that as well, perhaps sooner than this one returns.</summary>
     private void EndBy(PacketChannel culprit, XpraAesException? failure) => Interlocked.CompareExchange(ref _end, new End(culprit, failure), null);
@@ -98,14 +98,14 @@ internal sealed class RelaySession : ISession
         var isQuiet = false;
         try
         {
-            var isOpen = from == _client || await HoldAsync(stall, reading).ConfigureAwait(false);
+            var isOpen = from == _client || await BufferUntilProvenAsync(stall, reading).ConfigureAwait(false);
             while (isOpen)
             {
                 var hasPacket = from.Reader.TryRead();
                 if (hasPacket)
                 {
                     if (from == _client && !_clientIsProven)
-                        ProveClient();
+                        MarkClientProven();
                     Forward(from.Reader.Header, from.Reader.Payload.Span, to.Writer, translator);
                     if (to.Writer.Pending < FlushSize)
                         continue;
@@ -176,7 +176,7 @@ internal sealed class RelaySession : ISession
     /// Keeps what the target sends until a packet of the client's has decrypted: whoever has not proven the key gets nothing to watch,
     /// and no more known text than the hello. Beyond <see cref="Limits.HeldSize"/> the target is not read from. False: the target has closed its side.
     /// </summary>
-    private async Task<bool> HoldAsync(CancellationTokenSource stall, CancellationToken reading)
+    private async Task<bool> BufferUntilProvenAsync(CancellationTokenSource stall, CancellationToken reading)
     {
         var reader = _target.Reader;
         var held = new Queue<(PacketHeader Header, byte[] Payload)>();
@@ -238,7 +238,7 @@ internal sealed class RelaySession : ISession
     /// The client's first packet must make sense before anything of the client's goes on: no mode tells noise from content,
     /// and the padding of CBC is right by chance once in 256 times.
     /// </summary>
-    private void ProveClient()
+    private void MarkClientProven()
     {
         _clientIsProven = true;
         if (Legs[0].Receive is null)
@@ -262,10 +262,10 @@ internal sealed class RelaySession : ISession
     private async Task FinishAsync(Task pump, PacketChannel to, CancellationToken ending)
     {
         // Where we are being stopped, the grace period is the caller's and ends with the token.
-        var patience = _stopReason is null ? _limits.CloseGrace : Timeout.InfiniteTimeSpan;
+        var timeout = _stopReason is null ? _limits.CloseGrace : Timeout.InfiniteTimeSpan;
         try
         {
-            await pump.WaitAsync(patience, ending).ConfigureAwait(false);
+            await pump.WaitAsync(timeout, ending).ConfigureAwait(false);
         }
         catch (Exception e) when (e is TimeoutException or OperationCanceledException)
         {
@@ -274,16 +274,16 @@ internal sealed class RelaySession : ISession
         }
     }
 
-    private async Task LeaveAsync(PacketChannel channel, object?[]? lastWords, CancellationToken ending)
+    private async Task CloseSideAsync(PacketChannel channel, object?[]? disconnect, CancellationToken ending)
     {
         using var grace = CancellationTokenSource.CreateLinkedTokenSource(ending);
         grace.CancelAfter(_limits.CloseGrace);
         try
         {
-            if (lastWords is null)
+            if (disconnect is null)
                 await channel.FlushAsync(grace.Token).ConfigureAwait(false);
             else
-                await channel.SendAsync(lastWords, grace.Token).ConfigureAwait(false);
+                await channel.SendAsync(disconnect, grace.Token).ConfigureAwait(false);
         }
         catch (Exception e) when (e is XpraAesException or OperationCanceledException)
         {
@@ -292,27 +292,27 @@ internal sealed class RelaySession : ISession
         await channel.LingerAsync(_limits.CloseGrace, ending).ConfigureAwait(false);
     }
 
-    private object?[]? LastWordsToClient(End? end)
+    private object?[]? DisconnectForClient(End? end)
     {
         if (_stopReason is { } reason)
             return Hello.Disconnect(reason);
         if (end?.Failure is not { } failure)
             return null;
-        if (end.Culprit == _target)
+        if (end.Side == _target)
             return Refusals.OfTarget(failure.Message);
         return failure.Id == XpraErrorId.ConnectionLost ? null : Hello.Disconnect("protocol error", failure.Message);
     }
 
-    private object?[]? LastWordsToTarget() => _stopReason is null ? null : Hello.Disconnect("client request");
+    private object?[]? DisconnectForTarget() => _stopReason is null ? null : Hello.Disconnect("client request");
 
     private string Explain(End? end)
     {
         if (end is null)
             return "closed";
-        var who = end.Culprit == _client ? "the client" : "the target";
+        var who = end.Side == _client ? "the client" : "the target";
         if (end.Failure is not { } failure)
             return $"{who} closed the connection";
         // What the target does must not count against the client's address, so it goes by another name.
-        throw end.Culprit == _client ? failure : new XpraAesException(XpraErrorId.ConnectionLost, $"{who}: {failure.Id}: {failure.Message}", innerException: failure);
+        throw end.Side == _client ? failure : new XpraAesException(XpraErrorId.ConnectionLost, $"{who}: {failure.Id}: {failure.Message}", innerException: failure);
     }
 }

@@ -124,7 +124,7 @@ internal sealed class ClientLeg(PacketChannel channel, ClientCipherOptions? ciph
             throw new XpraAesException(XpraErrorId.CipherCapabilitiesInvalid, $"The server wants a key of {parameters.KeySize * 8} bits, where {cipher.KeySize * 8} were asked for.",
                 $"Start it without XPRA_CRYPTO_KEYSIZE; or use -KeySize {parameters.KeySize * 8}, to put up with it.");
         }
-        if (parameters.Iterations < limits.MinIterations || OptionChecks.IsTooDear(parameters, limits))
+        if (parameters.Iterations < limits.MinIterations || KeyStretchingLimits.IsTooExpensive(parameters, limits))
         {
             throw new XpraAesException(XpraErrorId.IterationsRejected,
                 $"The server asks for {parameters.Iterations} PBKDF2 iterations of {parameters.KeyHash}; {limits.MinIterations} are the fewest, and the work of {limits.MaxIterations} of SHA1 for 256 bits is the most that is accepted here.",

@@ -12,7 +12,7 @@ namespace XpraAes.Handshake;
 internal sealed record FirstPacket(int Iterations, PaddingScheme Padding, int PaddingUnit, PacketEncoding Encoding)
 {
     /// <summary>For the padding of a packet whose data has come, in one piece with it as a rule; arbitrary. A client of another mode sends none, and waits for us as we for it.</summary>
-    private static readonly TimeSpan s_paddingPatience = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan s_paddingTimeout = TimeSpan.FromSeconds(2);
 
     /// <summary>What the generations send, newest first: 6.2 and later, 6.0 and 6.1, 5.1, 4.3 to 5.0, 3.1 to 4.2.</summary>
     public static IReadOnlyList<FirstPacket> Variants { get; } =
@@ -76,11 +76,11 @@ internal sealed record FirstPacket(int Iterations, PaddingScheme Padding, int Pa
     /// <summary>The packet as far as <paramref name="count"/>; null: it ends before, without padding.</summary>
     private static async Task<ReadOnlyMemory<byte>?> TryPeekAsync(PacketReader reader, int count, CancellationToken cancellationToken)
     {
-        using var patience = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        patience.CancelAfter(s_paddingPatience);
+        using var timeout = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        timeout.CancelAfter(s_paddingTimeout);
         try
         {
-            return await reader.PeekAsync(count, patience.Token).ConfigureAwait(false);
+            return await reader.PeekAsync(count, timeout.Token).ConfigureAwait(false);
         }
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {

@@ -17,7 +17,7 @@ internal sealed record HandshakeResult(CipherParameters? Send, CipherParameters?
     public string? Request { get; init; }
 
     /// <summary>Whether one who holds the key made the client's hello, for this moment: a packet of it has decrypted, or its salt says so. The second can be held back on the way, or brought to another listener with the same key.</summary>
-    public bool IsHolders { get; init; }
+    public bool IsFromKeyHolder { get; init; }
 
     /// <summary>Whether the server asked us for a password, and took it.</summary>
     public bool IsAuthenticated { get; init; }

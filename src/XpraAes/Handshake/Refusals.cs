@@ -6,7 +6,7 @@ namespace XpraAes.Handshake;
 internal static class Refusals
 {
     /// <summary>What a stranger is told in clear, whatever the reason: it names no configuration.</summary>
-    public const string ForStrangers = "encryption error: this connection needs AES encryption with a shared key";
+    public const string ForUnproven = "encryption error: this connection needs AES encryption with a shared key";
 
     private const string Target = "the gateway's target: ";
     private const string UnknownMode = "unsupported AES mode";
@@ -76,7 +76,7 @@ internal static class Refusals
 
     private static string? Advice(XpraErrorId id, string reason) => id switch
     {
-        _ when Has(reason, ForStrangers) => "A listener of this module says no more to those whose key is unproven; its log says why. It takes AES-CBC alone unless it was started with another -Mode, 1,000 iterations or more, and clocks that differ by an hour at most. Test-XpraAes tries these out.",
+        _ when Has(reason, ForUnproven) => "A listener of this module says no more to those whose key is unproven; its log says why. It takes AES-CBC alone unless it was started with another -Mode, 1,000 iterations or more, and clocks that differ by an hour at most. Test-XpraAes tries these out.",
         XpraErrorId.ModeRejected when !IsAboutUnknownMode(reason) => "Ask for a mode that the server names, or start it with encryption=AES, which takes every mode that it has.",
         XpraErrorId.AuthenticationFailed when IsAboutUserName(reason) => "Give the name of the user that the server runs as: with -Credential, or as tcp://NAME@HOST:PORT/ in the URI.",
         XpraErrorId.ModeRejected => "Ask for a mode that the server takes: encryption=AES-CBC is in every version; GCM is gone since 6.2, CFB since 6.5.3.",

@@ -23,9 +23,9 @@ internal sealed class SaltMemory
 
     private readonly object _gate = new();
     private SaltTable _proven = new();
-    private StrangerSalts _strangers = new();
+    private UnprovenSalts _strangers = new();
     private readonly Dictionary<UInt128, DateTimeOffset> _fresh = []; // salts of our own clients, until their time is over
-    private StrangerSalts _servers = new();
+    private UnprovenSalts _servers = new();
     private readonly List<SaltJournal> _journals = [];
     private int _freshBeforeCleaning = 1024;
 
@@ -56,8 +56,8 @@ internal sealed class SaltMemory
         lock (_gate)
         {
             _proven = new SaltTable();
-            _strangers = new StrangerSalts();
-            _servers = new StrangerSalts();
+            _strangers = new UnprovenSalts();
+            _servers = new UnprovenSalts();
             _fresh.Clear();
         }
     }

@@ -31,7 +31,7 @@ internal sealed class ServerHandshake(PacketChannel channel, ServerHandshakeOpti
     {
         if (options.EncryptFirstPacket)
             await ArmForFirstPacketAsync(cancellationToken).ConfigureAwait(false);
-        var client = await ReceiveHelloAsync(options.Patience, cancellationToken).ConfigureAwait(false);
+        var client = await ReceiveHelloAsync(options.HelloTimeout, cancellationToken).ConfigureAwait(false);
         // As xpra's servers do, tell the version without a password; it names no configuration.
         if (options.Password is { } password && client.Request != "version")
             return await AuthenticateAsync(new Authenticator(options.UserName, password), client, cancellationToken).ConfigureAwait(false);
@@ -73,7 +73,7 @@ internal sealed class ServerHandshake(PacketChannel channel, ServerHandshakeOpti
     private async Task ArmForFirstPacketAsync(CancellationToken cancellationToken)
     {
         using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        deadline.CancelAfter(options.Patience);
+        deadline.CancelAfter(options.HelloTimeout);
         try
         {
             var (key, parameters) = await FirstPacket.DetectAsync(channel.Reader, options.Keys, options.Modes, options.Limits, options.Derivations, deadline.Token).ConfigureAwait(false)
@@ -135,30 +135,30 @@ internal sealed class ServerHandshake(PacketChannel channel, ServerHandshakeOpti
         return ChallengeAsync(new Authenticator(null, noPassword).CreateChallenge(client.PeerHello), cancellationToken);
     }
 
-    private async Task<HandshakeResult> ReceiveHelloAsync(TimeSpan patience, CancellationToken cancellationToken)
+    private async Task<HandshakeResult> ReceiveHelloAsync(TimeSpan timeout, CancellationToken cancellationToken)
     {
-        var packet = await ReceivePacketAsync(patience, cancellationToken).ConfigureAwait(false);
+        var packet = await ReceivePacketAsync(timeout, cancellationToken).ConfigureAwait(false);
         var underOurSalt = _receive is not null;
         if (underOurSalt)
             _salts!.Prove(_send!.Salt.Span);
-        var (hello, isHolders) = await AcceptAsync(packet, underOurSalt, cancellationToken).ConfigureAwait(false);
+        var (hello, isFromKeyHolder) = await AcceptAsync(packet, underOurSalt, cancellationToken).ConfigureAwait(false);
         return new HandshakeResult(_send, _receive, hello, KeyProven: underOurSalt)
         {
             Request = HelloRequest.Read(hello),
-            IsHolders = underOurSalt || isHolders,
+            IsFromKeyHolder = underOurSalt || isFromKeyHolder,
             Encoding = packet.Header.Encoding,
             Key = _key,
         };
     }
 
-    private async Task<Packet> ReceivePacketAsync(TimeSpan patience, CancellationToken cancellationToken)
+    private async Task<Packet> ReceivePacketAsync(TimeSpan timeout, CancellationToken cancellationToken)
     {
         using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        deadline.CancelAfter(patience);
+        deadline.CancelAfter(timeout);
         Packet? packet;
         try
         {
-            if (patience > options.Limits.HandshakeTimeout)
+            if (timeout > options.Limits.HandshakeTimeout)
             {
                 // A person may take long to begin; what has begun must come at a fair rate.
                 await channel.PeekAsync(1, deadline.Token).ConfigureAwait(false);
@@ -188,7 +188,7 @@ internal sealed class ServerHandshake(PacketChannel channel, ServerHandshakeOpti
     /// it to have, since nothing may be encrypted as it was refused; encrypted where it asks for something else that is not served.
     /// </summary>
     /// <returns>The hello, and whether its salt shows that one who holds the key made it.</returns>
-    private async Task<(XpraDictionary Hello, bool IsHolders)> AcceptAsync(Packet packet, bool isProven, CancellationToken cancellationToken)
+    private async Task<(XpraDictionary Hello, bool IsFromKeyHolder)> AcceptAsync(Packet packet, bool isProven, CancellationToken cancellationToken)
     {
         var hello = packet.Dictionary(1)!;
         channel.PeerSaysNewNames = Hello.SaysNewNames(hello);
@@ -196,20 +196,20 @@ internal sealed class ServerHandshake(PacketChannel channel, ServerHandshakeOpti
             channel.Encoding = Hello.ChooseEncoding(hello, packet.Header.Encoding);
         if (_key is not { } key)
         {
-            await LetInAsync(RefusalOfCipher(hello) ?? RefusalOfRequest(hello, isHolders: false), cancellationToken).ConfigureAwait(false);
+            await LetInAsync(RefusalOfCipher(hello) ?? RefusalOfRequest(hello, isFromKeyHolder: false), cancellationToken).ConfigureAwait(false);
             return (hello, false);
         }
         CipherCapabilities announced;
-        bool isHolders;
+        bool isFromKeyHolder;
         try
         {
             announced = CheckCapabilities(hello);
             _salts ??= SaltMemory.Of(key);
-            isHolders = _salts.Use(announced.Parameters.Salt.Span, hello, options.Source, isProven, options.Limits, options.Clock.GetUtcNow());
+            isFromKeyHolder = _salts.Use(announced.Parameters.Salt.Span, hello, options.Source, isProven, options.Limits, options.Clock.GetUtcNow());
         }
         catch (XpraAesException)
         {
-            await RefuseStrangerAsync(cancellationToken).ConfigureAwait(false);
+            await RefuseUnprovenAsync(cancellationToken).ConfigureAwait(false);
             throw;
         }
 
@@ -218,7 +218,7 @@ internal sealed class ServerHandshake(PacketChannel channel, ServerHandshakeOpti
         CipherLog.Accepted(log, channel.Peer, send);
         if (send.Mode == AesMode.CBC && !announced.HasStream && channel.Reader.Decryptor is { PaddingUnit: > 0 } earlier)
             send = send with { PaddingUnit = earlier.PaddingUnit };
-        var refusal = RefusalOfRequest(hello, isHolders);
+        var refusal = RefusalOfRequest(hello, isFromKeyHolder);
         // The browser client, alone in wanting stream=false, sends on while it derives a new key: under the one from the challenge, which
         // therefore stays (each packet has its own IV), or in clear. So it gets as little to derive as it asks of us.
         var receive = refusal is null && (send.Stream || _receive?.Mode != send.Mode) ? Announce(announced, send) : null;
@@ -236,7 +236,7 @@ internal sealed class ServerHandshake(PacketChannel channel, ServerHandshakeOpti
             CipherLog.Announced(log, channel.Peer, receive!);
         }
         _send = send;
-        return (hello, isHolders);
+        return (hello, isFromKeyHolder);
     }
 
     /// <summary>How the client is to encrypt.</summary>
@@ -271,7 +271,7 @@ internal sealed class ServerHandshake(PacketChannel channel, ServerHandshakeOpti
                 "Give the client encryption=AES and the key, as in the listener's AttachUri.");
         RequireMode(announced.Parameters.Mode);
         var asked = announced.Parameters;
-        if (asked.Iterations < options.Limits.MinIterations || OptionChecks.IsTooDear(asked, options.Limits))
+        if (asked.Iterations < options.Limits.MinIterations || KeyStretchingLimits.IsTooExpensive(asked, options.Limits))
         {
             throw new XpraAesException(XpraErrorId.IterationsRejected,
                 $"The client asks for {asked.Iterations} PBKDF2 iterations of {asked.KeyHash} for a key of {asked.KeySize * 8} bits; {options.Limits.MinIterations} are the fewest, and the work of {options.Limits.MaxIterations} of SHA1 for 256 bits is the most that is accepted here.");
@@ -280,11 +280,11 @@ internal sealed class ServerHandshake(PacketChannel channel, ServerHandshakeOpti
     }
 
     /// <summary>What a client wants stands in its whole hello, which comes after the challenge where there is one.</summary>
-    private Refusal? RefusalOfRequest(XpraDictionary hello, bool isHolders)
+    private Refusal? RefusalOfRequest(XpraDictionary hello, bool isFromKeyHolder)
     {
         var request = HelloRequest.Read(hello);
         var isWhole = _challenged || options.Password is null && !(options.SatisfyExpectedChallenge && hello.GetBoolean("challenge") == true);
-        if (!isWhole || options.Refuse(request, hello, _receive is not null, isHolders || _receive is not null) is not { } reason)
+        if (!isWhole || options.Refuse(request, hello, _receive is not null, isFromKeyHolder || _receive is not null) is not { } reason)
             return null;
         var wish = request is null ? "a display" : $"'{PeerIdentification.Sanitize(request)}'";
         return new(reason, null, new XpraAesException(XpraErrorId.RequestRefused, $"The client asks for {wish}, which is not served here."));
@@ -299,11 +299,11 @@ internal sealed class ServerHandshake(PacketChannel channel, ServerHandshakeOpti
             $"Put {allowed} in the client's URI, or allow {mode} with -Mode.");
     }
 
-    private async Task RefuseStrangerAsync(CancellationToken cancellationToken)
+    private async Task RefuseUnprovenAsync(CancellationToken cancellationToken)
     {
         // In clear only to one who has spoken in clear so far: never clear text where a cipher is set.
         if (channel.Writer.Encryptor is null && channel.Reader.Decryptor is null)
-            await SendAsync(Hello.Disconnect(Refusals.ForStrangers), cancellationToken).ConfigureAwait(false);
+            await SendAsync(Hello.Disconnect(Refusals.ForUnproven), cancellationToken).ConfigureAwait(false);
     }
 
     /// <summary>Why a client is not let in: what it is told, and what we say of it.</summary>

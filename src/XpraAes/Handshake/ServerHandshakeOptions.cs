@@ -43,7 +43,7 @@ internal sealed record ServerHandshakeOptions
     public TimeProvider Clock { get; init; } = TimeProvider.System;
 
     /// <summary>What is left of <see cref="Limits.HandshakeTimeout"/> for the first hello.</summary>
-    public required TimeSpan Patience { get; init; }
+    public required TimeSpan HelloTimeout { get; init; }
 
     /// <summary>Bounds how many key derivations run at a time.</summary>
     public required DerivationGate.Entrance Derivations { get; init; }

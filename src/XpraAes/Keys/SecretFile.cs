@@ -10,17 +10,17 @@ internal static class SecretFile
     private const UnixFileMode OthersWrite = UnixFileMode.GroupWrite | UnixFileMode.OtherWrite;
 
     /// <summary>For the writer of a pipe to have written all; arbitrary, a program that asks nobody takes less.</summary>
-    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan s_timeout = TimeSpan.FromSeconds(10);
 
     /// <summary>The content, of files larger than <see cref="Limits.KeyFileSize"/> one byte more than that.</summary>
     /// <param name="path">Its full path.</param>
     /// <param name="what">What it is, in words for its problems: key file.</param>
     /// <param name="problems">Who else can read or replace it.</param>
-    /// <param name="patience">For the writer of a pipe; ten seconds unless said.</param>
+    /// <param name="timeout">For the writer of a pipe; ten seconds unless said.</param>
     /// <exception cref="NotSupportedException">It is none that secrets are read from.</exception>
     /// <exception cref="IOException">It cannot be read; FileNotFoundException or DirectoryNotFoundException where there is none.</exception>
     /// <exception cref="UnauthorizedAccessException">It must not be read, or is a folder.</exception>
-    internal static SecretBuffer Read(string path, string what, out IReadOnlyList<KeyProblem> problems, TimeSpan? patience = null)
+    internal static SecretBuffer Read(string path, string what, out IReadOnlyList<KeyProblem> problems, TimeSpan? timeout = null)
     {
         problems = [];
         using var content = new SecretBuffer(Limits.KeyFileSize + 1);
@@ -31,7 +31,7 @@ internal static class SecretFile
             var status = UnixFile.StatusOf(file);
             if (status.Kind == FileKind.Pipe && IsOurDescriptor(path))
             {
-                length = ReadPipe(file, content, patience ?? s_patience);
+                length = ReadPipe(file, content, timeout ?? s_timeout);
             }
             else
             {
@@ -56,15 +56,15 @@ internal static class SecretFile
 
     [SupportedOSPlatform("linux")]
     [SupportedOSPlatform("macos")]
-    private static int ReadPipe(SafeFileHandle pipe, SecretBuffer content, TimeSpan patience)
+    private static int ReadPipe(SafeFileHandle pipe, SecretBuffer content, TimeSpan timeout)
     {
         try
         {
-            return UnixFile.ReadPipe(pipe, content.Span, patience);
+            return UnixFile.ReadPipe(pipe, content.Span, timeout);
         }
         catch (TimeoutException e)
         {
-            throw new NotSupportedException($"is a pipe whose writer had not written all after {patience.TotalSeconds:0.#} s", e);
+            throw new NotSupportedException($"is a pipe whose writer had not written all after {timeout.TotalSeconds:0.#} s", e);
         }
     }
 

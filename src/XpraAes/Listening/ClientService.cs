@@ -14,7 +14,7 @@ namespace XpraAes.Listening;
 /// <summary>Serves the clients that come in under one configuration of a listener, each from its first byte to its last.</summary>
 internal sealed class ClientService
 {
-    private const string GaveWay = "It had proven nothing, and gave way to another client.";
+    private const string EvictedReason = "It had proven nothing, and gave way to another client.";
 
     private readonly AesListener _listener;
     private readonly XpraEndpoint _endpoint;
@@ -41,10 +41,10 @@ internal sealed class ClientService
     public ListenerOptions Options { get; }
 
     /// <summary>No further client comes in under this configuration; the key goes when the last handshake is over.</summary>
-    public void Retire() => Leave();
+    public void Release() => RemoveUser();
 
     /// <summary>Counts one more client that is being served. False: this configuration is out of use and its keys are gone.</summary>
-    public bool TryEnter()
+    public bool TryAddUser()
     {
         while (true)
         {
@@ -59,9 +59,9 @@ internal sealed class ClientService
     /// <summary>Serves one client that has been counted and returns when its connection is closed. Throws nothing.</summary>
     public async Task ServeAsync(Socket socket, SourceGuard.Slot slot, CancellationToken cancellationToken)
     {
-        using var over = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, slot.Lost);
+        using var over = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, slot.Evicted);
         var address = AddressText.SourceOf(socket);
-        using var log = _listener.Strangers.Connect(Options.Logger, address);
+        using var log = _listener.LogThrottle.Connect(Options.Logger, address);
         var peer = "unknown";
         PacketChannel? channel = null;
         XpraConnection? connection = null;
@@ -80,14 +80,14 @@ internal sealed class ClientService
         {
             // What the target does is not the client's doing, but for the password that the client gave it.
             if (e is not OverloadedException && (e.Target is null || e.Id == XpraErrorId.AuthenticationFailed))
-                RecordFailure(address, e.Id, log, isGuess: e.Id == XpraErrorId.AuthenticationFailed && (e.Target is null || e.IsOfKeyHolder));
+                RecordFailure(address, e.Id, log, isPasswordFailure: e.Id == XpraErrorId.AuthenticationFailed && (e.Target is null || e.IsOfKeyHolder));
             _listener.Refuse(peer, e, log);
             channel ??= new PacketChannel(new NetworkStream(socket, ownsSocket: true), Options.Limits); // only to linger: HTTP has got its answer
             await channel.LingerAsync(Options.Limits.CloseGrace, over.Token).ConfigureAwait(false);
         }
-        catch (OperationCanceledException) when (slot.Lost.IsCancellationRequested)
+        catch (OperationCanceledException) when (slot.Evicted.IsCancellationRequested)
         {
-            _listener.Refuse(peer, new OverloadedException(GaveWay), log);
+            _listener.Refuse(peer, new OverloadedException(EvictedReason), log);
         }
         catch (Exception e) when (e is OperationCanceledException or ObjectDisposedException or SocketException or IOException)
         {
@@ -99,7 +99,7 @@ internal sealed class ClientService
         }
         finally
         {
-            Leave();
+            RemoveUser();
             if (connection is null)
                 await CloseAsync(channel, socket).ConfigureAwait(false);
         }
@@ -107,9 +107,9 @@ internal sealed class ClientService
             await RunAsync(connection, address, slot, log, over.Token).ConfigureAwait(false);
     }
 
-    private void RecordFailure(IPAddress address, XpraErrorId? cause, StrangerLog.Connection log, bool isGuess = false)
+    private void RecordFailure(IPAddress address, XpraErrorId? cause, LogThrottle.Connection log, bool isPasswordFailure = false)
     {
-        if (IsFailure(cause) && _listener.Guard.RecordFailure(address, isGuess))
+        if (IsFailure(cause) && _listener.Guard.RecordFailure(address, isPasswordFailure))
             Log.SourceBlocked(log, address, Options.Limits.FailuresBeforeBlock, Options.Limits.FailureWindow);
     }
 
@@ -120,7 +120,7 @@ internal sealed class ClientService
             or XpraErrorId.NotXpra or XpraErrorId.PeerSentText or XpraErrorId.PeerIsTls or XpraErrorId.PeerIsSsh or XpraErrorId.PeerIsRfb;
 
     /// <summary>The handshake and what follows it at once. Null: the client had a request, which is answered, or was sent away.</summary>
-    private async Task<XpraConnection?> OpenAsync(PacketChannel channel, SourceGuard.Slot slot, IPAddress source, string peer, long started, StrangerLog.Connection log, CancellationToken cancellationToken)
+    private async Task<XpraConnection?> OpenAsync(PacketChannel channel, SourceGuard.Slot slot, IPAddress source, string peer, long started, LogThrottle.Connection log, CancellationToken cancellationToken)
     {
         var gateway = Options.Gateway;
         var left = Options.Limits.HandshakeTimeout - Stopwatch.GetElapsedTime(started);
@@ -135,29 +135,29 @@ internal sealed class ClientService
             Password = Options.Password,
             UserName = Options.UserName,
             SatisfyExpectedChallenge = Options.Target is null,
-            Refuse = (request, hello, keyProven, isHolders) => gateway is null
+            Refuse = (request, hello, keyProven, isFromKeyHolder) => gateway is null
                 ? Responder.Refuse(request, hello)
-                : RequestPolicy.Refuse(request, keyProven, isHolders, gateway),
-            HelloAccepted = () => slot.HasSaidHello = true,
+                : RequestPolicy.Refuse(request, keyProven, isFromKeyHolder, gateway),
+            HelloAccepted = () => slot.HasSentHello = true,
             Limits = Options.Limits,
             Source = source,
             Clock = Options.Clock,
-            Patience = left > TimeSpan.Zero ? left : TimeSpan.Zero,
+            HelloTimeout = left > TimeSpan.Zero ? left : TimeSpan.Zero,
             Derivations = _listener.Derivations.For(source),
         }, log);
         var client = await handshake.RunAsync(cancellationToken).ConfigureAwait(false);
         if (client.KeyProven)
             log.Prove();
-        if (gateway is not null && RequestPolicy.Forwards(client.Request, client.KeyProven, client.IsHolders, gateway))
+        if (gateway is not null && RequestPolicy.Forwards(client.Request, client.KeyProven, client.IsFromKeyHolder, gateway))
         {
             var relay = await new GatewayHandshake(gateway, log).OpenAsync(channel, handshake, client, peer, cancellationToken).ConfigureAwait(false);
-            return Stand(relay, client, log);
+            return OpenConnection(relay, client, log);
         }
         if (_responder.Answer(client) is not { } answer)
         {
             await handshake.SendHelloAsync(_responder.SessionHello(), cancellationToken).ConfigureAwait(false);
             var leg = CipherLeg.Of(peer, client.PeerVersion, client.Send, client.Receive, client.Key, channel.Reader);
-            return Stand(new EndpointSession(channel, leg, client.PeerHello, isClient: false, Options.Limits, _responder.Info) { SpeaksFirst = client.KeyProven || Options.AllowSilentClients }, client, log);
+            return OpenConnection(new EndpointSession(channel, leg, client.PeerHello, isClient: false, Options.Limits, _responder.Info) { MaySendFirst = client.KeyProven || Options.AllowSilentClients }, client, log);
         }
         // Counted first: a client that has its answer may look at the count.
         _listener.Counters.Accept();
@@ -167,7 +167,7 @@ internal sealed class ClientService
         return null;
     }
 
-    private XpraConnection Stand(ISession session, HandshakeResult client, StrangerLog.Connection log)
+    private XpraConnection OpenConnection(ISession session, HandshakeResult client, LogThrottle.Connection log)
     {
         _listener.Counters.Accept();
         var connection = new XpraConnection(session, ConnectionDirection.Inbound, client.KeyProven, _endpoint.ToString(), Options.Limits, log);
@@ -180,25 +180,25 @@ internal sealed class ClientService
         return connection;
     }
 
-    private async Task RunAsync(XpraConnection connection, IPAddress address, SourceGuard.Slot slot, StrangerLog.Connection log, CancellationToken cancellationToken)
+    private async Task RunAsync(XpraConnection connection, IPAddress address, SourceGuard.Slot slot, LogThrottle.Connection log, CancellationToken cancellationToken)
     {
         if (connection.KeyProven)
         {
-            slot.Prove();
+            slot.MarkProven();
             log.Prove();
         }
         // In clear there is nothing to prove: who may come in is decided by the address that this listens on.
         else if (_keys.Length == 0)
         {
-            slot.Free();
+            slot.Release();
             log.Prove();
         }
-        slot.Stand();
-        connection.KeyProvenChanged += slot.Prove;
+        slot.MarkEstablished();
+        connection.KeyProvenChanged += slot.MarkProven;
         connection.KeyProvenChanged += log.Prove;
         _listener.Open(connection);
         connection.Start();
-        using (cancellationToken.Register(() => connection.Cut(slot.Lost.IsCancellationRequested ? GaveWay : "cut off")))
+        using (cancellationToken.Register(() => connection.Cut(slot.Evicted.IsCancellationRequested ? EvictedReason : "cut off")))
             await connection.Completion.ConfigureAwait(false);
         if (!connection.KeyProven)
             RecordFailure(address, connection.CloseCause, log);
@@ -215,7 +215,7 @@ internal sealed class ClientService
         socket.Dispose();
     }
 
-    private void Leave()
+    private void RemoveUser()
     {
         if (Interlocked.Decrement(ref _users) > 0)
             return;

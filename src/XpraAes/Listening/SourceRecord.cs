@@ -9,7 +9,7 @@ internal sealed class SourceRecord(SourceKey key)
     public int Unproven { get; set; }
 
     /// <summary>Those that went without having proven anything, since <see cref="CountedSince"/>.</summary>
-    public int Gone { get; set; }
+    public int Ended { get; set; }
 
     public long CountedSince { get; set; }
 
@@ -17,7 +17,7 @@ internal sealed class SourceRecord(SourceKey key)
     public Queue<long> Failures { get; } = new();
 
     /// <summary>When it gave a wrong password, the latest times.</summary>
-    public Queue<long> Guesses { get; } = new();
+    public Queue<long> PasswordFailures { get; } = new();
 
     /// <summary>Since when it is blocked; null: it is not.</summary>
     public long? Blocked { get; set; }
@@ -26,18 +26,18 @@ internal sealed class SourceRecord(SourceKey key)
     public bool BlocksProven { get; set; }
 
     /// <summary>When it was said that one of its clients was turned away; null: not of late.</summary>
-    public long? Told { get; set; }
+    public long? ReportedAt { get; set; }
 
-    public int Weight => Unproven + Gone;
+    public int Load => Unproven + Ended;
 
-    public bool IsEmpty => this is { Weight: 0, Blocked: null, Told: null, Failures.Count: 0, Guesses.Count: 0 };
+    public bool IsEmpty => this is { Load: 0, Blocked: null, ReportedAt: null, Failures.Count: 0, PasswordFailures.Count: 0 };
 
     /// <summary>Remembers a failure, and of all of them the latest.</summary>
-    public void Fail(long now, bool isGuess, int most)
+    public void Fail(long now, bool isPasswordFailure, int most)
     {
         Add(Failures);
-        if (isGuess)
-            Add(Guesses);
+        if (isPasswordFailure)
+            Add(PasswordFailures);
 
         void Add(Queue<long> times)
         {
@@ -54,15 +54,15 @@ internal sealed class SourceRecord(SourceKey key)
         {
             (Blocked, BlocksProven) = (null, false);
             Failures.Clear();
-            Guesses.Clear();
+            PasswordFailures.Clear();
         }
         while (Blocked is null && Failures.TryPeek(out var failure) && isOld(failure))
             Failures.Dequeue();
-        while (Blocked is null && Guesses.TryPeek(out var guess) && isOld(guess))
-            Guesses.Dequeue();
-        if (Gone > 0 && isOld(CountedSince))
-            Gone = 0;
-        if (Told is { } told && isOld(told))
-            Told = null;
+        while (Blocked is null && PasswordFailures.TryPeek(out var guess) && isOld(guess))
+            PasswordFailures.Dequeue();
+        if (Ended > 0 && isOld(CountedSince))
+            Ended = 0;
+        if (ReportedAt is { } told && isOld(told))
+            ReportedAt = null;
     }
 }

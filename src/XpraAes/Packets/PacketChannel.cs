@@ -32,12 +32,12 @@ internal sealed class PacketChannel(Stream stream, Limits limits, string peer = 
     public bool PeerSaysNewNames { get; set; }
 
     /// <summary>True until <see cref="TrustPeer"/>: the tighter bounds for strangers hold.</summary>
-    public bool IsStranger { get; private set; } = true;
+    public bool IsUntrusted { get; private set; } = true;
 
     /// <summary>The peer has proven the key, or is the server that we chose: the bounds of a standing session hold from here on.</summary>
     public void TrustPeer()
     {
-        IsStranger = false;
+        IsUntrusted = false;
         Reader.MaxPayloadSize = limits.PacketSize;
     }
 
@@ -131,10 +131,10 @@ internal sealed class PacketChannel(Stream stream, Limits limits, string peer = 
     }
 
     /// <summary>Closes our side and waits, but not longer than this, for the peer to close its own, so that it reads our last packet and not a reset.</summary>
-    public async Task LingerAsync(TimeSpan patience, CancellationToken cancellationToken)
+    public async Task LingerAsync(TimeSpan timeout, CancellationToken cancellationToken)
     {
         using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        deadline.CancelAfter(patience);
+        deadline.CancelAfter(timeout);
         try
         {
             await ShutdownSendAsync(deadline.Token).ConfigureAwait(false);
@@ -183,7 +183,7 @@ internal sealed class PacketChannel(Stream stream, Limits limits, string peer = 
         // Where clear packets are let through for the sake of a refusal, one must not slip into the encrypted packet behind it.
         if (Reader.Decryptor is not null && !header.IsEncrypted)
             throw new XpraAesException(XpraErrorId.PlaintextPacket, "The peer sent a part of a packet in clear where encryption was agreed.");
-        if (_chunks.Count >= ProtocolDefaults.MaxPendingChunks || IsStranger && _chunks.Count > 0)
+        if (_chunks.Count >= ProtocolDefaults.MaxPendingChunks || IsUntrusted && _chunks.Count > 0)
             throw new MalformedPacketException("Too many chunks wait for their main packet.");
         if (_chunks.Exists(chunk => chunk.Index == header.ChunkIndex))
             throw new MalformedPacketException($"Chunk {header.ChunkIndex} came twice.");
@@ -213,7 +213,7 @@ internal sealed class PacketChannel(Stream stream, Limits limits, string peer = 
 
     private Packet Decode(PacketHeader header)
     {
-        var decodeLimits = new DecodeLimits(limits.EncodingDepth, IsStranger ? limits.FirstPacketItems : limits.EncodingItems);
+        var decodeLimits = new DecodeLimits(limits.EncodingDepth, IsUntrusted ? limits.FirstPacketItems : limits.EncodingItems);
         var data = header.Compression == 0 ? Reader.Payload.Span : Decompress(header);
         if (PacketCodec.Decode(header.Encoding, data, decodeLimits) is not object?[] { Length: > 0 } items)
             throw new MalformedPacketException("A packet is a list that starts with its type; this one is not.");
@@ -232,6 +232,6 @@ internal sealed class PacketChannel(Stream stream, Limits limits, string peer = 
         if (header.Compression == 0)
             return Reader.Payload.ToArray();
         return PacketCompression.Decompress(header.Compression, Reader.Payload.Span,
-            IsStranger ? limits.FirstPacketDecompressedSize : limits.DecompressedSize);
+            IsUntrusted ? limits.FirstPacketDecompressedSize : limits.DecompressedSize);
     }
 }

@@ -281,11 +281,11 @@ internal sealed class PacketReader(Stream stream, int maxPayloadSize) : IDisposa
         if (_packetsRead > 0)
             return new MalformedPacketException($"A packet starts with 0x50, this one with 0x{_buffer[_start]:x2}.");
         // A greeting comes in one piece or is followed by silence: take what is there, and what comes at once.
-        using var patience = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        patience.CancelAfter(TimeSpan.FromMilliseconds(250));
+        using var timeout = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        timeout.CancelAfter(TimeSpan.FromMilliseconds(250));
         try
         {
-            await FillAsync(GreetingSize, patience.Token).ConfigureAwait(false);
+            await FillAsync(GreetingSize, timeout.Token).ConfigureAwait(false);
         }
         catch (Exception e) when (e is OperationCanceledException or IOException && !cancellationToken.IsCancellationRequested)
         {

@@ -21,8 +21,8 @@ internal static class KeepAlive
         if (!OperatingSystem.IsLinux())
             return;
         Span<byte> timeout = stackalloc byte[sizeof(int)];
-        var patience = limits.KeepAliveTime + limits.KeepAliveRetries * limits.KeepAliveInterval;
-        BitConverter.TryWriteBytes(timeout, (int)patience.TotalMilliseconds);
+        var wait = limits.KeepAliveTime + limits.KeepAliveRetries * limits.KeepAliveInterval;
+        BitConverter.TryWriteBytes(timeout, (int)wait.TotalMilliseconds);
         socket.SetRawSocketOption(LinuxTcp, LinuxUserTimeout, timeout);
     }
 

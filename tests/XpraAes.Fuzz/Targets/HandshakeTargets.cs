@@ -69,7 +69,7 @@ internal static class HandshakeTargets
                 Password = (input[0] & 1) == 0 ? null : s_password,
                 Refuse = (request, hello, _, _) => Responder.Refuse(request, hello),
                 Limits = s_limits,
-                Patience = s_limits.HandshakeTimeout,
+                HelloTimeout = s_limits.HandshakeTimeout,
                 Derivations = Derivations,
             }, NullLogger.Instance);
             var client = handshake.RunAsync(default).GetAwaiter().GetResult();
@@ -154,7 +154,7 @@ internal static class HandshakeTargets
             return;
         var channel = new PacketChannel(new PiecesStream(said), s_limits);
         var packet = channel.ReceiveAsync(default).AsTask().GetAwaiter().GetResult();
-        Expect.That(packet is { Type: XpraAes.Handshake.Hello.DisconnectType } && packet.Items.Length == 2 && packet.Text(1) == Refusals.ForStrangers, "A stranger is told something in clear.");
+        Expect.That(packet is { Type: XpraAes.Handshake.Hello.DisconnectType } && packet.Items.Length == 2 && packet.Text(1) == Refusals.ForUnproven, "A stranger is told something in clear.");
     }
 
     private static string Describe(CipherParameters parameters)

@@ -72,7 +72,7 @@ public sealed class SaltPropertyTests : IDisposable
                             listener.Reconfigure(options => options with { Modes = [.. Enum.GetValues<AesMode>().OrderBy(_ => _random.Next())] });
                             break;
                         case 2:
-                            await using (var connection = await XpraConnector.ConnectAsync(new ConnectOptions { Endpoint = new XpraEndpoint(TransportKind.Tcp, "127.0.0.1", listener.Port), Key = _key, Mode = Mode(), Timeout = Loopback.Patience }))
+                            await using (var connection = await XpraConnector.ConnectAsync(new ConnectOptions { Endpoint = new XpraEndpoint(TransportKind.Tcp, "127.0.0.1", listener.Port), Key = _key, Mode = Mode(), Timeout = Loopback.HelloTimeout }))
                             {
                                 foreach (var row in connection.GetCipherInfo())
                                     Use(Convert.FromHexString(row.Salt!));
@@ -118,8 +118,8 @@ public sealed class SaltPropertyTests : IDisposable
         private async Task AskAsync(AesListener listener)
         {
             // Unproven salts of his own he may use again after a restart: nothing of anybody else's is under them.
-            var salt = _seen.Count == 0 || _random.Next(4) == 0 ? StrangersHello.NewSalt() : _seen[_random.Next(_seen.Count)];
-            var hello = new StrangersHello(salt)
+            var salt = _seen.Count == 0 || _random.Next(4) == 0 ? UnauthenticatedHello.NewSalt() : _seen[_random.Next(_seen.Count)];
+            var hello = new UnauthenticatedHello(salt)
             {
                 Mode = Mode(),
                 IV = _random.Next(2) == 0 ? "ABCDEFGHIJKLMNOP" : "QRSTUVWXYZabcdef",

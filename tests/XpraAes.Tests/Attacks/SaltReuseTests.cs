@@ -30,7 +30,7 @@ public sealed class SaltReuseTests : IDisposable
     public async Task A_salt_gives_one_answer_whatever_mode_and_IV_it_is_asked_for_with(AesMode first, AesMode then)
     {
         await using var loopback = Start();
-        var hello = new StrangersHello(StrangersHello.NewSalt()) { Mode = first };
+        var hello = new UnauthenticatedHello(UnauthenticatedHello.NewSalt()) { Mode = first };
         Assert.InRange((await hello.SendAsync(loopback.Listener.Endpoint)).EncryptedBytes, 1, 2_000);
         await AssertNothingAsync(loopback.Listener.Endpoint, hello with { Mode = then, IV = "QRSTUVWXYZabcdef" });
         await Loopback.Eventually(() => loopback.Listener.Refusals.GetValueOrDefault(XpraErrorId.SaltReused) == 1);
@@ -40,7 +40,7 @@ public sealed class SaltReuseTests : IDisposable
     public async Task A_salt_is_the_same_in_every_form_that_it_can_be_asked_for_in()
     {
         await using var loopback = Start();
-        var hello = new StrangersHello(StrangersHello.NewSalt());
+        var hello = new UnauthenticatedHello(UnauthenticatedHello.NewSalt());
         Assert.NotEqual(0, (await hello.SendAsync(loopback.Listener.Endpoint)).EncryptedBytes);
         foreach (var again in new[]
         {
@@ -72,7 +72,7 @@ public sealed class SaltReuseTests : IDisposable
     public async Task A_salt_with_bytes_added_is_another_one_and_gives_nothing_of_the_first()
     {
         await using var loopback = Start();
-        var hello = new StrangersHello(StrangersHello.NewSalt());
+        var hello = new UnauthenticatedHello(UnauthenticatedHello.NewSalt());
         var first = (await hello.SendAsync(loopback.Listener.Endpoint)).Encrypted.ToArray();
         foreach (var salt in new byte[][] { [.. hello.Salt, 0], [0, .. hello.Salt], [.. hello.Salt, 0, 0, 0, 1], hello.Salt[..^1] })
         {
@@ -90,7 +90,7 @@ public sealed class SaltReuseTests : IDisposable
     public async Task A_salt_of_a_length_that_nobody_has_is_refused(int length)
     {
         await using var loopback = Start();
-        await AssertNothingAsync(loopback.Listener.Endpoint, new StrangersHello(new byte[length]));
+        await AssertNothingAsync(loopback.Listener.Endpoint, new UnauthenticatedHello(new byte[length]));
     }
 
     [Fact]
@@ -99,7 +99,7 @@ public sealed class SaltReuseTests : IDisposable
         foreach (var encrypts in new[] { false, true })
         {
             await using var loopback = Start(options => options with { EncryptFirstPacket = encrypts });
-            var heard = await new StrangersHello(ProtocolDefaults.FirstPacketSalt.ToArray()).SendAsync(loopback.Listener.Endpoint);
+            var heard = await new UnauthenticatedHello(ProtocolDefaults.FirstPacketSalt.ToArray()).SendAsync(loopback.Listener.Endpoint);
             Assert.Equal(0, heard.EncryptedBytes);
         }
     }
@@ -112,7 +112,7 @@ public sealed class SaltReuseTests : IDisposable
         ListenerOptions Bind(XpraKey with) => new() { Key = with, Modes = Enum.GetValues<AesMode>(), Limits = s_patient };
         await using var listener = AesListener.Start(Bind(key), Bind(key));
         await using var second = AesListener.Start(Bind(key));
-        var hello = new StrangersHello(StrangersHello.NewSalt());
+        var hello = new UnauthenticatedHello(UnauthenticatedHello.NewSalt());
         Assert.NotEqual(0, (await hello.SendAsync(listener.Endpoints[0])).EncryptedBytes);
         await AssertNothingAsync(listener.Endpoints[1], hello);
         await AssertNothingAsync(second.Endpoint, hello);
@@ -136,7 +136,7 @@ public sealed class SaltReuseTests : IDisposable
         var generation = Generation.Named("6.2");
         byte[] salt = [];
         await client.OpenSessionAsync(generation, AesMode.CTR, hello => salt = hello.GetDictionary("encryption")!.GetBytes("key_salt")!);
-        var hello = new StrangersHello(salt) { Iterations = 10_000 };
+        var hello = new UnauthenticatedHello(salt) { Iterations = 10_000 };
         await AssertNothingAsync(loopback.Listener.Endpoint, hello);
         await client.SendAsync("ping", 1L);
         await client.ReceiveAsync("ping_echo");
@@ -155,7 +155,7 @@ public sealed class SaltReuseTests : IDisposable
     public async Task Of_many_who_ask_for_one_salt_at_once_one_gets_an_answer()
     {
         await using var loopback = Start(options => options with { Limits = s_patient with { UnprovenConnectionsPerSource = 100, UnprovenConnections = 100 } });
-        var hello = new StrangersHello(StrangersHello.NewSalt());
+        var hello = new UnauthenticatedHello(UnauthenticatedHello.NewSalt());
         var heard = await Task.WhenAll(Enumerable.Range(0, 24).Select(_ => hello.SendAsync(loopback.Listener.Endpoint)));
         Assert.Single(heard, one => one.EncryptedBytes > 0);
     }
@@ -169,7 +169,7 @@ public sealed class SaltReuseTests : IDisposable
         await using var client = await loopback.ConnectFakeAsync();
         var (_, asked) = await client.OpenSessionAsync(Generation.Named("6.2"), mode);
         var announced = asked.Salt.ToArray();
-        StrangersHello hello = new(announced) { Mode = mode, IV = System.Text.Encoding.Latin1.GetString(asked.IV.Span), Iterations = asked.Iterations };
+        UnauthenticatedHello hello = new(announced) { Mode = mode, IV = System.Text.Encoding.Latin1.GetString(asked.IV.Span), Iterations = asked.Iterations };
         SaltMemory.Of(loopback.Key).Clear();
         foreach (var again in new[] { hello, hello with { Mode = AesMode.CTR, IV = "QRSTUVWXYZabcdef" }, hello with { KeyHash = "SHA256" }, hello with { KeySize = 16 }, hello with { Iterations = 1_000 }, hello with { IsFlat = true } })
             await AssertNothingAsync(loopback.Listener.Endpoint, again);
@@ -189,7 +189,7 @@ public sealed class SaltReuseTests : IDisposable
         try
         {
             var endpoints = await Task.WhenAll(processes.Select(async process => (await process.StandardOutput.ReadLineAsync())!));
-            var hello = new StrangersHello(StrangersHello.NewSalt()) { More = [("request", "connect_test"), ("connect_test_request", new string('a', 64))] };
+            var hello = new UnauthenticatedHello(UnauthenticatedHello.NewSalt()) { More = [("request", "connect_test"), ("connect_test_request", new string('a', 64))] };
             foreach (var endpoint in endpoints)
                 Assert.InRange((await hello.SendAsync(endpoint)).EncryptedBytes, 1, 100);
             foreach (var endpoint in endpoints)
@@ -198,10 +198,10 @@ public sealed class SaltReuseTests : IDisposable
             // What one of them announces is nobody's salt at the other.
             await using var client = await Gateway.TestClient.ConnectAsync(endpoints[0], key);
             await client.SendHelloAsync();
-            var session = await client.StandAsync();
+            var session = await client.EstablishAsync();
             var announced = client.Leg.Send!;
             foreach (var endpoint in endpoints)
-                await AssertNothingAsync(endpoint, new StrangersHello(announced.Salt.ToArray()) { IV = System.Text.Encoding.Latin1.GetString(announced.IV.Span), Iterations = announced.Iterations });
+                await AssertNothingAsync(endpoint, new UnauthenticatedHello(announced.Salt.ToArray()) { IV = System.Text.Encoding.Latin1.GetString(announced.IV.Span), Iterations = announced.Iterations });
             await session.DisposeAsync();
 
             var (_, output, errors) = await Engine.ShellProcess.RunAsync("-Command", $"{Start} -StatePath '{state}' -ErrorVariable e -ErrorAction SilentlyContinue); $e.FullyQualifiedErrorId");
@@ -255,7 +255,7 @@ public sealed class SaltReuseTests : IDisposable
             }
             SaltMemory.Of(key).Clear();
             await using var after = AesListener.Start(options);
-            var hello = new StrangersHello(salt) { Iterations = 10_000 };
+            var hello = new UnauthenticatedHello(salt) { Iterations = 10_000 };
             var heard = await hello.SendAsync(after.Endpoint, listen: TimeSpan.FromMilliseconds(300));
             if (state is null)
                 Assert.InRange(heard.EncryptedBytes, 1, 2_000); // our hello, once
@@ -305,7 +305,7 @@ public sealed class SaltReuseTests : IDisposable
         await using var loopback = Start();
         var words = new string('a', 65);
         async Task<int> SizeAsync(string request, params (string, object?)[] more)
-            => (await new StrangersHello(StrangersHello.NewSalt()) { Mode = AesMode.CTR, More = [("request", request), .. more] }.SendAsync(loopback.Listener.Endpoint)).EncryptedBytes;
+            => (await new UnauthenticatedHello(UnauthenticatedHello.NewSalt()) { Mode = AesMode.CTR, More = [("request", request), .. more] }.SendAsync(loopback.Listener.Endpoint)).EncryptedBytes;
 
         var empty = await SizeAsync("connect_test");
         Assert.Equal(empty, await SizeAsync("connect_test", ("connect_test_request", words)));
@@ -319,7 +319,7 @@ public sealed class SaltReuseTests : IDisposable
     private static Loopback Start(Func<ListenerOptions, ListenerOptions>? configure = null)
         => Loopback.Start(options => configure?.Invoke(options with { Limits = s_patient }) ?? options with { Limits = s_patient });
 
-    private static async Task AssertNothingAsync(string endpoint, StrangersHello hello)
+    private static async Task AssertNothingAsync(string endpoint, UnauthenticatedHello hello)
     {
         var heard = await hello.SendAsync(endpoint);
         Assert.Equal(0, heard.EncryptedBytes);
@@ -333,7 +333,7 @@ public sealed class SaltReuseTests : IDisposable
         var parameters = CipherCapabilities.Generate(AesMode.CBC, 32, KeyHash.SHA1, 1_000, PaddingScheme.Pkcs7, 0, stream: true);
         CipherCapabilities.Write(hello, parameters, null);
         CipherCapabilities.Write(hello, parameters with { Salt = SaltMemory.Of(key).Tags.ForClient(hello, DateTimeOffset.UtcNow) }, null);
-        return StrangersHello.Frame(PacketEncoding.RencodePlus, [Hello.PacketType, hello]);
+        return UnauthenticatedHello.Frame(PacketEncoding.RencodePlus, [Hello.PacketType, hello]);
     }
 
     private static async Task<int> AnswerToAsync(AesListener listener, byte[] frame)
@@ -342,7 +342,7 @@ public sealed class SaltReuseTests : IDisposable
         await socket.ConnectAsync(IPAddress.Loopback, listener.Port);
         await socket.SendAsync(frame);
         var head = new byte[XpraAes.Packets.PacketHeader.Size];
-        await new System.Net.Sockets.NetworkStream(socket).ReadExactlyAsync(head).AsTask().WaitAsync(Loopback.Patience);
+        await new System.Net.Sockets.NetworkStream(socket).ReadExactlyAsync(head).AsTask().WaitAsync(Loopback.HelloTimeout);
         var header = XpraAes.Packets.PacketHeader.Parse(head);
         return header.IsEncrypted ? header.PayloadSize : 0;
     }

@@ -85,7 +85,7 @@ public sealed class ServersAnswerTests : IDisposable
     [Fact]
     public async Task A_salt_that_a_server_gave_before_is_not_taken_again()
     {
-        var salt = StrangersHello.NewSalt();
+        var salt = UnauthenticatedHello.NewSalt();
         Assert.Null(await FailAsync((_, announced) => announced["key_salt"] = salt));
         Assert.Equal(XpraErrorId.SaltReused, await FailAsync((_, announced) => announced["key_salt"] = salt));
     }
@@ -183,6 +183,6 @@ public sealed class ServersAnswerTests : IDisposable
         Endpoint = new XpraEndpoint(TransportKind.Tcp, "127.0.0.1", server.Port),
         Key = _key,
         Mode = AesMode.CTR,
-        Timeout = Loopback.Patience,
+        Timeout = Loopback.HelloTimeout,
     };
 }

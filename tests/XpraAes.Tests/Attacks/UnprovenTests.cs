@@ -42,7 +42,7 @@ public sealed class UnprovenTests
         foreach (var allowed in new[] { false, true })
         {
             await using var loopback = Loopback.Start(options => options with { AllowSilentClients = allowed, Limits = new() { PingInterval = TimeSpan.FromMilliseconds(20) } });
-            var heard = await new StrangersHello(StrangersHello.NewSalt()) { Mode = mode }.SendAsync(loopback.Listener.Endpoint, listen: s_while);
+            var heard = await new UnauthenticatedHello(UnauthenticatedHello.NewSalt()) { Mode = mode }.SendAsync(loopback.Listener.Endpoint, listen: s_while);
             if (allowed)
                 Assert.InRange(heard.Packets, 2, 1_000);
             else
@@ -56,7 +56,7 @@ public sealed class UnprovenTests
     public async Task Of_what_the_target_sends_after_its_hello_nothing_goes_out_before_the_clients_first_packet(bool allowed)
     {
         await using var rig = new Rig(configure: options => options with { AllowSilentClients = allowed });
-        var hearing = new StrangersHello(StrangersHello.NewSalt()).SendAsync(rig.Listener.Endpoint, listen: s_while);
+        var hearing = new UnauthenticatedHello(UnauthenticatedHello.NewSalt()).SendAsync(rig.Listener.Endpoint, listen: s_while);
         await using var target = await rig.Target.AcceptAsync();
         for (var i = 0; i < 10; i++)
             await target.SendAsync("draw", 1L, new byte[5_000]);
@@ -101,14 +101,14 @@ public sealed class UnprovenTests
             var packet = (await client.ReceiveAsync())!;
             Assert.Equal((i, size), (packet[1], packet.Bytes(2)!.Length));
         }
-        await sending.WaitAsync(Loopback.Patience);
+        await sending.WaitAsync(Loopback.HelloTimeout);
     }
 
     [Fact]
     public async Task A_gateway_keeps_no_more_than_its_limit_for_one_who_has_proven_nothing()
     {
         await using var rig = new Rig();
-        var hello = new StrangersHello(StrangersHello.NewSalt());
+        var hello = new UnauthenticatedHello(UnauthenticatedHello.NewSalt());
         var hearing = hello.SendAsync(rig.Listener.Endpoint, listen: TimeSpan.FromSeconds(2));
         await using var target = await rig.Target.AcceptAsync();
         var sent = 0;
@@ -134,7 +134,7 @@ public sealed class UnprovenTests
     public async Task A_target_that_closes_before_the_client_has_proven_the_key_ends_the_session_without_a_word()
     {
         await using var rig = new Rig();
-        var hearing = new StrangersHello(StrangersHello.NewSalt()).SendAsync(rig.Listener.Endpoint, listen: TimeSpan.FromSeconds(5));
+        var hearing = new UnauthenticatedHello(UnauthenticatedHello.NewSalt()).SendAsync(rig.Listener.Endpoint, listen: TimeSpan.FromSeconds(5));
         await using (var target = await rig.Target.AcceptAsync())
             await target.SendAsync("draw", 1L, new byte[100]);
         Assert.Equal(1, (await hearing).Packets);
@@ -154,7 +154,7 @@ public sealed class UnprovenTests
             {
                 if (beside.Length > 0 && name == "request")
                     continue;
-                var hello = new StrangersHello(StrangersHello.NewSalt()) { Encoding = encoding, IsFlat = encoding != PacketEncoding.RencodePlus, Stream = null, More = [.. beside, (name, value)] };
+                var hello = new UnauthenticatedHello(UnauthenticatedHello.NewSalt()) { Encoding = encoding, IsFlat = encoding != PacketEncoding.RencodePlus, Stream = null, More = [.. beside, (name, value)] };
                 var heard = await hello.SendAsync(rig.Listener.Endpoint);
                 Assert.InRange(heard.EncryptedBytes, 1, 600); // refused, or the version told
                 Assert.Equal(0, rig.Target.Connects);
@@ -173,7 +173,7 @@ public sealed class UnprovenTests
         await using var rig = new Rig(configure: options => options with { AllowRequests = ["info"], Limits = options.Limits with { TargetConnectTimeout = TimeSpan.FromMilliseconds(500), HandshakeTimeout = TimeSpan.FromSeconds(1) } });
         foreach (var encoding in new[] { PacketEncoding.RencodePlus, PacketEncoding.Rencode, PacketEncoding.Bencode })
         {
-            var hello = new StrangersHello(StrangersHello.NewSalt())
+            var hello = new UnauthenticatedHello(UnauthenticatedHello.NewSalt())
             {
                 Encoding = encoding, IsFlat = encoding != PacketEncoding.RencodePlus, Stream = null,
                 More = [("request", first), ("requesU", second)],
@@ -200,17 +200,17 @@ public sealed class UnprovenTests
         await using var rig = new Rig();
         foreach (var packet in new object?[][]
         {
-            ["hello", new StrangersHello(StrangersHello.NewSalt()) { More = [("request", "stop")] }.ToHello()],
+            ["hello", new UnauthenticatedHello(UnauthenticatedHello.NewSalt()) { More = [("request", "stop")] }.ToHello()],
             ["hello", new XpraDictionary { ["request"] = "command", ["command_request"] = new object?[] { "start", "true" } }],
             ["start-command", "x", "true", true],
             ["command_request", "start", "true"],
             [1L, "start", "true"],
         })
         {
-            var hello = new StrangersHello(StrangersHello.NewSalt())
+            var hello = new UnauthenticatedHello(UnauthenticatedHello.NewSalt())
             {
                 More = [("aliases", new XpraDictionary { ["start-command"] = 1L, ["command_request"] = 2L })],
-                Patch = bytes => [.. bytes, .. StrangersHello.Frame(PacketEncoding.RencodePlus, packet)],
+                Patch = bytes => [.. bytes, .. UnauthenticatedHello.Frame(PacketEncoding.RencodePlus, packet)],
             };
             var hearing = hello.SendAsync(rig.Listener.Endpoint, listen: s_while);
             var (target, handshake, asked) = await rig.Target.AcceptHelloAsync();
@@ -231,7 +231,7 @@ public sealed class UnprovenTests
     public async Task The_targets_information_is_for_those_whose_hello_shows_the_key_for_whom_the_owner_allows_it_or_who_know_the_password()
     {
         await using var rig = new Rig();
-        var heard = await new StrangersHello(StrangersHello.NewSalt()) { More = [("request", "info")] }.SendAsync(rig.Listener.Endpoint);
+        var heard = await new UnauthenticatedHello(UnauthenticatedHello.NewSalt()) { More = [("request", "info")] }.SendAsync(rig.Listener.Endpoint);
         Assert.InRange(heard.EncryptedBytes, 1, 300);
         Assert.Equal(0, rig.Target.Connects);
 

@@ -117,6 +117,6 @@ internal sealed class WireAttacker : IAsyncDisposable
         var hello = (XpraDictionary)packet[1]!;
         ChangeHello?.Invoke(hello);
         Sent.Add(hello);
-        return StrangersHello.Frame(header.Encoding, packet);
+        return UnauthenticatedHello.Frame(header.Encoding, packet);
     }
 }

@@ -77,10 +77,10 @@ public sealed class WireTests
     public async Task A_stolen_salt_under_another_IV_gets_nothing_even_before_the_client_comes()
     {
         await using var loopback = Loopback.Start(options => options with { Limits = s_patient });
-        StrangersHello.Heard? heard = null;
+        UnauthenticatedHello.Heard? heard = null;
         await using var attacker = new WireAttacker(loopback.Listener.Port)
         {
-            ChangeHello = hello => heard = new StrangersHello(hello.GetDictionary("encryption")!.GetBytes("key_salt")!) { Iterations = 10_000 }.SendAsync(loopback.Listener.Endpoint).GetAwaiter().GetResult(),
+            ChangeHello = hello => heard = new UnauthenticatedHello(hello.GetDictionary("encryption")!.GetBytes("key_salt")!) { Iterations = 10_000 }.SendAsync(loopback.Listener.Endpoint).GetAwaiter().GetResult(),
         };
         await using var connection = await loopback.ConnectAsync(Through(attacker));
         Assert.Equal(0, heard!.EncryptedBytes);
@@ -90,7 +90,7 @@ public sealed class WireTests
     public async Task A_salt_of_his_own_in_the_clients_hello_is_a_strangers_and_the_client_reads_none_of_the_answer()
     {
         await using var loopback = Loopback.Start(options => options with { Limits = s_patient });
-        await using var attacker = new WireAttacker(loopback.Listener.Port) { ChangeHello = hello => WireAttacker.Set(hello, "key_salt", StrangersHello.NewSalt()) };
+        await using var attacker = new WireAttacker(loopback.Listener.Port) { ChangeHello = hello => WireAttacker.Set(hello, "key_salt", UnauthenticatedHello.NewSalt()) };
         var failure = await Assert.ThrowsAsync<XpraAesException>(() => loopback.ConnectAsync(options => Through(attacker)(options) with { Mode = AesMode.CTR }));
         Assert.Equal(XpraErrorId.KeyMismatch, failure.Id);
         Assert.Equal(0, attacker.FromClient);
@@ -133,7 +133,7 @@ public sealed class WireTests
     {
         using var socket = new System.Net.Sockets.Socket(System.Net.Sockets.SocketType.Stream, System.Net.Sockets.ProtocolType.Tcp);
         await socket.ConnectAsync(System.Net.IPEndPoint.Parse(endpoint));
-        await socket.SendAsync(StrangersHello.Frame(PacketEncoding.RencodePlus, ["hello", hello]));
+        await socket.SendAsync(UnauthenticatedHello.Frame(PacketEncoding.RencodePlus, ["hello", hello]));
         var head = new byte[XpraAes.Packets.PacketHeader.Size];
         await new System.Net.Sockets.NetworkStream(socket).ReadExactlyAsync(head);
         var header = XpraAes.Packets.PacketHeader.Parse(head);

@@ -45,7 +45,7 @@ public sealed class DerivationGateTests : IDisposable
         all.Add(Queue(gate, s_other, "other 1"));
         all.Add(Queue(gate, s_third, "third"));
         _hold.Set();
-        await Task.WhenAll(all).WaitAsync(Loopback.Patience);
+        await Task.WhenAll(all).WaitAsync(Loopback.HelloTimeout);
         Assert.Equal(["flood 0", "other 0", "third", "flood 1", "other 1", "flood 2", "flood 3", "flood 4"], _order);
     }
 
@@ -59,7 +59,7 @@ public sealed class DerivationGateTests : IDisposable
         Task other = Queue(gate, s_other, "other");
         await Assert.ThrowsAsync<OverloadedException>(() => flood[3]);
         _hold.Set();
-        await Task.WhenAll([held, other, .. flood[..3]]).WaitAsync(Loopback.Patience);
+        await Task.WhenAll([held, other, .. flood[..3]]).WaitAsync(Loopback.HelloTimeout);
         Assert.Equal(["flood 0", "other", "flood 1", "flood 2"], _order);
     }
 
@@ -70,7 +70,7 @@ public sealed class DerivationGateTests : IDisposable
         List<Task> all = [Hold(gate), .. Enumerable.Range(0, 20).Select(i => Queue(gate, s_flood, "trusted")), Queue(gate, s_other, "other")];
         await Assert.ThrowsAsync<OverloadedException>(() => Queue(gate, s_other, "one too many"));
         _hold.Set();
-        await Task.WhenAll(all).WaitAsync(Loopback.Patience);
+        await Task.WhenAll(all).WaitAsync(Loopback.HelloTimeout);
         Assert.Equal(["trusted", "other"], _order.Take(2));
         Assert.Equal(21, _order.Count);
     }
@@ -86,7 +86,7 @@ public sealed class DerivationGateTests : IDisposable
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => first);
         Task second = Queue(gate, s_flood, "second");
         _hold.Set();
-        await Task.WhenAll(held, second).WaitAsync(Loopback.Patience);
+        await Task.WhenAll(held, second).WaitAsync(Loopback.HelloTimeout);
     }
 
     [Fact]
@@ -104,7 +104,7 @@ public sealed class DerivationGateTests : IDisposable
         var gate = Gate();
         List<Task> all = [Hold(gate), .. Enumerable.Range(0, 4).Select(_ => Queue(gate, s_flood, "D", 10)), .. Enumerable.Range(0, 25).Select(_ => Queue(gate, s_other, "c", 1))];
         _hold.Set();
-        await Task.WhenAll(all).WaitAsync(Loopback.Patience);
+        await Task.WhenAll(all).WaitAsync(Loopback.HelloTimeout);
         Assert.Equal("D cccccccccc D cccccccccc D ccccc D".Replace(" ", "", StringComparison.Ordinal), string.Concat(_order));
     }
 
@@ -119,7 +119,7 @@ public sealed class DerivationGateTests : IDisposable
         _hold.Set();
         await Loopback.Eventually(() => _order.Count == 200);
         while (all.TryTake(out var task))
-            await task.WaitAsync(Loopback.Patience);
+            await task.WaitAsync(Loopback.HelloTimeout);
         Assert.Equal(120, _order.TakeWhile(name => name == "flood").Count());
 
         void Ask(int i) => all.Add(gate.For(Number(i)).RunAsync(
@@ -147,7 +147,7 @@ public sealed class DerivationGateTests : IDisposable
         _hold.Set();
         await Loopback.Eventually(() => _order.Contains("second"));
         while (all.TryTake(out var task))
-            await task.WaitAsync(Loopback.Patience);
+            await task.WaitAsync(Loopback.HelloTimeout);
         Assert.InRange(_order.TakeWhile(name => name != "second").Count(), 3, 20);
 
         // Each is one that has never come, and brings the next.
@@ -175,7 +175,7 @@ public sealed class DerivationGateTests : IDisposable
         all.AddRange(Enumerable.Range(0, 3).Select(_ => Queue(gate, IPAddress.Parse(string.Format(System.Globalization.CultureInfo.InvariantCulture, network, 10)), "n10 ", 10)));
         all.AddRange(Enumerable.Range(0, 9).Select(_ => Queue(gate, s_other, "o ", 10)));
         _hold.Set();
-        await Task.WhenAll(all).WaitAsync(Loopback.Patience);
+        await Task.WhenAll(all).WaitAsync(Loopback.HelloTimeout);
         Assert.Equal("n10 o n11 o n12 o n13 o n14 o n15 o n10 o n10 o n10 o ", string.Concat(_order));
     }
 
@@ -191,7 +191,7 @@ public sealed class DerivationGateTests : IDisposable
         Task fourth = Queue(gate, IPAddress.Parse("2001:db8:1:4::1"), "4");
         await Assert.ThrowsAsync<OverloadedException>(() => network[1]);
         _hold.Set();
-        await Task.WhenAll(held, other, third, network[0], fourth).WaitAsync(Loopback.Patience);
+        await Task.WhenAll(held, other, third, network[0], fourth).WaitAsync(Loopback.HelloTimeout);
     }
 
     [Fact]
@@ -200,7 +200,7 @@ public sealed class DerivationGateTests : IDisposable
         var gate = Gate(concurrency: 2);
         using var otherRuns = new ManualResetEventSlim();
         List<Task> all = [Hold(gate), Hold(gate)];
-        var flood = Enumerable.Range(0, 4).Select(_ => gate.For(s_flood).RunAsync(() => otherRuns.Wait(Loopback.Patience), default)).ToArray();
+        var flood = Enumerable.Range(0, 4).Select(_ => gate.For(s_flood).RunAsync(() => otherRuns.Wait(Loopback.HelloTimeout), default)).ToArray();
         all.Add(gate.For(s_other).RunAsync(
             () =>
             {
@@ -209,8 +209,8 @@ public sealed class DerivationGateTests : IDisposable
             },
             default));
         _hold.Set();
-        Assert.DoesNotContain(false, await Task.WhenAll(flood).WaitAsync(2 * Loopback.Patience));
-        await Task.WhenAll(all).WaitAsync(Loopback.Patience);
+        Assert.DoesNotContain(false, await Task.WhenAll(flood).WaitAsync(2 * Loopback.HelloTimeout));
+        await Task.WhenAll(all).WaitAsync(Loopback.HelloTimeout);
     }
 
     [Fact]
@@ -231,10 +231,10 @@ public sealed class DerivationGateTests : IDisposable
         for (var i = 0; i < 30; i++)
             all.Add(Queue(gate, Network(i), "network", i + 1));
         _hold.Set();
-        await Task.WhenAll(all).WaitAsync(Loopback.Patience);
+        await Task.WhenAll(all).WaitAsync(Loopback.HelloTimeout);
         for (var i = 0; i < 1000; i++)
         {
-            await Task.WhenAll(Queue(gate, Network(i), "network", 5), Queue(gate, Number(i), "address", 10)).WaitAsync(Loopback.Patience);
+            await Task.WhenAll(Queue(gate, Network(i), "network", 5), Queue(gate, Number(i), "address", 10)).WaitAsync(Loopback.HelloTimeout);
             most = Math.Max(most, gate.Remembered);
         }
         Assert.InRange(most, 10, 100);
@@ -260,10 +260,10 @@ public sealed class DerivationGateTests : IDisposable
             () =>
             {
                 held.Set();
-                return _hold.Wait(Loopback.Patience);
+                return _hold.Wait(Loopback.HelloTimeout);
             },
             default));
-        held.Wait(Loopback.Patience);
+        held.Wait(Loopback.HelloTimeout);
         return holding;
     }
 

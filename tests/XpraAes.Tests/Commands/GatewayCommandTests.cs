@@ -170,7 +170,7 @@ public sealed class GatewayCommandTests : IDisposable
 
         await using var client = await TestClient.ConnectAsync(endpoint, key: null);
         await client.SendHelloAsync();
-        var session = await client.StandAsync();
+        var session = await client.EstablishAsync();
         await session.SendAsync("ping", 7L);
         Assert.Equal(7L, (await session.ReceiveAsync())![1]);
         Assert.Equal(["none", "none", "AES", "AES"], _host.Run("$local | Get-XpraCipherInfo").Output.Select(row => $"{row.Properties["Cipher"].Value}"));

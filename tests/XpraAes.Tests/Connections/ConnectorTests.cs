@@ -41,7 +41,7 @@ public sealed class ConnectorTests : IDisposable
         Assert.Equal(mode == AesMode.CBC ? generation.PaddingUnit : 0, rows[0].BlockSize);
         Assert.Equal(generation.Iterations, rows[0].Iterations);
 
-        await connection.Completion.WaitAsync(Loopback.Patience);
+        await connection.Completion.WaitAsync(Loopback.HelloTimeout);
         await server.Finished;
         Assert.Equal("the peer disconnected: server exit", connection.CloseReason);
         // What the packets have shown is not forgotten.
@@ -56,7 +56,7 @@ public sealed class ConnectorTests : IDisposable
     {
         await using var server = new FakeServer(_key, peer => ServeAsync(peer, Generation.Named(name) with { Padding = "PKCS#7" }, AesMode.CBC));
         var connection = await XpraConnector.ConnectAsync(Options(server) with { Stream = true });
-        await connection.Completion.WaitAsync(Loopback.Patience);
+        await connection.Completion.WaitAsync(Loopback.HelloTimeout);
         await server.Finished;
         Assert.Equal("the peer disconnected: server exit", connection.CloseReason);
     }
@@ -67,7 +67,7 @@ public sealed class ConnectorTests : IDisposable
         await using var server = new FakeServer(_key, peer => ServeAsync(peer, Generation.Named("5.1"), AesMode.CBC));
         var connection = await XpraConnector.ConnectAsync(Options(server));
         Assert.Equal("legacy", connection.GetCipherInfo()[0].Padding);
-        await connection.Completion.WaitAsync(Loopback.Patience);
+        await connection.Completion.WaitAsync(Loopback.HelloTimeout);
         await server.Finished;
     }
 
@@ -207,7 +207,7 @@ public sealed class ConnectorTests : IDisposable
         });
         var start = Stopwatch.GetTimestamp();
         Assert.Equal(XpraErrorId.HandshakeTimeout, (await FailAsync(Options(server) with { Timeout = TimeSpan.FromMilliseconds(500) })).Id);
-        Assert.InRange(Stopwatch.GetElapsedTime(start), TimeSpan.FromMilliseconds(400), Loopback.Patience);
+        Assert.InRange(Stopwatch.GetElapsedTime(start), TimeSpan.FromMilliseconds(400), Loopback.HelloTimeout);
     }
 
     [Theory]
@@ -272,7 +272,7 @@ public sealed class ConnectorTests : IDisposable
     {
         await using var server = new FakeServer(_key, peer => peer.WaitForCloseAsync());
         using var cancelled = new CancellationTokenSource(TimeSpan.FromMilliseconds(100));
-        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => XpraConnector.ConnectAsync(Options(server), cancelled.Token)).WaitAsync(Loopback.Patience);
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => XpraConnector.ConnectAsync(Options(server), cancelled.Token)).WaitAsync(Loopback.HelloTimeout);
         await server.Finished;
     }
 
@@ -299,7 +299,7 @@ public sealed class ConnectorTests : IDisposable
     {
         Endpoint = new XpraEndpoint(TransportKind.Tcp, "127.0.0.1", server.Port),
         Key = _key,
-        Timeout = Loopback.Patience,
+        Timeout = Loopback.HelloTimeout,
     };
 
     private static async Task<XpraAesException> FailAsync(ConnectOptions options)

@@ -11,7 +11,7 @@ namespace XpraAes.Tests.Diagnostics;
 public abstract class ProbeTests : IDisposable
 {
     /// <summary>For what answers, which a loaded machine may do late.</summary>
-    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan s_timeout = TimeSpan.FromSeconds(30);
 
     /// <summary>For what is known not to answer, and all of which is waited for.</summary>
     private static readonly TimeSpan s_shortPatience = TimeSpan.FromSeconds(2);
@@ -44,7 +44,7 @@ public abstract class ProbeTests : IDisposable
     {
         Endpoint = new XpraEndpoint(TransportKind.Tcp, "127.0.0.1", port),
         Key = Key,
-        Timeout = s_patience,
+        Timeout = s_timeout,
     };
 
     private protected Task<IReadOnlyList<Diagnosis>> ProbeAsync(int port, Func<ConnectOptions, ConnectOptions>? change = null)
@@ -57,7 +57,7 @@ public abstract class ProbeTests : IDisposable
     /// <summary>Probes, and sees to it that no session was opened.</summary>
     private protected async Task<IReadOnlyList<Diagnosis>> ProbeAsync(FakeServer server, Func<ConnectOptions, ConnectOptions>? change = null)
     {
-        var options = Options(server.Endpoint.Port) with { Timeout = server.IsSilent ? s_shortPatience : s_patience };
+        var options = Options(server.Endpoint.Port) with { Timeout = server.IsSilent ? s_shortPatience : s_timeout };
         var found = await EndpointProbe.RunAsync(change?.Invoke(options) ?? options, null, default);
         Assert.Equal(0, server.Sessions);
         Assert.All(found, diagnosis => Assert.Equal(server.Endpoint.ToString(), diagnosis.Endpoint));

@@ -71,7 +71,7 @@ public sealed class ModuleLifetimeTests
         using var process = ShellProcess.Start("-Command", "(Start-XpraAesListener -Port 0 -KeyData 0123456789abcdef0123456789abcdef -Mode CTR -WarningAction Ignore).Endpoint; Start-Sleep 300");
         await using var client = await TestClient.ConnectAsync((await process.StandardOutput.ReadLineAsync())!, key);
         await client.SendHelloAsync();
-        var session = await client.StandAsync();
+        var session = await client.EstablishAsync();
         await ShellProcess.SignalAsync(process, "TERM");
         Assert.Equal("server exit", await session.ExpectDisconnectAsync());
         await client.DisposeAsync();

@@ -81,7 +81,7 @@ public sealed class HandshakeTests : IDisposable
         var client = await rig.ConnectAsync();
         await client.SendHelloAsync();
         await using var target = await rig.Target.AcceptAsync(("session_name", "the target's"), ("bytes", new byte[] { 1, 2, 3 }));
-        var session = await client.StandAsync();
+        var session = await client.EstablishAsync();
 
         Assert.Equal("the target's", session.Hello.GetString("session_name"));
         Assert.Equal([1, 2, 3], Assert.IsType<byte[]>(session.Hello["bytes"]));
@@ -102,7 +102,7 @@ public sealed class HandshakeTests : IDisposable
             ("encoders", new object?[] { "rencodeplus", "yaml" }), ("yaml", true),
             ("compressors", new object?[] { "lz4", "zstd", "lzo", "brotli" }), ("zstd", true), ("lz4", true),
             ("aliases", new XpraDictionary { ["ping"] = 5L }));
-        var hello = (await client.StandAsync()).Hello;
+        var hello = (await client.EstablishAsync()).Hello;
 
         Assert.Equal(["rencodeplus"], hello.GetStrings("encoders"));
         Assert.Equal(["lz4", "brotli"], hello.GetStrings("compressors"));
@@ -139,7 +139,7 @@ public sealed class HandshakeTests : IDisposable
             Assert.Equal(clientSalt, Assert.IsType<byte[]>(second["challenge_client_salt"]));
 
             await handshake.SendHelloAsync(Hello.ForServer("x"), default);
-            var session = await client.StandAsync();
+            var session = await client.EstablishAsync();
             await session.SendAsync("ping", 1L);
             Assert.Equal("ping", (await target.ReceiveAsync())!.Type);
         }
@@ -163,7 +163,7 @@ public sealed class HandshakeTests : IDisposable
                 Assert.Equal(module, (await answered).PeerHello.GetInteger("module"));
             }
             await handshake.SendHelloAsync(Hello.ForServer("x"), default);
-            await client.StandAsync();
+            await client.EstablishAsync();
         }
     }
 
@@ -330,7 +330,7 @@ public sealed class HandshakeTests : IDisposable
         await using var target = await rig.Target.AcceptAsync();
         Assert.Equal("the whole hello", target.Hello.GetString("what"));
         Assert.DoesNotContain(target.Hello, pair => ((string)pair.Key).StartsWith("challenge", StringComparison.Ordinal));
-        await client.StandAsync();
+        await client.EstablishAsync();
     }
 
     [Fact]
@@ -371,7 +371,7 @@ public sealed class HandshakeTests : IDisposable
             await Rig.UntilAsync(() => rig.Listener.Refusals.GetValueOrDefault(XpraErrorId.AuthenticationFailed) == i + 1);
             await peer.DisposeAsync();
         }
-        Assert.Equal(withKey, rig.Listener.Guard.TryEnter(System.Net.IPAddress.Loopback, out _) is null);
+        Assert.Equal(withKey, rig.Listener.Guard.TryAcquire(System.Net.IPAddress.Loopback, out _) is null);
     }
 
     [Fact]
@@ -418,7 +418,7 @@ public sealed class HandshakeTests : IDisposable
         await client.Channel.Writer.FlushAsync(default);
 
         await target.ExpectEndAsync();
-        await connection.Completion.WaitAsync(TestPeer.Patience);
+        await connection.Completion.WaitAsync(TestPeer.HelloTimeout);
         Assert.False(connection.KeyProven);
         Assert.Equal(XpraErrorId.KeyMismatch, connection.CloseCause);
     }
@@ -446,7 +446,7 @@ public sealed class HandshakeTests : IDisposable
         var connection = rig.Listener.Connections[0];
         await client.WriteRawAsync((byte)PacketEncoding.RencodePlus, compression, 0, noise);
         await target.ExpectEndAsync();
-        await connection.Completion.WaitAsync(TestPeer.Patience);
+        await connection.Completion.WaitAsync(TestPeer.HelloTimeout);
         Assert.Equal((false, XpraErrorId.KeyMismatch), (connection.KeyProven, connection.CloseCause));
     }
 
@@ -476,7 +476,7 @@ public sealed class HandshakeTests : IDisposable
 
         await target.ExpectEndAsync();
         Assert.StartsWith("protocol error", await client.ExpectDisconnectAsync(), StringComparison.Ordinal);
-        await connection.Completion.WaitAsync(TestPeer.Patience);
+        await connection.Completion.WaitAsync(TestPeer.HelloTimeout);
         Assert.Equal(XpraErrorId.PlaintextPacket, connection.CloseCause);
     }
 

@@ -39,7 +39,7 @@ public sealed class KeyTests : IDisposable
         await using var late = await TestClient.ConnectAsync(rig.Listener, _new, AesMode.CTR);
         await late.SendHelloAsync();
         await using var lateTarget = await newTarget.AcceptAsync();
-        var lateSession = await late.StandAsync();
+        var lateSession = await late.EstablishAsync();
         await lateSession.SendAsync("addressed", "the new target");
         Assert.Equal("the new target", (await lateTarget.ReceiveAsync())!.Text(1));
 
@@ -54,7 +54,7 @@ public sealed class KeyTests : IDisposable
         var refused = await rig.ConnectAsync(_new, AesMode.CBC);
         await refused.SendHelloAsync();
         var refusal = await Assert.ThrowsAsync<RefusedException>(refused.ReceiveAsync);
-        Assert.Equal(Refusals.ForStrangers, Refusals.Reason(refusal.Disconnect));
+        Assert.Equal(Refusals.ForUnproven, Refusals.Reason(refusal.Disconnect));
         await Loopback.Eventually(() => rig.Listener.Refusals.GetValueOrDefault(XpraErrorId.ModeRejected) == 1);
         var outdated = await rig.ConnectAsync(rig.Key, AesMode.CTR);
         await outdated.SendHelloAsync();
@@ -78,7 +78,7 @@ public sealed class KeyTests : IDisposable
             await client.AnswerAsync(challenge);
             await answered;
             await handshake.SendHelloAsync(Hello.ForServer("x"), default);
-            var session = await client.StandAsync();
+            var session = await client.EstablishAsync();
             await session.SendAsync("ping", 1L);
             Assert.Equal("ping", (await target.ReceiveAsync())!.Type);
         }
@@ -102,7 +102,7 @@ public sealed class KeyTests : IDisposable
         var response = Challenge.Respond(secret.Span, challenge.Bytes(1), new byte[32], challenge.Text(3), challenge.Text(4));
         await client.AnswerAsync(challenge, ("challenge_response", response), ("challenge_client_salt", new byte[32]));
         await using var session = await target.AcceptAsync();
-        await client.StandAsync();
+        await client.EstablishAsync();
         listener.Reconfigure(options => options with { Modes = [AesMode.CTR] });
         Assert.Equal(key.Fingerprint, listener.KeyFingerprint);
     }
@@ -155,7 +155,7 @@ public sealed class KeyTests : IDisposable
             await using var client = await TestClient.ConnectAsync(endpoint, key);
             await client.SendHelloAsync();
             await using var peer = await target.AcceptAsync();
-            var session = await client.StandAsync();
+            var session = await client.EstablishAsync();
             await session.SendAsync("ping", 1L);
             Assert.Equal("ping", (await peer.ReceiveAsync())!.Type);
             Assert.Contains(listener.Connections, connection => connection.KeyFingerprint == key.Fingerprint && connection.Endpoint == $"tcp://{endpoint}/");
@@ -229,7 +229,7 @@ public sealed class KeyTests : IDisposable
         // The ping by which a new connection measures its latency.
         var ping = await peer.ReceiveAsync();
         await peer.SendAsync("ping_echo", ping![1], 0L, 0L, 0L, -1L);
-        await using var connection = await connecting.WaitAsync(TestPeer.Patience);
+        await using var connection = await connecting.WaitAsync(TestPeer.HelloTimeout);
         Assert.Equal(key.Fingerprint, Assert.Single(listener.Connections).KeyFingerprint);
     }
 }

@@ -42,7 +42,7 @@ public sealed class LocalEndTests : IAsyncDisposable
         {
             Assert.Equal(AesMode.CBC, hello.Receive!.Mode);
             await handshake.SendHelloAsync(Hello.ForServer("x"), default);
-            var session = await client.StandAsync();
+            var session = await client.EstablishAsync();
             Assert.DoesNotContain(session.Hello, pair => pair.Key is "cipher" or "encryption" || ((string)pair.Key).StartsWith("cipher.", StringComparison.Ordinal));
             var payload = CipherTestDataBytes(10_000);
             await session.WriteRawAsync((byte)PacketEncoding.RencodePlus, 0x11, 3, payload);
@@ -93,7 +93,7 @@ public sealed class LocalEndTests : IAsyncDisposable
             await client.AnswerAsync(challenge, ("challenge_response", "the response"u8.ToArray()));
             Assert.Equal("the response"u8.ToArray(), (await answered).PeerHello.GetBytes("challenge_response"));
             await handshake.SendHelloAsync(Hello.ForServer("x"), default);
-            await client.StandAsync();
+            await client.EstablishAsync();
         }
     }
 
@@ -248,7 +248,7 @@ public sealed class LocalEndTests : IAsyncDisposable
             await browser.GetStream().WriteAsync(Encoding.ASCII.GetBytes("GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
                 + $"Sec-WebSocket-Key: {Convert.ToBase64String(new byte[16])}\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Protocol: binary\r\n{field}\r\n"));
             var answer = new byte[1024];
-            var length = await browser.GetStream().ReadAsync(answer).AsTask().WaitAsync(TestPeer.Patience);
+            var length = await browser.GetStream().ReadAsync(answer).AsTask().WaitAsync(TestPeer.HelloTimeout);
             return Encoding.ASCII.GetString(answer, 0, length);
         }
     }

@@ -42,7 +42,7 @@ public sealed class PacketNamesTests
         await using var listener = AesListener.Start(new ListenerOptions { Key = key });
         await using var client = await TestClient.ConnectAsync(listener, key, AesMode.CBC);
         await client.SendHelloAsync(saysNew ? s_new : [.. s_new, ("flush", true)]);
-        await using var peer = await client.StandAsync();
+        await using var peer = await client.EstablishAsync();
         await peer.SendAsync("ping", 4711L, 1L);
         Assert.Equal(echo, await NextAsync(peer, "ping"));
         await listener.StopAsync(TimeSpan.FromSeconds(5));
@@ -71,7 +71,7 @@ public sealed class PacketNamesTests
         var target = new TestTarget(key);
         await using (target)
         {
-            var connecting = XpraConnector.ConnectAsync(new ConnectOptions { Endpoint = target.Options().Endpoint, Key = key, Timeout = Loopback.Patience });
+            var connecting = XpraConnector.ConnectAsync(new ConnectOptions { Endpoint = target.Options().Endpoint, Key = key, Timeout = Loopback.HelloTimeout });
             await using var server = await target.AcceptAsync([("version", "6.6"), .. saysNew ? [] : new (string, object?)[] { ("flush", true) }]);
             var ping = (await server.ReceiveAsync())!;
             Assert.Equal("ping", ping.Type);

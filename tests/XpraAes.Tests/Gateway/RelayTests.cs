@@ -72,7 +72,7 @@ public sealed class RelayTests
         await using var client = await TestClient.ConnectAsync(rig.Listener, rig.Key, AesMode.CBC, wrap: stream => new TrickleStream(stream));
         await client.SendHelloAsync();
         await using var target = await rig.Target.AcceptAsync();
-        var session = await client.StandAsync();
+        var session = await client.EstablishAsync();
         for (var i = 0L; i < 20; i++)
             await session.SendAsync("number", i);
         for (var i = 0L; i < 20; i++)
@@ -128,7 +128,7 @@ public sealed class RelayTests
         await (fromClient ? client : target).WriteRawAsync((byte)PacketEncoding.RencodePlus, 0, 0, new byte[fromClient ? 1001 : 2001]);
         if (!fromClient)
             Assert.Contains("2000 are accepted", await client.ExpectDisconnectAsync(), StringComparison.Ordinal);
-        await connection.Completion.WaitAsync(TestPeer.Patience);
+        await connection.Completion.WaitAsync(TestPeer.HelloTimeout);
         Assert.Equal(fromClient ? XpraErrorId.LimitReached : XpraErrorId.ConnectionLost, connection.CloseCause);
         Assert.Contains(nameof(XpraErrorId.LimitReached), connection.CloseReason, StringComparison.Ordinal);
     }
@@ -151,7 +151,7 @@ public sealed class RelayTests
                 await busy.Channel.Writer.FlushAsync(default);
             }
         });
-        await connection.Completion.WaitAsync(TestPeer.Patience);
+        await connection.Completion.WaitAsync(TestPeer.HelloTimeout);
         Assert.Equal(XpraErrorId.ConnectionLost, connection.CloseCause);
         Assert.Contains("taken nothing", connection.CloseReason, StringComparison.Ordinal);
         Assert.Equal(!clientIsStuck, connection.CloseReason!.Contains("the target", StringComparison.Ordinal));

@@ -57,7 +57,7 @@ public sealed class ResourceTests
         to.Socket.ReceiveBufferSize = 1024 * 1024;
         for (var i = 0; i < Count; i++)
         {
-            Assert.True(await to.Channel.Reader.ReadAsync(default).AsTask().WaitAsync(TestPeer.Patience));
+            Assert.True(await to.Channel.Reader.ReadAsync(default).AsTask().WaitAsync(TestPeer.HelloTimeout));
             readHash.AppendData(to.Channel.Reader.Payload.Span);
             if (i % 1000 == 0)
                 await Task.Delay(20);
@@ -134,7 +134,7 @@ public sealed class ResourceTests
         await Rig.UntilAsync(() => OpenSockets() <= sockets);
         Assert.InRange(Heap() - heap, long.MinValue, 2 * 1024 * 1024);
         // The guard against strangers has let go of them as well.
-        Assert.NotNull(rig.Listener.Guard.TryEnter(System.Net.IPAddress.Loopback, out _));
+        Assert.NotNull(rig.Listener.Guard.TryAcquire(System.Net.IPAddress.Loopback, out _));
         Assert.Equal(1020, rig.Listener.Accepted + rig.Listener.Rejected);
 
         async Task ConnectOnceAsync(int way)
@@ -152,7 +152,7 @@ public sealed class ResourceTests
                 return;
             }
             await using var target = await rig.Target.AcceptAsync();
-            var session = await client.StandAsync();
+            var session = await client.EstablishAsync();
             await session.SendAsync("ping", 1L);
             await target.ReceiveAsync();
             if (way % 5 == 2)

@@ -44,7 +44,7 @@ internal sealed class Rig : IAsyncDisposable
         await client.SendHelloAsync();
         var target = await Target.AcceptAsync();
         _peers.Add(target);
-        return (await client.StandAsync(), target);
+        return (await client.EstablishAsync(), target);
     }
 
     /// <summary>A session through which a first packet has gone, so that the client has proven its key.</summary>
@@ -60,7 +60,7 @@ internal sealed class Rig : IAsyncDisposable
     /// <summary>Disposes of this peer together with everything else.</summary>
     public void Own(TestPeer peer) => _peers.Add(peer);
 
-    public static Task UntilAsync(Func<bool> condition, Func<string>? state = null) => Loopback.Eventually(condition, TestPeer.Patience, state);
+    public static Task UntilAsync(Func<bool> condition, Func<string>? state = null) => Loopback.Eventually(condition, TestPeer.HelloTimeout, state);
 
     public async ValueTask DisposeAsync()
     {

@@ -24,7 +24,7 @@ public sealed class StopTests
         await target.ExpectEndAsync();
         await client.DisposeAsync();
         await target.DisposeAsync();
-        await stopping.WaitAsync(TestPeer.Patience);
+        await stopping.WaitAsync(TestPeer.HelloTimeout);
         Assert.Equal((ListenerState.Stopped, "server exit", null), (rig.Listener.State, connection.CloseReason, connection.CloseCause));
         using var late = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
         await Assert.ThrowsAsync<SocketException>(async () => await late.ConnectAsync(IPEndPoint.Parse(rig.Listener.Endpoint)));
@@ -70,7 +70,7 @@ public sealed class StopTests
         await client.ExpectEndAsync();
         await client.DisposeAsync();
         await target.DisposeAsync();
-        await stopping.WaitAsync(TestPeer.Patience);
+        await stopping.WaitAsync(TestPeer.HelloTimeout);
         await Assert.ThrowsAnyAsync<Exception>(() => sending);
     }
 
@@ -96,7 +96,7 @@ public sealed class StopTests
             before = Volatile.Read(ref sent);
 
         var started = Stopwatch.GetTimestamp();
-        await rig.Listener.StopAsync(TimeSpan.FromSeconds(1)).WaitAsync(TestPeer.Patience);
+        await rig.Listener.StopAsync(TimeSpan.FromSeconds(1)).WaitAsync(TestPeer.HelloTimeout);
         Assert.InRange(Stopwatch.GetElapsedTime(started), TimeSpan.FromSeconds(0.9), TimeSpan.FromSeconds(4));
         await Assert.ThrowsAnyAsync<Exception>(() => sending);
     }
@@ -108,7 +108,7 @@ public sealed class StopTests
         var client = await rig.ConnectAsync();
         await client.SendHelloAsync();
         using var silent = await rig.Target.AcceptSocketAsync();
-        await rig.Listener.StopAsync(TimeSpan.FromSeconds(1)).WaitAsync(TestPeer.Patience);
+        await rig.Listener.StopAsync(TimeSpan.FromSeconds(1)).WaitAsync(TestPeer.HelloTimeout);
         Assert.Equal(0, rig.Listener.Serving);
     }
 
@@ -122,7 +122,7 @@ public sealed class StopTests
         Assert.Equal("client request", await target.ExpectDisconnectAsync());
         await client.DisposeAsync();
         await target.DisposeAsync();
-        await closing.WaitAsync(TestPeer.Patience);
+        await closing.WaitAsync(TestPeer.HelloTimeout);
         Assert.Equal(ListenerState.Stopped, rig.Listener.State);
         Assert.DoesNotContain(rig.Listener, LiveObjects.Listeners);
     }

@@ -39,11 +39,11 @@ public sealed class TargetKindTests : IDisposable
         await using var gateway = AesListener.Start(new ListenerOptions { Key = _clientsKey, Modes = Enum.GetValues<AesMode>(), Target = socket is null ? target : target with { Keys = [] } });
 
         await using var client = await XpraConnector.ConnectAsync(new ConnectOptions { Endpoint = At(toGateway, gateway), Key = _clientsKey });
-        Assert.True(await client.PingAsync(Loopback.Patience) > TimeSpan.Zero);
-        Assert.NotEmpty(await client.RequestInfoAsync(Loopback.Patience, default));
+        Assert.True(await client.PingAsync(Loopback.HelloTimeout) > TimeSpan.Zero);
+        Assert.NotEmpty(await client.RequestInfoAsync(Loopback.HelloTimeout, default));
         Assert.Equal(socket is null ? _targetsKey.Fingerprint : null, Assert.Single(gateway.Connections).GetCipherInfo()[2].KeyFingerprint);
-        await gateway.StopAsync(Loopback.Patience);
-        await client.Completion.WaitAsync(Loopback.Patience);
+        await gateway.StopAsync(Loopback.HelloTimeout);
+        await client.Completion.WaitAsync(Loopback.HelloTimeout);
         Assert.Equal("the peer disconnected: server exit", client.CloseReason);
         await Loopback.Eventually(() => server.Connections.Count == 0);
     }

@@ -19,7 +19,7 @@ internal sealed class TestClient : IAsyncDisposable
         Transport = transport;
         Channel = new PacketChannel(transport, Limits.Default);
         Leg = new ClientLeg(Channel, key is null ? null : new ClientCipherOptions { Keys = [key], Mode = mode, Stream = stream, Iterations = 1000 },
-            TestPeer.Patience, Limits.Default, NullLogger.Instance);
+            TestPeer.HelloTimeout, Limits.Default, NullLogger.Instance);
     }
 
     /// <summary>What the packets go through.</summary>
@@ -68,7 +68,7 @@ internal sealed class TestClient : IAsyncDisposable
     }
 
     /// <summary>Receives the server's hello; from here on the session stands.</summary>
-    public async Task<TestPeer> StandAsync()
+    public async Task<TestPeer> EstablishAsync()
     {
         var packet = await ReceiveAsync();
         Assert.Equal("hello", packet.Type);

@@ -8,7 +8,7 @@ namespace XpraAes.Tests.Gateway;
 /// <summary>One end of a connection through the gateway: its client, or its target.</summary>
 internal sealed class TestPeer(Socket socket, PacketChannel channel, XpraDictionary hello) : IAsyncDisposable
 {
-    public static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
+    public static readonly TimeSpan HelloTimeout = TimeSpan.FromSeconds(20);
 
     public Socket Socket => socket;
 
@@ -17,22 +17,22 @@ internal sealed class TestPeer(Socket socket, PacketChannel channel, XpraDiction
     /// <summary>The hello that came from the other end.</summary>
     public XpraDictionary Hello => hello;
 
-    public Task SendAsync(params object?[] packet) => channel.SendAsync(packet, default).WaitAsync(Patience);
+    public Task SendAsync(params object?[] packet) => channel.SendAsync(packet, default).WaitAsync(HelloTimeout);
 
     /// <summary>The next packet; null where the other end has closed.</summary>
-    public async Task<Packet?> ReceiveAsync() => await channel.ReceiveAsync(default).AsTask().WaitAsync(Patience);
+    public async Task<Packet?> ReceiveAsync() => await channel.ReceiveAsync(default).AsTask().WaitAsync(HelloTimeout);
 
     /// <summary>The next packet as it stands, not decoded.</summary>
     public async Task<(PacketHeader Header, byte[] Payload)> ReadRawAsync()
     {
-        Assert.True(await channel.Reader.ReadAsync(default).AsTask().WaitAsync(Patience));
+        Assert.True(await channel.Reader.ReadAsync(default).AsTask().WaitAsync(HelloTimeout));
         return (channel.Reader.Header, channel.Reader.Payload.ToArray());
     }
 
     public async Task WriteRawAsync(byte flags, byte compression, byte chunkIndex, byte[] payload)
     {
         channel.Writer.Append(flags, compression, chunkIndex, payload);
-        await channel.Writer.FlushAsync(default).AsTask().WaitAsync(Patience);
+        await channel.Writer.FlushAsync(default).AsTask().WaitAsync(HelloTimeout);
     }
 
     /// <summary>That the next packet is a disconnect, and its texts.</summary>

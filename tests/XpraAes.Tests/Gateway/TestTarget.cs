@@ -39,7 +39,7 @@ internal sealed class TestTarget : IAsyncDisposable
 
     /// <summary>The next connection, before anything has been read from it.</summary>
     public async Task<Socket> AcceptSocketAsync(CancellationToken cancellationToken = default)
-        => await _accepted.Reader.ReadAsync(cancellationToken).AsTask().WaitAsync(TestPeer.Patience, cancellationToken);
+        => await _accepted.Reader.ReadAsync(cancellationToken).AsTask().WaitAsync(TestPeer.HelloTimeout, cancellationToken);
 
     /// <summary>The next connection, its client's hello read and not answered. A target that knows one encoding only refuses others in bare text, as xpra's servers do (PROTOCOL section 2).</summary>
     public async Task<(TestPeer Peer, ServerHandshake Handshake, HandshakeResult Client)> AcceptHelloAsync(PacketEncoding? only = null)
@@ -58,10 +58,10 @@ internal sealed class TestTarget : IAsyncDisposable
             Modes = Enum.GetValues<AesMode>(),
             SatisfyExpectedChallenge = false,
             Limits = Limits.Default,
-            Patience = Limits.Default.HandshakeTimeout,
+            HelloTimeout = Limits.Default.HandshakeTimeout,
             Derivations = _derivations.For(IPAddress.None),
         }, Microsoft.Extensions.Logging.Abstractions.NullLogger.Instance);
-        var client = await handshake.RunAsync(default).WaitAsync(TestPeer.Patience);
+        var client = await handshake.RunAsync(default).WaitAsync(TestPeer.HelloTimeout);
         channel.TrustPeer();
         return (new TestPeer(socket, channel, client.PeerHello), handshake, client);
     }
@@ -80,7 +80,7 @@ internal sealed class TestTarget : IAsyncDisposable
     private static async Task<PacketEncoding> PeekEncodingAsync(Socket socket)
     {
         var header = new byte[PacketHeader.Size];
-        Assert.Equal(header.Length, await socket.ReceiveAsync(header, SocketFlags.Peek).WaitAsync(TestPeer.Patience));
+        Assert.Equal(header.Length, await socket.ReceiveAsync(header, SocketFlags.Peek).WaitAsync(TestPeer.HelloTimeout));
         return PacketHeader.Parse(header).Encoding;
     }
 

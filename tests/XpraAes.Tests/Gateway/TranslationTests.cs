@@ -164,7 +164,7 @@ public sealed class TranslationTests
         var (target, handshake, _) = await rig.Target.AcceptHelloAsync(PacketEncoding.RencodePlus);
         await using var closing = target;
         await handshake.SendHelloAsync(Hello.ForServer(Hello.NewUuid()), default);
-        var session = await client.StandAsync();
+        var session = await client.EstablishAsync();
 
         session.Channel.Encoding = PacketEncoding.Rencode;
         await session.SendAsync("early", "text");
@@ -229,7 +229,7 @@ public sealed class TranslationTests
         var hello = Hello.ForServer(Hello.NewUuid());
         hello.Remove("file");
         await handshake.SendHelloAsync(hello, default);
-        Assert.Equal(added, (await client.StandAsync()).Hello.ContainsKey("file"));
+        Assert.Equal(added, (await client.EstablishAsync()).Hello.ContainsKey("file"));
     }
 
     /// <summary>A session that stands between a client and a target that know one encoding each.</summary>
@@ -243,7 +243,7 @@ public sealed class TranslationTests
         var hello = Hello.ForServer(Hello.NewUuid());
         Hello.AnnounceOnly(hello, ofTarget);
         await handshake.SendHelloAsync(hello, default);
-        return (await client.StandAsync(), target);
+        return (await client.EstablishAsync(), target);
     }
 
     private static XpraDictionary HelloIn(PacketEncoding only)

@@ -42,7 +42,7 @@ public sealed class TroubleTests
         var late = await rig.ConnectAsync();
         await late.SendHelloAsync();
         await using var target = await other.AcceptAsync();
-        await late.StandAsync();
+        await late.EstablishAsync();
     }
 
     [Fact]
@@ -122,7 +122,7 @@ public sealed class TroubleTests
         Assert.StartsWith("connection error: the gateway's target: ", await client.ExpectDisconnectAsync(), StringComparison.Ordinal);
         await client.ExpectEndAsync();
         await client.DisposeAsync();
-        await connection.Completion.WaitAsync(TestPeer.Patience);
+        await connection.Completion.WaitAsync(TestPeer.HelloTimeout);
         Assert.StartsWith(byReset ? "ConnectionLost: the target: " : "the target closed", connection.CloseReason, StringComparison.Ordinal);
 
         // The listener lives on.
@@ -152,7 +152,7 @@ public sealed class TroubleTests
         Assert.Equal("words", (await target.ReceiveAsync())!.Text(1));
         await target.ExpectEndAsync();
         await target.DisposeAsync();
-        await connection.Completion.WaitAsync(TestPeer.Patience);
+        await connection.Completion.WaitAsync(TestPeer.HelloTimeout);
         Assert.Equal(XpraErrorId.ConnectionLost, connection.CloseCause);
     }
 
@@ -169,7 +169,7 @@ public sealed class TroubleTests
         BecomeDeaf(client.Socket);
         if (whileDataIsUnderWay)
             await target.SendAsync("ping", 1L);
-        await connection.Completion.WaitAsync(TestPeer.Patience);
+        await connection.Completion.WaitAsync(TestPeer.HelloTimeout);
         Assert.Equal(XpraErrorId.ConnectionLost, connection.CloseCause);
         await target.ExpectEndAsync();
     }
@@ -237,7 +237,7 @@ public sealed class TroubleTests
         var connection = rig.Listener.Connections[0];
         var started = Stopwatch.GetTimestamp();
         (clientCloses ? client : target).HalfClose();
-        await connection.Completion.WaitAsync(TestPeer.Patience);
+        await connection.Completion.WaitAsync(TestPeer.HelloTimeout);
         Assert.InRange(Stopwatch.GetElapsedTime(started), s_impatient.HalfCloseTimeout, TimeSpan.FromSeconds(5));
     }
 

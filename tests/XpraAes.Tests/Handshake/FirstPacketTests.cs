@@ -10,7 +10,7 @@ namespace XpraAes.Tests.Handshake;
 /// <summary>XPRA_ENCRYPT_FIRST_PACKET (PROTOCOL section 6).</summary>
 public sealed class FirstPacketTests : IDisposable
 {
-    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(20);
+    private static readonly TimeSpan s_timeout = TimeSpan.FromSeconds(20);
 
     private readonly XpraKey _key = XpraKey.Generate();
     private readonly DerivationGate.Entrance _derivations = new DerivationGate(2).For(System.Net.IPAddress.None);
@@ -87,8 +87,8 @@ public sealed class FirstPacketTests : IDisposable
 
     private async Task<CipherParameters?> DetectAsync(PacketReader reader, IEnumerable<AesMode> modes)
     {
-        using var patience = new CancellationTokenSource(s_patience);
-        return (await FirstPacket.DetectAsync(reader, [_key], modes, Limits.Default, _derivations, patience.Token))?.Parameters;
+        using var timeout = new CancellationTokenSource(s_timeout);
+        return (await FirstPacket.DetectAsync(reader, [_key], modes, Limits.Default, _derivations, timeout.Token))?.Parameters;
     }
 
     private byte[] Write(FirstPacket first, AesMode mode, object?[] hello, bool compress, XpraKey? key = null)

@@ -95,7 +95,7 @@ public sealed class SaltMemoryTests : IDisposable
     public void A_flood_pushes_out_its_own_salts_and_not_those_of_who_comes_once()
     {
         const int Capacity = 10_000;
-        var salts = new StrangerSalts();
+        var salts = new UnprovenSalts();
         for (var i = 0; i < 50; i++)
             Assert.True(salts.Add((UInt128)i, IPAddress.Parse($"10.0.0.{i}"), Capacity));
         // From one address, from three, and from all of one site's IPv6.

@@ -50,7 +50,7 @@ public sealed class RealGatewayTests(RealXpra xpra) : IClassFixture<RealXpra>
         });
         await using var client = xpra.Attach(gateway.Port, display.Name);
 
-        var window = await WaitForWindowAsync(display, client).WaitAsync(Loopback.Patience);
+        var window = await WaitForWindowAsync(display, client).WaitAsync(Loopback.HelloTimeout);
         // All of the window is its background, but for the prompt and the cursor in the first line.
         await SeeAsync(() => CountBackground(display) > 470 * 280);
         await display.FocusAsync(window);
@@ -69,7 +69,7 @@ public sealed class RealGatewayTests(RealXpra xpra) : IClassFixture<RealXpra>
         Assert.All(rows.Take(2), row => Assert.Equal((AesMode.CBC, 256, 32, xpra.Key.Fingerprint), (row.Mode, row.KeySize, row.BlockSize, row.KeyFingerprint)));
         Assert.All(rows.Skip(2), row => Assert.Equal((socket, RealXpra.Version, (string?)null), (row.Peer, row.PeerVersion, row.KeyFingerprint)));
 
-        await gateway.StopAsync(Loopback.Patience);
+        await gateway.StopAsync(Loopback.HelloTimeout);
         await client.WaitForExitAsync();
         Assert.Contains("server exit", client.Output, StringComparison.Ordinal);
         await server.WaitForAsync("client request");

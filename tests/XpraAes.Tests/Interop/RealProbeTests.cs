@@ -111,7 +111,7 @@ public sealed class RealProbeTests(RealXpra xpra) : IClassFixture<RealXpra>
         var uuid = Hello.NewUuid();
         await using (var connection = await XpraConnector.ConnectAsync(options with { Uuid = uuid }))
         {
-            var info = await connection.RequestInfoAsync(Loopback.Patience, default);
+            var info = await connection.RequestInfoAsync(Loopback.HelloTimeout, default);
             Assert.Equal(4, RemoteCiphers.Read(info, "").Count);
             AssertAttached(RemoteCiphers.Read(info, options.Endpoint.ToString(), except: uuid), options);
         }

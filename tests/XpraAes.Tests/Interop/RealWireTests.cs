@@ -11,7 +11,7 @@ namespace XpraAes.Tests.Interop;
 [Collection(LoopbackCollection.Name)]
 public sealed class RealWireTests(RealXpra xpra) : IClassFixture<RealXpra>
 {
-    private static readonly byte[] s_salt = StrangersHello.NewSalt();
+    private static readonly byte[] s_salt = UnauthenticatedHello.NewSalt();
 
     /// <summary>What 3.1.3 says under <c>cipher.…</c>, and we in both forms; and three names that are not the cipher's.</summary>
     public static TheoryData<string, object?> Changes => new()
@@ -41,7 +41,7 @@ public sealed class RealWireTests(RealXpra xpra) : IClassFixture<RealXpra>
         Assert.Equal(0, attacker.FromClient);
         Assert.True(what is ":compressors" or ":aliases" || !client.Output.Contains("network.encryption=AES", StringComparison.Ordinal), client.Output);
         // The salt that it answered under, asked for once more.
-        var heard = await new StrangersHello(attacker.Sent[0].GetBytes("cipher.key_salt")!) { Mode = XpraAes.Ciphers.AesMode.CBC }.SendAsync(listener.Endpoint);
+        var heard = await new UnauthenticatedHello(attacker.Sent[0].GetBytes("cipher.key_salt")!) { Mode = XpraAes.Ciphers.AesMode.CBC }.SendAsync(listener.Endpoint);
         Assert.True(attacker.FromListener == 0 ^ heard.EncryptedBytes == 0, "One answer comes under a salt.");
     }
 

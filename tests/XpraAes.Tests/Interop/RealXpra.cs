@@ -56,7 +56,7 @@ public sealed class RealXpra : IAsyncLifetime
     {
         Endpoint = new XpraEndpoint(TransportKind.Tcp, "127.0.0.1", port),
         Key = Key,
-        Timeout = Loopback.Patience,
+        Timeout = Loopback.HelloTimeout,
     };
 
     /// <summary>Starts a server with AES on a TCP port, and waits until it is ready.</summary>

@@ -20,12 +20,12 @@ public sealed class RealXpraTests(RealXpra xpra) : IClassFixture<RealXpra>
         await using var connection = await XpraConnector.ConnectAsync(xpra.ServerOptions);
         Assert.Equal((RealXpra.Version, ConnectionState.Open, true), (connection.PeerVersion, connection.State, connection.KeyProven));
         for (var i = 0; i < 5; i++)
-            Assert.True(await connection.PingAsync(Loopback.Patience) > TimeSpan.Zero);
+            Assert.True(await connection.PingAsync(Loopback.HelloTimeout) > TimeSpan.Zero);
         Assert.All(connection.GetCipherInfo(), row => Assert.Equal(
             ("AES", AesMode.CBC, 256, "PKCS#7", 32, KeyHash.SHA1, true), (row.Cipher, row.Mode, row.KeySize, row.Padding, row.BlockSize, row.KeyHash, row.Stream)));
 
         // What the server itself says of the two directions of this connection.
-        var info = await connection.RequestInfoAsync(Loopback.Patience, default);
+        var info = await connection.RequestInfoAsync(Loopback.HelloTimeout, default);
         var ends = info.GetDictionary("client")?.GetDictionary("connection");
         Assert.Equal("AES", ends?.GetDictionary("input")?.GetDictionary("cipher")?.GetString(""));
         Assert.Equal("AES", ends?.GetDictionary("output")?.GetDictionary("cipher")?.GetString(""));
@@ -63,7 +63,7 @@ public sealed class RealXpraTests(RealXpra xpra) : IClassFixture<RealXpra>
         {
             await using var connection = await XpraConnector.ConnectAsync(xpra.OptionsFor(port) with { EncryptFirstPacket = true });
             Assert.Equal(RealXpra.Version, connection.PeerVersion);
-            await connection.PingAsync(Loopback.Patience);
+            await connection.PingAsync(Loopback.HelloTimeout);
             await Assert.ThrowsAsync<XpraAesException>(() => XpraConnector.ConnectAsync(xpra.OptionsFor(port)));
         }
     }
@@ -108,7 +108,7 @@ public sealed class RealXpraTests(RealXpra xpra) : IClassFixture<RealXpra>
         Assert.Equal((ConnectionState.Open, RealXpra.Version, false), (session.State, session.PeerVersion, session.KeyProven));
         Assert.Same(session, Assert.Single(listener.Connections));
 
-        await listener.StopAsync(Loopback.Patience);
+        await listener.StopAsync(Loopback.HelloTimeout);
         await client.WaitForExitAsync();
         Assert.Contains("server exit", client.Output, StringComparison.Ordinal);
     }

@@ -59,10 +59,10 @@ internal sealed class XpraProgram : IAsyncDisposable
     /// <summary>Waits for its end, and returns its exit code.</summary>
     public async Task<int> WaitForExitAsync()
     {
-        using var patience = new CancellationTokenSource(Loopback.Patience);
+        using var timeout = new CancellationTokenSource(Loopback.HelloTimeout);
         try
         {
-            await _process.WaitForExitAsync(patience.Token);
+            await _process.WaitForExitAsync(timeout.Token);
         }
         catch (OperationCanceledException)
         {
@@ -77,10 +77,10 @@ internal sealed class XpraProgram : IAsyncDisposable
         if (!_process.HasExited)
         {
             using var kill = Process.Start("kill", [_process.Id.ToString(System.Globalization.CultureInfo.InvariantCulture)]);
-            using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(5));
+            using var timeout = new CancellationTokenSource(TimeSpan.FromSeconds(5));
             try
             {
-                await _process.WaitForExitAsync(patience.Token);
+                await _process.WaitForExitAsync(timeout.Token);
             }
             catch (OperationCanceledException)
             {

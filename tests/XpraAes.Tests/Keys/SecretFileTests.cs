@@ -8,7 +8,7 @@ namespace XpraAes.Tests.Keys;
 public sealed class SecretFileTests : IDisposable
 {
     /// <summary>A user that is neither root nor anybody who runs tests.</summary>
-    private const string Stranger = "47011";
+    private const string OtherUser = "47011";
 
     private readonly TempFolder _folder = new();
 

@@ -11,7 +11,7 @@ namespace XpraAes.Tests.Listening;
 internal sealed class FakePeer : IAsyncDisposable
 {
     /// <summary>More than any loaded machine takes for what is expected of it.</summary>
-    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan s_timeout = TimeSpan.FromSeconds(30);
 
     private readonly XpraKey _key;
 
@@ -37,7 +37,7 @@ internal sealed class FakePeer : IAsyncDisposable
         return new FakePeer(socket, key);
     }
 
-    public Task SendAsync(params object?[] packet) => Channel.SendAsync(packet, CancellationToken.None).WaitAsync(s_patience);
+    public Task SendAsync(params object?[] packet) => Channel.SendAsync(packet, CancellationToken.None).WaitAsync(s_timeout);
 
     public Task SendCompressedAsync(byte compression, params object?[] packet)
     {
@@ -96,10 +96,10 @@ internal sealed class FakePeer : IAsyncDisposable
     /// <summary>The next packet; null where the other side has closed.</summary>
     public async Task<Packet?> TryReceiveAsync()
     {
-        using var patience = new CancellationTokenSource(s_patience);
+        using var timeout = new CancellationTokenSource(s_timeout);
         try
         {
-            return await Channel.ReceiveAsync(patience.Token);
+            return await Channel.ReceiveAsync(timeout.Token);
         }
         catch (XpraAesException e) when (e.Id == XpraErrorId.ConnectionLost)
         {

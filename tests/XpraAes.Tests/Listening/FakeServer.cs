@@ -23,7 +23,7 @@ internal sealed class FakeServer : IAsyncDisposable
     public int Accepted => _scripts.Count;
 
     /// <summary>Waits for the scripts so far, and throws what they threw.</summary>
-    public Task Finished => Task.WhenAll(_scripts).WaitAsync(Loopback.Patience);
+    public Task Finished => Task.WhenAll(_scripts).WaitAsync(Loopback.HelloTimeout);
 
     public async ValueTask DisposeAsync()
     {

@@ -47,7 +47,7 @@ public sealed class GenerationTests
         await client.SendAsync("disconnect", "client exit");
         Assert.Equal("client request", (await client.ReceiveAsync("disconnect")).Text(1));
         Assert.Null(await client.TryReceiveAsync());
-        await server.Completion.WaitAsync(Loopback.Patience);
+        await server.Completion.WaitAsync(Loopback.HelloTimeout);
         Assert.Contains("client exit", server.CloseReason, StringComparison.Ordinal);
         Assert.Null(server.CloseCause);
     }

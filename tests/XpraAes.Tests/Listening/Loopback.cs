@@ -17,7 +17,7 @@ internal sealed class Loopback : IAsyncDisposable
     }
 
     /// <summary>Within this a loaded machine does what an idle one does at once.</summary>
-    public static TimeSpan Patience { get; } = TimeSpan.FromSeconds(30);
+    public static TimeSpan HelloTimeout { get; } = TimeSpan.FromSeconds(30);
 
     public XpraKey Key { get; }
 
@@ -27,7 +27,7 @@ internal sealed class Loopback : IAsyncDisposable
     {
         Endpoint = new XpraEndpoint(TransportKind.Tcp, "127.0.0.1", Listener.Port),
         Key = Key,
-        Timeout = Patience,
+        Timeout = HelloTimeout,
     };
 
     public static Loopback Start(Func<ListenerOptions, ListenerOptions>? configure = null)
@@ -84,14 +84,14 @@ internal sealed class Loopback : IAsyncDisposable
 
     /// <summary>Waits for what comes true without an event to tell so.</summary>
     /// <param name="condition">What is waited for.</param>
-    /// <param name="patience">How long; null: <see cref="Patience"/>.</param>
+    /// <param name="timeout">How long; null: <see cref="HelloTimeout"/>.</param>
     /// <param name="state">Says how things stand, for the failure's message.</param>
-    public static async Task Eventually(Func<bool> condition, TimeSpan? patience = null, Func<string>? state = null)
+    public static async Task Eventually(Func<bool> condition, TimeSpan? timeout = null, Func<string>? state = null)
     {
         var start = Stopwatch.GetTimestamp();
         while (!condition())
         {
-            if (Stopwatch.GetElapsedTime(start) > (patience ?? Patience))
+            if (Stopwatch.GetElapsedTime(start) > (timeout ?? HelloTimeout))
                 throw new TimeoutException($"It did not come true. {state?.Invoke()}");
             await Task.Delay(5);
         }

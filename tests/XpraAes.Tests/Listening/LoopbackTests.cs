@@ -29,7 +29,7 @@ public sealed class LoopbackTests
         await using var client = await loopback.ConnectAsync(options => options with { Mode = mode, Stream = stream });
         var server = await loopback.SingleConnectionAsync();
         for (var i = 0; i < 5; i++)
-            Assert.True(await client.PingAsync(Loopback.Patience) > TimeSpan.Zero);
+            Assert.True(await client.PingAsync(Loopback.HelloTimeout) > TimeSpan.Zero);
 
         var (clientRows, serverRows) = (client.GetCipherInfo(), server.GetCipherInfo());
         Assert.Equal([CipherDirection.Send, CipherDirection.Receive], clientRows.Select(row => row.Direction));
@@ -64,7 +64,7 @@ public sealed class LoopbackTests
         var rows = client.GetCipherInfo();
         Assert.Equal((serverSize * 8, serverHash, 1234), (rows[0].KeySize, rows[0].KeyHash, rows[0].Iterations));
         Assert.Equal((clientSize * 8, clientHash, 4321), (rows[1].KeySize, rows[1].KeyHash, rows[1].Iterations));
-        await client.PingAsync(Loopback.Patience);
+        await client.PingAsync(Loopback.HelloTimeout);
     }
 
     [Fact]
@@ -73,7 +73,7 @@ public sealed class LoopbackTests
         await using var loopback = Loopback.Start(options => options with { Modes = [AesMode.CTR, AesMode.GCM] });
         var refused = await loopback.FailToConnectAsync(options => options with { Mode = AesMode.CBC });
         Assert.Equal(XpraErrorId.PeerDisconnected, refused.Id);
-        Assert.Contains(Refusals.ForStrangers, refused.Message, StringComparison.Ordinal);
+        Assert.Contains(Refusals.ForUnproven, refused.Message, StringComparison.Ordinal);
         Assert.Contains("in clear, so the reason is unproven", refused.Message, StringComparison.Ordinal);
         Assert.Contains("-Mode", refused.RecommendedAction, StringComparison.Ordinal);
         Assert.Equal(loopback.Options.Endpoint.ToString(), refused.Target);
@@ -112,7 +112,7 @@ public sealed class LoopbackTests
         client.Channel.Writer.Arm(SessionCiphers.CreateEncryptor(other, asked));
         var start = Stopwatch.GetTimestamp();
         await client.SendAsync("ping", 1L, new string('x', 100));
-        await server.Completion.WaitAsync(Loopback.Patience);
+        await server.Completion.WaitAsync(Loopback.HelloTimeout);
         Assert.InRange(Stopwatch.GetElapsedTime(start), TimeSpan.Zero, TimeSpan.FromSeconds(1));
         Assert.Equal((XpraErrorId.KeyMismatch, false), (server.CloseCause, server.KeyProven));
         await client.WaitForCloseAsync();
@@ -139,8 +139,8 @@ public sealed class LoopbackTests
         await client.SendAsync("hello", new XpraDictionary { ["version"] = "6.2.5" });
         var answer = await client.ReceiveAsync();
         Assert.False(answer.Header.IsEncrypted);
-        Assert.Equal(["disconnect", Refusals.ForStrangers], answer.Items);
-        Assert.DoesNotContain("GCM", Refusals.ForStrangers, StringComparison.Ordinal);
+        Assert.Equal(["disconnect", Refusals.ForUnproven], answer.Items);
+        Assert.DoesNotContain("GCM", Refusals.ForUnproven, StringComparison.Ordinal);
         await client.WaitForCloseAsync();
         Assert.Equal([XpraErrorId.CipherCapabilitiesMissing], loopback.Listener.Refusals.Keys);
     }
@@ -153,7 +153,7 @@ public sealed class LoopbackTests
     {
         await using var loopback = Loopback.Start();
         var refused = await loopback.FailToConnectAsync(options => options with { KeyHash = hash, Iterations = iterations });
-        Assert.Contains(Refusals.ForStrangers, refused.Message, StringComparison.Ordinal);
+        Assert.Contains(Refusals.ForUnproven, refused.Message, StringComparison.Ordinal);
         await Loopback.Eventually(() => loopback.Listener.Refusals.GetValueOrDefault(XpraErrorId.IterationsRejected) == 1);
     }
 
@@ -177,7 +177,7 @@ public sealed class LoopbackTests
         var server = await loopback.SingleConnectionAsync();
         AssertAgree(client.GetCipherInfo()[0], server.GetCipherInfo()[1]);
         AssertAgree(client.GetCipherInfo()[1], server.GetCipherInfo()[0]);
-        await client.PingAsync(Loopback.Patience);
+        await client.PingAsync(Loopback.HelloTimeout);
     }
 
     [Fact]
@@ -227,7 +227,7 @@ public sealed class LoopbackTests
             var server = await loopback.SingleConnectionAsync();
             Assert.True(server.KeyProven);
             AssertAgree(client.GetCipherInfo()[0], server.GetCipherInfo()[1]);
-            await client.PingAsync(Loopback.Patience);
+            await client.PingAsync(Loopback.HelloTimeout);
         }
     }
 

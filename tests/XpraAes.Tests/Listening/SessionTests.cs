@@ -27,7 +27,7 @@ public sealed class SessionTests
         await using var loopback = Loopback.Start();
         await using var client = await loopback.ConnectAsync();
         var server = await loopback.SingleConnectionAsync();
-        var latencies = await Task.WhenAll(Enumerable.Range(0, 50).SelectMany(_ => new[] { client.PingAsync(Loopback.Patience), server.PingAsync(Loopback.Patience) }));
+        var latencies = await Task.WhenAll(Enumerable.Range(0, 50).SelectMany(_ => new[] { client.PingAsync(Loopback.HelloTimeout), server.PingAsync(Loopback.HelloTimeout) }));
         Assert.All(latencies, latency => Assert.True(latency > TimeSpan.Zero));
         Assert.NotNull(client.Latency);
         Assert.NotNull(server.Latency);
@@ -36,7 +36,7 @@ public sealed class SessionTests
     [Fact]
     public async Task Both_sides_ping_by_themselves()
     {
-        await using var loopback = Loopback.Start(options => options with { Limits = s_quick with { IdleTimeout = Loopback.Patience } });
+        await using var loopback = Loopback.Start(options => options with { Limits = s_quick with { IdleTimeout = Loopback.HelloTimeout } });
         await using var client = await loopback.ConnectAsync();
         var server = await loopback.SingleConnectionAsync();
         await Loopback.Eventually(() => server.Latency is not null);
@@ -61,7 +61,7 @@ public sealed class SessionTests
         await client.OpenSessionAsync(Generation.Named("6.2"), AesMode.CTR);
         var server = await loopback.SingleConnectionAsync();
         using var cancelled = new CancellationTokenSource(TimeSpan.FromMilliseconds(50));
-        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => server.PingAsync(Loopback.Patience, cancelled.Token));
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => server.PingAsync(Loopback.HelloTimeout, cancelled.Token));
         Assert.Equal(ConnectionState.Open, server.State);
     }
 
@@ -70,7 +70,7 @@ public sealed class SessionTests
     {
         await using var loopback = Loopback.Start();
         await using var client = await loopback.ConnectAsync(options => options with { Mode = AesMode.CFB });
-        var info = await client.RequestInfoAsync(Loopback.Patience, default);
+        var info = await client.RequestInfoAsync(Loopback.HelloTimeout, default);
         Assert.Equal("XpraAes", info.GetString("session-name"));
         Assert.Equal("CFB", info.GetDictionary("client")!.GetDictionary("connection")!.GetDictionary("input")!.GetDictionary("cipher")!.GetString("mode"));
     }
@@ -87,7 +87,7 @@ public sealed class SessionTests
         while (await client.TryReceiveAsync() is { } packet)
             said = packet.Type == "disconnect" ? packet.Text(1) : said;
         Assert.Equal("client ping timeout", said);
-        await server.Completion.WaitAsync(Loopback.Patience);
+        await server.Completion.WaitAsync(Loopback.HelloTimeout);
         Assert.Equal("client ping timeout", server.CloseReason);
     }
 
@@ -111,8 +111,8 @@ public sealed class SessionTests
                 return;
             }
         });
-        await server.Completion.WaitAsync(Loopback.Patience);
-        await asking.WaitAsync(Loopback.Patience);
+        await server.Completion.WaitAsync(Loopback.HelloTimeout);
+        await asking.WaitAsync(Loopback.HelloTimeout);
     }
 
     [Fact]
@@ -125,14 +125,14 @@ public sealed class SessionTests
         client.Closed += (_, _) => closed.SetResult();
         await client.CloseAsync();
         await client.CloseAsync();
-        await server.Completion.WaitAsync(Loopback.Patience);
-        await closed.Task.WaitAsync(Loopback.Patience);
+        await server.Completion.WaitAsync(Loopback.HelloTimeout);
+        await closed.Task.WaitAsync(Loopback.HelloTimeout);
 
         Assert.Equal((ConnectionState.Closed, "client request"), (client.State, client.CloseReason));
         Assert.Equal((ConnectionState.Closed, "the peer disconnected: client request"), (server.State, server.CloseReason));
         Assert.DoesNotContain(LiveObjects.Connections, connection => connection.Id == client.Id || connection.Id == server.Id);
         await Loopback.Eventually(() => loopback.Listener.Connections.Count == 0);
-        var refused = await Assert.ThrowsAsync<XpraAesException>(() => client.PingAsync(Loopback.Patience));
+        var refused = await Assert.ThrowsAsync<XpraAesException>(() => client.PingAsync(Loopback.HelloTimeout));
         Assert.Equal(XpraErrorId.Closed, refused.Id);
         // What it used can still be looked at.
         Assert.Equal(2, client.GetCipherInfo().Count);
@@ -146,7 +146,7 @@ public sealed class SessionTests
         await using var client = await loopback.ConnectFakeAsync();
         await client.OpenSessionAsync(Generation.Named("6.2"), AesMode.CTR);
         var server = await loopback.SingleConnectionAsync();
-        var ping = server.PingAsync(Loopback.Patience);
+        var ping = server.PingAsync(Loopback.HelloTimeout);
         client.Reset();
         var lost = await Assert.ThrowsAsync<XpraAesException>(() => ping);
         Assert.Contains(lost.Id, new[] { XpraErrorId.Closed, XpraErrorId.ConnectionLost });
@@ -160,7 +160,7 @@ public sealed class SessionTests
         await client.OpenSessionAsync(Generation.Named("4.4"), AesMode.GCM);
         var server = await loopback.SingleConnectionAsync();
         client.Reset();
-        await server.Completion.WaitAsync(Loopback.Patience);
+        await server.Completion.WaitAsync(Loopback.HelloTimeout);
         Assert.Equal(XpraErrorId.ConnectionLost, server.CloseCause);
         Assert.DoesNotContain(LiveObjects.Connections, connection => connection.Id == server.Id);
         await Loopback.Eventually(() => loopback.Listener.Connections.Count == 0);
@@ -174,7 +174,7 @@ public sealed class SessionTests
         await client.OpenSessionAsync(Generation.Named("6.1"), AesMode.CBC);
         var server = await loopback.SingleConnectionAsync();
         client.Socket.Shutdown(SocketShutdown.Send);
-        await server.Completion.WaitAsync(Loopback.Patience);
+        await server.Completion.WaitAsync(Loopback.HelloTimeout);
         Assert.Equal("the peer closed the connection", server.CloseReason);
         Assert.Null(server.CloseCause);
     }
@@ -184,18 +184,18 @@ public sealed class SessionTests
     {
         var loopback = Loopback.Start();
         var clients = await Task.WhenAll(Enumerable.Range(0, 5).Select(_ => loopback.ConnectAsync()));
-        await loopback.Listener.StopAsync(Loopback.Patience);
+        await loopback.Listener.StopAsync(Loopback.HelloTimeout);
         Assert.Equal((ListenerState.Stopped, 0), (loopback.Listener.State, loopback.Listener.Connections.Count));
         Assert.True(loopback.Listener.Completion.IsCompletedSuccessfully);
         Assert.DoesNotContain(LiveObjects.Listeners, listener => listener.Id == loopback.Listener.Id);
         foreach (var client in clients)
         {
-            await client.Completion.WaitAsync(Loopback.Patience);
+            await client.Completion.WaitAsync(Loopback.HelloTimeout);
             Assert.Equal("the peer disconnected: server exit", client.CloseReason);
             Assert.DoesNotContain(LiveObjects.Connections, connection => connection.Id == client.Id);
         }
         Assert.Equal(0, loopback.Listener.Serving);
-        await loopback.Listener.StopAsync(Loopback.Patience);
+        await loopback.Listener.StopAsync(Loopback.HelloTimeout);
 
         Assert.Equal(XpraErrorId.ConnectionRefused, (await loopback.FailToConnectAsync()).Id);
         await using var again = AesListener.Start(new ListenerOptions { Key = loopback.Key, Port = loopback.Listener.Port });
@@ -209,7 +209,7 @@ public sealed class SessionTests
         await using var client = await loopback.ConnectFakeAsync();
         await client.OpenSessionAsync(Generation.Named("6.2"), AesMode.CTR);
         var server = await loopback.SingleConnectionAsync();
-        await loopback.Listener.StopAsync(TimeSpan.FromMilliseconds(100)).WaitAsync(Loopback.Patience);
+        await loopback.Listener.StopAsync(TimeSpan.FromMilliseconds(100)).WaitAsync(Loopback.HelloTimeout);
         Assert.Equal(ConnectionState.Closed, server.State);
         Assert.Equal("server exit", (await client.ReceiveAsync("disconnect")).Text(1));
     }
@@ -229,7 +229,7 @@ public sealed class SessionTests
         await challenged.ReceiveAsync("challenge");
         await Loopback.Eventually(() => loopback.Listener.Serving == 3);
 
-        await loopback.DisposeAsync().AsTask().WaitAsync(Loopback.Patience);
+        await loopback.DisposeAsync().AsTask().WaitAsync(Loopback.HelloTimeout);
         Assert.Equal(0, loopback.Listener.Serving);
         await Task.WhenAll(silent.WaitForCloseAsync(), half.WaitForCloseAsync(), challenged.WaitForCloseAsync());
     }
@@ -242,8 +242,8 @@ public sealed class SessionTests
         Assert.Contains(LiveObjects.Listeners, listener => listener == loopback.Listener);
         Assert.Contains(LiveObjects.Connections, connection => connection == client);
         await LiveObjects.CloseAllAsync();
-        await client.Completion.WaitAsync(Loopback.Patience);
-        await loopback.Listener.Completion.WaitAsync(Loopback.Patience);
+        await client.Completion.WaitAsync(Loopback.HelloTimeout);
+        await loopback.Listener.Completion.WaitAsync(Loopback.HelloTimeout);
         Assert.DoesNotContain(LiveObjects.Listeners, listener => listener == loopback.Listener);
         Assert.DoesNotContain(LiveObjects.Connections, connection => connection == client);
     }
@@ -285,12 +285,12 @@ public sealed class SessionTests
         var client = await loopback.ConnectAsync(options => options with { Logger = log });
         client.Closed += Throw;
         var server = await loopback.SingleConnectionAsync();
-        await client.PingAsync(Loopback.Patience);
+        await client.PingAsync(Loopback.HelloTimeout);
         await client.CloseAsync();
-        await server.Completion.WaitAsync(Loopback.Patience);
+        await server.Completion.WaitAsync(Loopback.HelloTimeout);
         await Loopback.Eventually(() => loopback.Listener.Serving == 0);
         Assert.Empty(loopback.Listener.Connections);
-        await loopback.Listener.StopAsync(Loopback.Patience).WaitAsync(Loopback.Patience);
+        await loopback.Listener.StopAsync(Loopback.HelloTimeout).WaitAsync(Loopback.HelloTimeout);
         Assert.Equal(ListenerState.Stopped, loopback.Listener.State);
         await Loopback.Eventually(() => log.All.Contains("a handler of its events failed", StringComparison.Ordinal));
     }
@@ -319,7 +319,7 @@ public sealed class SessionTests
         var server = await loopback.SingleConnectionAsync();
         client.Channel.Writer.Append((byte)PacketEncoding.Yaml, compression: 0, chunkIndex: 0, "- ping\n"u8);
         await client.Channel.Writer.FlushAsync(default);
-        await server.Completion.WaitAsync(Loopback.Patience);
+        await server.Completion.WaitAsync(Loopback.HelloTimeout);
         Assert.Equal(XpraErrorId.UnsupportedEncoding, server.CloseCause);
     }
 

@@ -94,10 +94,10 @@ public sealed class SourceGuardTests
         Assert.Null(Enter(guard, s_someone));
         slots[0].Dispose();
         slots[0].Dispose();
-        slots[0].Prove();
+        slots[0].MarkProven();
         Assert.NotNull(Enter(guard, s_someone));
         Assert.Null(Enter(guard, s_someone));
-        Assert.All(slots, slot => Assert.False(slot.Lost.IsCancellationRequested));
+        Assert.All(slots, slot => Assert.False(slot.Evicted.IsCancellationRequested));
     }
 
     [Fact]
@@ -115,11 +115,11 @@ public sealed class SourceGuardTests
     {
         var guard = Guard();
         var slots = Enter(guard, s_someone, 8);
-        slots[3].Stand();
-        slots[5].Stand();
+        slots[3].MarkEstablished();
+        slots[5].MarkEstablished();
         Assert.Null(Enter(guard, s_someone));
         _clock.Advance(TimeSpan.FromSeconds(11));
-        slots[1].Stand();
+        slots[1].MarkEstablished();
         Assert.NotNull(Enter(guard, s_someone));
         await LostAsync(slots[3]);
         Assert.NotNull(Enter(guard, s_someone));
@@ -137,35 +137,35 @@ public sealed class SourceGuardTests
         Assert.NotNull(newcomer);
         await LostAsync(many[0]);
         Assert.Null(Enter(guard, s_someone));
-        Assert.All(few.Append(newcomer), slot => Assert.False(slot.Lost.IsCancellationRequested));
+        Assert.All(few.Append(newcomer), slot => Assert.False(slot.Evicted.IsCancellationRequested));
     }
 
     [Fact]
     public async Task Among_equals_a_silent_session_gives_way_and_then_the_oldest_handshake()
     {
         var (guard, slots) = Full(3);
-        slots[1].Stand();
+        slots[1].MarkEstablished();
         _clock.Advance(TimeSpan.FromSeconds(11));
         Assert.NotNull(Enter(guard, Address(3)));
         await LostAsync(slots[1]);
         Assert.NotNull(Enter(guard, Address(4)));
         await LostAsync(slots[0]);
-        Assert.False(slots[2].Lost.IsCancellationRequested);
+        Assert.False(slots[2].Evicted.IsCancellationRequested);
     }
 
     [Fact]
     public async Task Among_equals_who_has_come_furthest_stays()
     {
         var (guard, slots) = Full(3);
-        slots[0].HasSaidHello = true;
-        slots[0].Stand();
-        slots[1].HasSaidHello = true;
+        slots[0].HasSentHello = true;
+        slots[0].MarkEstablished();
+        slots[1].HasSentHello = true;
         Assert.NotNull(Enter(guard, Address(3)));
         await LostAsync(slots[2]);
-        Enter(guard, Address(4))!.HasSaidHello = true;
+        Enter(guard, Address(4))!.HasSentHello = true;
         Assert.NotNull(Enter(guard, Address(5)));
         await LostAsync(slots[1]);
-        Assert.False(slots[0].Lost.IsCancellationRequested);
+        Assert.False(slots[0].Evicted.IsCancellationRequested);
     }
 
     [Fact]
@@ -183,7 +183,7 @@ public sealed class SourceGuardTests
             Assert.NotNull(newcomer);
             seldom.Add(newcomer);
         }
-        Assert.All(seldom, slot => Assert.False(slot.Lost.IsCancellationRequested));
+        Assert.All(seldom, slot => Assert.False(slot.Evicted.IsCancellationRequested));
     }
 
     [Fact]
@@ -192,13 +192,13 @@ public sealed class SourceGuardTests
         var guard = Guard(new Limits { UnprovenConnections = 2 });
         for (var i = 0; i < 10; i++)
             Enter(guard, s_someone)!.Dispose();
-        Enter(guard, s_someone)!.Prove();
+        Enter(guard, s_someone)!.MarkProven();
         Enter(guard, s_other)!.Dispose();
         var first = Enter(guard, s_other)!;
         var second = Enter(guard, s_someone)!;
         Assert.NotNull(Enter(guard, Address(1)));
-        Assert.True(first.Lost.IsCancellationRequested || SpinWait.SpinUntil(() => first.Lost.IsCancellationRequested, Loopback.Patience));
-        Assert.False(second.Lost.IsCancellationRequested);
+        Assert.True(first.Evicted.IsCancellationRequested || SpinWait.SpinUntil(() => first.Evicted.IsCancellationRequested, Loopback.HelloTimeout));
+        Assert.False(second.Evicted.IsCancellationRequested);
     }
 
     [Fact]
@@ -213,7 +213,7 @@ public sealed class SourceGuardTests
                 guard.RecordFailure(Address(i));
             Assert.InRange(guard.Remembered, 0, 500);
         }
-        Assert.False(held.Lost.IsCancellationRequested);
+        Assert.False(held.Evicted.IsCancellationRequested);
         held.Dispose();
     }
 
@@ -221,20 +221,20 @@ public sealed class SourceGuardTests
     public async Task Who_comes_for_the_first_time_waits_until_one_who_did_has_had_time_to_prove_itself()
     {
         var (guard, slots) = Full(3);
-        Assert.Null(guard.TryEnter(Address(3), out var later));
+        Assert.Null(guard.TryAcquire(Address(3), out var later));
         Assert.NotNull(later);
-        slots[1].Prove();
-        Assert.NotNull(guard.TryEnter(Address(3), out later));
+        slots[1].MarkProven();
+        Assert.NotNull(guard.TryAcquire(Address(3), out later));
         Assert.Null(later);
 
         _clock.Advance(Limits.Default.NewSourceGracePeriod - TimeSpan.FromMilliseconds(1));
-        Assert.Null(guard.TryEnter(Address(4), out later));
+        Assert.Null(guard.TryAcquire(Address(4), out later));
         Assert.NotNull(later);
         _clock.Advance(TimeSpan.FromMilliseconds(1));
-        Assert.NotNull(guard.TryEnter(Address(4), out later));
+        Assert.NotNull(guard.TryAcquire(Address(4), out later));
         Assert.Null(later);
         await LostAsync(slots[0]);
-        Assert.False(slots[2].Lost.IsCancellationRequested);
+        Assert.False(slots[2].Evicted.IsCancellationRequested);
     }
 
     [Fact]
@@ -243,13 +243,13 @@ public sealed class SourceGuardTests
         var (guard, slots) = Full(3);
         slots[2].Dispose();
         var again = Enter(guard, Address(2))!;
-        Assert.NotNull(guard.TryEnter(Address(3), out var later));
+        Assert.NotNull(guard.TryAcquire(Address(3), out var later));
         Assert.Null(later);
         await LostAsync(again);
         // Nor does it itself, and hold up those behind it.
-        Assert.Null(guard.TryEnter(Address(2), out later));
+        Assert.Null(guard.TryAcquire(Address(2), out later));
         Assert.Null(later);
-        Assert.All(slots[..2], slot => Assert.False(slot.Lost.IsCancellationRequested));
+        Assert.All(slots[..2], slot => Assert.False(slot.Evicted.IsCancellationRequested));
     }
 
     [Fact]
@@ -257,11 +257,11 @@ public sealed class SourceGuardTests
     {
         var guard = Guard(new Limits { UnprovenConnections = 1 });
         var first = Enter(guard, Address(0))!;
-        var second = guard.EnterAsync(Address(1));
+        var second = guard.AcquireAsync(Address(1));
         await Task.Delay(20);
         Assert.False(second.IsCompleted);
-        first.Prove();
-        Assert.NotNull(await second.AsTask().WaitAsync(Loopback.Patience));
+        first.MarkProven();
+        Assert.NotNull(await second.AsTask().WaitAsync(Loopback.HelloTimeout));
     }
 
     [Theory]
@@ -272,15 +272,15 @@ public sealed class SourceGuardTests
         var guard = Guard(new Limits { UnprovenConnections = 10 });
         var others = new[] { s_someone, s_other }.Select(address => Enter(guard, address)!).ToList();
         var flood = Enumerable.Range(0x10, 8).Select(i => Enter(guard, Inside(i))!).ToArray();
-        others.Add(guard.TryEnter(Address(1), out var later)!);
+        others.Add(guard.TryAcquire(Address(1), out var later)!);
         Assert.Null(later);
         await LostAsync(flood[0]);
-        others.Add(guard.TryEnter(IPAddress.Parse("2001:db8:2::1"), out later)!);
+        others.Add(guard.TryAcquire(IPAddress.Parse("2001:db8:2::1"), out later)!);
         Assert.Null(later);
         await LostAsync(flood[1]);
         for (var i = 0; i < 1000; i++)
             Enter(guard, Inside(0x10 + i % 0xF0));
-        Assert.All(others, slot => Assert.False(slot.Lost.IsCancellationRequested));
+        Assert.All(others, slot => Assert.False(slot.Evicted.IsCancellationRequested));
 
         IPAddress Inside(int number) => IPAddress.Parse(string.Format(System.Globalization.CultureInfo.InvariantCulture, network, number.ToString("x2", System.Globalization.CultureInfo.InvariantCulture)));
     }
@@ -299,8 +299,8 @@ public sealed class SourceGuardTests
         await LostAsync(flood[1]);
         for (var i = 0; i < 1000; i++)
             Enter(guard, IPAddress.Parse($"2001:db8:1:{i % 256:x}::1"));
-        Assert.False(neighbour.Lost.IsCancellationRequested);
-        Assert.False(second.Lost.IsCancellationRequested);
+        Assert.False(neighbour.Evicted.IsCancellationRequested);
+        Assert.False(second.Evicted.IsCancellationRequested);
     }
 
     [Fact]
@@ -310,14 +310,14 @@ public sealed class SourceGuardTests
         for (var i = 0; i < 3; i++)
             Enter(guard, IPAddress.Parse("2001:db8:1:1::1"))!.Dispose();
         Enter(guard, IPAddress.Parse("2001:db8:1:2::1"))!.Dispose();
-        Enter(guard, IPAddress.Parse("2001:db8:1:2::1"))!.Prove();
+        Enter(guard, IPAddress.Parse("2001:db8:1:2::1"))!.MarkProven();
         for (var i = 0; i < 2; i++)
             Enter(guard, s_someone)!.Dispose();
         var ofNetwork = Enter(guard, IPAddress.Parse("2001:db8:1:2::1"))!; // its network has three that went, and this one
         var someone = Enter(guard, s_someone)!; // two that went, and this one
         Assert.NotNull(Enter(guard, s_other));
-        Assert.True(SpinWait.SpinUntil(() => ofNetwork.Lost.IsCancellationRequested, Loopback.Patience));
-        Assert.False(someone.Lost.IsCancellationRequested);
+        Assert.True(SpinWait.SpinUntil(() => ofNetwork.Evicted.IsCancellationRequested, Loopback.HelloTimeout));
+        Assert.False(someone.Evicted.IsCancellationRequested);
     }
 
     [Fact]
@@ -339,7 +339,7 @@ public sealed class SourceGuardTests
     {
         var guard = Guard();
         var session = Enter(guard, s_someone)!;
-        session.Prove();
+        session.MarkProven();
         _clock.Advance(TimeSpan.FromHours(5));
         Fail(guard, s_someone, 50);
         Assert.NotNull(Enter(guard, s_someone)); // its session stands
@@ -365,7 +365,7 @@ public sealed class SourceGuardTests
         var session = Enter(guard, s_someone)!;
         Fail(guard, s_someone, 5);
         Assert.Null(Enter(guard, s_someone));
-        session.Prove();
+        session.MarkProven();
         Assert.NotNull(Enter(guard, s_someone));
     }
 
@@ -374,10 +374,10 @@ public sealed class SourceGuardTests
     {
         var guard = Guard();
         using (var inClear = Enter(guard, s_someone)!)
-            inClear.Free();
+            inClear.Release();
         var tooLate = Enter(guard, s_someone)!;
         tooLate.Dispose();
-        tooLate.Prove();
+        tooLate.MarkProven();
         Fail(guard, s_someone, 5);
         Assert.Null(Enter(guard, s_someone));
     }
@@ -386,11 +386,11 @@ public sealed class SourceGuardTests
     public void Wrong_passwords_block_a_source_that_has_proven_the_key_too_whatever_comes_between_them()
     {
         var guard = Guard();
-        Enter(guard, s_someone)!.Prove();
+        Enter(guard, s_someone)!.MarkProven();
         for (var i = 1; i <= 5; i++)
         {
             Fail(guard, s_someone, 200);
-            Assert.Equal(i == 5, guard.RecordFailure(s_someone, isGuess: true));
+            Assert.Equal(i == 5, guard.RecordFailure(s_someone, isPasswordFailure: true));
         }
         Assert.Null(Enter(guard, s_someone));
         _clock.Advance(TimeSpan.FromSeconds(61));
@@ -401,31 +401,31 @@ public sealed class SourceGuardTests
     public async Task A_source_that_has_proven_the_key_finds_a_place_where_strangers_have_taken_its_eight_and_none_at_the_cost_of_others()
     {
         var guard = Guard(new Limits { UnprovenConnections = 12 });
-        Enter(guard, s_someone)!.Prove();
+        Enter(guard, s_someone)!.MarkProven();
         var others = Enter(guard, s_other, 2);
         var strangers = Enter(guard, s_someone, 10);
         Assert.Null(Enter(guard, s_someone));
         Assert.NotNull(Enter(guard, Address(1)));
         await LostAsync(strangers[0]);
-        Assert.All(others, slot => Assert.False(slot.Lost.IsCancellationRequested));
+        Assert.All(others, slot => Assert.False(slot.Evicted.IsCancellationRequested));
     }
 
     [Fact]
     public void That_a_source_is_turned_away_is_said_once_a_minute_and_of_IPv6_once_for_a_network()
     {
         var guard = Guard();
-        Assert.Equal("192.0.2.1", guard.TryTell(s_someone)?.ToString());
-        Assert.Equal("192.0.2.2", guard.TryTell(s_other)?.ToString());
-        Assert.Equal("2001:db8:1::/48", guard.TryTell(IPAddress.Parse("2001:db8:1:2::3"))?.ToString());
+        Assert.Equal("192.0.2.1", guard.TryReportRejection(s_someone)?.ToString());
+        Assert.Equal("192.0.2.2", guard.TryReportRejection(s_other)?.ToString());
+        Assert.Equal("2001:db8:1::/48", guard.TryReportRejection(IPAddress.Parse("2001:db8:1:2::3"))?.ToString());
         _clock.Advance(TimeSpan.FromSeconds(60));
-        Assert.Null(guard.TryTell(s_someone));
-        Assert.Null(guard.TryTell(IPAddress.Parse("2001:db8:1:ffff::1")));
+        Assert.Null(guard.TryReportRejection(s_someone));
+        Assert.Null(guard.TryReportRejection(IPAddress.Parse("2001:db8:1:ffff::1")));
         _clock.Advance(TimeSpan.FromSeconds(1));
-        Assert.NotNull(guard.TryTell(s_someone));
+        Assert.NotNull(guard.TryReportRejection(s_someone));
         Fail(guard, s_other, 5);
-        Assert.Null(guard.TryTell(s_other)); // that it is blocked has been said
+        Assert.Null(guard.TryReportRejection(s_other)); // that it is blocked has been said
         for (var i = 0; i < 30_000; i++)
-            guard.TryTell(Address(i));
+            guard.TryReportRejection(Address(i));
         Assert.InRange(guard.Remembered, 1, Limits.Default.RememberedSources);
     }
 
@@ -451,7 +451,7 @@ public sealed class SourceGuardTests
     {
         while (true)
         {
-            var slot = guard.TryEnter(address, out var later);
+            var slot = guard.TryAcquire(address, out var later);
             if (later is null)
                 return slot;
             _clock.Advance(TimeSpan.FromMilliseconds(10));
@@ -462,5 +462,5 @@ public sealed class SourceGuardTests
         => [.. Enumerable.Range(0, count).Select(_ => Enter(guard, address) ?? throw new InvalidOperationException("There was no place."))];
 
     // Told from a thread of the pool.
-    private static Task LostAsync(SourceGuard.Slot slot) => Loopback.Eventually(() => slot.Lost.IsCancellationRequested);
+    private static Task LostAsync(SourceGuard.Slot slot) => Loopback.Eventually(() => slot.Evicted.IsCancellationRequested);
 }

@@ -27,8 +27,8 @@ public sealed class WebSocketTests
         await using var overTcp = await loopback.ConnectAsync(options => options with { Mode = mode });
         await using var client = await loopback.ConnectAsync(options => WebSocket(options) with { Mode = mode });
         Assert.Equal($"ws://127.0.0.1:{loopback.Listener.Port}/", client.Endpoint);
-        Assert.True(await client.PingAsync(Loopback.Patience) > TimeSpan.Zero);
-        Assert.True(await overTcp.PingAsync(Loopback.Patience) > TimeSpan.Zero);
+        Assert.True(await client.PingAsync(Loopback.HelloTimeout) > TimeSpan.Zero);
+        Assert.True(await overTcp.PingAsync(Loopback.HelloTimeout) > TimeSpan.Zero);
         await client.CloseAsync();
         await Loopback.Eventually(() => loopback.Listener.Connections.Count == 1);
         Assert.Equal(ConnectionState.Open, overTcp.State);
@@ -40,8 +40,8 @@ public sealed class WebSocketTests
         await using var loopback = Loopback.Start();
         await using var client = await loopback.ConnectAsync(WebSocket);
         await loopback.SingleConnectionAsync();
-        await loopback.Listener.StopAsync(Loopback.Patience);
-        await client.Completion.WaitAsync(Loopback.Patience);
+        await loopback.Listener.StopAsync(Loopback.HelloTimeout);
+        await client.Completion.WaitAsync(Loopback.HelloTimeout);
         Assert.Equal("the peer disconnected: server exit", client.CloseReason);
     }
 
@@ -72,7 +72,7 @@ public sealed class WebSocketTests
             await Task.Yield();
         }
         var answer = new byte[1000];
-        var count = await socket.ReceiveAsync(answer).WaitAsync(Loopback.Patience);
+        var count = await socket.ReceiveAsync(answer).WaitAsync(Loopback.HelloTimeout);
         Assert.StartsWith("HTTP/1.1 101 ", Encoding.ASCII.GetString(answer, 0, count), StringComparison.Ordinal);
     }
 
@@ -89,7 +89,7 @@ public sealed class WebSocketTests
             peer.Socket.Shutdown(SocketShutdown.Send);
             await peer.Socket.ReceiveAsync(new byte[100_000]);
         });
-        var options = new ConnectOptions { Endpoint = new XpraEndpoint(TransportKind.WebSocket, "127.0.0.1", server.Port), Key = key, Timeout = Loopback.Patience };
+        var options = new ConnectOptions { Endpoint = new XpraEndpoint(TransportKind.WebSocket, "127.0.0.1", server.Port), Key = key, Timeout = Loopback.HelloTimeout };
         var refused = await Assert.ThrowsAsync<XpraAesException>(() => XpraConnector.ConnectAsync(options));
         Assert.Equal(XpraErrorId.PeerSentText, refused.Id);
         Assert.Contains("failed to parse bencode packet", refused.Message, StringComparison.Ordinal);
@@ -107,7 +107,7 @@ public sealed class WebSocketTests
             await peer.Socket.ReceiveAsync(new byte[10_000]);
             await peer.SendRawAsync(Encoding.ASCII.GetBytes(answer));
         });
-        var options = new ConnectOptions { Endpoint = new XpraEndpoint(TransportKind.WebSocket, "127.0.0.1", server.Port), Key = key, Timeout = Loopback.Patience };
+        var options = new ConnectOptions { Endpoint = new XpraEndpoint(TransportKind.WebSocket, "127.0.0.1", server.Port), Key = key, Timeout = Loopback.HelloTimeout };
         var refused = await Assert.ThrowsAsync<XpraAesException>(() => XpraConnector.ConnectAsync(options));
         Assert.Equal(answer.Length == 0 ? XpraErrorId.ConnectionLost : XpraErrorId.PeerIsHttp, refused.Id);
     }
@@ -171,7 +171,7 @@ public sealed class WebSocketTests
         var stream = client.GetStream();
         await stream.WriteAsync(Encoding.ASCII.GetBytes(request));
         using var reader = new StreamReader(stream, Encoding.ASCII);
-        return await reader.ReadToEndAsync().WaitAsync(Loopback.Patience);
+        return await reader.ReadToEndAsync().WaitAsync(Loopback.HelloTimeout);
     }
 
     /// <summary>The server's side of the upgrade by hand (RFC 6455 section 4.2.2).</summary>

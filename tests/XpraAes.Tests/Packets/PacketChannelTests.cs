@@ -172,8 +172,8 @@ public sealed class PacketChannelTests
     {
         var stream = new ScriptedStream() { BlocksWrites = true };
         await using var channel = new PacketChannel(stream, Limits.Default);
-        using var patience = new CancellationTokenSource(TimeSpan.FromMilliseconds(20));
-        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => channel.SendAsync(["ping", 1L], patience.Token));
+        using var timeout = new CancellationTokenSource(TimeSpan.FromMilliseconds(20));
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => channel.SendAsync(["ping", 1L], timeout.Token));
 
         Assert.True(stream.IsDisposed);
         var lost = await Assert.ThrowsAsync<XpraAesException>(() => channel.SendAsync(["ping", 2L], default));

@@ -85,8 +85,8 @@ public sealed class PacketReaderTests
         {
             // No payload follows: who waits for it hangs.
             using var reader = Frames.Reader(new ScriptedStream(Header(size, encrypted: false), staysOpen: true), maxPayloadSize: 1000);
-            using var patience = new CancellationTokenSource(refused ? TimeSpan.FromSeconds(20) : TimeSpan.FromMilliseconds(20));
-            var reading = reader.ReadAsync(patience.Token).AsTask();
+            using var timeout = new CancellationTokenSource(refused ? TimeSpan.FromSeconds(20) : TimeSpan.FromMilliseconds(20));
+            var reading = reader.ReadAsync(timeout.Token).AsTask();
             if (refused)
                 Assert.Equal(XpraErrorId.LimitReached, (await Assert.ThrowsAsync<XpraAesException>(() => reading)).Id);
             else
@@ -249,8 +249,8 @@ public sealed class PacketReaderTests
         var stream = new ScriptedStream(bytes[..20], staysOpen: true);
         using var reader = Frames.Reader(stream);
         Assert.True(await reader.ReadAsync(default));
-        using var patience = new CancellationTokenSource(TimeSpan.FromMilliseconds(20));
-        await Assert.ThrowsAnyAsync<OperationCanceledException>(async () => await reader.ReadAsync(patience.Token));
+        using var timeout = new CancellationTokenSource(TimeSpan.FromMilliseconds(20));
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(async () => await reader.ReadAsync(timeout.Token));
         Assert.Equal(bytes[13..20], (await reader.PeekAsync(7, default)).ToArray());
     }
 

@@ -152,7 +152,7 @@ internal sealed class Arrivals(Loopback loopback, int iterations)
     /// <summary>Nothing in here waits but in the system: <see cref="BlockingStream"/>.</summary>
     private async Task ExchangeAsync(int number)
     {
-        var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true, ReceiveTimeout = (int)Loopback.Patience.TotalMilliseconds };
+        var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true, ReceiveTimeout = (int)Loopback.HelloTimeout.TotalMilliseconds };
         await using var client = new FakePeer(socket, loopback.Key, new BlockingStream(socket));
         socket.Bind(new IPEndPoint(Sources.Number(number), 0));
         socket.Connect(IPAddress.Loopback, loopback.Listener.Port);

@@ -60,7 +60,7 @@ public sealed class ChurnTests
                 done, last.Handles, last.Threads, last.Heap / 1048576.0, loopback.Listener.Accepted, rig.Listener.Accepted, loopback.Listener.Rejected, rig.Listener.Rejected);
         }
         await over.CancelAsync();
-        await serving.WaitAsync(Loopback.Patience);
+        await serving.WaitAsync(Loopback.HelloTimeout);
 
         // Threads and handles of the pool come and go; a leak would be one for each of thousands of actions.
         Assert.InRange(last.Handles, 0, first.Handles + 20);
@@ -83,8 +83,8 @@ public sealed class ChurnTests
                 await TryAsync(async () =>
                 {
                     await using var client = await loopback.ConnectAsync(options => options with { Mode = mode, Iterations = 1000 });
-                    await client.PingAsync(Loopback.Patience);
-                    await client.RequestInfoAsync(Loopback.Patience, default);
+                    await client.PingAsync(Loopback.HelloTimeout);
+                    await client.RequestInfoAsync(Loopback.HelloTimeout, default);
                 });
                 break;
             case 3:
@@ -95,14 +95,14 @@ public sealed class ChurnTests
                 });
                 break;
             case 4 or 5:
-                await Stranger.ComeAsync(new IPEndPoint(IPAddress.Loopback, i % 2 == 0 ? loopback.Listener.Port : rig.Listener.Port), Sources.Exist ? Sources.Number(1000 + i) : source, Stranger.Ways[i % Stranger.Ways.Count], default);
+                await UnauthenticatedClient.ComeAsync(new IPEndPoint(IPAddress.Loopback, i % 2 == 0 ? loopback.Listener.Port : rig.Listener.Port), Sources.Exist ? Sources.Number(1000 + i) : source, UnauthenticatedClient.Ways[i % UnauthenticatedClient.Ways.Count], default);
                 break;
             case 6 or 7:
                 await TryAsync(async () =>
                 {
                     await using var client = await TestClient.ConnectAsync(rig.Listener, rig.Key, mode);
                     await client.SendHelloAsync();
-                    var session = await client.StandAsync();
+                    var session = await client.EstablishAsync();
                     await session.SendAsync("ping", (long)i, new byte[i % 50_000]);
                     Assert.Equal((long)i, (await session.ReceiveAsync())![1]);
                     if (i % 2 == 0)

@@ -50,7 +50,7 @@ public sealed class DescriptorTests
                 await stranger.ConnectAsync(IPAddress.Loopback, port);
             }
             // Those that came last are sent away; those that came first stay.
-            Assert.Equal(0, await strangers[^1].ReceiveAsync(new byte[1]).WaitAsync(Loopback.Patience));
+            Assert.Equal(0, await strangers[^1].ReceiveAsync(new byte[1]).WaitAsync(Loopback.HelloTimeout));
             Assert.InRange(Directory.GetFileSystemEntries($"/proc/{process.Id}/fd").Length, Descriptors - 80, Descriptors - 1);
             // As long as that may have taken .NET to end the process.
             await Task.Delay(TimeSpan.FromSeconds(5));

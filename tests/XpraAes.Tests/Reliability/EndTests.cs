@@ -16,7 +16,7 @@ namespace XpraAes.Tests.Reliability;
 [CollectionDefinition(nameof(EndTests), DisableParallelization = true)] // removing the module ends whatever runs in this process
 public sealed class EndTests : IDisposable
 {
-    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan s_timeout = TimeSpan.FromSeconds(30);
 
     private readonly TempFolder _folder = new();
 
@@ -68,7 +68,7 @@ public sealed class EndTests : IDisposable
         _ = pipeline.BeginInvoke();
         await Task.Delay(delay);
         var stopped = Stopwatch.GetTimestamp();
-        await pipeline.StopAsync(null, null).WaitAsync(s_patience);
+        await pipeline.StopAsync(null, null).WaitAsync(s_timeout);
         Assert.InRange(Stopwatch.GetElapsedTime(stopped), TimeSpan.Zero, TimeSpan.FromSeconds(10));
         Assert.Empty(pipeline.Streams.Error);
         Assert.Empty(host.Run("Remove-Module XpraAes").Errors);
@@ -84,7 +84,7 @@ public sealed class EndTests : IDisposable
         {
             while (!over.IsCancellationRequested)
             {
-                await Stranger.ComeAsync(new IPEndPoint(IPAddress.Loopback, port), IPAddress.Loopback, Stranger.Ways[i % Stranger.Ways.Count], over.Token);
+                await UnauthenticatedClient.ComeAsync(new IPEndPoint(IPAddress.Loopback, port), IPAddress.Loopback, UnauthenticatedClient.Ways[i % UnauthenticatedClient.Ways.Count], over.Token);
                 try
                 {
                     await using var client = await FakePeer.ConnectAsync(port, key);
@@ -102,7 +102,7 @@ public sealed class EndTests : IDisposable
         Assert.Empty(host.Run("Remove-Module XpraAes").Errors);
         Assert.InRange(Stopwatch.GetElapsedTime(removed), TimeSpan.Zero, TimeSpan.FromSeconds(10));
         await over.CancelAsync();
-        await clients.WaitAsync(s_patience);
+        await clients.WaitAsync(s_timeout);
     }
 
     /// <summary>Nobody listens there any more, nor soon.</summary>
@@ -120,7 +120,7 @@ public sealed class EndTests : IDisposable
             {
                 return;
             }
-            Assert.True(Stopwatch.GetElapsedTime(started) < s_patience, string.Create(CultureInfo.InvariantCulture, $"Round {round}: somebody still listens."));
+            Assert.True(Stopwatch.GetElapsedTime(started) < s_timeout, string.Create(CultureInfo.InvariantCulture, $"Round {round}: somebody still listens."));
             await Task.Delay(20);
         }
     }

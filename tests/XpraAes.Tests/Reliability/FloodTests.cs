@@ -14,10 +14,10 @@ public sealed class FloodTests
     public static bool HasSources => Sources.Exist;
 
     [Fact(SkipUnless = nameof(HasSources), Skip = NeedsSources)]
-    public Task A_flood_from_a_thousand_addresses_keeps_nobody_out() => FloodAsync(sources: 1000, TimeSpan.FromSeconds(3), within: Loopback.Patience);
+    public Task A_flood_from_a_thousand_addresses_keeps_nobody_out() => FloodAsync(sources: 1000, TimeSpan.FromSeconds(3), within: Loopback.HelloTimeout);
 
     [Fact(SkipUnless = nameof(HasSources), Skip = NeedsSources)]
-    public Task A_flood_from_a_hundred_addresses_keeps_nobody_out() => FloodAsync(sources: 100, TimeSpan.FromSeconds(3), within: Loopback.Patience);
+    public Task A_flood_from_a_hundred_addresses_keeps_nobody_out() => FloodAsync(sources: 100, TimeSpan.FromSeconds(3), within: Loopback.HelloTimeout);
 
     [Fact(SkipUnless = nameof(HasSources), Skip = NeedsSources, Explicit = true)]
     public Task A_minute_of_a_flood_from_a_thousand_addresses_keeps_nobody_waiting_for_ten_seconds() => FloodAsync(sources: 1000, TimeSpan.FromMinutes(1), within: TimeSpan.FromSeconds(10));
@@ -35,7 +35,7 @@ public sealed class FloodTests
         {
             try
             {
-                foreach (var one in Stranger.Hello.Chunk(1))
+                foreach (var one in UnauthenticatedClient.Hello.Chunk(1))
                 {
                     await peer.SendRawAsync(one);
                     await Task.Delay(500);
@@ -65,7 +65,7 @@ public sealed class FloodTests
         {
             for (var i = source; !over.IsCancellationRequested; i++)
             {
-                if (await Stranger.ComeAsync(endpoint, Sources.Number(source), Stranger.Ways[i % Stranger.Ways.Count], over.Token))
+                if (await UnauthenticatedClient.ComeAsync(endpoint, Sources.Number(source), UnauthenticatedClient.Ways[i % UnauthenticatedClient.Ways.Count], over.Token))
                     Interlocked.Increment(ref strangers);
             }
         })));
@@ -86,7 +86,7 @@ public sealed class FloodTests
             waits.Add(Stopwatch.GetElapsedTime(came));
         }
         await over.CancelAsync();
-        await flood.WaitAsync(Loopback.Patience);
+        await flood.WaitAsync(Loopback.HelloTimeout);
 
         waits.Sort();
         TestContext.Current.SendDiagnosticMessage(

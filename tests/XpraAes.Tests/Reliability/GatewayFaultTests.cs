@@ -33,7 +33,7 @@ public sealed class GatewayFaultTests
             await using var client = await TestClient.ConnectAsync(rig.Listener, rig.Key);
             await client.SendHelloAsync();
             await using var peer = await target.AcceptAsync();
-            var session = await client.StandAsync();
+            var session = await client.EstablishAsync();
             await session.SendAsync("ping", (long)round);
             Assert.Equal((long)round, (await peer.ReceiveAsync())![1]);
             target.Close();
@@ -69,7 +69,7 @@ public sealed class GatewayFaultTests
             ? Task.WhenAll(Enumerable.Range(0, 20).Select(source => Task.Run(async () =>
             {
                 for (var i = source; !over.IsCancellationRequested; i++)
-                    await Stranger.ComeAsync(endpoint, Sources.Number(source), Stranger.Ways[i % 4], over.Token);
+                    await UnauthenticatedClient.ComeAsync(endpoint, Sources.Number(source), UnauthenticatedClient.Ways[i % 4], over.Token);
             })))
             : Task.CompletedTask;
 
@@ -77,7 +77,7 @@ public sealed class GatewayFaultTests
         foreach (var (sent, received) in await Task.WhenAll(streams))
             Assert.Equal(sent, received);
         await over.CancelAsync();
-        await flood.WaitAsync(TestPeer.Patience);
+        await flood.WaitAsync(TestPeer.HelloTimeout);
         Assert.Equal(sessions, rig.Listener.Connections.Count);
 
         async Task<(string Sent, string Received)> PassAsync(TestPeer from, TestPeer to, int seed)

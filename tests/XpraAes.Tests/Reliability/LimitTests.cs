@@ -58,7 +58,7 @@ public sealed class LimitTests
         await ChallengeAsync(client);
         var dripping = Task.Run(() => client.DripAsync(new byte[] { (byte)'P', 0x12, 0, 0, 0, 0, 1, 0 }, TimeSpan.FromMilliseconds(100)));
         await client.WaitForCloseAsync();
-        await dripping.WaitAsync(Loopback.Patience);
+        await dripping.WaitAsync(Loopback.HelloTimeout);
         await Loopback.Eventually(() => loopback.Listener.Refusals.GetValueOrDefault(XpraErrorId.HandshakeTimeout) == 1);
     }
 
@@ -78,10 +78,10 @@ public sealed class LimitTests
         await using var channel = new PacketChannel(new Transports.ScriptedStream(said.ToArray()) { Gate = never.Task }, limits);
         var handshake = new ServerHandshake(
             channel,
-            new ServerHandshakeOptions { Keys = [key], Modes = Enum.GetValues<AesMode>(), Limits = limits, Patience = limits.HandshakeTimeout, Derivations = new DerivationGate(2).For(IPAddress.None) },
+            new ServerHandshakeOptions { Keys = [key], Modes = Enum.GetValues<AesMode>(), Limits = limits, HelloTimeout = limits.HandshakeTimeout, Derivations = new DerivationGate(2).For(IPAddress.None) },
             NullLogger.Instance);
-        await handshake.RunAsync(default).WaitAsync(Loopback.Patience);
-        var cut = await Assert.ThrowsAsync<XpraAesException>(() => handshake.SendHelloAsync(Hello.ForServer("uuid"), default).WaitAsync(Loopback.Patience));
+        await handshake.RunAsync(default).WaitAsync(Loopback.HelloTimeout);
+        var cut = await Assert.ThrowsAsync<XpraAesException>(() => handshake.SendHelloAsync(Hello.ForServer("uuid"), default).WaitAsync(Loopback.HelloTimeout));
         Assert.Equal(XpraErrorId.HandshakeTimeout, cut.Id);
         never.SetResult();
     }
@@ -103,7 +103,7 @@ public sealed class LimitTests
         var (hello, _) = Generation.Named("6.2").Announce(AesMode.CTR);
         ((XpraDictionary)hello["encryption"]!)["key_size"] = size;
         await client.SendAsync("hello", hello);
-        Assert.Equal(["disconnect", Refusals.ForStrangers], (await client.ReceiveAsync()).Items);
+        Assert.Equal(["disconnect", Refusals.ForUnproven], (await client.ReceiveAsync()).Items);
         await client.WaitForCloseAsync();
         Assert.Equal([XpraErrorId.CipherCapabilitiesInvalid], loopback.Listener.Refusals.Keys);
     }
@@ -248,7 +248,7 @@ public sealed class LimitTests
     [Fact(SkipUnless = nameof(HasSources), Skip = NeedsSources)]
     public async Task Many_who_come_at_once_for_the_first_time_wait_for_each_other_and_are_all_let_in()
     {
-        await using var loopback = Loopback.Start(options => options with { Iterations = 1000, Limits = s_patient with { UnprovenConnections = 4, NewSourceGracePeriod = Loopback.Patience } });
+        await using var loopback = Loopback.Start(options => options with { Iterations = 1000, Limits = s_patient with { UnprovenConnections = 4, NewSourceGracePeriod = Loopback.HelloTimeout } });
         var clients = await Task.WhenAll(Enumerable.Range(0, 40).Select(i => Task.Run(() => loopback.LetsInAsync(Sources.Number(i)))));
         Assert.DoesNotContain(false, clients);
         Assert.Equal(40, loopback.Listener.Accepted);

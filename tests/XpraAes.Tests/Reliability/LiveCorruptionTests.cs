@@ -78,17 +78,17 @@ public sealed class LiveCorruptionTests(ITestOutputHelper output)
 
         // Nobody has meddled with this one.
         await using (var last = await TestClient.ConnectAsync(listener, key))
-            await TalkAsync(last).WaitAsync(TestPeer.Patience);
+            await TalkAsync(last).WaitAsync(TestPeer.HelloTimeout);
         Assert.Empty(log.Errors);
         await stopping.CancelAsync();
-        await serving.WaitAsync(TestPeer.Patience);
+        await serving.WaitAsync(TestPeer.HelloTimeout);
         unobserved.AssertNone();
     }
 
     private static async Task TalkAsync(TestClient client)
     {
         await client.SendHelloAsync();
-        var peer = await client.StandAsync();
+        var peer = await client.EstablishAsync();
         await peer.SendAsync("ping", 1L);
         var echo = await peer.ReceiveAsync();
         if (echo?.Type != "ping_echo")

@@ -51,7 +51,7 @@ public sealed class LoadTests
             await Task.Delay(2 * i % 2000);
             while (Stopwatch.GetElapsedTime(started) < time)
             {
-                latencies.Enqueue(await client.PingAsync(Loopback.Patience));
+                latencies.Enqueue(await client.PingAsync(Loopback.HelloTimeout));
                 await Task.Delay(2000);
             }
         })));

@@ -141,7 +141,7 @@ public sealed class OneOutcomeTests
             }
         }
         AssertAllEqual(heard);
-        Assert.EndsWith(Refusals.ForStrangers, heard[0].Item2, StringComparison.Ordinal);
+        Assert.EndsWith(Refusals.ForUnproven, heard[0].Item2, StringComparison.Ordinal);
     }
 
     [Theory]
@@ -170,7 +170,7 @@ public sealed class OneOutcomeTests
             {
                 // Nothing is encrypted in a mode that is refused.
                 Assert.False(first.Header.IsEncrypted);
-                Assert.Equal(Refusals.ForStrangers, Refusals.Reason(first));
+                Assert.Equal(Refusals.ForUnproven, Refusals.Reason(first));
                 Assert.Null(await client.TryReceiveAsync());
                 continue;
             }
@@ -283,7 +283,7 @@ public sealed class OneOutcomeTests
         var stream = new PiecesStream(wire);
         var channel = Open(stream, cipher);
         await using var session = new EndpointSession(channel, CipherLeg.Of("peer", null, cipher, cipher, null, channel.Reader), [], isClient, Limits.Default, null);
-        var end = await Assert.ThrowsAnyAsync<XpraAesException>(() => session.RunAsync(default).WaitAsync(SentSession.Patience));
+        var end = await Assert.ThrowsAnyAsync<XpraAesException>(() => session.RunAsync(default).WaitAsync(SentSession.HelloTimeout));
         // The echo of the good packet, where there was one. Ciphers of its own for each run: lengths are what an observer sees.
         return $"{Describe(end)} {stream.Written.Length}";
     }
@@ -295,8 +295,8 @@ public sealed class OneOutcomeTests
         await using var relay = new RelaySession(
             clientChannel, CipherLeg.Of("client", null, cipher, cipher, null, clientChannel.Reader),
             targetChannel, CipherLeg.Of("target", null, cipher, cipher, null, targetChannel.Reader),
-            new PacketTranslator(PacketEncoding.Rencode, Limits.Default), new PacketTranslator(PacketEncoding.Rencode, Limits.Default), holds: false, Limits.Default);
-        var end = await Assert.ThrowsAnyAsync<XpraAesException>(() => relay.RunAsync(default).WaitAsync(SentSession.Patience));
+            new PacketTranslator(PacketEncoding.Rencode, Limits.Default), new PacketTranslator(PacketEncoding.Rencode, Limits.Default), buffers: false, Limits.Default);
+        var end = await Assert.ThrowsAnyAsync<XpraAesException>(() => relay.RunAsync(default).WaitAsync(SentSession.HelloTimeout));
         return $"{Describe(end)} {clientChannel.Writer.BytesWritten} {targetChannel.Writer.BytesWritten}";
     }
 

@@ -19,11 +19,11 @@ internal sealed class RelayedSession(SentSession client, SentSession target)
         await using var relay = new RelaySession(
             clientChannel, CipherLeg.Of("client", null, target.Cipher, client.Cipher, null, clientChannel.Reader),
             targetChannel, CipherLeg.Of("target", null, client.Cipher, target.Cipher, null, targetChannel.Reader),
-            toTarget: null, toClient: null, holds: false, Limits.Default);
+            toTarget: null, toClient: null, buffers: false, Limits.Default);
         XpraAesException? end = null;
         try
         {
-            await relay.RunAsync(default).WaitAsync(SentSession.Patience);
+            await relay.RunAsync(default).WaitAsync(SentSession.HelloTimeout);
         }
         catch (XpraAesException e)
         {

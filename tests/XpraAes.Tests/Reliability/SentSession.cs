@@ -11,7 +11,7 @@ namespace XpraAes.Tests.Reliability;
 internal sealed class SentSession
 {
     /// <summary>Packets of this process's are read in no time: whoever is not done by then waits for something.</summary>
-    public static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
+    public static readonly TimeSpan HelloTimeout = TimeSpan.FromSeconds(60);
 
     private readonly List<int> _ends = [];
 
@@ -107,7 +107,7 @@ internal sealed class SentSession
         var session = new EndpointSession(channel, leg, [], isClient, Limits.Default, () => new XpraDictionary { ["info"] = true });
         try
         {
-            await session.RunAsync(default).WaitAsync(Patience);
+            await session.RunAsync(default).WaitAsync(HelloTimeout);
             return true;
         }
         catch (XpraAesException)

@@ -55,7 +55,7 @@ public sealed class SizeTests
             await using var stranger = await loopback.ConnectFakeAsync();
             await stranger.SendRawAsync(bytes);
             var waste = new byte[4096];
-            while (await stranger.Socket.ReceiveAsync(waste).WaitAsync(Loopback.Patience) > 0)
+            while (await stranger.Socket.ReceiveAsync(waste).WaitAsync(Loopback.HelloTimeout) > 0)
             {
             }
             await Loopback.Eventually(() => loopback.Listener.Serving <= 1);
@@ -77,7 +77,7 @@ public sealed class SizeTests
         var header = new byte[] { (byte)'P', 0x12, 0, 0, 0, 0, 0, 0 };
         BinaryPrimitives.WriteInt32BigEndian(header.AsSpan(4), size);
         await client.SendRawAsync(header);
-        await connection.Completion.WaitAsync(Loopback.Patience);
+        await connection.Completion.WaitAsync(Loopback.HelloTimeout);
         Assert.Contains(connection.CloseCause, new XpraErrorId?[] { XpraErrorId.LimitReached, XpraErrorId.MalformedPacket });
         Assert.InRange(GC.GetTotalAllocatedBytes(precise: true) - before, 0, 4 * 1024 * 1024);
     }
@@ -90,7 +90,7 @@ public sealed class SizeTests
         await using var loopback = Loopback.Start();
         await using var client = await TestClient.ConnectAsync(loopback.Listener, loopback.Key, mode, wrap: stream => new TrickleStream(stream));
         await client.SendHelloAsync();
-        var session = await client.StandAsync();
+        var session = await client.EstablishAsync();
         for (var i = 1L; i <= 5; i++)
         {
             await session.SendAsync("ping", i, new string('x', 100));

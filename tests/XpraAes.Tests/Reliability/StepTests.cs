@@ -57,7 +57,7 @@ public sealed class StepTests
             var serving = ServeOnceAsync(rig.Target, reached: step is "hello" or "answer" or "half a packet" or "packet" or "echo");
             await GoAsync(client, step);
             End(((NetworkStream)client.Transport).Socket, end);
-            await serving.WaitAsync(TestPeer.Patience);
+            await serving.WaitAsync(TestPeer.HelloTimeout);
             await Rig.UntilAsync(() => rig.Listener.Serving == 0);
             Assert.Empty(rig.Listener.Connections);
         }
@@ -80,7 +80,7 @@ public sealed class StepTests
                 await client.SendHelloAsync();
                 try
                 {
-                    var session = await client.StandAsync().WaitAsync(TestPeer.Patience);
+                    var session = await client.EstablishAsync().WaitAsync(TestPeer.HelloTimeout);
                     await session.SendAsync("ping", 1L);
                     while (await session.ReceiveAsync() is { } packet && packet.Type != "disconnect")
                     {
@@ -102,7 +102,7 @@ public sealed class StepTests
         var late = await rig.ConnectAsync();
         await late.SendHelloAsync();
         await using var target = await sound.AcceptAsync();
-        await late.StandAsync();
+        await late.EstablishAsync();
         await over.CancelAsync();
         await misbehaving;
     }
@@ -115,19 +115,19 @@ public sealed class StepTests
             case "connected":
                 return;
             case "half a header":
-                await socket.SendAsync(Stranger.Hello.AsMemory(0, PacketHeader.Size / 2));
+                await socket.SendAsync(UnauthenticatedClient.Hello.AsMemory(0, PacketHeader.Size / 2));
                 return;
             case "header":
-                await socket.SendAsync(Stranger.Hello.AsMemory(0, PacketHeader.Size));
+                await socket.SendAsync(UnauthenticatedClient.Hello.AsMemory(0, PacketHeader.Size));
                 return;
             case "half a hello":
-                await socket.SendAsync(Stranger.Hello.AsMemory(0, Stranger.Hello.Length / 2));
+                await socket.SendAsync(UnauthenticatedClient.Hello.AsMemory(0, UnauthenticatedClient.Hello.Length / 2));
                 return;
         }
         await client.SendHelloAsync();
         if (step == "hello")
             return;
-        var session = await client.StandAsync().WaitAsync(TestPeer.Patience);
+        var session = await client.EstablishAsync().WaitAsync(TestPeer.HelloTimeout);
         if (step == "answer")
             return;
         if (step == "half a packet")

@@ -15,7 +15,7 @@ internal sealed class EnforcementCheck(ProbeContext context)
     /// <summary>The server has just answered; one that refuses in silence, as from 6.4 on, is not waited for longer; arbitrary.</summary>
     private static readonly TimeSpan s_timeout = TimeSpan.FromSeconds(2);
 
-    private static readonly string[] s_ourWords = [Responder.NotServed, RequestPolicy.NotForwarded, Refusals.ForStrangers];
+    private static readonly string[] s_ourWords = [Responder.NotServed, RequestPolicy.NotForwarded, Refusals.ForUnproven];
 
     /// <summary>Asks for the names of its commands, and then for its information, under the salt of its first answer and in a mode with a keystream.</summary>
     /// <param name="first">Its answer to the request <c>info</c>, encrypted as it was asked to.</param>

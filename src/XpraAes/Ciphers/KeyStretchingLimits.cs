@@ -1,7 +1,7 @@
 namespace XpraAes.Ciphers;
 
 /// <summary>Checks that both roles make, of their own options and of what the peer asks for.</summary>
-internal static class OptionChecks
+internal static class KeyStretchingLimits
 {
     /// <exception cref="XpraAesException">InvalidOption.</exception>
     public static void Require(int keySize, int iterations)
@@ -17,8 +17,8 @@ internal static class OptionChecks
     }
 
     /// <summary>Whether the key that a peer asks us to derive takes more work than it may: it chooses the hash and the key's size too, which make up to 3.5 times the work of the same number of iterations.</summary>
-    public static bool IsTooDear(CipherParameters asked, Limits limits) => IsTooDear(asked.KeyHash, asked.KeySize, asked.Iterations, limits);
+    public static bool IsTooExpensive(CipherParameters asked, Limits limits) => IsTooExpensive(asked.KeyHash, asked.KeySize, asked.Iterations, limits);
 
     /// <summary>The same, of what has not been put together yet.</summary>
-    public static bool IsTooDear(KeyHash hash, int keySize, int iterations, Limits limits) => KeyStretching.Cost(hash, keySize, iterations) > limits.MaxIterations;
+    public static bool IsTooExpensive(KeyHash hash, int keySize, int iterations, Limits limits) => KeyStretching.Cost(hash, keySize, iterations) > limits.MaxIterations;
 }

@@ -12,7 +12,7 @@ namespace XpraAes.Listening;
 /// </summary>
 /// <param name="log">Where the counts go.</param>
 /// <param name="clock">Where the time comes from: its monotonic part, and its timers.</param>
-internal sealed class StrangerLog(ILogger log, TimeProvider clock) : IDisposable
+internal sealed class LogThrottle(ILogger log, TimeProvider clock) : IDisposable
 {
     /// <summary>How long connections are counted before the counts are written; arbitrary, short enough to be waited for.</summary>
     internal static readonly TimeSpan Window = TimeSpan.FromMinutes(1);
@@ -160,7 +160,7 @@ internal sealed class StrangerLog(ILogger log, TimeProvider clock) : IDisposable
     {
         private const string Nothing = "without a word";
 
-        private readonly StrangerLog _owner;
+        private readonly LogThrottle _owner;
         private readonly ILogger _target;
         private readonly Source[] _share;
         private readonly Place? _spent;
@@ -169,7 +169,7 @@ internal sealed class StrangerLog(ILogger log, TimeProvider clock) : IDisposable
         private Action? _withheld;
         private volatile bool _isProven;
 
-        internal Connection(StrangerLog owner, ILogger target, Source[] share, Place? spent)
+        internal Connection(LogThrottle owner, ILogger target, Source[] share, Place? spent)
             => (_owner, _target, _share, _spent) = (owner, target, share, spent);
 
         private bool IsTold => _spent is null || _isProven;

@@ -8,7 +8,7 @@ namespace XpraAes.Tests.Listening;
 
 /// <summary>What a listener makes of those who have proven nothing.</summary>
 [Collection(LoopbackCollection.Name)]
-public sealed class StrangerTests
+public sealed class UnauthenticatedClientTests
 {
     /// <summary>A test's own failures must not block the address of all tests.</summary>
     private static readonly Limits s_patient = new() { FailuresBeforeBlock = 1000, DelayPerFailure = TimeSpan.Zero, CloseGrace = TimeSpan.FromMilliseconds(200) };
@@ -32,7 +32,7 @@ public sealed class StrangerTests
         await using var client = await loopback.ConnectFakeAsync();
         var dripping = Task.Run(() => client.DripAsync(new byte[] { (byte)'P', 0x10, 0, 0, 0, 1, 0, 0 }, TimeSpan.FromMilliseconds(20)));
         await client.WaitForCloseAsync();
-        await dripping.WaitAsync(Loopback.Patience);
+        await dripping.WaitAsync(Loopback.HelloTimeout);
         await Loopback.Eventually(() => loopback.Listener.Refusals.GetValueOrDefault(XpraErrorId.HandshakeTimeout) == 1);
     }
 
@@ -135,15 +135,15 @@ public sealed class StrangerTests
 
         await using var next = await loopback.ConnectAsync();
         await silent.WaitForCloseAsync();
-        await connection.Completion.WaitAsync(Loopback.Patience);
+        await connection.Completion.WaitAsync(Loopback.HelloTimeout);
         Assert.False(connection.KeyProven);
         Assert.Contains("gave way", connection.CloseReason, StringComparison.Ordinal);
-        await next.PingAsync(Loopback.Patience);
+        await next.PingAsync(Loopback.HelloTimeout);
 
         // Who has proven the key gives way to nobody.
         await using var third = await loopback.ConnectAsync();
-        await next.PingAsync(Loopback.Patience);
-        await third.PingAsync(Loopback.Patience);
+        await next.PingAsync(Loopback.HelloTimeout);
+        await third.PingAsync(Loopback.HelloTimeout);
     }
 
     [Fact]

@@ -5,12 +5,12 @@ using XpraAes.Listening;
 using XpraAes.Logging;
 using XpraAes.Tests.Listening;
 using XpraAes.Tests.Logging;
-using Stranger = XpraAes.Tests.Reliability.Stranger;
+using Stranger = XpraAes.Tests.Reliability.UnauthenticatedClient;
 
 namespace XpraAes.Tests.Listening;
 
 /// <summary>What a log tells of strangers, and what it only counts.</summary>
-public sealed partial class StrangerLogTests : IDisposable
+public sealed partial class LogThrottleTests : IDisposable
 {
     private const int Refused = 111;
     private const int Counted = 124;
@@ -18,9 +18,9 @@ public sealed partial class StrangerLogTests : IDisposable
 
     private readonly TimerClock _clock = new();
     private readonly ListLogger _lines = new();
-    private readonly StrangerLog _log;
+    private readonly LogThrottle _log;
 
-    public StrangerLogTests() => _log = new StrangerLog(_lines, _clock);
+    public LogThrottleTests() => _log = new LogThrottle(_lines, _clock);
 
     public void Dispose() => _log.Dispose();
 
@@ -31,7 +31,7 @@ public sealed partial class StrangerLogTests : IDisposable
             Come(s_address, XpraErrorId.KeyMismatch);
         Assert.Equal((4, 4, 0), (Lines(110), Lines(Refused), Lines(Counted)));
 
-        _clock.Advance(StrangerLog.Window);
+        _clock.Advance(LogThrottle.Window);
         Assert.StartsWith("192.0.2.1: 996 more connections within a minute, told of one by one no longer: 996 KeyMismatch |", Assert.Single(_lines.Events, line => line.Id == Counted).Text, StringComparison.Ordinal);
     }
 
@@ -63,7 +63,7 @@ public sealed partial class StrangerLogTests : IDisposable
         Assert.InRange(_lines.Events.Count, 1, 4000);
         Assert.InRange(_log.Remembered, 1, 128 * 4 + 1);
 
-        _clock.Advance(StrangerLog.Window);
+        _clock.Advance(LogThrottle.Window);
         var told = _lines.Events.Where(line => line.Id == Refused).Count();
         Assert.Equal(count, told + _lines.Events.Where(line => line.Id == Counted).Sum(line => int.Parse(Number().Match(line.Text).Groups[1].Value, null)));
         Assert.Equal(0, _log.Remembered);
@@ -172,11 +172,11 @@ public sealed partial class StrangerLogTests : IDisposable
     {
         for (var i = 0; i < 10; i++)
             Come(s_address, XpraErrorId.KeyMismatch);
-        _clock.Pass(StrangerLog.Window);
+        _clock.Pass(LogThrottle.Window);
         Come(s_address, XpraErrorId.KeyMismatch);
         Assert.Equal((5, 1), (Lines(Refused), Lines(Counted)));
 
-        _clock.Advance(StrangerLog.Window);
+        _clock.Advance(LogThrottle.Window);
         Assert.Equal(1, Lines(Counted)); // nothing was left out, and nobody says so
     }
 
@@ -187,11 +187,11 @@ public sealed partial class StrangerLogTests : IDisposable
             Come(s_address, XpraErrorId.KeyMismatch);
         using (var slow = _log.Connect(_lines, s_address))
         {
-            _clock.Advance(2 * StrangerLog.Window);
+            _clock.Advance(2 * LogThrottle.Window);
             Come(s_address, XpraErrorId.KeyMismatch);
             slow.Refuse("slow", new XpraAesException(XpraErrorId.KeyMismatch, "the reason"));
         }
-        _clock.Advance(StrangerLog.Window);
+        _clock.Advance(LogThrottle.Window);
 
         Assert.StartsWith("192.0.2.1: 1 more", Assert.Single(_lines.Events, line => line.Id == Counted).Text, StringComparison.Ordinal);
     }
@@ -207,7 +207,7 @@ public sealed partial class StrangerLogTests : IDisposable
             await Loopback.Eventually(() => loopback.Listener.Serving == 0);
             var before = Lines(113);
             await using var client = await loopback.ConnectAsync();
-            await client.PingAsync(Loopback.Patience);
+            await client.PingAsync(Loopback.HelloTimeout);
             await Loopback.Eventually(() => Lines(113) == before + 1);
         }
 

@@ -8,7 +8,7 @@ using Peer = XpraAes.Tests.Commands.FakePeer;
 namespace XpraAes.Tests.Diagnostics;
 
 /// <summary>Nobody at all, or something that is no xpra server.</summary>
-public sealed class ProbeStrangerTests : ProbeTests
+public sealed class ProtocolDetectorTests : ProbeTests
 {
     [Fact]
     public async Task Nobody_listens()

@@ -10,7 +10,7 @@ using XpraAes.Transports;
 namespace XpraAes.Tests.Attacks;
 
 /// <summary>The hello of one who has no key and chooses everything that a hello lets him choose, and what he hears of it.</summary>
-internal sealed record StrangersHello(byte[] Salt)
+internal sealed record UnauthenticatedHello(byte[] Salt)
 {
     public AesMode Mode { get; init; } = AesMode.CTR;
 
@@ -110,17 +110,17 @@ internal sealed record StrangersHello(byte[] Salt)
     private static async Task<Heard> HearAsync(Stream stream, TimeSpan listen)
     {
         var heard = new Heard();
-        using var patience = new CancellationTokenSource(Loopback.Patience);
+        using var timeout = new CancellationTokenSource(Loopback.HelloTimeout);
         try
         {
-            await ReadPacketAsync(stream, heard, patience.Token);
+            await ReadPacketAsync(stream, heard, timeout.Token);
             // Who is refused is let go at once, and that is waited for.
             if (listen > TimeSpan.Zero && heard.EncryptedBytes > 0)
-                patience.CancelAfter(listen);
+                timeout.CancelAfter(listen);
             else if (heard.EncryptedBytes > 0)
                 return heard;
             while (true)
-                await ReadPacketAsync(stream, heard, patience.Token);
+                await ReadPacketAsync(stream, heard, timeout.Token);
         }
         catch (Exception e) when (e is EndOfStreamException or IOException or SocketException)
         {
@@ -159,6 +159,6 @@ internal sealed record StrangersHello(byte[] Salt)
         public int EncryptedBytes => (int)Encrypted.Length;
 
         /// <summary>Refused with the one text, and nothing encrypted.</summary>
-        public bool IsFixedText => EncryptedBytes == 0 && Packets == 1 && Clear.Contains(Refusals.ForStrangers, StringComparison.Ordinal);
+        public bool IsFixedText => EncryptedBytes == 0 && Packets == 1 && Clear.Contains(Refusals.ForUnproven, StringComparison.Ordinal);
     }
 }

@@ -9,7 +9,7 @@ using XpraAes.Tests.Listening;
 namespace XpraAes.Tests.Reliability;
 
 /// <summary>Connections of those who mean no good, as many as a test wants.</summary>
-internal static class Stranger
+internal static class UnauthenticatedClient
 {
     /// <summary>What strangers do, in turns.</summary>
     public static IReadOnlyList<string> Ways { get; } = ["silent", "garbage", "broken packet", "clear", "hello and gone", "hello and stay", "half a hello", "TLS"];
@@ -21,17 +21,17 @@ internal static class Stranger
     public static async Task<bool> ComeAsync(IPEndPoint listener, IPAddress source, string way, CancellationToken cancellationToken)
     {
         using var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
-        using var patience = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        patience.CancelAfter(TimeSpan.FromSeconds(1));
+        using var timeout = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        timeout.CancelAfter(TimeSpan.FromSeconds(1));
         try
         {
             socket.Bind(new IPEndPoint(source, 0));
-            await socket.ConnectAsync(listener, patience.Token);
-            await socket.SendAsync(Words(way), patience.Token);
+            await socket.ConnectAsync(listener, timeout.Token);
+            await socket.SendAsync(Words(way), timeout.Token);
             if (way == "hello and gone")
                 return true;
             var waste = new byte[4096];
-            while (await socket.ReceiveAsync(waste, patience.Token) > 0)
+            while (await socket.ReceiveAsync(waste, timeout.Token) > 0)
             {
             }
             return true;

@@ -7,9 +7,9 @@ namespace XpraAes.Handshake;
 /// Salts of clients that have proven nothing, bounded in number. Where there are too many, those go first that came first from the
 /// source that has most of them: a flood pushes out its own, and not those of a client that comes once.
 /// </summary>
-internal sealed class StrangerSalts
+internal sealed class UnprovenSalts
 {
-    /// <summary>Room is made for many at once, so that looking for the heaviest source costs little each time: this part of all.</summary>
+    /// <summary>Room is made for many at once, so that looking for the busiest source costs little each time: this part of all.</summary>
     private const int BatchDivisor = 64;
 
     private readonly HashSet<UInt128> _traces = [];
@@ -51,8 +51,8 @@ internal sealed class StrangerSalts
 
     private void MakeRoom(int count)
     {
-        var heaviest = new PriorityQueue<IPAddress, int>(_sources.Select(source => (source.Key, -source.Value.Count)));
-        while (count > 0 && heaviest.TryDequeue(out var source, out _))
+        var busiest = new PriorityQueue<IPAddress, int>(_sources.Select(source => (source.Key, -source.Value.Count)));
+        while (count > 0 && busiest.TryDequeue(out var source, out _))
         {
             var queue = _sources[source];
             // One that has been removed leaves its place in the queue behind.
@@ -61,7 +61,7 @@ internal sealed class StrangerSalts
             if (queue.Count == 0)
                 _sources.Remove(source);
             else
-                heaviest.Enqueue(source, -queue.Count);
+                busiest.Enqueue(source, -queue.Count);
         }
     }
 }
