@@ -210,11 +210,16 @@ public sealed class PacketCipherTests
         byte[][] wires = [.. new[] { 1, 64, 257, 1400, 65536 }.Select(length => new byte[encryptor.WireSize(length)])];
         int[] lengths = [1, 64, 257, 1400, 65536];
         RunAll();
-        long before = GC.GetAllocatedBytesForCurrentThread();
-        for (int i = 0; i < 50; i++)
-            RunAll();
+        // What a packet allocates shows in every round; what the runtime does meanwhile, in one of them.
+        Assert.Equal(0, Enumerable.Range(0, 5).Min(_ => Measure()));
 
-        Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
+        long Measure()
+        {
+            long before = GC.GetAllocatedBytesForCurrentThread();
+            for (int i = 0; i < 10; i++)
+                RunAll();
+            return GC.GetAllocatedBytesForCurrentThread() - before;
+        }
 
         void RunAll()
         {

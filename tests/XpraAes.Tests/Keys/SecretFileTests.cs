@@ -69,11 +69,11 @@ public sealed class SecretFileTests : IDisposable
     {
         RequireRoot();
         var path = Write("key");
-        Run("chown", Stranger, path);
+        Run("chown", OtherUser, path);
 
         var problem = Assert.Single(Look(path));
         Assert.Equal(KeyProblemId.ForeignOwner, problem.Id);
-        Assert.Contains(Stranger, problem.Message, StringComparison.Ordinal);
+        Assert.Contains(OtherUser, problem.Message, StringComparison.Ordinal);
         Run("sh", "-c", problem.RecommendedAction["Run: ".Length..]);
         Assert.Empty(Look(path));
     }
@@ -84,9 +84,9 @@ public sealed class SecretFileTests : IDisposable
         RequireRoot();
         MakeFolder("theirs", "755");
         var path = Write("theirs/key");
-        Run("chown", Stranger, _folder["theirs"]);
+        Run("chown", OtherUser, _folder["theirs"]);
         File.CreateSymbolicLink(_folder["link"], Write("ours"));
-        Run("chown", "-h", Stranger, _folder["link"]);
+        Run("chown", "-h", OtherUser, _folder["link"]);
 
         AssertCopied(path, "key");
         AssertCopied(_folder["link"], "link");
@@ -200,7 +200,7 @@ public sealed class SecretFileTests : IDisposable
     {
         var problem = Assert.Single(Look(path));
         Assert.Equal(KeyProblemId.FolderOpenToOthers, problem.Id);
-        Assert.Contains(Stranger, problem.Message, StringComparison.Ordinal);
+        Assert.Contains(OtherUser, problem.Message, StringComparison.Ordinal);
         var home = Directory.CreateDirectory(_folder["home"]).FullName;
         Run("sh", "-c", $"HOME={home}; {problem.RecommendedAction[(problem.RecommendedAction.IndexOf("Run: ", StringComparison.Ordinal) + 5)..]}");
         Assert.Equal(File.ReadAllText(path), File.ReadAllText(Path.Combine(home, name)));
