@@ -17,11 +17,11 @@ const string Usage = """
 const string OptOut = "POWERSHELL_TELEMETRY_OPTOUT";
 Environment.SetEnvironmentVariable(OptOut, Environment.GetEnvironmentVariable(OptOut) ?? "1");
 
-// Modules are found by their names: ours, and those that the user's PSModulePath names.
+// Modules are found by name: ours first, then those that PowerShell finds anyway. It would put the user's and the machine's folders before ours, with
+// an older XpraAes in them perhaps, but leaves a path alone that has them already.
 const string ModulePath = "PSModulePath";
-var modules = Path.Combine(AppContext.BaseDirectory, "Modules");
-var inherited = Environment.GetEnvironmentVariable(ModulePath);
-Environment.SetEnvironmentVariable(ModulePath, string.IsNullOrEmpty(inherited) ? modules : modules + Path.PathSeparator + inherited);
+var found = ModuleIntrinsics.GetModulePath(Environment.GetEnvironmentVariable(ModulePath), null, null);
+Environment.SetEnvironmentVariable(ModulePath, Path.Combine(AppContext.BaseDirectory, "Modules") + Path.PathSeparator + found);
 
 var version = $"xpra-aes {Assembly.GetExecutingAssembly().GetName().Version!.ToString(3)}, PowerShell {PSVersionInfo.PSVersion}";
 var wasInterrupted = false;

@@ -46,6 +46,16 @@ public sealed class ShellTests
     }
 
     [Fact]
+    public async Task The_module_at_hand_goes_before_one_that_the_user_has_installed()
+    {
+        using TempFolder home = new();
+        string folder = Directory.CreateDirectory(home["powershell/Modules/XpraAes"]).FullName;
+        await File.WriteAllTextAsync(Path.Combine(folder, "XpraAes.psm1"), "function New-XpraAesKey { 'not ours' }");
+        var (_, output, errors) = await ShellProcess.RunAsync(new Dictionary<string, string> { ["XDG_DATA_HOME"] = home.Root }, "-Command", "(New-XpraAesKey).Bits; @(Get-Module XpraAes -ListAvailable).Count");
+        Assert.Equal(("256\n2\n", ""), (output, errors));
+    }
+
+    [Fact]
     public async Task An_error_goes_to_standard_error_with_its_message_and_its_position()
     {
         var (exitCode, output, errors) = await ShellProcess.RunScriptAsync("'before'\nthrow 'the reason'\n'after'");
