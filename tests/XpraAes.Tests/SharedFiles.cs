@@ -20,10 +20,11 @@ internal static class SharedFiles
 
     /// <summary>Every recorded session, those in the folder that XPRA_CAPTURES names included.</summary>
     public static IEnumerable<string> Captures =>
-        new[] { Find("captures") ?? s_own, Environment.GetEnvironmentVariable("XPRA_CAPTURES") }
+        new[] { s_own, Find("captures"), Environment.GetEnvironmentVariable("XPRA_CAPTURES") }
             .Where(folder => !string.IsNullOrEmpty(folder))
             .SelectMany(folder => Directory.EnumerateFiles(folder!, "*.json").Order(StringComparer.Ordinal))
-            .Where(file => Path.GetFileName(file) != "encoders.json");
+            .Where(file => Path.GetFileName(file) != "encoders.json")
+            .DistinctBy(Path.GetFileName);
 
     /// <summary>The recorded sessions that the repository carries: a selection of the others.</summary>
     public static IEnumerable<string> OwnCaptures => Directory.EnumerateFiles(s_own, "*.json").Where(file => Path.GetFileName(file) != "encoders.json");

@@ -56,6 +56,19 @@ public sealed class CaptureTests
             AssertIs(recorded, context);
     }
 
+    /// <summary>Pictures of windows and icons go in front of the packet that they belong to, and are no packets themselves.</summary>
+    [Fact]
+    public async Task The_pictures_of_a_graphical_session_are_read()
+    {
+        using var replay = new SessionReplay(new Capture(SharedFiles.OwnCaptures.Single(file => file.Contains("pictures", StringComparison.Ordinal))));
+        List<ReplayedPacket> packets = [];
+        await foreach (var packet in replay.RunAsync())
+            packets.Add(packet);
+        var pictures = packets.Where(packet => packet.Header.IsChunk).ToArray();
+        Assert.Equal(["s2c 5", "s2c 5", "s2c 7", "s2c 7", "s2c 7"], pictures.Select(picture => $"{picture.Direction} {picture.Header.ChunkIndex}").Order());
+        Assert.All(pictures, picture => Assert.Equal([0x89, (byte)'P', (byte)'N', (byte)'G'], picture.Payload[..4]));
+    }
+
     private static void AssertIs(JsonElement recorded, ReplayedPacket packet)
     {
         var header = recorded.GetProperty("header");
