@@ -1,0 +1,120 @@
+using System.Security.Cryptography;
+using System.Text;
+using Org.BouncyCastle.Tls;
+using Org.BouncyCastle.Tls.Crypto;
+using XpraAes.Keys;
+
+namespace XpraAes.Transports;
+
+/// <summary>What both ends of TLS 1.3 with a pre-shared key agree to: that version alone, psk_dhe_ke alone, X25519 or P-256, AES-GCM.</summary>
+internal static class TlsPskRules
+{
+    public static readonly int[] Suites = [CipherSuite.TLS_AES_256_GCM_SHA384, CipherSuite.TLS_AES_128_GCM_SHA256];
+    public static readonly short[] KeyExchanges = [PskKeyExchangeMode.psk_dhe_ke];
+    public static readonly int[] Groups = [NamedGroup.x25519, NamedGroup.secp256r1];
+
+    public static ProtocolVersion[] Versions => [ProtocolVersion.TLSv13];
+
+    public static int HashOf(int suite) => suite == CipherSuite.TLS_AES_256_GCM_SHA384 ? PrfAlgorithm.tls13_hkdf_sha384 : PrfAlgorithm.tls13_hkdf_sha256;
+
+    public static TlsPskExternal ToExternal(TlsCrypto crypto, PskSecret psk, int hash)
+        => new BasicTlsPskExternal(Encoding.ASCII.GetBytes(psk.Identity), crypto.CreateSecret(psk.Key.Span.ToArray()), hash);
+}
+
+/// <summary>The client's choices: it offers the key for both hashes, and goes on with nothing else.</summary>
+internal sealed class TlsPskClient(TlsCrypto crypto, TlsPskSecrets secrets) : AbstractTlsClient(crypto)
+{
+    public bool IsDone { get; private set; }
+
+    public int Suite => m_context.SecurityParameters.CipherSuite;
+
+    public override int[] GetCipherSuites() => TlsPskRules.Suites;
+
+    protected override ProtocolVersion[] GetSupportedVersions() => TlsPskRules.Versions;
+
+    protected override int[] GetSupportedCipherSuites() => TlsPskRules.Suites;
+
+    public override short[] GetPskKeyExchangeModes() => TlsPskRules.KeyExchanges;
+
+    public override IList<TlsPskExternal> GetExternalPsks() =>
+    [
+        TlsPskRules.ToExternal(Crypto, secrets.Sha384, PrfAlgorithm.tls13_hkdf_sha384),
+        TlsPskRules.ToExternal(Crypto, secrets.Sha256, PrfAlgorithm.tls13_hkdf_sha256),
+    ];
+
+    protected override IList<int> GetSupportedGroups(IList<int> namedGroupRoles) => [.. TlsPskRules.Groups];
+
+    protected override IList<SignatureAndHashAlgorithm>? GetSupportedSignatureAlgorithms() => null;
+
+    /// <summary>A server that does not take the key would prove itself by a certificate: that is no way on.</summary>
+    public override void NotifySelectedPsk(TlsPsk? selectedPsk)
+    {
+        if (selectedPsk is null)
+            throw new TlsFatalAlert(AlertDescription.handshake_failure);
+    }
+
+    public override TlsAuthentication GetAuthentication() => throw new TlsFatalAlert(AlertDescription.internal_error);
+
+    public override void NotifyHandshakeComplete()
+    {
+        base.NotifyHandshakeComplete();
+        IsDone = true;
+    }
+}
+
+/// <summary>The server's choices. A client with another identity goes on with a random key to where one with the wrong key fails: the two cannot be told apart.</summary>
+internal sealed class TlsPskServer(TlsCrypto crypto, IReadOnlyList<(XpraKey Key, TlsPskSecrets Secrets)> keys) : AbstractTlsServer(crypto)
+{
+    private int _suite;
+
+    public bool IsDone { get; private set; }
+
+    public int Suite => m_context.SecurityParameters.CipherSuite;
+
+    /// <summary>The key that the client has named; only once the handshake is done has it proven to hold it.</summary>
+    public XpraKey? Key { get; private set; }
+
+    public override int[] GetCipherSuites() => TlsPskRules.Suites;
+
+    protected override ProtocolVersion[] GetSupportedVersions() => TlsPskRules.Versions;
+
+    protected override int[] GetSupportedCipherSuites() => TlsPskRules.Suites;
+
+    public override short[] GetPskKeyExchangeModes() => TlsPskRules.KeyExchanges;
+
+    protected override bool PreferLocalCipherSuites() => true;
+
+    public override int[] GetSupportedGroups() => TlsPskRules.Groups;
+
+    public override TlsPskExternal? GetExternalPsk(IList<PskIdentity> identities)
+    {
+        var identity = identities.Select(offered => Encoding.ASCII.GetString(offered.Identity)).ToArray();
+        int[] suites = [.. TlsPskRules.Suites.Where(m_offeredCipherSuites.Contains)];
+        foreach (var suite in suites)
+        {
+            foreach (var (key, secrets) in keys)
+            {
+                var psk = suite == CipherSuite.TLS_AES_256_GCM_SHA384 ? secrets.Sha384 : secrets.Sha256;
+                if (!identity.Contains(psk.Identity))
+                    continue;
+                (Key, _suite) = (key, suite);
+                return TlsPskRules.ToExternal(Crypto, psk, TlsPskRules.HashOf(suite));
+            }
+        }
+        if (identities.Count == 0 || suites.Length == 0)
+            return null;
+        _suite = suites[0];
+        return new BasicTlsPskExternal(identities[0].Identity, Crypto.CreateSecret(RandomNumberGenerator.GetBytes(48)), TlsPskRules.HashOf(_suite));
+    }
+
+    /// <summary>A pre-shared key is bound to the hash of its suite.</summary>
+    protected override bool SelectCipherSuite(int cipherSuite) => cipherSuite == _suite && base.SelectCipherSuite(cipherSuite);
+
+    public override TlsCredentials GetCredentials() => throw new TlsFatalAlert(AlertDescription.handshake_failure);
+
+    public override void NotifyHandshakeComplete()
+    {
+        base.NotifyHandshakeComplete();
+        IsDone = true;
+    }
+}
