@@ -107,8 +107,8 @@ internal sealed class TlsPskServer(TlsCrypto crypto, IReadOnlyList<(XpraKey Key,
         return new BasicTlsPskExternal(identities[0].Identity, Crypto.CreateSecret(RandomNumberGenerator.GetBytes(48)), TlsPskRules.HashOf(_suite));
     }
 
-    /// <summary>A pre-shared key is bound to the hash of its suite.</summary>
-    protected override bool SelectCipherSuite(int cipherSuite) => cipherSuite == _suite && base.SelectCipherSuite(cipherSuite);
+    /// <summary>A pre-shared key is bound to the hash of its suite, so that suite follows from the key.</summary>
+    public override int GetSelectedCipherSuite() => SelectCipherSuite(_suite) ? _suite : throw new TlsFatalAlert(AlertDescription.handshake_failure);
 
     public override TlsCredentials GetCredentials() => throw new TlsFatalAlert(AlertDescription.handshake_failure);
 
