@@ -216,7 +216,7 @@ public sealed class DerivationGateTests : IDisposable
     [Fact]
     public async Task What_is_remembered_of_strangers_is_bounded_and_nothing_of_those_who_gave_up()
     {
-        var gate = Gate(remembered: 100);
+        var gate = Gate(maxTracked: 100);
         var most = 0;
         Task held = Hold(gate);
         for (var i = 0; i < 1000; i++)
@@ -226,7 +226,7 @@ public sealed class DerivationGateTests : IDisposable
             await impatient.CancelAsync();
             await Assert.ThrowsAnyAsync<OperationCanceledException>(() => waiting);
         }
-        Assert.Equal(1, gate.Remembered); // who holds the place
+        Assert.Equal(1, gate.Tracked); // who holds the place
         List<Task> all = [held];
         for (var i = 0; i < 30; i++)
             all.Add(Queue(gate, Network(i), "network", i + 1));
@@ -235,7 +235,7 @@ public sealed class DerivationGateTests : IDisposable
         for (var i = 0; i < 1000; i++)
         {
             await Task.WhenAll(Queue(gate, Network(i), "network", 5), Queue(gate, Number(i), "address", 10)).WaitAsync(Loopback.HelloTimeout);
-            most = Math.Max(most, gate.Remembered);
+            most = Math.Max(most, gate.Tracked);
         }
         Assert.InRange(most, 10, 100);
     }
@@ -244,8 +244,8 @@ public sealed class DerivationGateTests : IDisposable
     public void As_it_is_configured_a_processor_is_left_to_the_sessions_that_stand()
         => Assert.InRange(Limits.Default.ConcurrentDerivations, 1, Math.Max(1, Environment.ProcessorCount - 1));
 
-    private DerivationGate Gate(int concurrency = 1, int capacity = int.MaxValue, Func<IPAddress, bool>? isTrusted = null, int remembered = int.MaxValue)
-        => new(concurrency, capacity, isTrusted, remembered, _clock);
+    private DerivationGate Gate(int concurrency = 1, int capacity = int.MaxValue, Func<IPAddress, bool>? isTrusted = null, int maxTracked = int.MaxValue)
+        => new(concurrency, capacity, isTrusted, maxTracked, _clock);
 
     private static IPAddress Number(int number) => new([10, 0, (byte)(number >> 8), (byte)number]);
 

@@ -186,7 +186,7 @@ public sealed class SecretFileTests : IDisposable
 
     private static string Descriptor(AnonymousPipeServerStream server) => $"/dev/fd/{server.ClientSafePipeHandle.DangerousGetHandle()}";
 
-    private static int Way(string path) => OperatingSystem.IsLinux() || OperatingSystem.IsMacOS() ? UnixFile.Way(path).Count() : 0;
+    private static int Way(string path) => OperatingSystem.IsLinux() || OperatingSystem.IsMacOS() ? UnixFile.Traverse(path).Count() : 0;
 
     private static IReadOnlyList<KeyProblem> Look(string path)
     {
