@@ -50,7 +50,7 @@ public static class PacketCipher
     internal static void CheckKeySize(CipherParameters parameters)
     {
         if (parameters.KeySize is not (16 or 24 or 32))
-            throw Invalid($"AES has no key of {parameters.KeySize} bytes, only of 16, 24 or 32.");
+            throw Invalid($"An AES key of {parameters.KeySize} bytes does not exist: 16, 24 and 32 do.");
     }
 
     private static XpraAesException Invalid(string message) => new(

@@ -120,7 +120,7 @@ public sealed class PacketChannelTests
         byte[] bytes = [.. clear.AddChunk(3, "xor"u8.ToArray()).ToArray(), .. encrypted.Add(["challenge", "salt", "", "hmac+sha512", "hmac+sha512"]).ToArray()];
         await using var channel = new PacketChannel(new ScriptedStream(bytes), Limits.Default);
         channel.Reader.Arm(PacketCipher.CreateDecryptor(Frames.Kinds["CTR"].Known!, Frames.Key));
-        channel.Reader.AllowClear = true;
+        channel.Reader.AllowPlaintext = true;
         var refused = await Assert.ThrowsAsync<XpraAesException>(async () => await channel.ReceiveAsync(default));
         Assert.Equal(XpraErrorId.PlaintextPacket, refused.Id);
     }

@@ -124,7 +124,7 @@ public sealed class PacketReaderTests
     {
         using var frames = new Frames();
         using var reader = Frames.Reader(new ScriptedStream(frames.Add(s_payloads[0]).ToArray()), Frames.Kinds["CTR"].Known);
-        reader.AllowClear = true;
+        reader.AllowPlaintext = true;
         Assert.True(await reader.ReadAsync(default));
         Assert.False(reader.Header.IsEncrypted);
         Assert.Equal(s_payloads[0], reader.Payload.ToArray());
