@@ -72,7 +72,7 @@ Describe 'Listening with Start-XpraAesListener' -Tag Unit {
             Start-Sleep -Milliseconds 50
         }
         $text = Get-Content $log -Raw
-        $text | Should -Match 'it asks for AES-CTR, 256 bits, SHA1, 10000 iterations'
+        $text | Should -Match 'asks for AES-CTR, 256 bits, SHA1, 10000 iterations'
         $text | Should -Match 'session open'
         $text | Should -Not -Match (Get-Content $keyFile -Raw)
         if (-not $IsWindows) {

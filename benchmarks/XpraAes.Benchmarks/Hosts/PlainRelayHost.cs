@@ -7,7 +7,7 @@ using XpraAes.Packets;
 
 namespace XpraAes.Benchmarks.Hosts;
 
-/// <summary>The gateway's relay without any cipher: what is left is the bound of what a cipher can be added to. <c>relay --target PORT</c>.</summary>
+/// <summary>The gateway's relay without a cipher, as an upper bound for its throughput. <c>relay --target PORT</c>.</summary>
 internal static class PlainRelayHost
 {
     public static void Run(Dictionary<string, string> arguments)
@@ -38,7 +38,7 @@ internal static class PlainRelayHost
         }
         catch (XpraAesException)
         {
-            // A side is gone, which is how each measurement ends.
+            // A side has disconnected, which is how each measurement ends.
         }
     }
 

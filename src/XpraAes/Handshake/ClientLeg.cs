@@ -62,7 +62,7 @@ internal sealed class ClientLeg(PacketChannel channel, ClientCipherOptions? ciph
         await channel.SendAsync([Hello.PacketType, hello], cancellationToken).ConfigureAwait(false);
         channel.Reader.Arm(decryptor);
         // Servers refuse in clear what they refuse before their cipher is set: such a packet is read for its reason and trusted in nothing.
-        channel.Reader.AllowClear = true;
+        channel.Reader.AllowPlaintext = true;
         Receive = receive;
     }
 
@@ -106,8 +106,8 @@ internal sealed class ClientLeg(PacketChannel channel, ClientCipherOptions? ciph
     public void Complete(XpraDictionary serverHello, PacketHeader header)
     {
         channel.Encoding = Hello.ChooseEncoding(serverHello, header.Encoding);
-        channel.PeerSaysNewNames = Hello.SaysNewNames(serverHello);
-        channel.Reader.AllowClear = false;
+        channel.PeerUsesNewNames = Hello.SaysNewNames(serverHello);
+        channel.Reader.AllowPlaintext = false;
     }
 
     /// <summary>A server may ask for more than it was asked for, as far as we bear it, but not for less: whoever can change what it says would make it so.</summary>

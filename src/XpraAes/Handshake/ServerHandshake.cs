@@ -191,7 +191,7 @@ internal sealed class ServerHandshake(PacketChannel channel, ServerHandshakeOpti
     private async Task<(XpraDictionary Hello, bool IsFromKeyHolder)> AcceptAsync(Packet packet, bool isProven, CancellationToken cancellationToken)
     {
         var hello = packet.Dictionary(1)!;
-        channel.PeerSaysNewNames = Hello.SaysNewNames(hello);
+        channel.PeerUsesNewNames = Hello.SaysNewNames(hello);
         if (_send is null)
             channel.Encoding = Hello.ChooseEncoding(hello, packet.Header.Encoding);
         if (_key is not { } key)

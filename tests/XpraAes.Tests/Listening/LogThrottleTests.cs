@@ -32,7 +32,7 @@ public sealed partial class LogThrottleTests : IDisposable
         Assert.Equal((4, 4, 0), (Lines(110), Lines(Refused), Lines(Counted)));
 
         _clock.Advance(LogThrottle.Window);
-        Assert.StartsWith("192.0.2.1: 996 more connections within a minute, told of one by one no longer: 996 KeyMismatch |", Assert.Single(_lines.Events, line => line.Id == Counted).Text, StringComparison.Ordinal);
+        Assert.StartsWith("192.0.2.1: 996 more connections within a minute, not logged individually: 996 KeyMismatch |", Assert.Single(_lines.Events, line => line.Id == Counted).Text, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -148,7 +148,7 @@ public sealed partial class LogThrottleTests : IDisposable
         _log.Dispose();
 
         Assert.Equal((4, 0), (Lines(112), Lines(113)));
-        Assert.Contains("96 more connections within a minute, told of one by one no longer: 50 SessionOpened, 46 RequestAnswered |", Assert.Single(_lines.Events, line => line.Id == Counted).Text, StringComparison.Ordinal);
+        Assert.Contains("96 more connections within a minute, not logged individually: 50 SessionOpened, 46 RequestAnswered |", Assert.Single(_lines.Events, line => line.Id == Counted).Text, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -212,7 +212,7 @@ public sealed partial class LogThrottleTests : IDisposable
         }
 
         Assert.Equal(4, Lines(110));
-        Assert.Contains(_lines.Events, line => line.Id == Counted && line.Text.StartsWith("127.0.0.1: 16 more connections within a minute, told of one by one no longer: 16 CipherCapabilitiesMissing |", StringComparison.Ordinal));
+        Assert.Contains(_lines.Events, line => line.Id == Counted && line.Text.StartsWith("127.0.0.1: 16 more connections within a minute, not logged individually: 16 CipherCapabilitiesMissing |", StringComparison.Ordinal));
     }
 
     private void Come(IPAddress address, XpraErrorId cause)

@@ -175,7 +175,7 @@ public sealed class LimitTests
             await another.WaitForCloseAsync();
         }
         var told = Assert.Single(log.Events, entry => entry.Id == 118);
-        Assert.StartsWith("127.1.0.1: a client was turned away", told.Text, StringComparison.Ordinal);
+        Assert.StartsWith("127.1.0.1: a client was rejected", told.Text, StringComparison.Ordinal);
         Assert.Equal(3, loopback.Listener.Refusals[XpraErrorId.LimitReached]);
     }
 

@@ -164,7 +164,7 @@ public sealed class OneOutcomeTests
             await client.SendAsync("hello", hello);
             client.ReceiveUnder(announced);
             // A clear packet would be taken for what it is.
-            client.Channel.Reader.AllowClear = true;
+            client.Channel.Reader.AllowPlaintext = true;
             var first = await client.ReceiveAsync();
             if (mode == AesMode.CBC)
             {

@@ -6,32 +6,32 @@ using XpraAes.Packets;
 using XpraAes.Transports;
 using dnlib.DotNet;
 
-namespace XpraAes.Tests.Rooms;
+namespace XpraAes.Tests.Layers;
 
-/// <summary>The rooms of the library, and that each uses only those below it.</summary>
-public sealed class RoomTests
+/// <summary>The library's namespaces are layers, each of which uses only those below it.</summary>
+public sealed class LayerTests
 {
-    /// <summary>From the bottom up. The root is below them all, but for what it shows of them: see <see cref="Height"/>.</summary>
-    private static readonly string[] s_rooms =
+    /// <summary>From the bottom up. Types of the root namespace count as below all layers, except as in <see cref="Height"/>.</summary>
+    private static readonly string[] s_layers =
         ["Logging", "Keys", "Ciphers", "Encodings", "Transports", "Packets", "Handshake", "Connections", "Gateway", "Listening", "Diagnostics"];
 
     private static readonly ModuleDefMD s_library = ModuleDefMD.Load(typeof(XpraAesException).Assembly.Location);
     private static readonly ILookup<TypeDef, TypeDef> s_uses = TypeReferences.Of(s_library).ToLookup(pair => pair.From, pair => pair.To);
 
     [Fact]
-    public void No_room_uses_one_above_it()
+    public void No_layer_uses_one_above_it()
     {
         string[] up = [.. s_uses.SelectMany(uses => uses, (uses, used) => (From: uses.Key, To: used))
-            .Where(pair => RoomOf(pair.From) is { } room && Height(pair.To) > Array.IndexOf(s_rooms, room))
+            .Where(pair => LayerOf(pair.From) is { } layer && Height(pair.To) > Array.IndexOf(s_layers, layer))
             .Select(pair => $"{pair.From.FullName} -> {pair.To.FullName} ({Where(pair.To)})").Order(StringComparer.Ordinal)];
-        Assert.True(up.Length == 0, $"These go up:\n{string.Join('\n', up)}");
+        Assert.True(up.Length == 0, $"These use a higher layer:\n{string.Join('\n', up)}");
     }
 
     [Fact]
-    public void Every_namespace_is_a_room()
-        => Assert.Equal(s_rooms.Order(), s_library.GetTypes().Select(RoomOf).OfType<string>().Distinct().Order());
+    public void Every_namespace_is_a_layer()
+        => Assert.Equal(s_layers.Order(), s_library.GetTypes().Select(LayerOf).OfType<string>().Distinct().Order());
 
-    /// <summary>A reader that saw nothing would let everything pass: one use of each kind.</summary>
+    /// <summary>Checks the reference reader itself with one use of each kind; one that found nothing would let everything pass.</summary>
     [Theory]
     [InlineData("PacketChannel", "WebSocketStream")] // a type that code tests for
     [InlineData("PacketDecryptor", "MalformedPacketException")] // an exception thrown
@@ -40,25 +40,25 @@ public sealed class RoomTests
     [InlineData("RelaySession", "ISession")] // an interface
     [InlineData("CbcCipher", "BlockModeCipher")] // a base class
     [InlineData("LiveObjects", "AesListener")] // a type argument
-    [InlineData("XpraConnector", "ClientHandshake")] // within an async method, which the compiler makes a type of
+    [InlineData("XpraConnector", "ClientHandshake")] // in an async method, which is compiled to a nested type
     public void The_references_of_a_type_are_found(string from, string to)
         => Assert.Contains(s_uses.Where(uses => uses.Key.Name == from).SelectMany(uses => uses), used => used.Name == to);
 
-    /// <summary>Where a type stands. What scripts see in the root counts as part of the highest room that it uses: or rooms would meet in a circle there.</summary>
-    private static int Height(TypeDef type) => Reachable(type).Max(reached => RoomOf(reached) is { } room ? Array.IndexOf(s_rooms, room) : -1);
+    /// <summary>A type's layer. A root type counts as part of the highest layer that it uses; otherwise layers could form cycles through the root.</summary>
+    private static int Height(TypeDef type) => Reachable(type).Max(reached => LayerOf(reached) is { } layer ? Array.IndexOf(s_layers, layer) : -1);
 
-    private static string Where(TypeDef type) => Height(type) is >= 0 and var height ? s_rooms[height] : "root";
+    private static string Where(TypeDef type) => Height(type) is >= 0 and var height ? s_layers[height] : "root";
 
-    private static string? RoomOf(TypeDef type) => type.Namespace.ToString().Split('.') is ["XpraAes", var room, ..] ? room : null;
+    private static string? LayerOf(TypeDef type) => type.Namespace.ToString().Split('.') is ["XpraAes", var layer, ..] ? layer : null;
 
-    /// <summary>The type itself, and through types of the root alone whatever they use.</summary>
+    /// <summary>The type itself, and everything it uses directly or through root types.</summary>
     private static HashSet<TypeDef> Reachable(TypeDef type)
     {
         HashSet<TypeDef> seen = [];
         Stack<TypeDef> open = new([type]);
         while (open.TryPop(out var next))
         {
-            if (!seen.Add(next) || RoomOf(next) is not null)
+            if (!seen.Add(next) || LayerOf(next) is not null)
                 continue;
             foreach (var used in s_uses[next])
                 open.Push(used);
