@@ -128,7 +128,7 @@ public sealed class ConvertToXpraCommandLineCommand : XpraCmdlet
             case AesListener listener:
                 foreach (var (bound, options) in listener.Binds)
                 {
-                    var endpoint = Role == XpraRole.Client ? AesListener.ForClients(bound) : bound;
+                    var endpoint = Role == XpraRole.Client ? AesListener.AdvertisedEndpoint(bound) : bound;
                     if (options.Key is not { } key)
                         throw new XpraAesException(XpraErrorId.InvalidOption, $"The listener {listener.Id} is the local end of an encrypted connection and takes clients in clear.", $"Attach to it without any option for AES: xpra attach {bound}");
                     if (options.Password is not null && PasswordFile is null)

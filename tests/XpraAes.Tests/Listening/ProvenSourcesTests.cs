@@ -15,12 +15,12 @@ public sealed class ProvenSourcesTests
     {
         var proven = new ProvenSources(s_memory, 10, _clock);
         Assert.False(proven.Contains(Source(1)));
-        proven.Enter(Source(1));
-        proven.Enter(Source(1));
-        proven.Leave(Source(1));
+        proven.AddSession(Source(1));
+        proven.AddSession(Source(1));
+        proven.RemoveSession(Source(1));
         _clock.Advance(10 * s_memory);
         Assert.True(proven.Contains(Source(1)));
-        proven.Leave(Source(1));
+        proven.RemoveSession(Source(1));
         _clock.Advance(s_memory);
         Assert.True(proven.Contains(Source(1)));
         _clock.Advance(TimeSpan.FromTicks(1));
@@ -32,12 +32,12 @@ public sealed class ProvenSourcesTests
     public void Only_so_many_are_remembered_and_the_one_gone_for_longest_is_forgotten()
     {
         var proven = new ProvenSources(s_memory, 3, _clock);
-        proven.Enter(Source(0));
+        proven.AddSession(Source(0));
         for (var i = 1; i <= 4; i++)
         {
             _clock.Advance(TimeSpan.FromSeconds(1));
-            proven.Enter(Source(i));
-            proven.Leave(Source(i));
+            proven.AddSession(Source(i));
+            proven.RemoveSession(Source(i));
         }
         Assert.Equal([true, false, true, true, true], Enumerable.Range(0, 5).Select(i => proven.Contains(Source(i))));
     }

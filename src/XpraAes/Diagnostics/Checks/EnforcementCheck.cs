@@ -7,27 +7,27 @@ using XpraAes.Listening;
 namespace XpraAes.Diagnostics.Checks;
 
 /// <summary>
-/// Whether a server that has AES on does something for clients that have not proven the key. Two connections show it, which open no session and
-/// change nothing: nothing in a first hello depends on the key, so what the server does for us it does for anyone.
+/// Whether a server with AES on acts for clients that have not proven the key. Two connections show it, which open no session and change
+/// nothing: a first hello does not depend on the key, so what the server does for the probe it does for anyone.
 /// </summary>
 internal sealed class EnforcementCheck(ProbeContext context)
 {
-    /// <summary>The server has just answered; one that refuses in silence, as from 6.4 on, is not waited for longer; arbitrary.</summary>
+    /// <summary>The server has just answered; one that refuses silently, as from 6.4 on, is not worth a longer wait; arbitrary.</summary>
     private static readonly TimeSpan s_timeout = TimeSpan.FromSeconds(2);
 
-    private static readonly string[] s_ourWords = [Responder.NotServed, RequestPolicy.NotForwarded, Refusals.ForUnproven];
+    private static readonly string[] s_ourRefusals = [Responder.NotServed, RequestPolicy.NotForwarded, Refusals.ForUnproven];
 
-    /// <summary>Asks for the names of its commands, and then for its information, under the salt of its first answer and in a mode with a keystream.</summary>
-    /// <param name="first">Its answer to the request <c>info</c>, encrypted as it was asked to.</param>
-    /// <param name="cancellationToken">Ends it.</param>
+    /// <summary>Asks for the names of its commands, and then for its information under the salt of its first answer, in a keystream mode.</summary>
+    /// <param name="first">Its answer to <c>info</c>, encrypted as requested.</param>
+    /// <param name="cancellationToken">Cancels it.</param>
     public async Task RunAsync(ProbeAnswer first, CancellationToken cancellationToken)
     {
         context.Progress("asking as one without the key");
         var cipher = context.Client.CipherOptions;
         var command = await context.Client.AskAsync("command", cipher with { Salt = RandomNumberGenerator.GetBytes(ProtocolDefaults.SaltSize) }, s_timeout, cancellationToken, "help").ConfigureAwait(false);
         var mode = cipher.Mode == AesMode.CBC ? AesMode.CTR : cipher.Mode;
-        // A listener of ours takes no salt twice, and would count the attempt against this address.
-        var again = first.Reply?.Found is { } used && !RefusedInOurWords(command)
+        // A listener of this module refuses a reused salt, and would count the attempt against this address.
+        var again = first.Reply?.Found is { } used && !IsRefusedByOurListener(command)
             ? await context.Client.AskAsync("info", cipher with { Salt = used.Salt.ToArray(), Mode = mode }, s_timeout, cancellationToken).ConfigureAwait(false)
             : null;
 
@@ -49,17 +49,17 @@ internal sealed class EnforcementCheck(ProbeContext context)
             context.Report.Add(DiagnosisFinding.StrangersKeptOut, "The server does nothing for one who has not proven the key, as far as can be seen from outside.");
     }
 
-    /// <summary>Where commands are off, an answered <c>info</c> tells as much, unless it is a listener of ours, which answers that and nothing else.</summary>
+    /// <summary>If commands are off, an answered <c>info</c> shows it too, except for a listener of this module, which answers nothing beyond that.</summary>
     private static bool ActsOn(ProbeAnswer command, ProbeAnswer first)
     {
-        // A server without commands answers with a hello that says nothing.
+        // A server with commands off answers with a hello without this key.
         if (command.Hello?.PeerHello.ContainsKey("command_response") == true)
             return true;
         return first.Hello is { IsAuthenticated: false } info
             && info.PeerHello.GetString("session-type") != Responder.SessionType
-            && !RefusedInOurWords(command);
+            && !IsRefusedByOurListener(command);
     }
 
-    private static bool RefusedInOurWords(ProbeAnswer answer)
-        => s_ourWords.Any(words => answer.Failure?.Message.Contains(words, StringComparison.Ordinal) == true);
+    private static bool IsRefusedByOurListener(ProbeAnswer answer)
+        => s_ourRefusals.Any(words => answer.Failure?.Message.Contains(words, StringComparison.Ordinal) == true);
 }

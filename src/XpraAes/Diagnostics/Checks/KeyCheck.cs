@@ -5,7 +5,7 @@ namespace XpraAes.Diagnostics.Checks;
 /// <summary>Whether the server holds the same key, in the same form.</summary>
 internal sealed class KeyCheck(ProbeContext context)
 {
-    /// <summary>What of the key the server's answer shows, which decrypts with these parameters.</summary>
+    /// <summary>Reports what an answer that decrypts with these parameters shows about the key.</summary>
     public void Report(EncryptedReply reply, CipherParameters found)
     {
         if (reply.KeyForm == KeyVariants.Password)
@@ -30,13 +30,13 @@ internal sealed class KeyCheck(ProbeContext context)
         }
     }
 
-    /// <summary>The answer is encrypted, and nothing that we know of decrypts it.</summary>
+    /// <summary>The answer is encrypted, but nothing decrypts it.</summary>
     public void ReportMismatch()
         => context.Report.Add(DiagnosisFinding.KeyMismatch,
             "The server holds another key: its answer decrypts neither with this key nor with any of its usual other forms, in no mode.",
             "Compare the fingerprints of the key files on both sides (Get-XpraAesKey), and copy the right one over.");
 
-    /// <summary>The server wants its first packet encrypted, and closes on it in every form that there is.</summary>
+    /// <summary>The server expects an encrypted first packet, but closes the connection on every form of it.</summary>
     public void ReportFirstPacketRejected()
         => context.Report.Add(DiagnosisFinding.KeyMismatch, "The server closes the connection on our encrypted first packet: it holds another key, or is configured for another mode.", "Compare the fingerprints of the key files on both sides (Get-XpraAesKey), and the modes.");
 }

@@ -4,7 +4,7 @@ using XpraAes.Listening;
 
 namespace XpraAes.Diagnostics.Checks;
 
-/// <summary>How the server pads, and whether the clients of other versions understand that alike.</summary>
+/// <summary>How the server pads, and whether clients of other versions pad the same way.</summary>
 internal sealed class PaddingCheck(ProbeContext context)
 {
     private const string Gateway = "a gateway: Start-XpraAesListener -Target", NoPadding = "AES-CTR, which has no padding";
@@ -19,7 +19,7 @@ internal sealed class PaddingCheck(ProbeContext context)
         }
         else if (answer.Hello is not { } hello)
         {
-            return; // of no interest until something else is put right, and no answer that tells who it is
+            return; // something else has to be fixed first, and there is no hello to identify the server
         }
         else if (found.Mode != AesMode.CBC)
         {

@@ -1,6 +1,6 @@
 namespace XpraAes.Diagnostics.Checks;
 
-/// <summary>Whether an xpra server is at the other end, and if not, what is.</summary>
+/// <summary>Whether the peer is an xpra server, and if not, what it is.</summary>
 internal sealed class ProtocolCheck(ProbeContext context)
 {
     public void ReportXpra()
@@ -9,10 +9,10 @@ internal sealed class ProtocolCheck(ProbeContext context)
         context.Report.Add(DiagnosisFinding.XpraFound, context.Report.PeerVersion is { } version ? $"An xpra server answers, of version {version}." : "An xpra server answers.");
     }
 
-    /// <summary>What the peer is that does not even answer <c>version</c>; null: it accepts connections and says nothing, which is reported.</summary>
+    /// <summary>Identifies a peer that does not even answer <c>version</c>. Null: it accepts connections but never answers, which is reported.</summary>
     /// <param name="encrypted">How the encrypted hello failed.</param>
     /// <param name="version">How the request <c>version</c> failed.</param>
-    /// <param name="cancellationToken">Ends it.</param>
+    /// <param name="cancellationToken">Cancels it.</param>
     public async Task<XpraAesException?> IdentifyAsync(XpraAesException encrypted, XpraAesException version, CancellationToken cancellationToken)
     {
         var failure = version;
