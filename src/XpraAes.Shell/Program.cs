@@ -13,11 +13,11 @@ const string Usage = """
     but loads no profile: `. $PROFILE` does. It exits with 0, with 1 after a terminating error, with 130 after Ctrl+C, or with what the script gave to `exit`.
     """;
 
-// Before anything of PowerShell runs: it tells its maker about its use, after half a minute, unless it is told not to.
+// Set before PowerShell starts: it sends telemetry after half a minute unless it is opted out.
 const string OptOut = "POWERSHELL_TELEMETRY_OPTOUT";
 Environment.SetEnvironmentVariable(OptOut, Environment.GetEnvironmentVariable(OptOut) ?? "1");
 
-// Modules are found by their names: ours, and those that the user's PSModulePath names.
+// Modules are found by name: this one, and those in the user's PSModulePath.
 const string ModulePath = "PSModulePath";
 var modules = Path.Combine(AppContext.BaseDirectory, "Modules");
 var inherited = Environment.GetEnvironmentVariable(ModulePath);
@@ -37,5 +37,5 @@ switch (args)
         break;
 }
 var exitCode = ConsoleShell.Start(version, Usage, ["-NoProfile", .. args]);
-// As every Unix shell has it: 128 and the number of SIGINT. At a prompt Ctrl+C ends a command, and not the shell.
+// As in every Unix shell: 128 plus the number of SIGINT. At a prompt, Ctrl+C ends a command but not the shell.
 return wasInterrupted && exitCode == 1 && args.Length > 0 ? 130 : exitCode;

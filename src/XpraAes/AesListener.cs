@@ -300,17 +300,17 @@ public sealed class AesListener : IAsyncDisposable
     private static void Validate(ListenerOptions options)
     {
         if (options.Port is < 0 or > 65535)
-            throw Invalid($"There is no port {options.Port}.", "Ports run from 1 to 65535; 0 takes a free one.");
+            throw Invalid($"{options.Port} is not a port number.", "Ports run from 1 to 65535; 0 takes a free one.");
         KeyStretchingLimits.Require(options.KeySize, options.Iterations);
         if (options.Target is { } target)
             KeyStretchingLimits.Require(target.KeySize, target.Iterations);
         foreach (var origin in options.AllowedOrigins)
         {
             if (WebOrigin.Normalize(origin) is null)
-                throw Invalid($"'{origin}' is no origin of a page.", "Write it as the browser does: http://localhost:8080, https://host.example.");
+                throw Invalid($"'{origin}' is not the origin of a web page.", "Write it as the browser does: http://localhost:8080, https://host.example.");
         }
         if (options.Key is not null && options.Modes.Count == 0)
-            throw Invalid("No AES mode is to be let in.", "Give one or several: CBC is in every version of xpra.");
+            throw Invalid("No AES mode is given.", "Give at least one: every version of xpra has CBC.");
         foreach (var key in options.OtherKeys.Append(options.Key).Concat(options.Target?.Keys ?? []))
         {
             if (key is { Data.IsEmpty: true })
@@ -326,13 +326,13 @@ public sealed class AesListener : IAsyncDisposable
     private static void RequireSafeWithoutKey(ListenerOptions options)
     {
         if (options.Target is not { Keys.Count: > 0 })
-            throw Invalid("Without a key clients come in clear, which is allowed only in front of a target over AES.", "Give a key, or a target with encryption= and a key.");
+            throw Invalid("Without a key, clients are unencrypted, which is allowed only in front of a target over AES.", "Give a key, or a target with encryption= and a key.");
         if (options.SocketPath is null && !IPAddress.IsLoopback(options.Address))
-            throw Invalid($"Without a key clients come in clear, and {options.Address} is not loopback.", "Use a Unix socket, or loopback.");
+            throw Invalid($"Without a key, clients are unencrypted, and {options.Address} is not a loopback address.", "Use a Unix socket, or loopback.");
         if (options.AllowedOrigins.Count > 0)
-            throw Invalid("Without a key every page that is let in could use the session.", "Leave the origins out.");
+            throw Invalid("Without a key, every web page that is allowed could use the session.", "Omit the origins.");
         if (options.EncryptFirstPacket || options.OtherKeys.Count > 0)
-            throw Invalid("Without a key no first packet can be encrypted.", "Give a key.");
+            throw Invalid("Without a key, the first packet cannot be encrypted.", "Give a key.");
     }
 
     private static XpraAesException Invalid(string message, string action) => new(XpraErrorId.InvalidOption, message, action);

@@ -38,7 +38,7 @@ public enum DiagnosisFinding
     /// <summary>The server's answer is malformed, or in an unsupported encoding or compression.</summary>
     UnreadableAnswer,
 
-    /// <summary>The server answers encrypted.</summary>
+    /// <summary>The server's answer is encrypted.</summary>
     Encrypted,
     /// <summary>The server answers unencrypted: AES is off, whatever its options say.</summary>
     NotEncrypted,
@@ -85,7 +85,7 @@ public enum DiagnosisFinding
     /// <summary>The server uses its own AES key size or PBKDF2 hash, whatever the client asks for.</summary>
     KeySizeIgnored,
 
-    /// <summary>The server asks for no password.</summary>
+    /// <summary>The server does not ask for a password.</summary>
     NoAuthentication,
     /// <summary>The server accepted the user name and password.</summary>
     Authenticated,

@@ -227,6 +227,6 @@ public sealed class XpraConnection : IAsyncDisposable
         if (State != ConnectionState.Open)
             throw new XpraAesException(XpraErrorId.Closed, $"The connection {Id} is closed: {CloseReason}.");
         return _session as EndpointSession
-            ?? throw new XpraAesException(XpraErrorId.InvalidOption, $"The connection {Id} is relayed to another program, which pings by itself.");
+            ?? throw new XpraAesException(XpraErrorId.InvalidOption, $"The connection {Id} is relayed to another program, which sends its own pings.");
     }
 }

@@ -113,7 +113,7 @@ Describe 'Seeing what xpra has' -Tag Unit {
 Describe 'Having nothing to show' -Tag Unit {
     It 'says what there could be' {
         Get-XpraCipherInfo -WarningVariable warnings -WarningAction SilentlyContinue | Should -BeNullOrEmpty
-        "$warnings" | Should -Match '-Connection and -Listener'
+        "$warnings" | Should -Match 'Connect-XpraAes'
         "$warnings" | Should -Match '-Supported'
     }
 }

@@ -92,7 +92,7 @@ Describe 'Listening with Start-XpraAesListener' -Tag Unit {
         @{ What = 'a weak key'; Arguments = @{ KeyData = '0x0011223344' }; Pattern = 'guess' }
         @{ What = 'text that xpra would read otherwise'; Arguments = @{ KeyData = '00112233445566778899aabbccddeeff' }; Pattern = 'keydata=' }
         @{ What = 'a short AES key'; Arguments = @{ KeyData = '0x00112233445566778899aabbccddeeff'; KeySize = 192 }; Pattern = '192 bits are not recommended' }
-        @{ What = 'a first packet without secrecy'; Arguments = @{ KeyData = '0x00112233445566778899aabbccddeeff'; EncryptFirstPacket = $true; Mode = 'CTR', 'GCM', 'CFB' }; Pattern = 'CTR, GCM, CFB it has no secrecy' }
+        @{ What = 'a first packet without secrecy'; Arguments = @{ KeyData = '0x00112233445566778899aabbccddeeff'; EncryptFirstPacket = $true; Mode = 'CTR', 'GCM', 'CFB' }; Pattern = 'CTR, GCM, CFB it is not secret' }
     ) {
         $null = Start-XpraAesListener -Port 0 @Arguments -WarningVariable warnings -WarningAction SilentlyContinue
         @($warnings) -match $Pattern | Should -HaveCount 1

@@ -48,7 +48,7 @@ internal sealed class EncryptedReply
         if (!header.IsEncrypted)
             return null;
         if (header.PayloadSize > channel.Reader.MaxPayloadSize)
-            throw new XpraAesException(XpraErrorId.LimitReached, $"The server's answer has {header.PayloadSize} bytes; {channel.Reader.MaxPayloadSize} are accepted here.");
+            throw new XpraAesException(XpraErrorId.LimitReached, $"The server's answer has {header.PayloadSize} bytes, and at most {channel.Reader.MaxPayloadSize} are accepted.");
         var reply = new EncryptedReply(header, await PeekAsync(channel, header.PayloadSize, cancellationToken).ConfigureAwait(false), requested, limits);
         // Only CBC sends more bytes than the header says, so an answer in another requested mode is complete.
         if (requested.Mode != AesMode.CBC && keys.Any(key => reply.Try(key.Data, null, [requested])))

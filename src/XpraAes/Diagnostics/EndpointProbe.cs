@@ -99,7 +99,7 @@ internal sealed class EndpointProbe
         var asking = _client.AskEncryptedAsync(asked.Token);
         if (_options.EncryptFirstPacket || await IsDoneWithinAsync(asking, s_silence, cancellationToken).ConfigureAwait(false)
             || !(await _client.AskVersionAsync(cancellationToken).ConfigureAwait(false)).IsXpra
-            || !await ExplainInPlaintextAsync("It gives an encrypted hello no answer.", s_silence, asking, cancellationToken).ConfigureAwait(false))
+            || !await ExplainInPlaintextAsync("It does not answer an encrypted hello.", s_silence, asking, cancellationToken).ConfigureAwait(false))
         {
             return await asking.ConfigureAwait(false);
         }
@@ -121,7 +121,7 @@ internal sealed class EndpointProbe
     {
         _report.PeerVersion ??= ProbeClient.VersionIn(answer.Hello?.PeerHello);
         _protocol.ReportXpra();
-        _encryption.ReportEncrypted("The server answers encrypted.");
+        _encryption.ReportEncrypted("The server's answer is encrypted.");
         if (reply.Found is not { } found)
         {
             _key.ReportMismatch();
@@ -158,7 +158,7 @@ internal sealed class EndpointProbe
     private async Task ExplainListenerAsync(XpraAesException failure, CancellationToken cancellationToken)
     {
         _protocol.ReportXpra();
-        _context.Progress("asking with a salt that does not tell the time");
+        _context.Progress("asking with a salt without a timestamp");
         var cipher = _client.CipherOptions with { Salt = RandomNumberGenerator.GetBytes(ProtocolDefaults.SaltSize) };
         if ((await _client.AskAsync("version", cipher, _client.FollowUpTimeout, cancellationToken).ConfigureAwait(false)).Reply is not null)
             _encryption.ReportExpired();
@@ -191,7 +191,7 @@ internal sealed class EndpointProbe
             _encryption.ReportFirstPacketDisagrees();
             return;
         }
-        _encryption.ReportEncrypted("The server has AES on: it does not talk in clear.");
+        _encryption.ReportEncrypted("The server has AES on: it does not answer in plaintext.");
         if (!await ExplainByTrialAsync(cancellationToken).ConfigureAwait(false))
             _encryption.ReportSilent(failure);
     }
@@ -230,14 +230,14 @@ internal sealed class EndpointProbe
         if (_options.EncryptFirstPacket || !_mode.ReportIfUnsupported())
             return false;
         _protocol.ReportXpra();
-        _encryption.ReportEncrypted("The server has AES on: it does not talk in clear.");
+        _encryption.ReportEncrypted("The server has AES on: it does not answer in plaintext.");
         return true;
     }
 
     /// <summary>Tries the other modes, and the number of iterations that every server accepts. True: one was answered, which is reported as the cause.</summary>
     private async Task<bool> ExplainByTrialAsync(CancellationToken cancellationToken)
     {
-        _context.Progress("asking in other modes");
+        _context.Progress("trying other modes");
         // The requested mode comes first: if it is answered, the iterations were the cause.
         AesMode[] modes = [.. (XpraRelease.FromPeer(_report.PeerVersion)?.Modes ?? Enum.GetValues<AesMode>())
             .Where(mode => mode != _options.Mode || _options.Iterations != ProtocolDefaults.Iterations)

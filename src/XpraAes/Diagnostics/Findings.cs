@@ -78,7 +78,7 @@ internal static class Findings
     /// <summary>The recommended action if the failure itself has none.</summary>
     public static string? AdviceFor(DiagnosisFinding finding) => finding switch
     {
-        DiagnosisFinding.ConnectionLost => "Check the port. If it is xpra's, see the server's log: it may be full, or not let this address in.",
+        DiagnosisFinding.ConnectionLost => "Check the port. If it is xpra's, see the server's log: it may be full, or refuse this address.",
         DiagnosisFinding.VersionRejected => "Update the older of the two sides.",
         DiagnosisFinding.Refused => "See the server's log for the reason.",
         DiagnosisFinding.UnreadableAnswer => "If it is an xpra server, start it with --compressors=lz4 and without --packet-encoders; else check the port.",

@@ -52,7 +52,7 @@ internal sealed class ProbeClient(ConnectOptions options, ProbeReport report, Ac
     {
         if (_version is not null)
             return _version;
-        progress("asking for its version in clear");
+        progress("asking for its version in plaintext");
         _version = await AskInAnyEncodingAsync("version", null, FollowUpTimeout, cancellationToken).ConfigureAwait(false);
         report.PeerVersion ??= VersionIn(_version.Hello?.PeerHello);
         return _version;
@@ -63,7 +63,7 @@ internal sealed class ProbeClient(ConnectOptions options, ProbeReport report, Ac
     {
         if (_plaintextInfo is { Failure.Id: not XpraErrorId.HandshakeTimeout } or { Failure: null })
             return _plaintextInfo;
-        progress("asking for information in clear");
+        progress("asking for information in plaintext");
         return _plaintextInfo = await AskAsync("info", null, timeout, cancellationToken).ConfigureAwait(false);
     }
 

@@ -52,7 +52,7 @@ internal static class RemoteCiphers
         }
         catch (TimeoutException e)
         {
-            throw new XpraAesException(XpraErrorId.HandshakeTimeout, $"{options.Endpoint}: the server gave no information within {options.Timeout.TotalSeconds:0.#} s.", "Its administrator may have turned that off (info=no).", e) { Target = options.Endpoint.ToString() };
+            throw new XpraAesException(XpraErrorId.HandshakeTimeout, $"{options.Endpoint}: the server reported no information within {options.Timeout.TotalSeconds:0.#} s.", "Its administrator may have turned that off (info=no).", e) { Target = options.Endpoint.ToString() };
         }
     }
 

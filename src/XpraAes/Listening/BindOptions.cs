@@ -16,13 +16,13 @@ internal sealed class BindOptions : IDisposable
         AesMode? mode = null;
         Encrypted = encryption is not null && !IsFalse(encryption);
         if (Encrypted && !EncryptionName.TryParse(encryption!, out mode))
-            throw Error("The value of encryption= is not AES, AES-CBC, AES-CTR, AES-GCM or AES-CFB.", "Write one of these; AES lets the client choose the mode.");
+            throw Error("The value of encryption= is not AES, AES-CBC, AES-CTR, AES-GCM or AES-CFB.", "Use one of these; AES lets the client choose the mode.");
         Mode = mode;
         Auth = [.. options.TakeAll("auth").Select(BindAuth.Parse)];
         (KeyFile, Key) = options.TakeKey();
         Options = options.Rest();
         if (!Encrypted && (KeyFile is not null || Key is not null))
-            Warnings = ["The bind options hold a key and no encryption=. An xpra server given the same does not encrypt: add encryption=AES."];
+            Warnings = ["The bind options have a key but no encryption=. An xpra server with these options does not encrypt: add encryption=AES."];
     }
 
     /// <summary>The address to listen on, IPv6 without brackets; 127.0.0.1 by default, <c>*</c> for all.</summary>

@@ -14,7 +14,7 @@ namespace XpraAes.Listening;
 /// <summary>Serves the clients that connect under one configuration of a listener, each from its first byte to its last.</summary>
 internal sealed class ClientService
 {
-    private const string EvictedReason = "It had proven nothing, and gave way to another client.";
+    private const string EvictedReason = "It had not proven that it holds the key, and was evicted for another client.";
 
     private readonly AesListener _listener;
     private readonly XpraEndpoint _endpoint;

@@ -54,7 +54,7 @@ public sealed class CommandLineTests : IDisposable
     {
         var result = _host.Run($"ConvertTo-XpraCommandLine {arguments}");
         Assert.Empty(result.Errors);
-        Assert.Contains("shows the key", Assert.Single(result.Warnings), StringComparison.Ordinal);
+        Assert.Contains("contains the key", Assert.Single(result.Warnings), StringComparison.Ordinal);
         Assert.StartsWith("xpra attach 'tcp://h:14500/?encryption=AES", result.Text, StringComparison.Ordinal);
         Assert.EndsWith($"&keydata={KeyHex}'", result.Text, StringComparison.Ordinal);
     }

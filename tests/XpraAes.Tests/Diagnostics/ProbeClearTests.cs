@@ -16,8 +16,8 @@ public sealed class ProbeClearTests : ProbeTests
     {
         await using var server = Serve(Named(version), withKey: false);
         var cause = AssertCause(await ProbeAsync(server), DiagnosisFinding.NotEncrypted);
-        Assert.Contains("gives its information in clear", cause.Message, StringComparison.Ordinal);
-        Assert.Equal(version == "6.5.3", cause.Message.Contains("ignores its options for AES", StringComparison.Ordinal));
+        Assert.Contains("information in plaintext", cause.Message, StringComparison.Ordinal);
+        Assert.Equal(version == "6.5.3", cause.Message.Contains("silently ignores its AES options", StringComparison.Ordinal));
     }
 
     [Theory]
@@ -41,7 +41,7 @@ public sealed class ProbeClearTests : ProbeTests
     {
         await using var server = Serve(ServerTraits.V65 with { ToldVersion = version }, withKey: false);
         var cause = AssertCause(await ProbeAsync(server), DiagnosisFinding.NotEncrypted);
-        Assert.Equal(ignores, cause.Message.Contains("AES may be configured there, and is off", StringComparison.Ordinal));
+        Assert.Equal(ignores, cause.Message.Contains("AES may be configured there, but is off", StringComparison.Ordinal));
     }
 
     [Theory]
@@ -50,7 +50,7 @@ public sealed class ProbeClearTests : ProbeTests
     public async Task A_server_that_asks_for_its_password_in_clear_is_not_encrypted(string version)
     {
         await using var server = Serve(Named(version) with { Password = "pw" }, withKey: false);
-        Assert.Contains("password in clear", AssertCause(await ProbeAsync(server), DiagnosisFinding.NotEncrypted).Message, StringComparison.Ordinal);
+        Assert.Contains("password in plaintext", AssertCause(await ProbeAsync(server), DiagnosisFinding.NotEncrypted).Message, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -59,7 +59,7 @@ public sealed class ProbeRefusalTests : ProbeTests
     public async Task A_server_wants_the_first_packet_encrypted(string version)
     {
         await using var server = Serve(Named(version) with { EncryptsFirstPacket = true });
-        Assert.Contains("sent one in clear", AssertCause(await ProbeAsync(server), DiagnosisFinding.FirstPacketDisagrees).Message, StringComparison.Ordinal);
+        Assert.Contains("got an unencrypted one", AssertCause(await ProbeAsync(server), DiagnosisFinding.FirstPacketDisagrees).Message, StringComparison.Ordinal);
     }
 
     [Theory]
@@ -68,7 +68,7 @@ public sealed class ProbeRefusalTests : ProbeTests
     public async Task A_server_wants_the_first_packet_in_clear(string version)
     {
         await using var server = Serve(version);
-        Assert.Contains("sent an encrypted one", AssertCause(await ProbeAsync(server, options => options with { EncryptFirstPacket = true }), DiagnosisFinding.FirstPacketDisagrees).Message, StringComparison.Ordinal);
+        Assert.Contains("got an encrypted one", AssertCause(await ProbeAsync(server, options => options with { EncryptFirstPacket = true }), DiagnosisFinding.FirstPacketDisagrees).Message, StringComparison.Ordinal);
     }
 
     [Fact]

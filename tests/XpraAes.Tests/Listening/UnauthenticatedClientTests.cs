@@ -137,7 +137,7 @@ public sealed class UnauthenticatedClientTests
         await silent.WaitForCloseAsync();
         await connection.Completion.WaitAsync(Loopback.HelloTimeout);
         Assert.False(connection.KeyProven);
-        Assert.Contains("gave way", connection.CloseReason, StringComparison.Ordinal);
+        Assert.Contains("evicted", connection.CloseReason, StringComparison.Ordinal);
         await next.PingAsync(Loopback.HelloTimeout);
 
         // Who has proven the key gives way to nobody.

@@ -22,7 +22,7 @@ internal sealed class EnforcementCheck(ProbeContext context)
     /// <param name="cancellationToken">Cancels it.</param>
     public async Task RunAsync(ProbeAnswer first, CancellationToken cancellationToken)
     {
-        context.Progress("asking as one without the key");
+        context.Progress("asking as a client without the key");
         var cipher = context.Client.CipherOptions;
         var command = await context.Client.AskAsync("command", cipher with { Salt = RandomNumberGenerator.GetBytes(ProtocolDefaults.SaltSize) }, s_timeout, cancellationToken, "help").ConfigureAwait(false);
         var mode = cipher.Mode == AesMode.CBC ? AesMode.CTR : cipher.Mode;
@@ -35,18 +35,18 @@ internal sealed class EnforcementCheck(ProbeContext context)
         if (acts)
         {
             context.Report.Add(DiagnosisFinding.ActsForStrangers,
-                "The server acts on requests before the client has shown that it has the key: whoever reaches its port can have it stop, or start programs, without the key.",
-                "Give that socket a password (auth=); or bind the server to a Unix socket alone, and put a gateway before it: Start-XpraAesListener -Target.");
+                "The server acts on requests before the client has proven that it holds the key: anyone who can reach its port can stop it or start programs, without the key.",
+                "Require a password on that socket (auth=); or bind the server only to a Unix socket, and put a gateway in front of it: Start-XpraAesListener -Target.");
         }
         var encryptsAgain = again?.Reply is { Found: { } found } && found.Mode != AesMode.CBC;
         if (encryptsAgain)
         {
             context.Report.Add(DiagnosisFinding.EncryptsUnderAnySalt,
-                $"The server encrypts in AES-{mode} under a salt that was used before: whoever reaches its port can read recorded sessions, and pass for one who has the key.",
-                "Start it with encryption=AES-CBC, so that no other mode can be asked for; or bind it to a Unix socket alone, behind a gateway: Start-XpraAesListener -Target; or use TLS.");
+                $"The server encrypts in AES-{mode} under a salt that was used before: anyone who can reach its port can read recorded sessions, and impersonate a client that holds the key.",
+                "Start it with encryption=AES-CBC, so that clients cannot ask for another mode; or bind it only to a Unix socket, behind a gateway: Start-XpraAesListener -Target; or use TLS.");
         }
         if (!acts && !encryptsAgain)
-            context.Report.Add(DiagnosisFinding.StrangersKeptOut, "The server does nothing for one who has not proven the key, as far as can be seen from outside.");
+            context.Report.Add(DiagnosisFinding.StrangersKeptOut, "The server does nothing for clients that have not proven the key, as far as can be seen from outside.");
     }
 
     /// <summary>If commands are off, an answered <c>info</c> shows it too, except for a listener of this module, which answers nothing beyond that.</summary>

@@ -6,7 +6,7 @@ internal sealed class ProtocolCheck(ProbeContext context)
     public void ReportXpra()
     {
         ConnectionCheck.ReportConnected(context.Report);
-        context.Report.Add(DiagnosisFinding.XpraFound, context.Report.PeerVersion is { } version ? $"An xpra server answers, of version {version}." : "An xpra server answers.");
+        context.Report.Add(DiagnosisFinding.XpraFound, context.Report.PeerVersion is { } version ? $"An xpra server of version {version} answers." : "An xpra server answers.");
     }
 
     /// <summary>Identifies a peer that does not even answer <c>version</c>. Null: it accepts connections but never answers, which is reported.</summary>
@@ -18,17 +18,17 @@ internal sealed class ProtocolCheck(ProbeContext context)
         var failure = version;
         if (version.Id is XpraErrorId.HandshakeTimeout or XpraErrorId.ConnectionLost)
         {
-            context.Progress("asking in HTTP and TLS");
+            context.Progress("trying HTTP and TLS");
             failure = await ProtocolDetector.IdentifyAsync(context.Options.Endpoint, context.Client.FollowUpTimeout, cancellationToken).ConfigureAwait(false) ?? encrypted;
         }
         if (failure.Id == XpraErrorId.HandshakeTimeout)
         {
             ConnectionCheck.ReportConnected(context.Report);
-            context.Report.Add(DiagnosisFinding.PeerSilent, "Whatever is there accepts connections and says nothing, not even to xpra's question for its version, a web browser's or a TLS client's.", "Check the port. An xpra server that hangs, or has only just been started, looks like this too.");
+            context.Report.Add(DiagnosisFinding.PeerSilent, "The peer accepts connections but never answers: neither xpra's request for its version, nor an HTTP request, nor a TLS client.", "Check the port. An xpra server that hangs or is still starting looks the same.");
             return null;
         }
         return failure.Id == XpraErrorId.ConnectionLost
-            ? new XpraAesException(failure.Id, "Whatever is there closes every connection without a word.", innerException: failure)
+            ? new XpraAesException(failure.Id, "The peer closes every connection without an answer.", innerException: failure)
             : failure;
     }
 }
