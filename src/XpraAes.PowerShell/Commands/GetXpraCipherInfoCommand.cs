@@ -89,7 +89,7 @@ public sealed class GetXpraCipherInfoCommand : XpraCmdlet
     protected override void Finish()
     {
         if (!_shown && ParameterSetName is not (nameof(Uri) or nameof(Supported)))
-            WriteWarning("There is no connection to show. Connect-XpraAes opens one, and so do clients of Start-XpraAesListener; -Uri asks an xpra server about its clients, -Supported lists the ciphers that xpra has.");
+            WriteWarning("There is no connection to show. Connect-XpraAes opens one, and so do clients of Start-XpraAesListener; -Connection and -Listener select among them, -Uri asks an xpra server about its clients, -Supported lists the ciphers that xpra has.");
     }
 
     /// <inheritdoc/>

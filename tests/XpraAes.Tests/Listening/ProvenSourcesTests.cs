@@ -3,7 +3,7 @@ using XpraAes.Listening;
 
 namespace XpraAes.Tests.Listening;
 
-/// <summary>Who counts as one that has proven the key, and for how long.</summary>
+/// <summary>Which sources count as proven, and for how long.</summary>
 public sealed class ProvenSourcesTests
 {
     private static readonly TimeSpan s_memory = TimeSpan.FromHours(1);
@@ -29,7 +29,7 @@ public sealed class ProvenSourcesTests
     }
 
     [Fact]
-    public void Only_so_many_are_remembered_and_the_one_gone_for_longest_is_forgotten()
+    public void Capacity_is_bounded_and_the_longest_absent_source_is_removed()
     {
         var proven = new ProvenSources(s_memory, 3, _clock);
         proven.AddSession(Source(0));
