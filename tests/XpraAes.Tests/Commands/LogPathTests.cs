@@ -27,7 +27,7 @@ public sealed partial class LogPathTests : IDisposable
     }
 
     [Fact]
-    public async Task The_log_tells_of_every_handshake_and_every_refusal()
+    public async Task The_log_shows_every_handshake_and_every_refusal()
     {
         Assert.Empty(_host.Run($"$listener = Start-XpraAesListener -Port 0 -Mode CTR -KeyData {KeyText} -LogPath log.txt").Errors);
         _host.Run($"Connect-XpraAes -ComputerName 127.0.0.1 -Port $listener.Port -Mode CTR -KeyData {KeyText} | Disconnect-XpraAes");
