@@ -332,7 +332,7 @@ public sealed class SaltReuseTests : IDisposable
         var hello = Hello.ForClient(Hello.NewUuid(), null, allowXor: false);
         var parameters = CipherCapabilities.Generate(AesMode.CBC, 32, KeyHash.SHA1, 1_000, PaddingScheme.Pkcs7, 0, stream: true);
         CipherCapabilities.Write(hello, parameters, null);
-        CipherCapabilities.Write(hello, parameters with { Salt = SaltMemory.Of(key).Tags.ForClient(hello, DateTimeOffset.UtcNow) }, null);
+        CipherCapabilities.Write(hello, parameters with { Salt = SaltMemory.Of(key).Tags.CreateClientSalt(hello, DateTimeOffset.UtcNow) }, null);
         return UnauthenticatedHello.Frame(PacketEncoding.RencodePlus, [Hello.PacketType, hello]);
     }
 

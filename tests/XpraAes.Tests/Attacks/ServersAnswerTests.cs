@@ -58,7 +58,7 @@ public sealed class ServersAnswerTests : IDisposable
     {
         Assert.Equal(XpraErrorId.SaltReused, await FailAsync((own, announced) => announced["key_salt"] = own.GetBytes("key_salt")));
         // Nor one that another client of ours made, whenever and wherever that was.
-        var other = SaltMemory.Of(_key).Tags.ForClient(Hello.ForClient("0", null, allowXor: false), DateTimeOffset.UtcNow.AddYears(-1));
+        var other = SaltMemory.Of(_key).Tags.CreateClientSalt(Hello.ForClient("0", null, allowXor: false), DateTimeOffset.UtcNow.AddYears(-1));
         Assert.Equal(XpraErrorId.SaltReused, await FailAsync((_, announced) => announced["key_salt"] = other));
     }
 
@@ -69,7 +69,7 @@ public sealed class ServersAnswerTests : IDisposable
         Assert.Null(await FailAsync((own, announced) =>
         {
             var parameters = CipherCapabilities.Read(announced)!.Parameters;
-            recorded = SaltMemory.Of(_key).Tags.ForListener(own.GetBytes("key_salt"), parameters, parameters.Stream);
+            recorded = SaltMemory.Of(_key).Tags.CreateListenerSalt(own.GetBytes("key_salt"), parameters, parameters.Stream);
             announced["key_salt"] = recorded;
         }));
         Assert.Equal(XpraErrorId.HelloAltered, await FailAsync((_, announced) => announced["key_salt"] = recorded));
@@ -77,7 +77,7 @@ public sealed class ServersAnswerTests : IDisposable
         Assert.Equal(XpraErrorId.HelloAltered, await FailAsync((own, announced) =>
         {
             var parameters = CipherCapabilities.Read(announced)!.Parameters;
-            announced["key_salt"] = SaltMemory.Of(_key).Tags.ForListener(own.GetBytes("key_salt"), parameters, parameters.Stream);
+            announced["key_salt"] = SaltMemory.Of(_key).Tags.CreateListenerSalt(own.GetBytes("key_salt"), parameters, parameters.Stream);
             announced["iv"] = "QRSTUVWXYZabcdef";
         }));
     }

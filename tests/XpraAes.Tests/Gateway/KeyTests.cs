@@ -212,7 +212,7 @@ public sealed class KeyTests : IDisposable
         await client.SendHelloAsync();
         await using var target = await rig.Target.AcceptAsync();
         var refusal = await Assert.ThrowsAsync<RefusedException>(client.ReceiveAsync);
-        Assert.Contains("it holds other key data", refusal.Message, StringComparison.Ordinal);
+        Assert.Contains("the server has a different key", refusal.Message, StringComparison.Ordinal);
         await Rig.UntilAsync(() => rig.Listener.Refusals.GetValueOrDefault(XpraErrorId.KeyMismatch) == 1);
     }
 

@@ -29,14 +29,14 @@ public sealed class RefusalsTests
     public void A_servers_reason_gets_the_id_of_its_cause(string reason, XpraErrorId id)
     {
         Assert.Equal(id, Refusals.IdOf(reason));
-        Assert.Equal(id, Refusals.FromServer(Disconnect(reason), inClear: false).Id);
+        Assert.Equal(id, Refusals.FromServer(Disconnect(reason), isPlaintext: false).Id);
     }
 
     [Fact]
     public void A_refused_padding_is_not_said_to_be_cured_by_another_mode()
     {
         // Servers since 6.2 refuse the legacy padding of clients up to 5.1 before they look at the mode (PROTOCOL section 8).
-        var advice = Refusals.FromServer(Disconnect("unsupported padding 'legacy'"), inClear: true).RecommendedAction!;
+        var advice = Refusals.FromServer(Disconnect("unsupported padding 'legacy'"), isPlaintext: true).RecommendedAction!;
         Assert.Contains("Start-XpraAesListener -Target", advice, StringComparison.Ordinal);
         Assert.DoesNotContain("CTR", advice, StringComparison.Ordinal);
     }
@@ -44,8 +44,8 @@ public sealed class RefusalsTests
     [Fact]
     public void What_came_in_clear_is_told_from_what_came_encrypted()
     {
-        Assert.Contains("in clear", Refusals.FromServer(Disconnect("server exit"), inClear: true).Message, StringComparison.Ordinal);
-        Assert.Contains("the key is right", Refusals.FromServer(Disconnect("server exit"), inClear: false).Message, StringComparison.Ordinal);
+        Assert.Contains("unencrypted", Refusals.FromServer(Disconnect("server exit"), isPlaintext: true).Message, StringComparison.Ordinal);
+        Assert.Contains("the key is right", Refusals.FromServer(Disconnect("server exit"), isPlaintext: false).Message, StringComparison.Ordinal);
     }
 
     [Theory]

@@ -30,7 +30,7 @@ public sealed class SaltMemoryTests : IDisposable
         var tags = SaltMemory.Of(_key).Tags;
         var hello = Hello.ForClient(Hello.NewUuid(), "me", allowXor: false);
         var parameters = CipherCapabilities.Generate(AesMode.CBC, 32, KeyHash.SHA1, 1_000, PaddingScheme.Pkcs7, 16, stream: true);
-        var (ofClient, ofListener) = (tags.ForClient(hello, DateTimeOffset.UtcNow), tags.ForListener(parameters.Salt.Span, parameters, true));
+        var (ofClient, ofListener) = (tags.CreateClientSalt(hello, DateTimeOffset.UtcNow), tags.CreateListenerSalt(parameters.Salt.Span, parameters, true));
         Assert.Equal((SaltOrigin.Client, SaltOrigin.Listener), (tags.OriginOf(ofClient), tags.OriginOf(ofListener)));
         Assert.Equal((SaltOrigin.Unknown, SaltOrigin.Unknown), (SaltMemory.Of(other).Tags.OriginOf(ofClient), SaltMemory.Of(other).Tags.OriginOf(ofListener)));
         Assert.Equal(64, ofClient.Length);
@@ -42,10 +42,10 @@ public sealed class SaltMemoryTests : IDisposable
         });
         Assert.Equal(SaltOrigin.Unknown, tags.OriginOf(RandomNumberGenerator.GetBytes(64)));
         Assert.Equal(SaltOrigin.Unknown, tags.OriginOf([]));
-        Assert.True(tags.IsFor(ofClient, hello));
-        Assert.True(tags.Answers(ofListener, parameters.Salt.Span, parameters, true));
-        Assert.False(tags.Answers(ofListener, parameters.Salt.Span, parameters, null));
-        Assert.False(tags.Answers(ofListener, ofClient, parameters, true));
+        Assert.True(tags.IsBoundTo(ofClient, hello));
+        Assert.True(tags.IsAnswerTo(ofListener, parameters.Salt.Span, parameters, true));
+        Assert.False(tags.IsAnswerTo(ofListener, parameters.Salt.Span, parameters, null));
+        Assert.False(tags.IsAnswerTo(ofListener, ofClient, parameters, true));
         Assert.InRange(SaltTags.TimeOf(ofClient), DateTimeOffset.UtcNow.AddMinutes(-1), DateTimeOffset.UtcNow.AddMinutes(1));
     }
 
@@ -55,13 +55,13 @@ public sealed class SaltMemoryTests : IDisposable
         var tags = SaltMemory.Of(_key).Tags;
         var hello = Hello.ForClient(Hello.NewUuid(), "me", allowXor: false);
         CipherCapabilities.Write(hello, CipherCapabilities.Generate(AesMode.CBC, 32, KeyHash.SHA1, 1_000, PaddingScheme.Pkcs7, 16, stream: true), true);
-        var salt = tags.ForClient(hello, DateTimeOffset.UtcNow);
+        var salt = tags.CreateClientSalt(hello, DateTimeOffset.UtcNow);
         foreach (var encoding in new[] { PacketEncoding.RencodePlus, PacketEncoding.Rencode })
         {
             var received = (object?[])PacketCodec.Decode(encoding, PacketCodec.Encode(encoding, new object?[] { "hello", hello }), new DecodeLimits(32, 10_000))!;
-            Assert.True(tags.IsFor(salt, (XpraDictionary)received[1]!), $"{encoding}");
+            Assert.True(tags.IsBoundTo(salt, (XpraDictionary)received[1]!), $"{encoding}");
             ((XpraDictionary)received[1]!)["more"] = true;
-            Assert.False(tags.IsFor(salt, (XpraDictionary)received[1]!), $"{encoding}");
+            Assert.False(tags.IsBoundTo(salt, (XpraDictionary)received[1]!), $"{encoding}");
         }
     }
 
@@ -123,7 +123,7 @@ public sealed class SaltMemoryTests : IDisposable
         var limits = Limits.Default with { RememberedSalts = 100 };
         var salt = RandomNumberGenerator.GetBytes(64);
         Use(salts, salt, "192.0.2.1", limits);
-        salts.Prove(salt);
+        salts.MarkProven(salt);
         for (var i = 0; i < 1_000; i++)
             Use(salts, RandomNumberGenerator.GetBytes(64), "192.0.2.1", limits);
         Assert.Equal(XpraErrorId.SaltReused, Assert.Throws<XpraAesException>(() => Use(salts, salt, "192.0.2.2", limits)).Id);
@@ -135,12 +135,12 @@ public sealed class SaltMemoryTests : IDisposable
     {
         var salts = SaltMemory.Of(_key);
         var salt = RandomNumberGenerator.GetBytes(64);
-        salts.Prove(salt); // before there was a file
+        salts.MarkProven(salt); // before there was a file
         var folder = _folder["state"];
-        using (salts.KeepIn(folder, NullLogger.Instance))
-        using (salts.KeepIn(folder, NullLogger.Instance)) // two listeners of one process
+        using (salts.PersistIn(folder, NullLogger.Instance))
+        using (salts.PersistIn(folder, NullLogger.Instance)) // two listeners of one process
         {
-            salts.Prove(RandomNumberGenerator.GetBytes(64));
+            salts.MarkProven(RandomNumberGenerator.GetBytes(64));
             if (!OperatingSystem.IsWindows())
             {
                 Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute, File.GetUnixFileMode(folder));
@@ -151,7 +151,7 @@ public sealed class SaltMemoryTests : IDisposable
             Assert.Equal(XpraErrorId.StateInUse, taken.Id);
         }
         salts.Clear();
-        using (salts.KeepIn(folder, NullLogger.Instance))
+        using (salts.PersistIn(folder, NullLogger.Instance))
         {
             Assert.Equal(2, salts.Proven);
             Assert.Throws<XpraAesException>(() => Use(salts, salt, "192.0.2.1", Limits.Default));
@@ -178,7 +178,7 @@ public sealed class SaltMemoryTests : IDisposable
             Assert.Equal([1, 3], records.Select(record => (int)record.Trace));
             Assert.Null(records[0].Expires);
             Assert.InRange(records[1].Expires!.Value, now.AddHours(2), now.AddHours(2).AddMinutes(1));
-            journal.Replace(records);
+            journal.Rewrite(records);
             Assert.Equal(16 + 2 * 20, new FileInfo(path).Length);
         }
     }
@@ -226,5 +226,5 @@ public sealed class SaltMemoryTests : IDisposable
     }
 
     private static void Use(SaltMemory salts, byte[] salt, string source, Limits limits)
-        => salts.Use(salt, new XpraDictionary(), IPAddress.Parse(source), isProven: false, limits, DateTimeOffset.UtcNow);
+        => salts.ClaimClientSalt(salt, new XpraDictionary(), IPAddress.Parse(source), isProven: false, limits, DateTimeOffset.UtcNow);
 }
