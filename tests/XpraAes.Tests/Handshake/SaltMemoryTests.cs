@@ -11,7 +11,7 @@ using XpraAes.Tests.Keys;
 
 namespace XpraAes.Tests.Handshake;
 
-/// <summary>The memory of salts: whose they are, how long they are known, what it takes, and what outlives the process.</summary>
+/// <summary>Salt tags, how long salts are remembered, memory use, and the salt file.</summary>
 public sealed class SaltMemoryTests : IDisposable
 {
     private readonly XpraKey _key = XpraKey.Generate();
@@ -24,7 +24,7 @@ public sealed class SaltMemoryTests : IDisposable
     }
 
     [Fact]
-    public void A_tag_is_recognised_by_holders_of_the_key_alone_and_by_nothing_else()
+    public void A_tag_is_recognised_only_with_the_key()
     {
         using var other = XpraKey.Generate();
         var tags = SaltMemory.Of(_key).Tags;
@@ -50,7 +50,7 @@ public sealed class SaltMemoryTests : IDisposable
     }
 
     [Fact]
-    public void A_clients_tag_is_for_its_hello_in_whichever_encoding_that_travels()
+    public void A_clients_tag_is_bound_to_its_hello_in_every_encoding()
     {
         var tags = SaltMemory.Of(_key).Tags;
         var hello = Hello.ForClient(Hello.NewUuid(), "me", allowXor: false);
@@ -66,7 +66,7 @@ public sealed class SaltMemoryTests : IDisposable
     }
 
     [Fact]
-    public void A_table_holds_what_is_put_in_once_and_a_million_in_under_40_MB()
+    public void A_table_holds_each_trace_once_and_a_million_in_under_40_MB()
     {
         const int Count = 1_000_000;
         var table = new SaltTable();
@@ -92,13 +92,13 @@ public sealed class SaltMemoryTests : IDisposable
     }
 
     [Fact]
-    public void A_flood_pushes_out_its_own_salts_and_not_those_of_who_comes_once()
+    public void A_flood_evicts_its_own_salts_and_not_those_of_other_clients()
     {
         const int Capacity = 10_000;
         var salts = new UnprovenSalts();
         for (var i = 0; i < 50; i++)
             Assert.True(salts.Add((UInt128)i, IPAddress.Parse($"10.0.0.{i}"), Capacity));
-        // From one address, from three, and from all of one site's IPv6.
+        // From one address, from three, and from one site's IPv6 /48.
         for (var i = 1; i < 10 * Capacity; i++)
         {
             var from = (i % 3) switch
@@ -112,12 +112,12 @@ public sealed class SaltMemoryTests : IDisposable
         }
         for (var i = 0; i < 50; i++)
             Assert.True(salts.Contains((UInt128)i), $"{i}");
-        // The newest of a flood is known as well.
+        // The newest salts of a flood are remembered too.
         Assert.True(salts.Contains((UInt128)(1_000 + 10 * Capacity - 1)));
     }
 
     [Fact]
-    public void A_client_that_proves_the_key_is_out_of_reach_of_floods()
+    public void Salts_of_proven_clients_are_never_evicted()
     {
         var salts = SaltMemory.Of(_key);
         var limits = Limits.Default with { RememberedSalts = 100 };
@@ -131,11 +131,11 @@ public sealed class SaltMemoryTests : IDisposable
     }
 
     [Fact]
-    public void What_outlives_the_process_is_its_owners_alone_and_one_process_has_it()
+    public void The_salt_file_is_private_and_used_by_one_process_only()
     {
         var salts = SaltMemory.Of(_key);
         var salt = RandomNumberGenerator.GetBytes(64);
-        salts.MarkProven(salt); // before there was a file
+        salts.MarkProven(salt); // before the file exists
         var folder = _folder["state"];
         using (salts.PersistIn(folder, NullLogger.Instance))
         using (salts.PersistIn(folder, NullLogger.Instance)) // two listeners of one process
@@ -159,7 +159,7 @@ public sealed class SaltMemoryTests : IDisposable
     }
 
     [Fact]
-    public void What_has_expired_is_not_kept_and_a_torn_end_is_cut_off()
+    public void Expired_records_are_dropped_and_a_partial_one_is_truncated()
     {
         var path = Path.Combine(_folder.Root, "0.salts");
         var now = DateTimeOffset.UtcNow;
@@ -184,7 +184,7 @@ public sealed class SaltMemoryTests : IDisposable
     }
 
     [Fact]
-    public void What_is_no_file_of_salts_is_left_alone()
+    public void A_file_that_is_not_a_salt_file_is_not_touched()
     {
         var path = Path.Combine(_folder.Root, "0.salts");
         File.WriteAllText(path, "something that somebody else needs");
@@ -196,7 +196,7 @@ public sealed class SaltMemoryTests : IDisposable
     }
 
     [Fact]
-    public async Task Killed_at_any_moment_a_process_leaves_every_salt_behind_that_it_has_kept()
+    public async Task A_process_killed_at_any_moment_loses_no_recorded_salt()
     {
         const int Kills = 200;
         using var key = XpraKey.FromText(SaltWriter.KeyText);
@@ -211,7 +211,7 @@ public sealed class SaltMemoryTests : IDisposable
             while (count-- >= 0 && await process.StandardOutput.ReadLineAsync() is { } line)
                 said.Add(UInt128.Parse(line, NumberStyles.HexNumber, CultureInfo.InvariantCulture));
             process.Kill();
-            // What it had said by then, in whole lines.
+            // The complete lines that it had written by then.
             var rest = await process.StandardOutput.ReadToEndAsync();
             foreach (var line in rest.Split('\n').SkipLast(1))
                 said.Add(UInt128.Parse(line, NumberStyles.HexNumber, CultureInfo.InvariantCulture));
