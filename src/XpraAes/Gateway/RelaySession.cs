@@ -309,10 +309,10 @@ internal sealed class RelaySession : ISession
     {
         if (end is null)
             return "closed";
-        var who = end.Side == _client ? "the client" : "the target";
+        var side = end.Side == _client ? "the client" : "the target";
         if (end.Failure is not { } failure)
-            return $"{who} closed the connection";
+            return $"{side} closed the connection";
         // ConnectionLost, as the target's failures must not count against the client's address.
-        throw end.Side == _client ? failure : new XpraAesException(XpraErrorId.ConnectionLost, $"{who}: {failure.Id}: {failure.Message}", innerException: failure);
+        throw end.Side == _client ? failure : new XpraAesException(XpraErrorId.ConnectionLost, $"{side}: {failure.Id}: {failure.Message}", innerException: failure);
     }
 }

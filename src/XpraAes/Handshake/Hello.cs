@@ -107,7 +107,7 @@ internal static class Hello
         AnnounceNoCompressor(hello);
     }
 
-    /// <summary>Removes encodings and compressors that XpraAes cannot read from a server's hello, since the client's first packet must be decoded to prove its key. All versions share others.</summary>
+    /// <summary>Removes encodings and compressors that XpraAes cannot read from a server's hello, since the client's first packet must be decoded to prove its key. Every version supports others.</summary>
     public static void AnnounceOnlyKnown(XpraDictionary hello)
     {
         Withdraw(hello, "encoders", ["yaml"]);
