@@ -285,7 +285,7 @@ public sealed class AesListener : IAsyncDisposable
                 {
                     var salts = SaltMemory.Of(key);
                     if (bind.StatePath is { } folder)
-                        kept.Add(salts.KeepIn(folder, bind.Logger));
+                        kept.Add(salts.PersistIn(folder, bind.Logger));
                 }
             }
             return kept;

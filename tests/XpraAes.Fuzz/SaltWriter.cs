@@ -21,12 +21,12 @@ public static class SaltWriter
         var salts = SaltMemory.Of(key);
         while (true)
         {
-            using (salts.KeepIn(folder, NullLogger.Instance))
+            using (salts.PersistIn(folder, NullLogger.Instance))
             {
                 for (var i = 0; i < SaltsInFile; i++)
                 {
                     var salt = RandomNumberGenerator.GetBytes(64);
-                    salts.Prove(salt);
+                    salts.MarkProven(salt);
                     Console.WriteLine(salts.Tags.TraceOf(salt).ToString("x32", CultureInfo.InvariantCulture));
                 }
             }

@@ -31,7 +31,7 @@ internal static class PlainRelayHost
         var connected = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
         await connected.ConnectAsync(target).ConfigureAwait(false);
         var (client, server) = (Open(accepted), Open(connected));
-        await using var session = new RelaySession(client, Leg(client), server, Leg(server), null, null, buffers: false, Limits.Default);
+        await using var session = new RelaySession(client, Leg(client), server, Leg(server), null, null, holdUntilProven: false, Limits.Default);
         try
         {
             await session.RunAsync(CancellationToken.None).ConfigureAwait(false);

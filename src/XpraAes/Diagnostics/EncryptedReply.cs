@@ -134,7 +134,7 @@ internal sealed class EncryptedReply
                 cipher.Reset(plain.AsSpan(0, offset));
             cipher.Transform(plain.AsSpan(offset), plain.AsSpan(offset));
         }
-        if (!KeyTrial.MakesSense(plain.AsSpan(offset..size), _header, _limits))
+        if (!KeyTrial.DecodesToPacket(plain.AsSpan(offset..size), _header, _limits))
             return false;
         Found = candidate with { PaddingUnit = 0 };
         if (isPadded)

@@ -58,7 +58,7 @@ internal static class Findings
         XpraErrorId.PeerIsRfb => DiagnosisFinding.PeerIsRfb,
         XpraErrorId.NotXpra => DiagnosisFinding.NotXpra,
         XpraErrorId.PeerSentText when Refusals.IsAboutFirstPacket(failure.Message) => DiagnosisFinding.FirstPacketDisagrees,
-        XpraErrorId.PeerSentText when Refusals.IsTextOfXpra(failure.Message) => DiagnosisFinding.Refused,
+        XpraErrorId.PeerSentText when Refusals.IsXpraText(failure.Message) => DiagnosisFinding.Refused,
         XpraErrorId.PeerSentText => DiagnosisFinding.NotXpra,
         XpraErrorId.KeyMismatch => DiagnosisFinding.KeyMismatch,
         XpraErrorId.ModeRejected => Refusals.IsAboutUnknownMode(failure.Message) ? DiagnosisFinding.ModeUnsupported : DiagnosisFinding.ModeRejected,

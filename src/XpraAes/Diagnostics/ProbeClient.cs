@@ -81,7 +81,7 @@ internal sealed class ProbeClient(ConnectOptions options, ProbeReport report, Ac
     private async Task<ProbeAnswer> AskInAnyEncodingAsync(string request, ClientCipherOptions? cipher, TimeSpan timeout, CancellationToken cancellationToken)
     {
         var answer = await AskAsync(request, cipher, _encoding, timeout, cancellationToken).ConfigureAwait(false);
-        if (answer.Failure is not { Id: XpraErrorId.PeerSentText } failure || _encoding == PacketEncoding.Rencode || !Refusals.IsTextOfXpra(failure.Message) || Refusals.IsAboutFirstPacket(failure.Message))
+        if (answer.Failure is not { Id: XpraErrorId.PeerSentText } failure || _encoding == PacketEncoding.Rencode || !Refusals.IsXpraText(failure.Message) || Refusals.IsAboutFirstPacket(failure.Message))
             return answer;
         _encoding = PacketEncoding.Rencode;
         return await AskAsync(request, cipher, _encoding, timeout, cancellationToken).ConfigureAwait(false);

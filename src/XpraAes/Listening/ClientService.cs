@@ -175,7 +175,7 @@ internal sealed class ClientService
         if (!client.KeyProven && client is { Key: { } key, Send: { } send })
         {
             var salts = SaltMemory.Of(key); // now, because the key may be replaced before the proof
-            connection.KeyProvenChanged += () => salts.Prove(send.Salt.Span);
+            connection.KeyProvenChanged += () => salts.MarkProven(send.Salt.Span);
         }
         return connection;
     }

@@ -40,8 +40,8 @@ public sealed class RealWireTests(RealXpra xpra) : IClassFixture<RealXpra>
         Assert.InRange(attacker.FromListener, 0, 4_000);
         Assert.Equal(0, attacker.FromClient);
         Assert.True(what is ":compressors" or ":aliases" || !client.Output.Contains("network.encryption=AES", StringComparison.Ordinal), client.Output);
-        // The same salt again.
-        var heard = await new UnauthenticatedHello(attacker.Sent[0].GetBytes("cipher.key_salt")!) { Mode = XpraAes.Ciphers.AesMode.CBC }.SendAsync(listener.Endpoint);
+        // The salt that it answered under, asked for once more.
+        var heard = await new UnauthenticatedHello(attacker.ForwardedHellos[0].GetBytes("cipher.key_salt")!) { Mode = XpraAes.Ciphers.AesMode.CBC }.SendAsync(listener.Endpoint);
         Assert.True(attacker.FromListener == 0 ^ heard.EncryptedBytes == 0, "One answer comes under a salt.");
     }
 

@@ -51,7 +51,7 @@ public sealed class RealXpraTests(RealXpra xpra) : IClassFixture<RealXpra>
         xpra.Require();
         var refused = await Assert.ThrowsAsync<XpraAesException>(() => XpraConnector.ConnectAsync(xpra.ServerOptions with { Mode = AesMode.CTR }));
         Assert.Equal(XpraErrorId.KeyMismatch, refused.Id);
-        Assert.Contains("speaks CBC whatever mode is asked for", refused.RecommendedAction, StringComparison.Ordinal);
+        Assert.Contains("uses CBC whatever mode is asked for", refused.RecommendedAction, StringComparison.Ordinal);
     }
 
     [Fact]

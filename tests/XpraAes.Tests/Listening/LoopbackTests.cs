@@ -74,7 +74,7 @@ public sealed class LoopbackTests
         var refused = await loopback.FailToConnectAsync(options => options with { Mode = AesMode.CBC });
         Assert.Equal(XpraErrorId.PeerDisconnected, refused.Id);
         Assert.Contains(Refusals.ForUnproven, refused.Message, StringComparison.Ordinal);
-        Assert.Contains("in clear, so the reason is unproven", refused.Message, StringComparison.Ordinal);
+        Assert.Contains("unencrypted, so the reason may be forged", refused.Message, StringComparison.Ordinal);
         Assert.Contains("-Mode", refused.RecommendedAction, StringComparison.Ordinal);
         Assert.Equal(loopback.Options.Endpoint.ToString(), refused.Target);
         await Loopback.Eventually(() => loopback.Listener.Refusals.GetValueOrDefault(XpraErrorId.ModeRejected) == 1);

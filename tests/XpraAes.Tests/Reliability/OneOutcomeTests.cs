@@ -295,7 +295,7 @@ public sealed class OneOutcomeTests
         await using var relay = new RelaySession(
             clientChannel, CipherLeg.Of("client", null, cipher, cipher, null, clientChannel.Reader),
             targetChannel, CipherLeg.Of("target", null, cipher, cipher, null, targetChannel.Reader),
-            new PacketTranslator(PacketEncoding.Rencode, Limits.Default), new PacketTranslator(PacketEncoding.Rencode, Limits.Default), buffers: false, Limits.Default);
+            new PacketTranslator(PacketEncoding.Rencode, Limits.Default), new PacketTranslator(PacketEncoding.Rencode, Limits.Default), holdUntilProven: false, Limits.Default);
         var end = await Assert.ThrowsAnyAsync<XpraAesException>(() => relay.RunAsync(default).WaitAsync(SentSession.HelloTimeout));
         return $"{Describe(end)} {clientChannel.Writer.BytesWritten} {targetChannel.Writer.BytesWritten}";
     }

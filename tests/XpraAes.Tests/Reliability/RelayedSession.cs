@@ -19,7 +19,7 @@ internal sealed class RelayedSession(SentSession client, SentSession target)
         await using var relay = new RelaySession(
             clientChannel, CipherLeg.Of("client", null, target.Cipher, client.Cipher, null, clientChannel.Reader),
             targetChannel, CipherLeg.Of("target", null, client.Cipher, target.Cipher, null, targetChannel.Reader),
-            toTarget: null, toClient: null, buffers: false, Limits.Default);
+            toTarget: null, toClient: null, holdUntilProven: false, Limits.Default);
         XpraAesException? end = null;
         try
         {

@@ -33,7 +33,7 @@ internal sealed class ModeCheck(ProbeContext context)
     /// <summary>Reports it if the server's version lacks the mode. True: it does.</summary>
     public bool ReportIfUnsupported()
     {
-        if (XpraRelease.FromPeer(context.Report.PeerVersion) is not { } release || release.WhyNot(context.Options.Mode) is not { } reason)
+        if (XpraRelease.FromPeer(context.Report.PeerVersion) is not { } release || release.WhyUnsupported(context.Options.Mode) is not { } reason)
             return false;
         context.Report.Add(DiagnosisFinding.ModeUnsupported, $"xpra {context.Report.PeerVersion} does not have AES-{context.Options.Mode}, which {reason}, and does not answer.",
             $"Use one of its modes: {string.Join(", ", release.Modes.Select(mode => $"AES-{mode}"))}.");
