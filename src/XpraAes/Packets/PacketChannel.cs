@@ -119,8 +119,8 @@ internal sealed class PacketChannel(Stream stream, Limits limits, string peer = 
     {
         try
         {
-            if (stream is WebSocketStream webSocket)
-                await webSocket.CloseAsync(cancellationToken).ConfigureAwait(false);
+            if (stream is IHalfClosable halfClosable)
+                await halfClosable.CloseSendAsync(cancellationToken).ConfigureAwait(false);
             else if (stream is NetworkStream { Socket: var socket })
                 socket.Shutdown(SocketShutdown.Send);
         }

@@ -16,7 +16,7 @@ namespace XpraAes.Transports;
 /// .NET's own WebSocket does not work here: it rejects unmasked frames of xpra's Python clients and masked ones of a server, requires
 /// TEXT to be UTF-8, and is aborted by a cancelled read, so that a slow peer could not be sent the reason any more.
 /// </remarks>
-internal sealed class WebSocketStream : Stream
+internal sealed class WebSocketStream : Stream, IHalfClosable
 {
     /// <summary>The largest frame in bytes: as much as xpra's packet header can announce.</summary>
     public const long MaxFrameSize = ProtocolDefaults.MaxHeaderPayload;
@@ -135,7 +135,7 @@ internal sealed class WebSocketStream : Stream
         WriteAsync(buffer, offset, count, CancellationToken.None).GetAwaiter().GetResult();
 
     /// <summary>Sends CLOSE: nothing more will be written, but reading continues until the peer's own CLOSE.</summary>
-    public async ValueTask CloseAsync(CancellationToken cancellationToken)
+    public async ValueTask CloseSendAsync(CancellationToken cancellationToken)
     {
         byte[] normalClosure = [1000 >> 8, 1000 & 0xff];
         await SendAsync(CloseFrame, normalClosure, cancellationToken).ConfigureAwait(false);

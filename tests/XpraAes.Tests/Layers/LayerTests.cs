@@ -33,7 +33,7 @@ public sealed class LayerTests
 
     /// <summary>Checks the reference reader itself with one use of each kind; one that found nothing would let everything pass.</summary>
     [Theory]
-    [InlineData("PacketChannel", "WebSocketStream")] // a type that code tests for
+    [InlineData("PacketChannel", "IHalfClosable")] // a type that code tests for
     [InlineData("PacketDecryptor", "MalformedPacketException")] // an exception thrown
     [InlineData("KeyTrial", "Limits")] // a parameter
     [InlineData("ListeningSocket", "XpraEndpoint")] // a field

@@ -187,8 +187,8 @@ public sealed class WebSocketStreamTests
     {
         var network = new ScriptedStream(Convert.FromHexString("820161" + "8900" + "820162" + "880203e8"));
         await using var stream = new WebSocketStream(network, masks: false);
-        await stream.CloseAsync(CancellationToken.None);
-        await stream.CloseAsync(CancellationToken.None);
+        await stream.CloseSendAsync(CancellationToken.None);
+        await stream.CloseSendAsync(CancellationToken.None);
         await Assert.ThrowsAsync<XpraAesException>(async () => await stream.WriteAsync(new byte[1]));
         Assert.Equal("ab"u8.ToArray(), await ReadAllAsync(stream));
         Assert.Equal("880203e8", Convert.ToHexStringLower(network.Written.ToArray()));
