@@ -1,8 +1,8 @@
 if ($ExecutionContext.SessionState.LanguageMode -ne 'FullLanguage') {
-    throw "XpraAes needs a session in FullLanguage, and this one is in $($ExecutionContext.SessionState.LanguageMode): have the policy of this machine trust the module, or use another session."
+    throw "XpraAes needs a FullLanguage session, but this one is in $($ExecutionContext.SessionState.LanguageMode): make this machine's policy trust the module, or use another session."
 }
 
-# The built module has its assemblies beside this file, a checkout has them in the module that the build leaves there.
+# The built module has its assemblies next to this file; in a checkout they are in the build output.
 $bin = [System.IO.Path]::Combine($PSScriptRoot, 'bin')
 if (-not [System.IO.File]::Exists("$bin/XpraAes.Loader.dll")) {
     $bin = [System.IO.Path]::Combine($PSScriptRoot, 'out', 'XpraAes', 'bin')
@@ -17,7 +17,7 @@ if (-not ('XpraAes.Loader.ModuleLoadContext' -as [type])) {
 $assembly = [XpraAes.Loader.ModuleLoadContext]::LoadCmdlets($bin)
 $cmdlets = Import-Module -Assembly $assembly -PassThru
 
-# From the second import on, the engine takes the cmdlets of an assembly from its cache and does not export them from here:
+# From the second import on, the engine takes an assembly's cmdlets from its cache and does not export them from this module:
 # https://github.com/PowerShell/PowerShell/issues/20710
 $module = $ExecutionContext.SessionState.Module
 if ($module.ExportedCmdlets.Count -lt $cmdlets.ExportedCmdlets.Count) {

@@ -3,7 +3,7 @@ using XpraAes.Ciphers;
 
 namespace XpraAes.Benchmarks;
 
-/// <summary>Every mode, direction and engine, over the sizes that packets have. One packet an operation.</summary>
+/// <summary>Every mode, direction and engine, with typical packet sizes. One packet per operation.</summary>
 [MemoryDiagnoser]
 public class CipherBenchmarks
 {

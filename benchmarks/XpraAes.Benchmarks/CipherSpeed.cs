@@ -5,7 +5,7 @@ using XpraAes.Ciphers;
 
 namespace XpraAes.Benchmarks;
 
-/// <summary>MB/s of every mode and size in a few seconds, one thread, 256 bit keys, in place, by processor time: what <c>openssl speed -evp aes-256-cbc</c> measures.</summary>
+/// <summary>MB/s of every mode and size within seconds: one thread, 256-bit keys, in place, by processor time, like <c>openssl speed -evp aes-256-cbc</c>.</summary>
 internal static class CipherSpeed
 {
     public static readonly int[] Sizes = [64, 256, 1408, 16 * 1024, 64 * 1024, 1024 * 1024];
@@ -48,14 +48,14 @@ internal static class CipherSpeed
     public static CipherParameters Parameters(AesMode mode, bool stream = true)
         => new() { Mode = mode, IV = RandomNumberGenerator.GetBytes(16), Salt = RandomNumberGenerator.GetBytes(64), Stream = stream };
 
-    /// <summary>Until the compiler has optimised what runs often, which it does in the background.</summary>
+    /// <summary>Warm-up, until the JIT compiler has optimized the hot code in the background.</summary>
     public static void WarmUp(BlockModeCipher cipher)
     {
         for (var i = 0; i < 6; i++)
             Measure(cipher, 64);
     }
 
-    /// <summary>MB/s of calls of this size, on memory that begins with a line of the cache, as openssl's does.</summary>
+    /// <summary>MB/s of calls of this size, on memory aligned to a cache line like openssl's.</summary>
     public static double Measure(BlockModeCipher cipher, int size)
     {
         const int Line = 64;
@@ -64,7 +64,7 @@ internal static class CipherSpeed
         return PerSecond(s_round, Math.Max(1, 65536 / size), () => cipher.Transform(packet.Span, packet.Span)) * size / 1e6;
     }
 
-    /// <summary>How often something can be done in a second of processor time.</summary>
+    /// <summary>How often an action runs per second of processor time.</summary>
     public static double PerSecond(TimeSpan time, int batch, Action action)
     {
         long count = 0;

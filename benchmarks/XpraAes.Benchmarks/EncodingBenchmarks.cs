@@ -4,7 +4,7 @@ using XpraAes.Handshake;
 
 namespace XpraAes.Benchmarks;
 
-/// <summary>What the handshake and a translating gateway do: whole packets into each encoding and back.</summary>
+/// <summary>Encodes and decodes whole packets in each encoding, as handshakes and translating gateways do.</summary>
 [MemoryDiagnoser]
 public class EncodingBenchmarks
 {

@@ -6,7 +6,7 @@ using XpraAes.Listening;
 
 namespace XpraAes.Benchmarks;
 
-/// <summary>A handshake with a listener over loopback, beside one of the two key derivations in it.</summary>
+/// <summary>A handshake with a listener over loopback, and for comparison one of its two key derivations.</summary>
 [MemoryDiagnoser]
 public class HandshakeBenchmarks
 {

@@ -4,11 +4,11 @@ using XpraAes.Packets;
 
 namespace XpraAes.Benchmarks;
 
-/// <summary>Packets in and out of a stream, header, padding and cipher included. One packet an operation.</summary>
+/// <summary>Reads and writes packets on a stream, including header, padding and cipher. One packet per operation.</summary>
 [MemoryDiagnoser]
 public class PacketBenchmarks : IDisposable
 {
-    /// <summary>As many as a read of 64 KB brings.</summary>
+    /// <summary>As many as fit in a read of 64 KB.</summary>
     private const int ReadSize = 64 * 1024;
 
     private PacketReader _reader = null!;
@@ -33,7 +33,7 @@ public class PacketBenchmarks : IDisposable
         for (var i = 0; i < Math.Max(1, ReadSize / Size); i++)
             recorder.Append(0x10, 0, 0, _data);
         recorder.FlushAsync(CancellationToken.None).AsTask().GetAwaiter().GetResult();
-        // Repeated, the first block of a packet comes out wrong, which nobody looks at; CBC's padding is in the last one.
+        // When repeated, a packet's first block decrypts wrongly, which does not matter; CBC's padding is in the last one.
         _reader = new PacketReader(new RepeatingStream(packets.ToArray()), ProtocolDefaults.MaxPacketSize);
         _reader.Arm(PacketCipher.CreateDecryptor(CipherSpeed.Parameters(Mode), new byte[32]));
     }

@@ -1,6 +1,6 @@
 namespace XpraAes.Benchmarks;
 
-/// <summary>The same bytes again and again, without end and without waiting.</summary>
+/// <summary>Endlessly returns the same bytes, without waiting.</summary>
 internal sealed class RepeatingStream(byte[] bytes) : Stream
 {
     private int _position;

@@ -3,7 +3,7 @@ using System.Runtime.Loader;
 
 namespace XpraAes.Loader;
 
-/// <summary>Keeps our assemblies and their dependencies away from those of other modules: whatever lies beside this assembly is loaded here and nowhere else.</summary>
+/// <summary>Isolates the module's assemblies and dependencies from those of other modules: everything next to this assembly is loaded here only.</summary>
 public sealed class ModuleLoadContext : AssemblyLoadContext
 {
     private const string CmdletAssembly = "XpraAes.PowerShell";
@@ -20,7 +20,7 @@ public sealed class ModuleLoadContext : AssemblyLoadContext
         _cmdlets = LoadFromAssemblyName(new AssemblyName(CmdletAssembly));
     }
 
-    /// <summary>The assembly with the cmdlets: the same one for every import in this process, so that there is one registry of what is live.</summary>
+    /// <summary>The assembly with the cmdlets: the same one for every import in this process, so that there is one registry of live objects.</summary>
     /// <param name="directory">The bin directory of the module that is being imported.</param>
     /// <exception cref="InvalidOperationException">This process already runs another version of the module.</exception>
     public static Assembly LoadCmdlets(string directory)
@@ -39,7 +39,7 @@ public sealed class ModuleLoadContext : AssemblyLoadContext
                 $"XpraAes {loaded} is in use in this process and cannot be replaced by {asked}. Start a new PowerShell to use the other version.");
     }
 
-    /// <summary>Ours where we have it; everything else (the engine, the framework) is the process's own.</summary>
+    /// <summary>Loads the module's assemblies; everything else (PowerShell, the framework) comes from the process.</summary>
     protected override Assembly? Load(AssemblyName assemblyName)
     {
         ArgumentNullException.ThrowIfNull(assemblyName);

@@ -4,10 +4,10 @@ using XpraAes.Keys;
 
 namespace XpraAes.PowerShell;
 
-/// <summary>What the two ends of a connection have in common: the key, in whichever form, and how it is stretched.</summary>
+/// <summary>Parameters that both ends of a connection share: the key in its various forms, and its stretching.</summary>
 public abstract class EncryptionCommand : XpraCmdlet
 {
-    /// <summary>The key file, read as xpra reads it: CR and LF at the ends go, every other byte counts. Several, while a key is being replaced, where the peer shows which it has.</summary>
+    /// <summary>The key file, read as xpra does: CR and LF at the ends are stripped, every other byte counts. Several while a key is being replaced, if the peer shows which one it has.</summary>
     [Parameter(ValueFromPipelineByPropertyName = true)]
     [Alias("PSPath", "LiteralPath", "Path")]
     [TextOnly]
@@ -19,21 +19,21 @@ public abstract class EncryptionCommand : XpraCmdlet
     [ValidateNotNullOrEmpty]
     public string? KeyData { get; set; }
 
-    /// <summary>The key itself: what New-XpraAesKey, Get-XpraAesKey or Get-Secret gives.</summary>
+    /// <summary>The key as an object from New-XpraAesKey, Get-XpraAesKey or Get-Secret.</summary>
     [Parameter]
     [KeyTransformation]
     public XpraKey? Key { get; set; }
 
-    /// <summary>The size in bits of the AES key that protects what we receive.</summary>
+    /// <summary>The size in bits of the AES key for what this end receives.</summary>
     [Parameter]
     [ValidateSet("128", "192", "256")]
     public int KeySize { get; set; } = 8 * ProtocolDefaults.KeySize;
 
-    /// <summary>The PBKDF2 hash for what we receive.</summary>
+    /// <summary>The PBKDF2 hash for what this end receives.</summary>
     [Parameter]
     public KeyHash KeyHash { get; set; } = ProtocolDefaults.KeyHash;
 
-    /// <summary>The PBKDF2 iterations for what we receive, 100 to 1,000,000.</summary>
+    /// <summary>The PBKDF2 iterations for what this end receives, 100 to 1,000,000.</summary>
     [Parameter]
     public int Iterations { get; set; } = ProtocolDefaults.Iterations;
 
@@ -41,21 +41,21 @@ public abstract class EncryptionCommand : XpraCmdlet
     [Parameter]
     public SwitchParameter EncryptFirstPacket { get; set; }
 
-    /// <summary>The user name and password that the server asks for.</summary>
+    /// <summary>The user name and password for the server's challenge.</summary>
     [Parameter]
     [Credential]
     public PSCredential? Credential { get; set; }
 
-    /// <summary>A file with the password that the server asks for; every byte counts, a newline at the end too.</summary>
+    /// <summary>A file with the password for the server's challenge; every byte counts, including a newline at the end.</summary>
     [Parameter]
     [TextOnly]
     [ValidateNotNullOrEmpty]
     public string? PasswordFile { get; set; }
 
-    /// <summary>The password of -Credential or -PasswordFile, from Start on; whoever inherits disposes of it when its work is done.</summary>
+    /// <summary>The password of -Credential or -PasswordFile, set by Start; the derived class disposes of it.</summary>
     private protected SecretBuffer? Password { get; private set; }
 
-    /// <summary>The key as it was given with this input.</summary>
+    /// <summary>The key parameters of the current pipeline input.</summary>
     private protected KeyInput KeyInput => new(this) { Key = Key, KeyData = KeyData, KeyFile = KeyFile };
 
     /// <inheritdoc/>
@@ -63,7 +63,7 @@ public abstract class EncryptionCommand : XpraCmdlet
     {
         KeyStretchingLimits.Require(KeySize / 8, Iterations);
         if (KeySize < 256)
-            WriteWarning($"AES keys of {KeySize} bits are not recommended: every xpra version takes 256, and 256 alone before 4.3.");
+            WriteWarning($"AES keys of {KeySize} bits are not recommended: every xpra version supports 256, and those before 4.3 nothing else.");
         Password = PasswordInput.Resolve(this, Credential, PasswordFile);
     }
 
@@ -75,10 +75,10 @@ public abstract class EncryptionCommand : XpraCmdlet
         base.Dispose(disposing);
     }
 
-    private protected void WarnOfFirstPacket(IEnumerable<AesMode> modes)
+    private protected void WarnAboutFirstPacket(IEnumerable<AesMode> modes)
     {
         var exposed = string.Join(", ", modes.Where(mode => mode != AesMode.CBC));
         if (EncryptFirstPacket && exposed.Length > 0)
-            WarnOnce($"The first packet is encrypted under a salt and an IV that never change: in {exposed} it has no secrecy, since two of them show each other's content. Use CBC, or leave -EncryptFirstPacket out.");
+            WarnOnce($"The first packet is encrypted under a fixed salt and IV: in {exposed} it is not secret, since two such packets reveal each other's content. Use CBC, or omit -EncryptFirstPacket.");
     }
 }

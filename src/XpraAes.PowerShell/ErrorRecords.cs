@@ -2,7 +2,7 @@ using System.Management.Automation;
 
 namespace XpraAes.PowerShell;
 
-/// <summary>Our exceptions as PowerShell shows them: the id scripts branch on, a category, the endpoint or file, and what to do.</summary>
+/// <summary>Converts an <see cref="XpraAesException"/> to an error record: error id, category, target (endpoint or file), and recommended action.</summary>
 internal static class ErrorRecords
 {
     public static ErrorRecord From(XpraAesException exception) =>

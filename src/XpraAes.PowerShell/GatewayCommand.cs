@@ -7,31 +7,31 @@ using XpraAes.Transports;
 
 namespace XpraAes.PowerShell;
 
-/// <summary>What a listener has, and what it passes its clients on to; for the cmdlets that start one and that change one.</summary>
+/// <summary>Parameters of the cmdlets that start or change a listener, including its target.</summary>
 public abstract class GatewayCommand : EncryptionCommand
 {
-    /// <summary>The secrets that were read; the listener has copies of its own.</summary>
+    /// <summary>The secrets that were read and are disposed of with the cmdlet; the listener has its own copies.</summary>
     private protected List<IDisposable> Secrets { get; } = [];
 
-    /// <summary>The xpra server that sessions are passed on to: unix:///run/user/1000/xpra/host-100, tcp://host:port/, ws://host:port/; with encryption= and keyfile= over AES.</summary>
+    /// <summary>The xpra server to forward sessions to: unix:///run/user/1000/xpra/host-100, tcp://host:port/, ws://host:port/; with encryption= and keyfile= over AES.</summary>
     [Parameter]
     [TextOnly]
     [ValidateNotNullOrEmpty]
     public string? Target { get; set; }
 
-    /// <summary>The key file of the target, in place of keyfile= in its URI; of several the one that fits is taken.</summary>
+    /// <summary>The target's key file, instead of keyfile= in its URI; of several, the one that fits is used.</summary>
     [Parameter]
     [TextOnly]
     [ValidateNotNullOrEmpty]
     public string[]? TargetKeyFile { get; set; }
 
-    /// <summary>Requests that a client may send on to the target before it has proven that it has the key: stop, screenshot, command.</summary>
+    /// <summary>Requests that are forwarded to the target before the client has proven the key: stop, screenshot, command.</summary>
     [Parameter]
     [ArgumentCompleter(typeof(RequestCompleter))]
     [ValidateNotNullOrEmpty]
     public string[]? AllowRequest { get; set; }
 
-    /// <summary>The origins of the pages that may connect: of the browser client, http://localhost:8080.</summary>
+    /// <summary>The origins of web pages that may connect, such as http://localhost:8080 for the browser client.</summary>
     [Parameter]
     [TextOnly]
     [ValidateNotNullOrEmpty]
@@ -44,7 +44,7 @@ public abstract class GatewayCommand : EncryptionCommand
         if (Password is not null)
             Secrets.Add(Password);
         if (Target is null && TargetKeyFile is not null)
-            throw new XpraAesException(XpraErrorId.InvalidOption, "-TargetKeyFile is given, and no -Target.", "Give -Target too.");
+            throw new XpraAesException(XpraErrorId.InvalidOption, "-TargetKeyFile requires -Target.", "Give -Target too.");
     }
 
     /// <inheritdoc/>
@@ -58,14 +58,14 @@ public abstract class GatewayCommand : EncryptionCommand
         base.Dispose(disposing);
     }
 
-    /// <summary>What the modes other than CBC need, once.</summary>
-    private protected void WarnOfStreams(IEnumerable<AesMode> modes)
+    /// <summary>Warns once about what modes other than CBC need.</summary>
+    private protected void WarnAboutKeystreams(IEnumerable<AesMode> modes)
     {
         if (modes.Any(mode => mode != AesMode.CBC))
-            WarnOnce("CTR, GCM and CFB are keystreams: whoever has one salt used twice reads what was sent under it. Give this listener a key of its own, and -StatePath, so that it remembers salts after a restart too; or let in CBC alone, the default.");
+            WarnOnce("CTR, GCM and CFB are keystream modes: what was sent under a salt that is used twice can be read. Give this listener a key of its own, and -StatePath, so that it remembers salts across restarts; or accept only CBC, the default.");
     }
 
-    /// <summary>What -Target says; null without. Throws InvalidUri, InvalidOption, KeyMissing and those of key files.</summary>
+    /// <summary>Reads -Target; null if not given. Throws InvalidUri, InvalidOption, KeyMissing and the errors of key files.</summary>
     private protected TargetOptions? ReadTarget()
     {
         if (Target is null)
@@ -75,14 +75,14 @@ public abstract class GatewayCommand : EncryptionCommand
         foreach (var warning in uri.Warnings)
             WarnOnce(warning);
         if (uri.Password is not null)
-            throw Refuse(uri, XpraErrorId.InvalidOption, "The URI of the target holds a password, and clients answer the target's challenge themselves.", "Take it out of the URI; a user name alone may stay.");
+            throw Error(uri, XpraErrorId.InvalidOption, "The URI of the target contains a password, but clients answer the target's challenge themselves.", "Remove it from the URI; a user name alone may stay.");
         if (TargetKeyFile is not null && (uri.Key is not null || uri.KeyFile is not null))
-            throw Refuse(uri, XpraErrorId.InvalidOption, "The URI of the target gives a key, and so does -TargetKeyFile.", "Leave one of them out.");
+            throw Error(uri, XpraErrorId.InvalidOption, "Both the URI of the target and -TargetKeyFile give a key.", "Leave one of them out.");
         var keys = TargetKeys(uri);
         if (keys.Count == 0 && uri.Encryption is not null)
-            throw Refuse(uri, XpraErrorId.KeyMissing, "The target asks for AES, and has no key.", "Add keyfile= to its URI, or give -TargetKeyFile.");
+            throw Error(uri, XpraErrorId.KeyMissing, "The target's URI asks for AES, but there is no key.", "Add keyfile= to its URI, or give -TargetKeyFile.");
         if (keys.Count == 0 && uri.Endpoint.Transport != TransportKind.Unix && !IsLoopback(uri.Endpoint.Host))
-            WarnOnce($"What goes to {uri.Endpoint} is not encrypted. Add encryption=AES and keyfile= to the target's URI, where the server has AES.");
+            WarnOnce($"The connection to {uri.Endpoint} is not encrypted. If the server has AES on, add encryption=AES and keyfile= to the target's URI.");
         return new TargetOptions
         {
             Endpoint = uri.Endpoint,
@@ -107,6 +107,6 @@ public abstract class GatewayCommand : EncryptionCommand
 
     private static bool IsLoopback(string host) => host == "localhost" || IPAddress.TryParse(host, out var address) && IPAddress.IsLoopback(address);
 
-    private static XpraAesException Refuse(XpraUri uri, XpraErrorId id, string message, string action)
+    private static XpraAesException Error(XpraUri uri, XpraErrorId id, string message, string action)
         => new(id, $"{uri.Endpoint}: {message}", action) { Target = $"{uri.Endpoint}" };
 }

@@ -4,19 +4,19 @@ using System.Runtime.InteropServices;
 
 namespace XpraAes.PowerShell;
 
-/// <summary>Knows which runspaces have the module, so that what runs in the background ends when the last of them removes it. Called by XpraAes.psm1.</summary>
+/// <summary>Tracks the runspaces that have imported the module, and ends listeners and connections when the last one removes it. Called by XpraAes.psm1.</summary>
 public static class ModuleLifetime
 {
-    // Weak keys: a runspace that is closed, or dropped without a word, runs no OnRemove and must not be counted for ever.
+    // Weak keys: a runspace that is closed or garbage-collected runs no OnRemove, and must not be counted forever.
     private static readonly ConditionalWeakTable<Runspace, object> Runspaces = [];
 
-    /// <summary>Raised when no open runspace has the module any more, because the last one removed it. A runspace that only closes
-    /// (the end of a ForEach-Object -Parallel block) raises nothing: what it started lives on.</summary>
+    /// <summary>Raised when the last open runspace removes the module. A runspace that only closes, such as at the end of a
+    /// ForEach-Object -Parallel block, does not raise it: what it started keeps running.</summary>
     internal static event Action? Ended = CloseAll;
 
     static ModuleLifetime()
     {
-        // From .NET 10 on SIGTERM ends a process without ProcessExit, unless somebody listens to it; it still ends it then.
+        // Since .NET 10, SIGTERM ends a process without ProcessExit unless it has a handler; with one, the process still ends.
         var termination = PosixSignalRegistration.Create(PosixSignal.SIGTERM, _ => CloseAll());
         AppDomain.CurrentDomain.ProcessExit += (_, _) =>
         {
@@ -25,7 +25,7 @@ public static class ModuleLifetime
         };
     }
 
-    /// <summary>The current runspace has imported the module.</summary>
+    /// <summary>Called when the current runspace has imported the module.</summary>
     public static void Enter()
     {
         lock (Runspaces)
@@ -34,7 +34,7 @@ public static class ModuleLifetime
         }
     }
 
-    /// <summary>The current runspace is removing the module.</summary>
+    /// <summary>Called when the current runspace removes the module.</summary>
     public static void Leave()
     {
         lock (Runspaces)
@@ -49,6 +49,6 @@ public static class ModuleLifetime
         Ended?.Invoke();
     }
 
-    // Within two seconds, so that peers read a reason instead of a reset.
+    // Takes up to two seconds, so that peers get a disconnect packet instead of a reset.
     private static void CloseAll() => LiveObjects.CloseAllAsync().GetAwaiter().GetResult();
 }

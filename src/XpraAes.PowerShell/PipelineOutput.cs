@@ -3,16 +3,16 @@ using System.Management.Automation;
 
 namespace XpraAes.PowerShell;
 
-/// <summary>What workers have to say, from any thread, in order; the pipeline thread says it, since Cmdlet.Write* may be called nowhere else.</summary>
+/// <summary>Queues output from any thread; the pipeline thread writes it, since Cmdlet.Write* may be called on no other.</summary>
 internal sealed class PipelineOutput(bool showsVerbose, bool showsDebug)
 {
-    // Never disposed: a worker that outlives a stopped cmdlet may still post, and there is no handle in it to free.
+    // Never disposed: a worker may outlive a stopped cmdlet and still post, and it holds no handle.
     private readonly BlockingCollection<Action<XpraCmdlet>> _posted = [];
 
-    /// <summary>Whether somebody sees verbose output.</summary>
+    /// <summary>Whether verbose output is shown.</summary>
     public bool ShowsVerbose => showsVerbose && !_posted.IsAddingCompleted;
 
-    /// <summary>Whether somebody sees debug output.</summary>
+    /// <summary>Whether debug output is shown.</summary>
     public bool ShowsDebug => showsDebug && !_posted.IsAddingCompleted;
 
     public void WriteObject(object value) => Post(cmdlet => cmdlet.WriteObject(value));
@@ -27,10 +27,10 @@ internal sealed class PipelineOutput(bool showsVerbose, bool showsDebug)
 
     public void WriteProgress(ProgressRecord progress) => Post(cmdlet => cmdlet.WriteProgress(progress));
 
-    /// <summary>Nothing follows; what is posted later is dropped.</summary>
+    /// <summary>Ends the queue; what is posted later is dropped.</summary>
     internal void Complete() => _posted.CompleteAdding();
 
-    /// <summary>Writes on the calling thread whatever is posted, until <see cref="Complete"/>.</summary>
+    /// <summary>Writes what is posted, on the calling thread, until <see cref="Complete"/>.</summary>
     internal void Drain(XpraCmdlet cmdlet)
     {
         foreach (Action<XpraCmdlet> write in _posted.GetConsumingEnumerable())
@@ -47,7 +47,7 @@ internal sealed class PipelineOutput(bool showsVerbose, bool showsDebug)
         }
         catch (InvalidOperationException)
         {
-            // Completed: the cmdlet was stopped and nobody listens any more.
+            // Completed: the cmdlet was stopped.
         }
     }
 }

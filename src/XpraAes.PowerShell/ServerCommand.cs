@@ -5,15 +5,15 @@ using XpraAes.Connections;
 
 namespace XpraAes.PowerShell;
 
-/// <summary>What cmdlets have in common that reach xpra servers, several at once where several are given.</summary>
+/// <summary>Base of the cmdlets that connect to xpra servers, to several in parallel.</summary>
 public abstract class ServerCommand : EncryptionCommand
 {
     private const string HostSet = "Host";
 
     private ServerList? _servers;
-    private bool _begun;
+    private bool _workStarted;
 
-    /// <summary>URIs as xpra's clients take them: tcp://host:port/?encryption=AES-GCM&amp;keyfile=key.txt.</summary>
+    /// <summary>URIs as xpra's clients accept them: tcp://host:port/?encryption=AES-GCM&amp;keyfile=key.txt.</summary>
     [Parameter(Mandatory = true, Position = 0, ParameterSetName = nameof(Uri), ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
     [TextOnly]
     public string[] Uri { get; set; } = [];
@@ -24,42 +24,42 @@ public abstract class ServerCommand : EncryptionCommand
     [TextOnly]
     public string[] ComputerName { get; set; } = [];
 
-    /// <summary>The TCP port; 0, as in an empty column of a table, is xpra's own.</summary>
+    /// <summary>The TCP port; 0, as from an empty CSV column, means xpra's default.</summary>
     [Parameter(ParameterSetName = HostSet, ValueFromPipelineByPropertyName = true)]
     [ValidateRange(IPEndPoint.MinPort, IPEndPoint.MaxPort)]
     public int Port { get; set; }
 
-    /// <summary>The AES mode; CBC unless said here or in the URI.</summary>
+    /// <summary>The AES mode; CBC unless given here or in the URI.</summary>
     [Parameter(ValueFromPipelineByPropertyName = true)]
     [ModeTransformation]
     public AesMode? Mode { get; set; }
 
-    /// <summary>Uses the password as the key too, as servers from 3.1 to 6.1 do that have a password and no key.</summary>
+    /// <summary>Uses the password as the key too, as servers from 3.1 to 6.1 do if they have a password but no key.</summary>
     [Parameter]
     public SwitchParameter PasswordAsKey { get; set; }
 
-    /// <summary>An IV of its own for every packet: xpra 6.2 and later.</summary>
+    /// <summary>Asks for a separate IV in every packet: xpra 6.2 and later.</summary>
     [Parameter]
     public SwitchParameter NoStream { get; set; }
 
-    /// <summary>Sends the password under xor too, where the server knows nothing better: whoever can alter the connection can then read it.</summary>
+    /// <summary>Sends the password with xor if the server supports nothing better: an attacker who can alter the traffic can then read it.</summary>
     [Parameter]
     public SwitchParameter AllowXor { get; set; }
 
-    /// <summary>How long the connection, and each answer to a packet of ours, may take: seconds or a TimeSpan.</summary>
+    /// <summary>Timeout for connecting, and for each of the server's answers: seconds or a TimeSpan.</summary>
     [Parameter]
     [SecondsTransformation]
     public TimeSpan Timeout { get; set; } = Limits.Default.HandshakeTimeout;
 
-    /// <summary>How many servers are worked on at once.</summary>
+    /// <summary>How many servers to work on in parallel.</summary>
     [Parameter]
     [ValidateRange(1, 1024)]
     public int ThrottleLimit { get; set; } = 32;
 
-    /// <summary>The servers given so far, as they are to be reached. Their secrets are the cmdlet's.</summary>
-    private protected IReadOnlyList<ConnectOptions> Servers => [.. _servers!.Servers.Select(Complete)];
+    /// <summary>The connect options of the servers given so far. The cmdlet owns their secrets.</summary>
+    private protected IReadOnlyList<ConnectOptions> Servers => [.. _servers!.Servers.Select(WithParameters)];
 
-    /// <summary>What is being done, for the progress bar.</summary>
+    /// <summary>The activity shown in the progress bar.</summary>
     private protected abstract string Activity { get; }
 
     /// <inheritdoc/>
@@ -81,16 +81,16 @@ public abstract class ServerCommand : EncryptionCommand
     /// <inheritdoc/>
     protected override void Finish()
     {
-        WarnOfFirstPacket(_servers!.Servers.Select(server => server.Mode).Distinct());
-        _begun = true;
+        WarnAboutFirstPacket(_servers!.Servers.Select(server => server.Mode).Distinct());
+        _workStarted = true;
         Run(WorkOnAllAsync);
     }
 
     /// <inheritdoc/>
     protected override void Dispose(bool disposing)
     {
-        // Once begun, the work disposes of the secrets when it is done: it may outlive a stopped cmdlet.
-        if (disposing && !_begun)
+        // Once started, the work disposes of the secrets itself, since it may outlive a stopped cmdlet.
+        if (disposing && !_workStarted)
             _servers?.Dispose();
         base.Dispose(disposing);
     }
@@ -102,7 +102,7 @@ public abstract class ServerCommand : EncryptionCommand
     {
         using var servers = _servers!;
         var (done, count) = (0, servers.Servers.Count);
-        await servers.ForEachAsync(ThrottleLimit, output, (server, token) => WorkAsync(Complete(server), output, token), Progress, cancellationToken);
+        await servers.ForEachAsync(ThrottleLimit, output, (server, token) => WorkAsync(WithParameters(server), output, token), Progress, cancellationToken);
 
         void Progress()
         {
@@ -111,7 +111,7 @@ public abstract class ServerCommand : EncryptionCommand
         }
     }
 
-    private ConnectOptions Complete(ConnectOptions server) => server with
+    private ConnectOptions WithParameters(ConnectOptions server) => server with
     {
         KeySize = KeySize / 8,
         KeyHash = KeyHash,

@@ -2,8 +2,8 @@ using System.Management.Automation;
 
 namespace XpraAes.PowerShell;
 
-/// <summary>The base of every cmdlet: Ctrl+C ends it at once and without an error, workers write through the pipeline thread, and
-/// an <see cref="XpraAesException"/> becomes an error record (terminating only where the cmdlet has not begun on its input).</summary>
+/// <summary>Base of all cmdlets: Ctrl+C ends them at once and without an error, workers write through the pipeline thread, and an
+/// <see cref="XpraAesException"/> becomes an error record, terminating only before the first input.</summary>
 public abstract class XpraCmdlet : PSCmdlet, IDisposable
 {
     private readonly CancellationTokenSource _stopping = new();
@@ -13,17 +13,17 @@ public abstract class XpraCmdlet : PSCmdlet, IDisposable
     /// <summary>Cancelled by Ctrl+C.</summary>
     private protected CancellationToken StopToken => _stopping.Token;
 
-    /// <summary>What BeginProcessing is elsewhere.</summary>
+    /// <summary>Override this instead of BeginProcessing.</summary>
     protected virtual void Start()
     {
     }
 
-    /// <summary>What ProcessRecord is elsewhere.</summary>
+    /// <summary>Override this instead of ProcessRecord.</summary>
     protected virtual void Process()
     {
     }
 
-    /// <summary>What EndProcessing is elsewhere.</summary>
+    /// <summary>Override this instead of EndProcessing.</summary>
     protected virtual void Finish()
     {
     }
@@ -40,23 +40,23 @@ public abstract class XpraCmdlet : PSCmdlet, IDisposable
     /// <inheritdoc/>
     protected sealed override void StopProcessing()
     {
-        // The pipeline thread is let go first and the workers are told on another thread: theirs may take its time.
-        Task told = _stopping.CancelAsync();
+        // The workers' cancellation callbacks may be slow: they run on another thread, so that the pipeline thread is released at once.
+        Task cancelling = _stopping.CancelAsync();
         _output?.Complete();
-        _ = told;
+        _ = cancelling;
     }
 
-    /// <summary>Runs work off the pipeline thread and writes here what it posts, until it is done. Its exception is thrown here. When
-    /// the pipeline is stopped, by Ctrl+C or by a later command that has enough, the work is cancelled and not waited for.</summary>
+    /// <summary>Runs work off the pipeline thread, and writes what it posts until it ends; its exception is rethrown. When the pipeline
+    /// is stopped, by Ctrl+C or by a later command such as Select-Object -First, the work is cancelled but not awaited.</summary>
     private protected void Run(Func<PipelineOutput, CancellationToken, Task> work) => Run(NewOutput(), work);
 
-    /// <summary>Somewhere to post to. To be called on the pipeline thread, like everything that asks for preferences.</summary>
+    /// <summary>Creates the output to post to. Reads preference variables, so call it on the pipeline thread.</summary>
     private protected PipelineOutput NewOutput() => new(IsShown("Verbose"), IsShown("Debug"));
 
-    /// <summary>As <see cref="Run(Func{PipelineOutput, CancellationToken, Task})"/>, where something has been posted before.</summary>
+    /// <summary>As <see cref="Run(Func{PipelineOutput, CancellationToken, Task})"/>, with an output that was posted to before.</summary>
     private protected void Run(PipelineOutput output, Func<PipelineOutput, CancellationToken, Task> work)
     {
-        // Not disposed: that would wait for the callbacks of the work where it is being cancelled, and lose them where it is about to be.
+        // Not disposed: that would wait for callbacks that are running, and drop those about to run.
         var cancellation = CancellationTokenSource.CreateLinkedTokenSource(StopToken);
         CancellationToken token = cancellation.Token;
         _output = output;
@@ -84,21 +84,21 @@ public abstract class XpraCmdlet : PSCmdlet, IDisposable
         return result;
     }
 
-    /// <summary>Writes a warning, once: many inputs often share what there is to warn of.</summary>
+    /// <summary>Writes a warning only once, since many inputs often share one.</summary>
     internal void WarnOnce(string text)
     {
         if (_warned.Add(text))
             WriteWarning(text);
     }
 
-    /// <summary>Frees what the cmdlet holds, when its pipeline ends.</summary>
+    /// <summary>Called by PowerShell when the pipeline ends.</summary>
     public void Dispose()
     {
         Dispose(true);
         GC.SuppressFinalize(this);
     }
 
-    /// <summary>Frees what the cmdlet holds.</summary>
+    /// <summary>Releases the cmdlet's resources and secrets.</summary>
     protected virtual void Dispose(bool disposing)
     {
         if (disposing)
@@ -107,7 +107,7 @@ public abstract class XpraCmdlet : PSCmdlet, IDisposable
         }
     }
 
-    /// <summary>Whether a stream goes anywhere: by its switch, which counts more, or by its preference variable.</summary>
+    /// <summary>Whether a stream is shown: by its switch, which takes precedence, or its preference variable.</summary>
     private bool IsShown(string stream)
     {
         if (MyInvocation.BoundParameters.TryGetValue(stream, out var given))

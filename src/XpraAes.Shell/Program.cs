@@ -3,17 +3,17 @@ using System.Reflection;
 using Microsoft.PowerShell;
 
 const string Usage = """
-    xpra-aes is PowerShell with the module XpraAes at hand. It takes what pwsh takes, among it
+    xpra-aes is PowerShell with the XpraAes module built in. It takes the same arguments as pwsh, such as
 
       xpra-aes [-File] SCRIPT [ARGUMENT ...]   run a script
-      xpra-aes -Command TEXT                   run what the text says
+      xpra-aes -Command TEXT                   run the commands in TEXT
       xpra-aes                                 read commands from a prompt, or from standard input
       xpra-aes -Version | -Help
 
-    but loads no profile: `. $PROFILE` does. It exits with 0, with 1 after a terminating error, with 130 after Ctrl+C, or with what the script gave to `exit`.
+    but loads no profile: run `. $PROFILE` for that. The exit code is 0, 1 after a terminating error, 130 after Ctrl+C, or that of `exit`.
     """;
 
-// Before anything of PowerShell runs: it tells its maker about its use, after half a minute, unless it is told not to.
+// Set before PowerShell starts: it sends telemetry after half a minute unless it is opted out.
 const string OptOut = "POWERSHELL_TELEMETRY_OPTOUT";
 Environment.SetEnvironmentVariable(OptOut, Environment.GetEnvironmentVariable(OptOut) ?? "1");
 
@@ -37,5 +37,5 @@ switch (args)
         break;
 }
 var exitCode = ConsoleShell.Start(version, Usage, ["-NoProfile", .. args]);
-// As every Unix shell has it: 128 and the number of SIGINT. At a prompt Ctrl+C ends a command, and not the shell.
+// As in every Unix shell: 128 plus the number of SIGINT. At a prompt, Ctrl+C ends a command but not the shell.
 return wasInterrupted && exitCode == 1 && args.Length > 0 ? 130 : exitCode;

@@ -11,10 +11,10 @@ using XpraAes.Transports;
 
 namespace XpraAes;
 
-/// <summary>Listens on TCP ports for xpra clients that encrypt with AES, and serves their sessions in the background until it is stopped.</summary>
+/// <summary>Listens on TCP ports for xpra clients that encrypt with AES, and serves them in the background until it is stopped.</summary>
 public sealed class AesListener : IAsyncDisposable
 {
-    /// <summary>After a failure to accept, such as no file descriptors left, so that the loop does not spin; arbitrary.</summary>
+    /// <summary>Pause after a failed accept, for example for lack of file descriptors, so that the loop does not spin; arbitrary.</summary>
     private static readonly TimeSpan s_acceptPause = TimeSpan.FromMilliseconds(100);
 
     private readonly Bind[] _binds;
@@ -22,7 +22,7 @@ public sealed class AesListener : IAsyncDisposable
     private readonly CancellationTokenSource _stopping = new();
     private readonly ConcurrentDictionary<Task, byte> _serving = new();
     private readonly TaskCompletionSource _stopped = new(TaskCreationOptions.RunContinuationsAsynchronously);
-    private readonly List<IDisposable> _salts = []; // until it stops: sessions of a key that was exchanged prove it later
+    private readonly List<IDisposable> _salts = []; // kept until it stops, since sessions may prove a key after it was replaced
     private readonly long _lastDescriptor;
     private bool _descriptorsAreLow;
     private Task _accepting = Task.CompletedTask;
@@ -33,7 +33,7 @@ public sealed class AesListener : IAsyncDisposable
         _options = binds[0].Options;
         Id = LiveRegistry.NextId();
         var trusted = binds.SelectMany(bind => bind.Options.TrustedSources).ToArray();
-        // A Unix socket's clients have no address: its file's mode says who may come in.
+        // Clients of a Unix socket have no address: the file mode controls access.
         bool IsTrusted(IPAddress address) => address.Equals(IPAddress.None) || Array.Exists(trusted, network => network.Contains(address));
         Guard = new SourceGuard(_options.Limits, IsTrusted, _options.Clock);
         Derivations = new DerivationGate(_options.Limits.ConcurrentDerivations, _options.Limits.WaitingDerivations, IsTrusted, _options.Limits.RememberedSources, _options.Clock);
@@ -43,81 +43,81 @@ public sealed class AesListener : IAsyncDisposable
         _binds = [.. binds.Select(bind => new Bind(bind.Socket, new ClientService(this, bind.Socket.Endpoint, bind.Options)))];
     }
 
-    /// <summary>Raised when a client's session stands, from a thread of the pool.</summary>
+    /// <summary>Raised on a thread-pool thread when a client's session is established.</summary>
     public event EventHandler<ListenerEventArgs>? ConnectionOpened;
 
-    /// <summary>Raised when a session has ended, from a thread of the pool.</summary>
+    /// <summary>Raised on a thread-pool thread when a session has ended.</summary>
     public event EventHandler<ListenerEventArgs>? ConnectionClosed;
 
-    /// <summary>Raised when a client was refused or lost before it was let in, from a thread of the pool.</summary>
+    /// <summary>Raised on a thread-pool thread when a client was refused or lost before it was accepted.</summary>
     public event EventHandler<ListenerEventArgs>? HandshakeFailed;
 
-    /// <summary>A number of its own in this process.</summary>
+    /// <summary>Its number, unique in this process.</summary>
     public int Id { get; }
 
-    /// <summary>The address and port, or the Unix socket, that it listens on; of several binds the first.</summary>
+    /// <summary>The address and port, or the Unix socket, that it listens on; with several binds, the first.</summary>
     public string Endpoint => First.Socket.Address;
 
-    // What scripts see as a list is an array inside: PowerShell has no index into the read-only lists that the compiler makes.
+    // Lists that scripts see are arrays: PowerShell cannot index the compiler's read-only lists.
 
-    /// <summary>Everything that it listens on.</summary>
+    /// <summary>All addresses and ports, or Unix sockets, that it listens on.</summary>
     public IReadOnlyList<string> Endpoints => (string[])[.. _binds.Select(bind => bind.Socket.Address)];
 
-    /// <summary>The port that it listens on, 0 for a Unix socket; of several binds the first.</summary>
+    /// <summary>The port that it listens on, 0 for a Unix socket; with several binds, the first.</summary>
     public int Port => First.Socket.Endpoint.Port;
 
-    /// <summary>The AES modes that it lets in, none where clients come in clear; of several binds the first's.</summary>
+    /// <summary>The AES modes that it accepts, none for unencrypted clients; with several binds, the first one's.</summary>
     public AesMode[] Mode => Options switch
     {
         { Key: null } => [],
         { Modes: var modes } => [.. modes.Distinct()],
     };
 
-    /// <summary>Where the key data came from, null where clients come in clear; of several binds the first's.</summary>
+    /// <summary>Where the key data came from, null for unencrypted clients; with several binds, the first one's.</summary>
     public KeySource? KeySource => Options.Key?.KeySource;
 
-    /// <summary>The fingerprint of the key data, null where clients come in clear; of several binds the first's.</summary>
+    /// <summary>The fingerprint of the key data, null for unencrypted clients; with several binds, the first one's.</summary>
     public string? KeyFingerprint => Options.Key?.Fingerprint;
 
-    /// <summary>The fingerprints of each bind's key data, in the order of <see cref="Endpoints"/>; null where clients come in clear.</summary>
+    /// <summary>The fingerprint of each bind's key data, in the order of <see cref="Endpoints"/>; null for unencrypted clients.</summary>
     public IReadOnlyList<string?> KeyFingerprints => (string?[])[.. _binds.Select(bind => bind.Service.Options.Key?.Fingerprint)];
 
-    /// <summary>Where sessions are passed on to; null: it answers by itself.</summary>
+    /// <summary>The server that sessions are forwarded to; null: it answers clients itself.</summary>
     public string? Target => Options.Target?.ToString();
 
-    /// <summary>How far it is.</summary>
+    /// <summary>Whether it is listening, stopping or stopped.</summary>
     public ListenerState State => (ListenerState)Volatile.Read(ref _state);
 
-    /// <summary>The sessions that stand.</summary>
+    /// <summary>The open sessions.</summary>
     public IReadOnlyList<XpraConnection> Connections => Counters.Connections;
 
-    /// <summary>Clients let in so far, for a session or a request.</summary>
+    /// <summary>Clients accepted so far, for a session or a request.</summary>
     public long Accepted => Counters.Accepted;
 
-    /// <summary>Clients refused or lost before they were let in.</summary>
+    /// <summary>Clients refused or lost before they were accepted.</summary>
     public long Rejected => Counters.Rejected;
 
-    /// <summary>How often each cause led to a refusal.</summary>
+    /// <summary>The number of refusals for each cause.</summary>
     public IReadOnlyDictionary<XpraErrorId, long> Refusals => Counters.Refusals;
 
-    /// <summary>Bytes received so far, of all its connections.</summary>
+    /// <summary>Bytes received so far on all its connections.</summary>
     public long BytesIn => Counters.Total.BytesIn;
 
-    /// <summary>Bytes sent so far, of all its connections.</summary>
+    /// <summary>Bytes sent so far on all its connections.</summary>
     public long BytesOut => Counters.Total.BytesOut;
 
-    /// <summary>Packets received so far, of all its connections.</summary>
+    /// <summary>Packets received so far on all its connections.</summary>
     public long PacketsIn => Counters.Total.PacketsIn;
 
-    /// <summary>Packets sent so far, of all its connections.</summary>
+    /// <summary>Packets sent so far on all its connections.</summary>
     public long PacketsOut => Counters.Total.PacketsOut;
 
-    /// <summary>The URI for a client, with <c>keyfile=</c> but never with key data: <c>xpra attach URI</c>. Where it listens on every address the host is this machine's name.</summary>
+    /// <summary>The URI for <c>xpra attach</c>, with <c>keyfile=</c> but never with key data. If it listens on every address, the host is this machine's name.</summary>
     public string AttachUri
     {
         get
         {
-            var endpoint = ForClients(First.Socket.Endpoint);
+            var endpoint = AdvertisedEndpoint(First.Socket.Endpoint);
             return Options.Key is { } key ? XpraUri.Build(endpoint, Mode[0], key.Path ?? "key.txt") : endpoint.ToString();
         }
     }
@@ -125,7 +125,7 @@ public sealed class AesListener : IAsyncDisposable
     /// <summary>Completes when the listener has stopped.</summary>
     public Task Completion => _stopped.Task;
 
-    /// <summary>Clients being served, whatever they have come to: what must be none when all are gone.</summary>
+    /// <summary>Clients being served, with or without a session; 0 when all have gone.</summary>
     internal int Serving => _serving.Count;
 
     internal ListenerCounters Counters { get; }
@@ -139,13 +139,13 @@ public sealed class AesListener : IAsyncDisposable
     /// <summary>The configuration of the first bind.</summary>
     internal ListenerOptions Options => First.Service.Options;
 
-    /// <summary>Every address it listens on, with the configuration of clients there.</summary>
+    /// <summary>Every address that it listens on, with its configuration.</summary>
     internal IReadOnlyList<(XpraEndpoint Endpoint, ListenerOptions Options)> Binds => [.. _binds.Select(bind => (bind.Socket.Endpoint, bind.Service.Options))];
 
     private Bind First => _binds[0];
 
-    /// <summary>Binds the port and starts to listen; with further options on further ports, each with its own key.</summary>
-    /// <exception cref="XpraAesException">PortInUse, AddressUnavailable, InvalidOption, IterationsRejected, KeyFileEmpty, StateUnusable, StateInUse. Then nothing listens.</exception>
+    /// <summary>Binds the port and starts to listen; <paramref name="more"/> adds further ports, each with its own key.</summary>
+    /// <exception cref="XpraAesException">PortInUse, AddressUnavailable, InvalidOption, IterationsRejected, KeyFileEmpty, StateUnusable, StateInUse. Then no port is open.</exception>
     public static AesListener Start(ListenerOptions options, params ListenerOptions[] more)
     {
         ArgumentNullException.ThrowIfNull(options);
@@ -158,7 +158,7 @@ public sealed class AesListener : IAsyncDisposable
                 Validate(bind);
                 sockets.Add((Listen(bind), bind));
             }
-            salts = KeepSalts(more.Prepend(options));
+            salts = PrepareSalts(more.Prepend(options));
         }
         catch
         {
@@ -174,10 +174,10 @@ public sealed class AesListener : IAsyncDisposable
         return listener;
     }
 
-    /// <summary>Changes key, modes, password or target for the connections to come; those that stand keep theirs. Address, port and limits stay.</summary>
-    /// <param name="change">Makes the new options of the old.</param>
+    /// <summary>Changes key, modes, password or target for new connections; open ones keep theirs. Address, port and limits cannot change.</summary>
+    /// <param name="change">Returns the new options for the old ones.</param>
     /// <param name="endpoint">One of <see cref="Endpoints"/>; null for all of them.</param>
-    /// <exception cref="XpraAesException">InvalidOption, IterationsRejected, KeyFileEmpty, NotFound for an endpoint that it does not have; then nothing has changed. Closed where it is stopped.</exception>
+    /// <exception cref="XpraAesException">InvalidOption, IterationsRejected, KeyFileEmpty, NotFound for an unknown endpoint; then nothing has changed. Closed if it is stopped.</exception>
     public void Reconfigure(Func<ListenerOptions, ListenerOptions> change, string? endpoint = null)
     {
         ArgumentNullException.ThrowIfNull(change);
@@ -190,17 +190,14 @@ public sealed class AesListener : IAsyncDisposable
                 throw new XpraAesException(XpraErrorId.NotFound, $"The listener {Id} does not listen on {endpoint}.", $"It listens on {string.Join(", ", Endpoints)}.");
             foreach (var (_, options) in changes)
                 Validate(options);
-            _salts.AddRange(KeepSalts(changes.Select(change => change.Options)));
+            _salts.AddRange(PrepareSalts(changes.Select(change => change.Options)));
             foreach (var (bind, options) in changes)
-                bind.Exchange(new ClientService(this, bind.Socket.Endpoint, options));
+                bind.Replace(new ClientService(this, bind.Socket.Endpoint, options));
         }
         LogListening();
     }
 
-    /// <summary>
-    /// Accepts no more and frees the ports; lets what is under way arrive, and tells every client that the server exits. Sessions
-    /// that have not ended within the grace period are cut.
-    /// </summary>
+    /// <summary>Frees the ports, delivers what is in transit, and tells every client that the server exits. Sessions that have not ended within the grace period are aborted.</summary>
     public async Task StopAsync(TimeSpan grace)
     {
         if (Interlocked.CompareExchange(ref _state, (int)ListenerState.Stopping, (int)ListenerState.Listening) == (int)ListenerState.Listening)
@@ -233,8 +230,8 @@ public sealed class AesListener : IAsyncDisposable
     /// <summary>For example <c>1 127.0.0.1:10000 Listening</c>.</summary>
     public override string ToString() => $"{Id} {Endpoint} {State}";
 
-    /// <summary>Where clients on other machines reach this address: where it is every address, under this machine's name.</summary>
-    internal static XpraEndpoint ForClients(XpraEndpoint endpoint)
+    /// <summary>The endpoint for clients on other machines: this machine's name in place of a wildcard address.</summary>
+    internal static XpraEndpoint AdvertisedEndpoint(XpraEndpoint endpoint)
         => endpoint.Host == IPAddress.Any.ToString() || endpoint.Host == IPAddress.IPv6Any.ToString() ? endpoint with { Host = Environment.MachineName } : endpoint;
 
     internal void Open(XpraConnection connection)
@@ -256,12 +253,12 @@ public sealed class AesListener : IAsyncDisposable
         Raise(HandshakeFailed, new ListenerEventArgs(peer, null, cause.Id, cause.Message));
     }
 
-    /// <summary>A handler's failure is its own: it must neither end a session nor keep the listener from stopping.</summary>
-    private void Raise(EventHandler<ListenerEventArgs>? handlers, ListenerEventArgs what)
+    /// <summary>Catches what a handler throws: it must neither end a session nor keep the listener from stopping.</summary>
+    private void Raise(EventHandler<ListenerEventArgs>? handlers, ListenerEventArgs args)
     {
         try
         {
-            handlers?.Invoke(this, what);
+            handlers?.Invoke(this, args);
         }
         catch (Exception e)
         {
@@ -276,8 +273,8 @@ public sealed class AesListener : IAsyncDisposable
     private void LogListening()
         => Log.Listening(_options.Logger, string.Join(", ", Endpoints), string.Join(",", Mode), KeyFingerprint ?? "none");
 
-    /// <summary>Makes the memory of each key's salts, so that no client waits for it, and keeps it on disk where that is asked for.</summary>
-    private static List<IDisposable> KeepSalts(IEnumerable<ListenerOptions> binds)
+    /// <summary>Creates each key's salt memory in advance, so that no client waits for it, and persists it if <see cref="ListenerOptions.StatePath"/> is set.</summary>
+    private static List<IDisposable> PrepareSalts(IEnumerable<ListenerOptions> binds)
     {
         var kept = new List<IDisposable>();
         try
@@ -288,7 +285,7 @@ public sealed class AesListener : IAsyncDisposable
                 {
                     var salts = SaltMemory.Of(key);
                     if (bind.StatePath is { } folder)
-                        kept.Add(salts.KeepIn(folder, bind.Logger));
+                        kept.Add(salts.PersistIn(folder, bind.Logger));
                 }
             }
             return kept;
@@ -303,17 +300,17 @@ public sealed class AesListener : IAsyncDisposable
     private static void Validate(ListenerOptions options)
     {
         if (options.Port is < 0 or > 65535)
-            throw Invalid($"There is no port {options.Port}.", "Ports run from 1 to 65535; 0 takes a free one.");
+            throw Invalid($"{options.Port} is not a port number.", "Ports run from 1 to 65535; 0 takes a free one.");
         KeyStretchingLimits.Require(options.KeySize, options.Iterations);
         if (options.Target is { } target)
             KeyStretchingLimits.Require(target.KeySize, target.Iterations);
         foreach (var origin in options.AllowedOrigins)
         {
             if (WebOrigin.Normalize(origin) is null)
-                throw Invalid($"'{origin}' is no origin of a page.", "Write it as the browser does: http://localhost:8080, https://host.example.");
+                throw Invalid($"'{origin}' is not the origin of a web page.", "Write it as the browser does: http://localhost:8080, https://host.example.");
         }
         if (options.Key is not null && options.Modes.Count == 0)
-            throw Invalid("No AES mode is to be let in.", "Give one or several: CBC is in every version of xpra.");
+            throw Invalid("No AES mode is given.", "Give at least one: every version of xpra has CBC.");
         foreach (var key in options.OtherKeys.Append(options.Key).Concat(options.Target?.Keys ?? []))
         {
             if (key is { Data.IsEmpty: true })
@@ -322,20 +319,20 @@ public sealed class AesListener : IAsyncDisposable
         if (options.OtherKeys.Count > 0 && !options.EncryptFirstPacket)
             throw Invalid("A listener cannot tell which key a client has before it encrypts to it.", "Give each key a bind of its own, or encrypt the first packet on both sides.");
         if (options.Key is null)
-            RequireSafeInClear(options);
+            RequireSafeWithoutKey(options);
     }
 
-    /// <summary>Fail closed: without a key it is the local end of a connection that is encrypted from here on, or nothing.</summary>
-    private static void RequireSafeInClear(ListenerOptions options)
+    /// <summary>Fail closed: a listener without a key is allowed only as the local end of an encrypted connection.</summary>
+    private static void RequireSafeWithoutKey(ListenerOptions options)
     {
         if (options.Target is not { Keys.Count: > 0 })
-            throw Invalid("Without a key clients come in clear, which is allowed only in front of a target over AES.", "Give a key, or a target with encryption= and a key.");
+            throw Invalid("Without a key, clients are unencrypted, which is allowed only in front of a target over AES.", "Give a key, or a target with encryption= and a key.");
         if (options.SocketPath is null && !IPAddress.IsLoopback(options.Address))
-            throw Invalid($"Without a key clients come in clear, and {options.Address} is not loopback.", "Use a Unix socket, or loopback.");
+            throw Invalid($"Without a key, clients are unencrypted, and {options.Address} is not a loopback address.", "Use a Unix socket, or loopback.");
         if (options.AllowedOrigins.Count > 0)
-            throw Invalid("Without a key every page that is let in could use the session.", "Leave the origins out.");
+            throw Invalid("Without a key, every web page that is allowed could use the session.", "Omit the origins.");
         if (options.EncryptFirstPacket || options.OtherKeys.Count > 0)
-            throw Invalid("Without a key no first packet can be encrypted.", "Give a key.");
+            throw Invalid("Without a key, the first packet cannot be encrypted.", "Give a key.");
     }
 
     private static XpraAesException Invalid(string message, string action) => new(XpraErrorId.InvalidOption, message, action);
@@ -359,8 +356,8 @@ public sealed class AesListener : IAsyncDisposable
                 await Task.Delay(s_acceptPause).ConfigureAwait(false);
                 continue;
             }
-            // Who comes behind one that must wait for a place would have to wait too.
-            if (LacksDescriptors(client) || await EnterAsync(AddressText.SourceOf(client)).ConfigureAwait(false) is not { } slot)
+            // While this waits for a slot, the clients behind it in the backlog wait too.
+            if (IsLowOnDescriptors(client) || await AcquireSlotAsync(AddressText.SourceOf(client)).ConfigureAwait(false) is not { } slot)
             {
                 Counters.Refuse(XpraErrorId.LimitReached);
                 client.Dispose();
@@ -370,7 +367,7 @@ public sealed class AesListener : IAsyncDisposable
         }
     }
 
-    private async ValueTask<SourceGuard.Slot?> EnterAsync(IPAddress source)
+    private async ValueTask<SourceGuard.Slot?> AcquireSlotAsync(IPAddress source)
     {
         var slot = await Guard.AcquireAsync(source).ConfigureAwait(false);
         if (slot is null && Guard.TryReportRejection(source) is { } rejected)
@@ -378,10 +375,10 @@ public sealed class AesListener : IAsyncDisposable
         return slot;
     }
 
-    /// <summary>Never waits: the accept loop goes on at once.</summary>
+    /// <summary>Starts to serve a client and returns at once, so that the accept loop continues.</summary>
     private void Serve(Socket client, SourceGuard.Slot slot, Bind bind)
     {
-        var service = bind.Enter();
+        var service = bind.AddUser();
         var serving = Task.Run(() => service.ServeAsync(client, slot, _stopping.Token));
         _serving[serving] = 0;
         _ = serving.ContinueWith(done =>
@@ -391,8 +388,8 @@ public sealed class AesListener : IAsyncDisposable
         }, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
     }
 
-    /// <summary>Descriptors are given out from the lowest on: the number of the newest tells how many are in use.</summary>
-    private bool LacksDescriptors(Socket client)
+    /// <summary>The system assigns the lowest free descriptor, so the newest one's number shows how many are in use.</summary>
+    private bool IsLowOnDescriptors(Socket client)
     {
         var isLow = client.SafeHandle.DangerousGetHandle() > _lastDescriptor;
         if (isLow && !_descriptorsAreLow)
@@ -401,7 +398,7 @@ public sealed class AesListener : IAsyncDisposable
         return isLow;
     }
 
-    /// <summary>One address and port, and the configuration that new clients there come in under.</summary>
+    /// <summary>One address and port, and the configuration for its new clients.</summary>
     private sealed class Bind(ListeningSocket socket, ClientService service)
     {
         private ClientService _service = service;
@@ -410,8 +407,8 @@ public sealed class AesListener : IAsyncDisposable
 
         public ClientService Service => Volatile.Read(ref _service);
 
-        /// <summary>The configuration for one more client. While the listener accepts, one is always in use.</summary>
-        public ClientService Enter()
+        /// <summary>The current configuration, with a client added. Ends, because the current one is never retired while the listener accepts.</summary>
+        public ClientService AddUser()
         {
             while (true)
             {
@@ -421,6 +418,6 @@ public sealed class AesListener : IAsyncDisposable
             }
         }
 
-        public void Exchange(ClientService next) => Interlocked.Exchange(ref _service, next).Release();
+        public void Replace(ClientService next) => Interlocked.Exchange(ref _service, next).Release();
     }
 }

@@ -4,52 +4,52 @@ using XpraAes.Keys;
 
 namespace XpraAes;
 
-/// <summary>What one direction of one connection really uses: what <c>xpra info | grep cipher=</c> shows, and more. Holds no secret: salt and IV travel in clear anyway.</summary>
+/// <summary>The cipher in use in one direction of a connection: what <c>xpra info | grep cipher=</c> shows, and more. Contains no secret: salt and IV are sent unencrypted anyway.</summary>
 public sealed class CipherInfo
 {
-    /// <summary>The connection's id; of a remote server's clients, their number there.</summary>
+    /// <summary>The connection's id; for clients of a remote server, their number there.</summary>
     public required int Connection { get; init; }
 
-    /// <summary>Where the connection leads, or where it came in: the server's URI or the listener's.</summary>
+    /// <summary>The server's URI for an outbound connection, the listener's for an inbound one.</summary>
     public string? Endpoint { get; init; }
 
-    /// <summary>Which of the two directions this row is about: seen from us, or where a remote server was asked, from there.</summary>
+    /// <summary>The direction, as seen from this end, or from the remote server if one was asked.</summary>
     public required CipherDirection Direction { get; init; }
 
-    /// <summary><c>AES</c>, or <c>none</c> where the direction is in clear.</summary>
+    /// <summary><c>AES</c>, or <c>none</c> if unencrypted.</summary>
     public required string Cipher { get; init; }
 
-    /// <summary>The AES mode; null where the direction is in clear.</summary>
+    /// <summary>The AES mode; null if unencrypted.</summary>
     public AesMode? Mode { get; init; }
 
-    /// <summary>The AES key's size in bits: 128, 192 or 256; null where unknown.</summary>
+    /// <summary>The AES key size in bits: 128, 192 or 256; null if unknown.</summary>
     public int? KeySize { get; init; }
 
     /// <summary>The PBKDF2 salt in hex; 64 bytes in every xpra version.</summary>
     public string? Salt { get; init; }
 
-    /// <summary>The initial IV in hex, 16 bytes; unused where <see cref="Stream"/> is false.</summary>
+    /// <summary>The initial IV in hex, 16 bytes; unused if <see cref="Stream"/> is false.</summary>
     public string? IV { get; init; }
 
-    /// <summary>The hash inside PBKDF2.</summary>
+    /// <summary>The PBKDF2 hash.</summary>
     public KeyHash? KeyHash { get; init; }
 
     /// <summary>The number of PBKDF2 iterations.</summary>
     public int? Iterations { get; init; }
 
-    /// <summary>The padding by xpra's name, <c>PKCS#7</c> or <c>legacy</c>; <c>none</c> in the modes that do not pad.</summary>
+    /// <summary>xpra's name for the padding, <c>PKCS#7</c> or <c>legacy</c>; <c>none</c> in modes that do not pad.</summary>
     public string? Padding { get; init; }
 
-    /// <summary>The length in bytes that CBC pads to a multiple of: 32 before xpra 6.2, 16 since; 0 in the modes that do not pad, null while the peer's packets have not shown it.</summary>
+    /// <summary>CBC pads to a multiple of this many bytes: 32 before xpra 6.2, 16 since; 0 in modes that do not pad, null until the peer's packets have shown it.</summary>
     public int? BlockSize { get; init; }
 
-    /// <summary>True: one cipher context for the direction's life. False: a random IV before every packet.</summary>
+    /// <summary>True: one cipher context for the whole connection. False: a random IV before every packet.</summary>
     public bool? Stream { get; init; }
 
-    /// <summary>Whether a forged or altered packet would be noticed: false in every mode that xpra has, GCM included, since it sends no tag.</summary>
+    /// <summary>Whether a forged or altered packet would be detected: false in every mode that xpra has, even GCM, because xpra sends no tag.</summary>
     public bool Authenticated { get; }
 
-    /// <summary>Whether a packet of the peer's has decrypted yet. A clear hello proves nothing.</summary>
+    /// <summary>Whether a packet from the peer has decrypted yet; an unencrypted hello does not prove that it holds the key.</summary>
     public required bool KeyProven { get; init; }
 
     /// <summary>Where the key data came from.</summary>
@@ -61,7 +61,7 @@ public sealed class CipherInfo
     /// <summary>The peer's address.</summary>
     public required string Peer { get; init; }
 
-    /// <summary>The xpra version that the peer names; null where it names none.</summary>
+    /// <summary>The xpra version that the peer reports, or null.</summary>
     public string? PeerVersion { get; init; }
 
     /// <summary>For example <c>AES-CTR Send 256 bits</c>.</summary>

@@ -5,6 +5,6 @@ public enum ConnectionDirection
 {
     /// <summary>We did: Connect-XpraAes.</summary>
     Outbound,
-    /// <summary>The peer did: it came to a listener of ours.</summary>
+    /// <summary>The peer did, to one of our listeners.</summary>
     Inbound,
 }

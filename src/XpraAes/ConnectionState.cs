@@ -1,11 +1,11 @@
 namespace XpraAes;
 
-/// <summary>How far a connection is.</summary>
+/// <summary>The state of a connection.</summary>
 public enum ConnectionState
 {
-    /// <summary>The hellos are exchanged, packets flow.</summary>
+    /// <summary>The handshake is complete and packets flow.</summary>
     Open,
-    /// <summary>A disconnect packet is sent or received.</summary>
+    /// <summary>A disconnect packet has been sent or received.</summary>
     Closing,
     /// <summary>The socket is closed.</summary>
     Closed,

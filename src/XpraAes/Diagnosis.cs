@@ -1,27 +1,27 @@
 namespace XpraAes;
 
-/// <summary>One thing that a probe found out about an endpoint. Never holds a secret.</summary>
+/// <summary>One finding of a probe about an endpoint. Never contains a secret.</summary>
 public sealed record Diagnosis
 {
-    /// <summary>The URI of what was probed, without options.</summary>
+    /// <summary>The URI that was probed, without options.</summary>
     public required string Endpoint { get; init; }
 
-    /// <summary>What was looked at.</summary>
+    /// <summary>What was checked.</summary>
     public required DiagnosisCheck Check { get; init; }
 
-    /// <summary>How that ended.</summary>
+    /// <summary>The result of the check.</summary>
     public required DiagnosisResult Result { get; init; }
 
-    /// <summary>The stable name of what was found.</summary>
+    /// <summary>The stable name of the finding.</summary>
     public required DiagnosisFinding Finding { get; init; }
 
-    /// <summary>What was found, in a sentence or two.</summary>
+    /// <summary>The finding in a sentence or two.</summary>
     public required string Message { get; init; }
 
-    /// <summary>What to do about it; null where there is nothing to do.</summary>
+    /// <summary>What to do about it; null if there is nothing to do.</summary>
     public string? RecommendedAction { get; init; }
 
-    /// <summary>The xpra version that the server names; null where it has named none.</summary>
+    /// <summary>The xpra version that the server reports, or null.</summary>
     public string? PeerVersion { get; init; }
 
     /// <summary>For example <c>tcp://127.0.0.1:10000/ Key Failed: KeyMismatch</c>.</summary>

@@ -1,24 +1,24 @@
 namespace XpraAes;
 
-/// <summary>What a probe looks at, in the order in which one depends on the other.</summary>
+/// <summary>What a probe checks; each check depends on those before it.</summary>
 public enum DiagnosisCheck
 {
-    /// <summary>Whether a connection comes about.</summary>
+    /// <summary>Whether a connection can be established.</summary>
     Connection,
-    /// <summary>Whether an xpra server is at its other end.</summary>
+    /// <summary>Whether the peer is an xpra server.</summary>
     Protocol,
-    /// <summary>Whether that server has AES on.</summary>
+    /// <summary>Whether the server has AES on.</summary>
     Encryption,
-    /// <summary>Whether it takes the AES mode.</summary>
+    /// <summary>Whether it accepts the AES mode.</summary>
     Mode,
-    /// <summary>Whether it takes the number of PBKDF2 iterations.</summary>
+    /// <summary>Whether it accepts the number of PBKDF2 iterations.</summary>
     Iterations,
-    /// <summary>How it pads, and whether both sides understand that alike.</summary>
+    /// <summary>How it pads, and whether clients of other versions pad the same way.</summary>
     Padding,
     /// <summary>Whether it holds the same key data.</summary>
     Key,
-    /// <summary>Whether it lets the user in.</summary>
+    /// <summary>Whether it accepts the user name and password.</summary>
     Authentication,
-    /// <summary>Whether it keeps out those who have not proven the key.</summary>
+    /// <summary>Whether it keeps out clients that have not proven the key.</summary>
     Enforcement,
 }

@@ -1,18 +1,18 @@
 namespace XpraAes;
 
-/// <summary>The stable name of each thing that a probe can find. Where a connection would fail with an <see cref="XpraErrorId"/> of the same cause, the names are the same.</summary>
+/// <summary>The stable names of a probe's findings. A finding has the same name as the <see cref="XpraErrorId"/> that a connection would fail with.</summary>
 public enum DiagnosisFinding
 {
-    /// <summary>Something earlier failed, so this was not found out.</summary>
+    /// <summary>Not checked, because something else failed.</summary>
     NotChecked,
 
-    /// <summary>The connection came about.</summary>
+    /// <summary>The connection was established.</summary>
     Connected,
-    /// <summary>Nobody listens at that address and port.</summary>
+    /// <summary>Nothing listens on that address and port.</summary>
     ConnectionRefused,
-    /// <summary>The host name does not resolve, or no route leads there.</summary>
+    /// <summary>The host name does not resolve, or there is no route to the host.</summary>
     HostUnreachable,
-    /// <summary>No connection came about within the deadline.</summary>
+    /// <summary>No connection was established within the timeout.</summary>
     ConnectTimeout,
 
     /// <summary>An xpra server answers.</summary>
@@ -25,90 +25,90 @@ public enum DiagnosisFinding
     PeerIsSsh,
     /// <summary>A VNC server answers.</summary>
     PeerIsRfb,
-    /// <summary>Something answers that is neither xpra nor a protocol we know.</summary>
+    /// <summary>Something answers that is neither xpra nor another known protocol.</summary>
     NotXpra,
-    /// <summary>The connection stands, and whatever is at its other end never says a word.</summary>
+    /// <summary>The peer accepts connections, but never sends anything.</summary>
     PeerSilent,
-    /// <summary>The other end closes every connection without a word.</summary>
+    /// <summary>The peer closes every connection without an answer.</summary>
     ConnectionLost,
-    /// <summary>The server's version is too old, or ours for the server.</summary>
+    /// <summary>The server's version is too old for this module, or the other way round.</summary>
     VersionRejected,
-    /// <summary>The server refuses the connection, in words that name none of the other causes.</summary>
+    /// <summary>The server refuses the connection for a reason that is none of the others.</summary>
     Refused,
-    /// <summary>The server's answer is malformed, or in an encoding or compression that is not supported here.</summary>
+    /// <summary>The server's answer is malformed, or in an unsupported encoding or compression.</summary>
     UnreadableAnswer,
 
-    /// <summary>The server answers encrypted.</summary>
+    /// <summary>The server's answer is encrypted.</summary>
     Encrypted,
-    /// <summary>The server talks in clear: AES is off there, whatever its options say.</summary>
+    /// <summary>The server answers unencrypted: AES is off, whatever its options say.</summary>
     NotEncrypted,
     /// <summary>One side encrypts the first packet (XPRA_ENCRYPT_FIRST_PACKET), and the other does not.</summary>
     FirstPacketDisagrees,
-    /// <summary>The server answers in clear and has AES on, yet stays silent to an encrypted client, and nothing explains it.</summary>
+    /// <summary>The server has AES on, but does not answer an encrypted client, for an unknown reason.</summary>
     HandshakeTimeout,
 
-    /// <summary>The server takes the mode.</summary>
+    /// <summary>The server accepts the mode.</summary>
     ModeAccepted,
     /// <summary>The server is configured for another mode.</summary>
     ModeRejected,
-    /// <summary>The server's version does not have the mode, or no longer.</summary>
+    /// <summary>The server's version does not have the mode, or no longer has it.</summary>
     ModeUnsupported,
-    /// <summary>The server encrypts in its own mode, whatever the client asks for.</summary>
+    /// <summary>The server uses its own mode, whatever the client asks for.</summary>
     ModeIgnored,
-    /// <summary>The server was asked for an IV in every packet, which its version does not know, and streams.</summary>
+    /// <summary>The server was asked for an IV in every packet, which its version does not support, and encrypts one stream.</summary>
     StreamIgnored,
 
-    /// <summary>The server takes the number of iterations.</summary>
+    /// <summary>The server accepts the number of iterations.</summary>
     IterationsAccepted,
-    /// <summary>The server does not take the number of iterations.</summary>
+    /// <summary>The server does not accept the number of iterations.</summary>
     IterationsRejected,
 
-    /// <summary>The mode does not pad: versions have nothing to disagree about.</summary>
+    /// <summary>The mode does not pad, so versions cannot disagree.</summary>
     NoPadding,
     /// <summary>The server pads to 16 bytes, as xpra does since 6.2.</summary>
     PaddingUnit16,
     /// <summary>The server pads to 32 bytes, as xpra did before 6.2.</summary>
     PaddingUnit32,
-    /// <summary>The server pads as each client needs it: a listener of this module.</summary>
+    /// <summary>The server adapts its padding to each client: it is a listener of this module.</summary>
     PaddingAdapts,
-    /// <summary>The server does not have the padding that it was asked for.</summary>
+    /// <summary>The server does not support the requested padding.</summary>
     PaddingRejected,
-    /// <summary>The server pads otherwise than it was asked to.</summary>
+    /// <summary>The server does not use the requested padding.</summary>
     PaddingDisagrees,
 
-    /// <summary>The server's answer decrypts.</summary>
+    /// <summary>The server holds the same key: its answer decrypts.</summary>
     KeyRight,
-    /// <summary>The server holds other key data.</summary>
+    /// <summary>The server holds another key.</summary>
     KeyMismatch,
-    /// <summary>The server holds the same key in another form: with a newline, as hexadecimal digits, in UTF-16…</summary>
+    /// <summary>The server holds the same key in another form: with a newline, as hex digits, in UTF-16…</summary>
     KeyFormDiffers,
-    /// <summary>The server derives an AES key of its own size, or by its own hash, whatever the client asks for.</summary>
+    /// <summary>The server uses its own AES key size or PBKDF2 hash, whatever the client asks for.</summary>
     KeySizeIgnored,
 
-    /// <summary>The server asks for no password.</summary>
+    /// <summary>The server does not ask for a password.</summary>
     NoAuthentication,
-    /// <summary>The server took the user name and the password.</summary>
+    /// <summary>The server accepted the user name and password.</summary>
     Authenticated,
-    /// <summary>The server asks for a password, and none was given.</summary>
+    /// <summary>The server asks for a password, but none was given.</summary>
     AuthenticationRequired,
     /// <summary>The server refused the password.</summary>
     AuthenticationFailed,
     /// <summary>The server refused the user name.</summary>
     UserNameRefused,
-    /// <summary>The server asks for a kind of authentication that is not supported here.</summary>
+    /// <summary>The server asks for an unsupported kind of authentication.</summary>
     AuthenticationUnsupported,
 
-    /// <summary>The server does nothing for those who have not proven the key, as far as can be seen from outside.</summary>
+    /// <summary>The server does nothing for clients that have not proven the key, as far as can be seen from outside.</summary>
     StrangersKeptOut,
-    /// <summary>The server acts on requests of those who have not proven the key.</summary>
+    /// <summary>The server acts on requests of clients that have not proven the key.</summary>
     ActsForStrangers,
-    /// <summary>The server encrypts again under a salt that was used before, in a mode with a keystream.</summary>
+    /// <summary>The server encrypts under a salt that was used before, in a keystream mode.</summary>
     EncryptsUnderAnySalt,
 
-    /// <summary>A listener of this module refuses hellos of this machine, since the two clocks differ.</summary>
+    /// <summary>A listener of this module refuses this machine's hellos because the two clocks differ.</summary>
     HelloExpired,
-    /// <summary>The server asks to be encrypted to under a salt that was used before, or gives our own back.</summary>
+    /// <summary>The server announces a salt that was used before, or the client's own.</summary>
     SaltReused,
-    /// <summary>What the server says was changed on the way, or is of another connection.</summary>
+    /// <summary>The server's hello was altered in transit, or belongs to another connection.</summary>
     HelloAltered,
 }

@@ -1,14 +1,14 @@
 namespace XpraAes;
 
-/// <summary>How a check ended.</summary>
+/// <summary>The result of a check.</summary>
 public enum DiagnosisResult
 {
-    /// <summary>It is as it must be.</summary>
+    /// <summary>It is as it should be.</summary>
     Passed,
-    /// <summary>It cannot be found out, since something else is in the way.</summary>
+    /// <summary>It could not be checked because something else failed.</summary>
     Skipped,
-    /// <summary>It works, and there is something to know about it.</summary>
+    /// <summary>It works, but there is something to know about it.</summary>
     Warning,
-    /// <summary>No AES connection comes about because of it.</summary>
+    /// <summary>It keeps an AES connection from being established.</summary>
     Failed,
 }

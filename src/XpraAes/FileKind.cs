@@ -1,6 +1,6 @@
 namespace XpraAes;
 
-/// <summary>What there can be at a path.</summary>
+/// <summary>What a path can lead to.</summary>
 internal enum FileKind
 {
     /// <summary>A regular file.</summary>
@@ -9,7 +9,7 @@ internal enum FileKind
     Folder,
     /// <summary>A symbolic link.</summary>
     Link,
-    /// <summary>A pipe, with a name or without.</summary>
+    /// <summary>A pipe, named or anonymous.</summary>
     Pipe,
     /// <summary>A device or a socket.</summary>
     Other,

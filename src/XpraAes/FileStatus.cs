@@ -1,16 +1,16 @@
 namespace XpraAes;
 
-/// <summary>What the system says of a file.</summary>
+/// <summary>The result of stat(2), as far as it is needed.</summary>
 /// <param name="Kind">What it is.</param>
-/// <param name="Mode">Its permissions, the sticky bit included.</param>
-/// <param name="Owner">The number of the user whose it is.</param>
-/// <param name="Links">How many names it has.</param>
+/// <param name="Mode">Its permissions, including the sticky bit.</param>
+/// <param name="Owner">The owner's user id.</param>
+/// <param name="Links">Its number of hard links.</param>
 internal readonly record struct FileStatus(FileKind Kind, UnixFileMode Mode, uint Owner, uint Links)
 {
     private const int KindMask = 0xF000; // S_IFMT
     private const int ModeMask = 0x0FFF;
 
-    /// <summary>What <c>st_mode</c> says of the kind and the permissions.</summary>
+    /// <summary>Decodes <c>st_mode</c>.</summary>
     public static FileStatus From(ushort mode, uint owner, uint links) => new(KindOf(mode & KindMask), (UnixFileMode)(mode & ModeMask), owner, links);
 
     private static FileKind KindOf(int type) => type switch

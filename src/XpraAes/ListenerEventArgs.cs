@@ -14,12 +14,12 @@ public sealed class ListenerEventArgs : EventArgs
     /// <summary>The client's address and port.</summary>
     public string Peer { get; }
 
-    /// <summary>The session; null where none came about.</summary>
+    /// <summary>The session; null if none was established.</summary>
     public XpraConnection? Connection { get; }
 
-    /// <summary>Why the handshake failed or the session ended; null where it has not, or where an end simply left.</summary>
+    /// <summary>Why the handshake failed or the session ended; null if it did not, or if one side simply disconnected.</summary>
     public XpraErrorId? Cause { get; }
 
-    /// <summary>The cause in words, or what was said at the end; null where the session has only opened.</summary>
+    /// <summary>The cause in words, or the reason given for disconnecting; null if the session has just opened.</summary>
     public string? Message { get; }
 }

@@ -1,11 +1,11 @@
 namespace XpraAes;
 
-/// <summary>How far a listener is.</summary>
+/// <summary>The state of a listener.</summary>
 public enum ListenerState
 {
     /// <summary>It accepts connections.</summary>
     Listening,
-    /// <summary>It accepts none any more and closes those that stand.</summary>
+    /// <summary>It accepts no more connections and closes the open ones.</summary>
     Stopping,
     /// <summary>Its port is free again.</summary>
     Stopped,

@@ -1,15 +1,15 @@
 namespace XpraAes;
 
-/// <summary>Every live listener and connection of this process, whichever runspace made it: runspaces come and go.</summary>
+/// <summary>Every live listener and connection of this process, whichever runspace created it.</summary>
 public static class LiveObjects
 {
     /// <summary>The listeners that are not stopped, oldest first.</summary>
     public static IReadOnlyList<AesListener> Listeners => LiveRegistry<AesListener>.All;
 
-    /// <summary>The connections that are not closed, of listeners and of our own making, oldest first.</summary>
+    /// <summary>The connections that are not closed, inbound and outbound, oldest first.</summary>
     public static IReadOnlyList<XpraConnection> Connections => LiveRegistry<XpraConnection>.All;
 
-    /// <summary>Ends everything, politely but within two seconds; for the module's removal and the process's exit.</summary>
+    /// <summary>Closes everything within two seconds, with disconnect packets where possible; for when the module is removed or the process exits.</summary>
     public static async Task CloseAllAsync()
     {
         var endings = Listeners.Select(listener => listener.StopAsync(TimeSpan.FromSeconds(1)))

@@ -2,7 +2,7 @@ using System.Collections.Concurrent;
 
 namespace XpraAes;
 
-/// <summary>The live objects of one kind in this process, whichever runspace made them; <see cref="LiveObjects"/> shows them to scripts.</summary>
+/// <summary>The live objects of one kind in this process; <see cref="LiveObjects"/> shows them to scripts.</summary>
 internal static class LiveRegistry<T>
     where T : class
 {

@@ -1,19 +1,19 @@
 namespace XpraAes;
 
-/// <summary>What every decoder, the header, the chunk rules, the padding check and the decompressors throw, whatever the bytes.</summary>
+/// <summary>A peer's bytes are not a valid packet. The only exception that parsing, padding checks, decompression and decoding throw for bad input.</summary>
 public sealed class MalformedPacketException : XpraAesException
 {
-    /// <summary>Makes an exception of id <see cref="XpraErrorId.MalformedPacket"/>, or of a more exact one.</summary>
+    /// <summary>Creates an exception with the id <see cref="XpraErrorId.MalformedPacket"/>, or a more exact one.</summary>
     public MalformedPacketException(string message, XpraErrorId id = XpraErrorId.MalformedPacket, Exception? innerException = null)
         : base(id, message, innerException: innerException)
     {
     }
 
-    /// <summary>What becomes of every encrypted packet that makes no sense, be it its padding, its compression or its encoding: one id and one message, so that whoever changed it on the way learns nothing from what follows.</summary>
+    /// <summary>The one error for every encrypted packet with bad padding, compression or encoding, so that someone who altered it on the way learns nothing (no padding oracle).</summary>
     internal static MalformedPacketException Undecryptable(MalformedPacketException? cause = null)
         => new("A packet did not decrypt to anything sensible: the peer holds other key data, or it was changed on the way.", XpraErrorId.KeyMismatch, cause);
 
-    /// <summary>This failure as others may see it. What stands in a packet's header, in plaintext, needs no hiding.</summary>
+    /// <summary>This error as the peer may see it: errors in an encrypted packet's content are hidden; those in its plaintext header need not be.</summary>
     internal MalformedPacketException ForPeer(bool wasEncrypted)
         => wasEncrypted && Id == XpraErrorId.MalformedPacket ? Undecryptable(this) : this;
 }

@@ -1,4 +1,4 @@
 namespace XpraAes;
 
-/// <summary>A client had to leave for no fault of its own: the places of those who have proven nothing were taken.</summary>
+/// <summary>A client was rejected or evicted through no fault of its own: the limit on clients that have not proven the key was reached.</summary>
 internal sealed class OverloadedException(string message) : XpraAesException(XpraErrorId.LimitReached, message);

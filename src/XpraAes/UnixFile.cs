@@ -7,9 +7,8 @@ using Microsoft.Win32.SafeHandles;
 namespace XpraAes;
 
 /// <summary>
-/// What .NET has no words for: to open without waiting and without following a link, and whose a file is. On Linux and macOS;
-/// structures and
-/// numbers are those of their headers (linux/stat.h, asm/fcntl.h; sys/stat.h, sys/fcntl.h).
+/// File operations of Linux and macOS that .NET lacks: opening without blocking and without following a link, and a file's owner.
+/// Structures and numbers are from the systems' headers (linux/stat.h, asm/fcntl.h; sys/stat.h, sys/fcntl.h).
 /// </summary>
 [SupportedOSPlatform("linux")]
 [SupportedOSPlatform("macos")]
@@ -17,7 +16,7 @@ internal static partial class UnixFile
 {
     private const int NoSuchFile = 2; // ENOENT
     private const int Interrupted = 4; // EINTR
-    private const int NobodyReads = 6; // ENXIO
+    private const int NoSuchDeviceOrReader = 6; // ENXIO
     private const int AccessDenied = 13; // EACCES
     private const int NotAFolder = 20; // ENOTDIR
 
@@ -28,7 +27,7 @@ internal static partial class UnixFile
 
     private const short Readable = 1; // POLLIN
 
-    /// <summary>Links that are followed in one path; Linux's own bound.</summary>
+    /// <summary>Symbolic links followed in one path; Linux's own limit.</summary>
     private const int MaxLinks = 40;
 
     private static readonly bool s_isMac = OperatingSystem.IsMacOS();
@@ -40,28 +39,28 @@ internal static partial class UnixFile
         _ => 0x20000,
     };
 
-    // O_NONBLOCK, O_NOCTTY, O_CLOEXEC: a pipe that nobody writes to opens at once, and a terminal does not become ours.
+    // O_NONBLOCK, O_NOCTTY, O_CLOEXEC: opening a pipe without a writer does not block, and a terminal does not become the controlling one.
     private static readonly int s_reading = s_isMac ? 0x4 | 0x20000 | 0x1000000 : 0x800 | 0x100 | 0x80000;
     private static readonly int s_appending = s_reading | 1 | (s_isMac ? 0x8 : 0x400); // O_WRONLY, O_APPEND
 
-    /// <summary>The user that this process acts as.</summary>
+    /// <summary>The effective user id of this process.</summary>
     public static uint User => EffectiveUser();
 
-    /// <summary>Opens what is there to read, whatever it is, without waiting.</summary>
-    /// <exception cref="FileNotFoundException">There is nothing.</exception>
-    /// <exception cref="UnauthorizedAccessException">It must not be read.</exception>
+    /// <summary>Opens an existing file, of any kind, for reading, without blocking.</summary>
+    /// <exception cref="FileNotFoundException">It does not exist.</exception>
+    /// <exception cref="UnauthorizedAccessException">Access is denied.</exception>
     /// <exception cref="IOException">Anything else.</exception>
     public static SafeFileHandle OpenToRead(string path) => Open(path, s_reading);
 
-    /// <summary>Opens what is there to append to it, whatever it is, without waiting; a symbolic link at the end of the path is not followed.</summary>
-    /// <exception cref="FileNotFoundException">There is nothing.</exception>
-    /// <exception cref="NotSupportedException">It is a symbolic link.</exception>
-    /// <exception cref="UnauthorizedAccessException">It must not be written to.</exception>
+    /// <summary>Opens an existing file, of any kind, for appending, without blocking; does not follow a symbolic link at the end of the path.</summary>
+    /// <exception cref="FileNotFoundException">It does not exist.</exception>
+    /// <exception cref="NotSupportedException">It is a symbolic link, or a device or pipe.</exception>
+    /// <exception cref="UnauthorizedAccessException">Access is denied.</exception>
     /// <exception cref="IOException">Anything else.</exception>
     public static SafeFileHandle OpenToAppend(string path) => Open(path, s_appending | s_noFollow);
 
-    /// <summary>The status of what is open.</summary>
-    /// <exception cref="IOException">The system does not tell.</exception>
+    /// <summary>The status of an open file.</summary>
+    /// <exception cref="IOException">The system call failed.</exception>
     public static FileStatus StatusOf(SafeFileHandle file)
     {
         Span<byte> status = stackalloc byte[256];
@@ -69,8 +68,8 @@ internal static partial class UnixFile
         return result == 0 ? Parse(status) : throw new IOException(Marshal.GetLastPInvokeErrorMessage());
     }
 
-    /// <summary>Every folder and symbolic link that the system passes on its way to a file, and the file, each with its status; it ends where there is nothing.</summary>
-    public static IEnumerable<(string Path, FileStatus Status)> Way(string path)
+    /// <summary>Every folder and symbolic link that resolving the path passes through, and the file itself, with their status; ends early if one does not exist.</summary>
+    public static IEnumerable<(string Path, FileStatus Status)> Traverse(string path)
     {
         var names = new Stack<string>();
         Push(path);
@@ -111,8 +110,8 @@ internal static partial class UnixFile
         }
     }
 
-    /// <summary>Reads what a pipe's writers send until they have all closed it or the buffer is full.</summary>
-    /// <exception cref="TimeoutException">They have not closed it in time.</exception>
+    /// <summary>Reads from a pipe until all writers have closed it or the buffer is full.</summary>
+    /// <exception cref="TimeoutException">The writers have not closed it in time.</exception>
     /// <exception cref="IOException">It cannot be read.</exception>
     public static int ReadPipe(SafeFileHandle pipe, Span<byte> buffer, TimeSpan timeout)
     {
@@ -138,7 +137,7 @@ internal static partial class UnixFile
     private static SafeFileHandle Open(string path, int flags)
     {
         if (path.Contains('\0', StringComparison.Ordinal))
-            throw new FileNotFoundException("The path has a NUL in it.");
+            throw new FileNotFoundException("The path contains a NUL character.");
         while (true)
         {
             var file = Open(path, (uint)flags);
@@ -151,7 +150,7 @@ internal static partial class UnixFile
             throw error switch
             {
                 NoSuchFile or NotAFolder => new FileNotFoundException(message),
-                NobodyReads => new NotSupportedException("It is a device or a pipe and no file."),
+                NoSuchDeviceOrReader => new NotSupportedException("It is a device or a pipe, not a regular file."),
                 AccessDenied => new UnauthorizedAccessException(message),
                 _ when error == s_tooManyLinks && (flags & s_noFollow) != 0 => new NotSupportedException("It is a symbolic link, which is not followed."),
                 _ => new IOException(message),
@@ -159,7 +158,7 @@ internal static partial class UnixFile
         }
     }
 
-    /// <summary>The status of what is at this path, of a symbolic link its own. Null: nothing, or nothing that may be seen.</summary>
+    /// <summary>The status of what is at this path, without following a symbolic link; null if there is nothing or access is denied.</summary>
     private static FileStatus? TryStatusOf(string path)
     {
         Span<byte> status = stackalloc byte[256];
@@ -167,7 +166,7 @@ internal static partial class UnixFile
         return result == 0 ? Parse(status) : null;
     }
 
-    // struct statx is one on all of Linux, struct stat one on all of macOS since 10.6.
+    // struct statx is the same on every Linux architecture, struct stat the same on all of macOS since 10.6.
     private static FileStatus Parse(ReadOnlySpan<byte> status) => s_isMac
         ? FileStatus.From(BinaryPrimitives.ReadUInt16LittleEndian(status[4..]), BinaryPrimitives.ReadUInt32LittleEndian(status[16..]), BinaryPrimitives.ReadUInt16LittleEndian(status[6..]))
         : FileStatus.From(MemoryMarshal.Read<ushort>(status[28..]), MemoryMarshal.Read<uint>(status[20..]), MemoryMarshal.Read<uint>(status[16..]));
@@ -188,7 +187,7 @@ internal static partial class UnixFile
         }
     }
 
-    // The names that these have in the headers of a Mac with an Intel processor.
+    // On Intel Macs these functions have another name.
     private static int MacStatus(SafeFileHandle file, Span<byte> status)
         => RuntimeInformation.ProcessArchitecture == Architecture.X64 ? MacIntelStatus(file, status) : MacArmStatus(file, status);
 

@@ -1,9 +1,9 @@
 namespace XpraAes;
 
-/// <summary>The one exception that this assembly throws for what a peer, a file or a user did. Its message never holds a secret.</summary>
+/// <summary>Thrown for whatever a peer, a file or a user does wrong. Its message never holds a secret.</summary>
 public class XpraAesException : Exception
 {
-    /// <summary>Makes an exception with a stable id, a message that says what happened, and what to do about it.</summary>
+    /// <summary>Creates an exception with a stable id, a message that says what happened, and what to do about it.</summary>
     public XpraAesException(XpraErrorId id, string message, string? recommendedAction = null, Exception? innerException = null)
         : base(message, innerException)
     {
@@ -14,12 +14,12 @@ public class XpraAesException : Exception
     /// <summary>The stable name of the cause.</summary>
     public XpraErrorId Id { get; }
 
-    /// <summary>What the reader can do about it, in one or two sentences; null where there is nothing to say.</summary>
+    /// <summary>What the user can do about it, in one or two sentences; null if nothing.</summary>
     public string? RecommendedAction { get; }
 
-    /// <summary>The endpoint or file that it is about, as a person would write it; null where none is known.</summary>
+    /// <summary>The endpoint or file that it is about, as a person would write it; null if unknown.</summary>
     public string? Target { get; init; }
 
-    /// <summary>Whether the target failed a client that had proven the key: a wrong password is a guess of that client's then.</summary>
+    /// <summary>Whether the gateway's target rejected a client that had proven the key: a wrong password is then that client's own guess.</summary>
     internal bool IsOfKeyHolder { get; init; }
 }

@@ -7,7 +7,7 @@ using XpraAes.Logging;
 
 namespace XpraAes;
 
-/// <summary>A standing session with an xpra peer, encrypted in both directions. It runs in the background until it is closed.</summary>
+/// <summary>An established session with an xpra peer, encrypted in both directions. It runs in the background until it is closed.</summary>
 public sealed class XpraConnection : IAsyncDisposable
 {
     private readonly ISession _session;
@@ -32,13 +32,13 @@ public sealed class XpraConnection : IAsyncDisposable
         session.Channel.PacketLogLevel = LogLevel.Trace;
     }
 
-    /// <summary>Raised once, when the connection is closed, from a thread of the pool.</summary>
+    /// <summary>Raised once, on a thread-pool thread, when the connection is closed.</summary>
     public event EventHandler? Closed;
 
-    /// <summary>A number of its own in this process.</summary>
+    /// <summary>Its number, unique in this process.</summary>
     public int Id { get; }
 
-    /// <summary>Where it leads: the server's URI, or the listener's.</summary>
+    /// <summary>The server's URI for an outbound connection, the listener's for an inbound one.</summary>
     public string Endpoint { get; }
 
     /// <summary>The peer's address and port.</summary>
@@ -47,10 +47,10 @@ public sealed class XpraConnection : IAsyncDisposable
     /// <summary>Who opened it.</summary>
     public ConnectionDirection Direction { get; }
 
-    /// <summary>The AES mode of what we send; <see cref="GetCipherInfo"/> has both directions.</summary>
+    /// <summary>The AES mode of what this end sends; <see cref="GetCipherInfo"/> has both directions.</summary>
     public AesMode? Mode => Leg.Send?.Mode;
 
-    /// <summary>The PBKDF2 salt of what we send, in hex; <see cref="GetCipherInfo"/> has both directions.</summary>
+    /// <summary>The PBKDF2 salt of what this end sends, in hex; <see cref="GetCipherInfo"/> has both directions.</summary>
     public string? Salt => Leg.Send is { } send ? Convert.ToHexString(send.Salt.Span).ToLowerInvariant() : null;
 
     /// <summary>Where the key data came from.</summary>
@@ -59,19 +59,19 @@ public sealed class XpraConnection : IAsyncDisposable
     /// <summary>The fingerprint of the key data.</summary>
     public string? KeyFingerprint => Leg.KeyFingerprint;
 
-    /// <summary>Whether a packet of the peer's has decrypted yet: a clear hello proves nothing.</summary>
+    /// <summary>Whether a packet from the peer has decrypted yet; an unencrypted hello does not prove that it holds the key.</summary>
     public bool KeyProven => _keyProven;
 
-    /// <summary>The xpra version that the peer names; null where it names none.</summary>
+    /// <summary>The xpra version that the peer reports, or null.</summary>
     public string? PeerVersion => Leg.PeerVersion;
 
-    /// <summary>How far it is.</summary>
+    /// <summary>Whether it is open, closing or closed.</summary>
     public ConnectionState State => (ConnectionState)Volatile.Read(ref _state);
 
     /// <summary>Why it was closed; null while it is open.</summary>
     public string? CloseReason => Volatile.Read(ref _closeReason);
 
-    /// <summary>The stable name of what broke it; null while it is open, and where it ended in order.</summary>
+    /// <summary>The id of the error that ended it; null while it is open and after an orderly end.</summary>
     public XpraErrorId? CloseCause { get; private set; }
 
     /// <summary>When the hellos were exchanged, in local time.</summary>
@@ -89,7 +89,7 @@ public sealed class XpraConnection : IAsyncDisposable
     /// <summary>Packets sent to the peer, chunks and the handshake included.</summary>
     public long PacketsOut => Traffic.PacketsOut;
 
-    /// <summary>The time between the last ping of ours and its echo; null before the first, and where the session is relayed.</summary>
+    /// <summary>The round-trip time of the last ping; null before the first, and for a relayed session.</summary>
     public TimeSpan? Latency => (_session as EndpointSession)?.Latency;
 
     /// <summary>Completes when the connection is closed.</summary>
@@ -97,15 +97,15 @@ public sealed class XpraConnection : IAsyncDisposable
 
     internal Traffic Traffic => Traffic.Of(_session.Channel);
 
-    /// <summary>The full path of the key file; null where the key is from none.</summary>
+    /// <summary>The full path of the key file; null if the key is not from a file.</summary>
     internal string? KeyPath => Leg.KeyPath;
 
     private CipherLeg Leg => _session.Legs[0];
 
-    /// <summary>Called once, when the peer's first packet has decrypted.</summary>
+    /// <summary>Raised once, when the peer's first packet has decrypted.</summary>
     internal event Action? KeyProvenChanged;
 
-    /// <summary>Two rows for each leg: what each direction really uses.</summary>
+    /// <summary>The cipher in use in each direction: two rows, and two more for a gateway's connection to its target.</summary>
     public IReadOnlyList<CipherInfo> GetCipherInfo() => (CipherInfo[])
     [
         .. _session.Legs.SelectMany(leg => new[]
@@ -116,12 +116,12 @@ public sealed class XpraConnection : IAsyncDisposable
     ];
 
     /// <summary>Sends a ping and waits for its echo.</summary>
-    /// <exception cref="XpraAesException">Closed or ConnectionLost; InvalidOption where the session is relayed.</exception>
-    /// <exception cref="TimeoutException">No echo within the time given.</exception>
+    /// <exception cref="XpraAesException">Closed or ConnectionLost; InvalidOption if the session is relayed.</exception>
+    /// <exception cref="TimeoutException">No echo within the timeout.</exception>
     public Task<TimeSpan> PingAsync(TimeSpan timeout, CancellationToken cancellationToken = default)
         => RequireEndpoint().PingAsync(timeout, cancellationToken);
 
-    /// <summary>Sends a disconnect packet, gives the peer a second to close, and closes.</summary>
+    /// <summary>Sends a disconnect packet, gives the peer <see cref="Limits.CloseGrace"/> to close, and closes.</summary>
     public Task CloseAsync() => CloseAsync(Direction == ConnectionDirection.Outbound ? "client request" : "server exit", _limits.CloseGrace);
 
     /// <inheritdoc/>
@@ -130,11 +130,11 @@ public sealed class XpraConnection : IAsyncDisposable
     /// <summary>For example <c>2 tcp://127.0.0.1:10000/ AES-CTR Open</c>.</summary>
     public override string ToString() => $"{Id} {Endpoint} {(Mode is { } mode ? $"AES-{mode}" : "none")} {State}";
 
-    /// <summary>Asks the peer for its information, as <c>xpra info</c> shows it.</summary>
+    /// <summary>Requests the peer's information, as <c>xpra info</c> does.</summary>
     internal Task<XpraDictionary> RequestInfoAsync(TimeSpan timeout, CancellationToken cancellationToken)
         => RequireEndpoint().RequestInfoAsync(timeout, cancellationToken);
 
-    /// <summary>Lets what is under way arrive, sends a disconnect packet and waits for the peer to close; what has not ended within the grace period is cut.</summary>
+    /// <summary>Delivers what is in transit, sends a disconnect packet and waits for the peer to close; aborts after the timeout.</summary>
     internal async Task CloseAsync(string reason, TimeSpan timeout)
     {
         if (Interlocked.CompareExchange(ref _state, (int)ConnectionState.Closing, (int)ConnectionState.Open) == (int)ConnectionState.Open)
@@ -148,7 +148,7 @@ public sealed class XpraConnection : IAsyncDisposable
             }
             catch (Exception e) when (e is XpraAesException or OperationCanceledException)
             {
-                // The peer is gone or does not listen: then without its consent.
+                // The peer is gone or does not respond: abort.
             }
             await _ending.CancelAsync().ConfigureAwait(false);
             _session.Abort();
@@ -156,7 +156,7 @@ public sealed class XpraConnection : IAsyncDisposable
         await _closed.Task.ConfigureAwait(false);
     }
 
-    /// <summary>Enters the registry and starts to run in the background.</summary>
+    /// <summary>Adds it to the registry and starts to run it in the background.</summary>
     internal void Start()
     {
         LiveRegistry<XpraConnection>.Add(Id, this);
@@ -164,8 +164,8 @@ public sealed class XpraConnection : IAsyncDisposable
         _ = Task.Run(RunAsync);
     }
 
-    /// <summary>Ends it at once, without a word to the peer.</summary>
-    internal void Cut(string reason)
+    /// <summary>Ends it at once, without a disconnect packet.</summary>
+    internal void Abort(string reason)
     {
         Interlocked.CompareExchange(ref _closeReason, reason, null);
         _session.Abort();
@@ -189,7 +189,7 @@ public sealed class XpraConnection : IAsyncDisposable
         }
         catch (Exception e)
         {
-            // The process goes on; the log has the trace.
+            // Only this session ends; the stack trace is in the log.
             Log.SessionFailed(_log, Peer, e);
             reason = "internal failure";
         }
@@ -205,12 +205,12 @@ public sealed class XpraConnection : IAsyncDisposable
         }
         catch (Exception e)
         {
-            // A handler's failure is its own.
+            // A handler must not fail the session.
             Log.HandlerFailed(_log, Endpoint, e);
         }
     }
 
-    /// <summary>A gateway's target has proven the key by its hello.</summary>
+    /// <summary>A gateway's target has already proven the key with its hello.</summary>
     private bool IsProven(CipherLeg leg) => _keyProven || leg != Leg;
 
     private void ProveKey()
@@ -227,6 +227,6 @@ public sealed class XpraConnection : IAsyncDisposable
         if (State != ConnectionState.Open)
             throw new XpraAesException(XpraErrorId.Closed, $"The connection {Id} is closed: {CloseReason}.");
         return _session as EndpointSession
-            ?? throw new XpraAesException(XpraErrorId.InvalidOption, $"The connection {Id} is relayed to another program, which pings by itself.");
+            ?? throw new XpraAesException(XpraErrorId.InvalidOption, $"The connection {Id} is relayed to another program, which sends its own pings.");
     }
 }

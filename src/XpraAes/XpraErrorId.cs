@@ -7,11 +7,11 @@ public enum XpraErrorId
     ConnectionRefused,
     /// <summary>The host name does not resolve, or no route leads there.</summary>
     HostUnreachable,
-    /// <summary>The peer, or the network, ended the connection without a word.</summary>
+    /// <summary>The peer, or the network, ended the connection without giving a reason.</summary>
     ConnectionLost,
-    /// <summary>No TCP connection came about within the deadline.</summary>
+    /// <summary>No TCP connection was established within the timeout.</summary>
     ConnectTimeout,
-    /// <summary>The connection stands, but the peer stayed silent beyond the deadline.</summary>
+    /// <summary>The connection is established, but the peer did not answer within the timeout.</summary>
     HandshakeTimeout,
     /// <summary>The peer speaks HTTP and does not offer xpra there.</summary>
     PeerIsHttp,
@@ -29,23 +29,23 @@ public enum XpraErrorId
     KeyMismatch,
     /// <summary>One side does not allow the AES mode of the other.</summary>
     ModeRejected,
-    /// <summary>A packet came in clear where encryption was agreed (PROTOCOL section 1).</summary>
+    /// <summary>A packet arrived unencrypted although encryption was agreed (PROTOCOL section 1).</summary>
     PlaintextPacket,
-    /// <summary>An encrypted packet came where no cipher is set.</summary>
+    /// <summary>An encrypted packet arrived although no cipher was agreed.</summary>
     UnexpectedEncryption,
     /// <summary>The peer's hello does not say how to encrypt: it has AES off, or ignores it.</summary>
     CipherCapabilitiesMissing,
-    /// <summary>The peer's cipher capabilities are malformed or of a kind we do not have.</summary>
+    /// <summary>The peer's cipher capabilities are malformed or not supported here.</summary>
     CipherCapabilitiesInvalid,
     /// <summary>The peer asks for a number of PBKDF2 iterations outside the accepted range.</summary>
     IterationsRejected,
-    /// <summary>The peer asks for a padding we do not have, or we for one that it lacks.</summary>
+    /// <summary>One side does not support the padding that the other asks for.</summary>
     PaddingRejected,
     /// <summary>There is no key file at that path.</summary>
     KeyFileNotFound,
     /// <summary>The key file holds no key data.</summary>
     KeyFileEmpty,
-    /// <summary>The path of the key file is a folder's.</summary>
+    /// <summary>The path of the key file is a folder.</summary>
     KeyFileIsFolder,
     /// <summary>The key file cannot be read.</summary>
     KeyFileUnreadable,
@@ -57,7 +57,7 @@ public enum XpraErrorId
     LogUnwritable,
     /// <summary>No key data was given in any form.</summary>
     KeyMissing,
-    /// <summary>The text given as key data is not what its prefix says.</summary>
+    /// <summary>The text given as key data does not match its prefix.</summary>
     KeyTextInvalid,
     /// <summary>The key was disposed of.</summary>
     KeyDisposed,
@@ -73,15 +73,15 @@ public enum XpraErrorId
     InvalidOption,
     /// <summary>A packet is not well formed: header, size, chunk, encoding or compression.</summary>
     MalformedPacket,
-    /// <summary>The packet is in an encoding we do not have (yaml).</summary>
+    /// <summary>The packet is in an encoding that is not supported here (yaml).</summary>
     UnsupportedEncoding,
-    /// <summary>The packet is compressed in a way we do not have (lzo, zstd).</summary>
+    /// <summary>The packet's compression is not supported here (lzo, zstd).</summary>
     UnsupportedCompression,
     /// <summary>The server asks for a password and none was given.</summary>
     AuthenticationRequired,
     /// <summary>The server refused the password or the user name.</summary>
     AuthenticationFailed,
-    /// <summary>The server asks for a kind of authentication that we do not have, or that is not safe here.</summary>
+    /// <summary>The server asks for a kind of authentication that is not supported, or not safe here.</summary>
     AuthenticationUnsupported,
     /// <summary>The password file is missing, empty or cannot be read.</summary>
     PasswordFileUnreadable,
@@ -91,20 +91,20 @@ public enum XpraErrorId
     VersionRejected,
     /// <summary>The client asked for something that is not served here.</summary>
     RequestRefused,
-    /// <summary>A limit of ours was reached.</summary>
+    /// <summary>One of the <see cref="Limits"/> was reached.</summary>
     LimitReached,
     /// <summary>The object is closed.</summary>
     Closed,
-    /// <summary>There is no live connection or listener of that id.</summary>
+    /// <summary>There is no live connection or listener with that id.</summary>
     NotFound,
-    /// <summary>The peer asks to be encrypted to under a salt that was used before with this key: what it sends is another's, sent again.</summary>
+    /// <summary>The peer asks for a salt that was used before with this key: it replays someone else's hello.</summary>
     SaltReused,
-    /// <summary>What the peer sent was changed on the way, or was made for another connection: the tag in its salt does not fit.</summary>
+    /// <summary>The peer's hello was changed on the way, or was made for another connection: the tag in its salt does not match.</summary>
     HelloAltered,
-    /// <summary>A client of ours made its hello too long ago, or the two machines' clocks differ.</summary>
+    /// <summary>An XpraAes client made its hello too long ago, or the two machines' clocks differ.</summary>
     HelloExpired,
     /// <summary>The folder in which a listener remembers salts cannot be used.</summary>
     StateUnusable,
-    /// <summary>Another process remembers salts of the same key in that folder.</summary>
+    /// <summary>Another process remembers salts for the same key in that folder.</summary>
     StateInUse,
 }

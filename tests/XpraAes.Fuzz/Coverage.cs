@@ -4,7 +4,7 @@ using SharpFuzz.Common;
 
 namespace XpraAes.Fuzz;
 
-/// <summary>Reads the map in which assemblies instrumented by SharpFuzz count the edges that they pass: AFL's, 64 KB, with its classes of counts.</summary>
+/// <summary>Reads SharpFuzz's edge coverage map: AFL's format, 64 KB, with its hit count buckets.</summary>
 internal sealed unsafe class Coverage
 {
     private const int MapSize = 64 * 1024;
@@ -21,17 +21,17 @@ internal sealed unsafe class Coverage
     /// <summary>Edges seen so far.</summary>
     public int Edges { get; private set; }
 
-    /// <summary>Whether the assembly under test was instrumented at all.</summary>
+    /// <summary>Whether the assembly under test is instrumented.</summary>
     public static bool IsInstrumented => typeof(XpraAesException).Assembly.GetReferencedAssemblies().Any(name => name.Name == typeof(Trace).Assembly.GetName().Name);
 
-    /// <summary>Before each run.</summary>
+    /// <summary>Clears the map; call before each run.</summary>
     public void Start()
     {
         new Span<byte>(_map, MapSize).Clear();
         Trace.PrevLocation = 0;
     }
 
-    /// <summary>After each run: whether it passed an edge, or an edge about as often, as none before.</summary>
+    /// <summary>Call after each run: whether it reached a new edge, or a new hit count bucket of a known one.</summary>
     public bool IsNew()
     {
         var isNew = false;

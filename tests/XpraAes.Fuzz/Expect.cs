@@ -1,6 +1,6 @@
 namespace XpraAes.Fuzz;
 
-/// <summary>What must hold in a target, whatever the input.</summary>
+/// <summary>Assertions that must hold for any input.</summary>
 internal static class Expect
 {
     public static void That(bool holds, string what)
@@ -15,7 +15,7 @@ internal static class Expect
             throw new FuzzFailureException($"{what}: {expected} became {actual}");
     }
 
-    /// <summary>What takes more memory than a multiple of its input can be made to take all of it.</summary>
+    /// <summary>Bounds the memory allocated; it must not exceed a multiple of the input, or input could exhaust it.</summary>
     public static T WithinMemory<T>(long bytes, Func<T> work)
     {
         var before = GC.GetAllocatedBytesForCurrentThread();

@@ -1,4 +1,4 @@
 namespace XpraAes.Fuzz;
 
-/// <summary>A target did what it must not do: the input that made it do so is a finding.</summary>
+/// <summary>A target violated an expectation; the input is a finding.</summary>
 internal sealed class FuzzFailureException(string message) : Exception(message);

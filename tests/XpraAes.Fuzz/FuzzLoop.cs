@@ -3,7 +3,7 @@ using XpraAes.Diagnostics;
 
 namespace XpraAes.Fuzz;
 
-/// <summary>Runs one target on changed inputs, in this process. Where coverage is measured, inputs that reach something new become the ground for others.</summary>
+/// <summary>Runs one target on mutated inputs, in this process. With coverage, inputs that reach new code are mutated further.</summary>
 internal sealed class FuzzLoop(FuzzTarget target, int seed, Coverage? coverage = null)
 {
     private const int KindLength = 60, Repetitions = 10;
@@ -16,13 +16,13 @@ internal sealed class FuzzLoop(FuzzTarget target, int seed, Coverage? coverage =
     /// <summary>The inputs that mutation starts from.</summary>
     public IReadOnlyList<byte[]> Corpus => _corpus;
 
-    /// <summary>Inputs under which the target failed, with what went wrong; one for each kind of failure.</summary>
+    /// <summary>Inputs that made the target fail, with the failure; one for each kind.</summary>
     public Dictionary<string, (byte[] Input, string Failure)> Findings { get; } = [];
 
-    /// <summary>The longest that one input took, each time that it was run.</summary>
+    /// <summary>The time of the slowest input, taken as the fastest of its repeated runs.</summary>
     public TimeSpan Slowest { get; private set; }
 
-    /// <summary>Runs the seeds as they are, then changed inputs, until it is that many in all. A further call goes on from there.</summary>
+    /// <summary>Runs the seeds, then mutated inputs, up to that many in all. Another call continues from there.</summary>
     public void Run(long executions)
     {
         if (Executions == 0)
@@ -32,7 +32,7 @@ internal sealed class FuzzLoop(FuzzTarget target, int seed, Coverage? coverage =
         }
         while (Executions < executions)
         {
-            // Half of the time from the later half: what is new is worth more.
+            // Half of the time from the later half: newer inputs are more interesting.
             var from = _mutator.Random.Next(2) == 0 ? _corpus.Count / 2 : 0;
             var input = _mutator.Change(_corpus[_mutator.Random.Next(from, _corpus.Count)], _corpus);
             if (RunOne(input))
@@ -46,7 +46,7 @@ internal sealed class FuzzLoop(FuzzTarget target, int seed, Coverage? coverage =
         coverage?.Start();
         var took = Time(input);
         var isNew = coverage?.IsNew() == true;
-        // A machine that is busy with other things makes an input slow now and then, but not each time.
+        // On a busy machine an input may be slow once, but not every time.
         for (var i = 0; took > target.TimeFor(input.Length) && i < Repetitions; i++)
             took = new[] { took, Time(input) }.Min();
         if (took > target.TimeFor(input.Length))
@@ -65,7 +65,7 @@ internal sealed class FuzzLoop(FuzzTarget target, int seed, Coverage? coverage =
         }
         catch (FuzzFailureException e)
         {
-            // What stands first tells kinds of failures apart.
+            // The beginning of the message distinguishes kinds of failures.
             Findings.TryAdd(e.Message[..Math.Min(e.Message.Length, KindLength)], (input, e.Message));
         }
         return Stopwatch.GetElapsedTime(started);

@@ -3,15 +3,15 @@ using XpraAes.Fuzz.Targets;
 
 namespace XpraAes.Fuzz;
 
-/// <summary>One thing that strangers' bytes come to.</summary>
+/// <summary>Code that processes bytes from unauthenticated peers.</summary>
 /// <param name="Name">The name on the command line, and of the folder of its corpus.</param>
-/// <param name="Body">Takes any bytes. It may throw <see cref="XpraAesException"/> of the ids given, and nothing else.</param>
-/// <param name="MayThrow">The causes of failure that bad input has here.</param>
+/// <param name="Body">Takes any bytes. May only throw <see cref="XpraAesException"/> with the given ids.</param>
+/// <param name="MayThrow">The error ids that bad input may cause.</param>
 internal sealed record FuzzTarget(string Name, Action<byte[]> Body, params XpraErrorId[] MayThrow)
 {
     private const XpraErrorId Malformed = XpraErrorId.MalformedPacket;
 
-    /// <summary>What a reader of packets makes of bad ones, and of what is none.</summary>
+    /// <summary>The error ids of reading bad packets, or other protocols.</summary>
     private static readonly XpraErrorId[] s_stream =
     [
         Malformed, XpraErrorId.KeyMismatch, XpraErrorId.PlaintextPacket, XpraErrorId.UnexpectedEncryption, XpraErrorId.LimitReached, XpraErrorId.ConnectionLost,
@@ -53,14 +53,14 @@ internal sealed record FuzzTarget(string Name, Action<byte[]> Body, params XpraE
         new("frames", WebSocketTargets.Frames),
     ];
 
-    /// <summary>Whether an execution derives keys, and so costs a hundred of others.</summary>
+    /// <summary>Whether an execution derives keys, and so takes as long as a hundred others.</summary>
     public bool IsSlow { get; init; }
 
-    /// <summary>The longest that an input of this many bytes may take, on a machine that does nothing else: what grows faster than its input is a way to keep a listener busy.</summary>
+    /// <summary>How long an input of this size may take on an idle machine. Anything superlinear could be used to keep a listener busy.</summary>
     public TimeSpan TimeFor(int size) => TimeSpan.FromMilliseconds(IsSlow ? 250 : 50) + size * TimeSpan.FromMicroseconds(1);
 
     /// <summary>Runs it on one input.</summary>
-    /// <exception cref="FuzzFailureException">It did what it must not do.</exception>
+    /// <exception cref="FuzzFailureException">It violated an expectation.</exception>
     public void Run(byte[] input)
     {
         try
@@ -77,7 +77,7 @@ internal sealed record FuzzTarget(string Name, Action<byte[]> Body, params XpraE
         }
     }
 
-    /// <summary>The inputs to begin with: the files of its corpus, and those that only code can write.</summary>
+    /// <summary>The initial inputs: the files of its corpus, and generated ones.</summary>
     public IReadOnlyList<byte[]> Seeds()
     {
         var folder = Path.Combine(AppContext.BaseDirectory, "corpus", Name);

@@ -7,10 +7,10 @@ using XpraAes.Packets;
 
 namespace XpraAes.Fuzz;
 
-/// <summary>Inputs that have to be encrypted or framed first, made of the packets in the corpus.</summary>
+/// <summary>Seeds that have to be encrypted or framed, generated from the packets in the corpus.</summary>
 internal static class GeneratedSeeds
 {
-    /// <summary>As many as a hello may have that a stranger sends.</summary>
+    /// <summary>As many as an unauthenticated client's hello may have.</summary>
     private const int ManyNames = 9_000;
 
     private static readonly object?[][] s_packets =
@@ -52,7 +52,7 @@ internal static class GeneratedSeeds
         _ => [],
     };
 
-    /// <summary>Hellos of every size up to what a stranger may send: what costs more with each of its names shows in the large ones.</summary>
+    /// <summary>Hellos of every size that an unauthenticated client may send; large ones show superlinear costs.</summary>
     private static IEnumerable<byte[]> HelloData()
     {
         var hello = XpraAes.Handshake.Hello.ForClient("0", "user", allowXor: false);

@@ -3,13 +3,13 @@ using System.Text;
 
 namespace XpraAes.Fuzz;
 
-/// <summary>Changes inputs at random: bits, bytes, numbers, blocks, words of the protocol, and pieces of other inputs. The same seed makes the same changes.</summary>
+/// <summary>Mutates inputs at random: bits, bytes, numbers, blocks, words of the protocol, and pieces of other inputs. Reproducible for the same seed.</summary>
 internal sealed class Mutator(int seed)
 {
     /// <summary>Longer inputs only make runs slower.</summary>
     private const int MaxLength = 4096;
 
-    // Where lengths and counts turn over.
+    // Boundary values of lengths and counts.
     private static readonly int[] s_numbers = [0, 1, 2, 15, 16, 31, 32, 63, 64, 125, 126, 127, 128, 255, 256, 4095, 65535, 65536, int.MaxValue, -1, int.MinValue, 1 << 28];
 
     private static readonly byte[][] s_words = [.. new[]
@@ -25,11 +25,11 @@ internal sealed class Mutator(int seed)
 
     public Random Random => _random;
 
-    /// <summary>A changed copy of the input; others lend pieces.</summary>
+    /// <summary>A mutated copy of the input, possibly with pieces of others.</summary>
     public byte[] Change(byte[] input, IReadOnlyList<byte[]> others)
     {
         var bytes = new List<byte>(input);
-        // Few changes keep most of what makes the input valid.
+        // Few mutations keep most of the input valid.
         for (var changes = 1 << _random.Next(5); changes > 0; changes--)
             ChangeOnce(bytes, others);
         if (bytes.Count > MaxLength)

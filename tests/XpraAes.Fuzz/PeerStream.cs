@@ -1,6 +1,6 @@
 namespace XpraAes.Fuzz;
 
-/// <summary>What streams that stand for a peer have in common: they are read and written, in order, by the methods that a session uses.</summary>
+/// <summary>Base class of streams that simulate a peer, with only the methods that a session uses.</summary>
 internal abstract class PeerStream : Stream
 {
     public override bool CanRead => true;

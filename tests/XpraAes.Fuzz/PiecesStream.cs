@@ -1,8 +1,8 @@
 namespace XpraAes.Fuzz;
 
-/// <summary>A peer that has said all it will say: its bytes come at once or in pieces, and then it closes. Nothing here ever waits.</summary>
+/// <summary>A peer whose bytes arrive at once or in pieces, and which then closes the connection. Never waits.</summary>
 /// <param name="content">What can be read.</param>
-/// <param name="seed">Cuts the content into the pieces that go with this number; 0 leaves it whole.</param>
+/// <param name="seed">Seed for splitting the content into pieces; 0 leaves it whole.</param>
 internal sealed class PiecesStream(ReadOnlyMemory<byte> content, int seed = 0) : PeerStream
 {
     private ReadOnlyMemory<byte> _rest = content;

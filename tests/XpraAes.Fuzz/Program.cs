@@ -4,11 +4,11 @@ using System.Security.Cryptography;
 using SharpFuzz;
 using XpraAes.Fuzz;
 
-// run [EXECUTIONS [SEED [TARGET...]]]   guided by coverage, in a copy of this program with the library instrumented; each row counts from the target's beginning
+// run [EXECUTIONS [SEED [TARGET...]]]   guided by coverage, in a copy of this program with the library instrumented; each row counts from the target's start
 // blind EXECUTIONS SEED [TARGET...]     the same without instrumentation
-// one TARGET FILE...                    runs inputs, such as those that a run has left in its folder
+// one TARGET FILE...                    runs single inputs, such as the findings of a run
 // afl TARGET                            under afl-fuzz: see docs/reliability.md
-// salts FOLDER                          remembers new salts there until it is killed, and says of each that it is there
+// salts FOLDER                          saves new salts there until it is killed, and prints each saved one
 // instrument                            copies this program to the current folder, with the library instrumented
 const int DefaultExecutions = 1_000_000, ExecutionsInRow = 250_000;
 
@@ -73,7 +73,7 @@ static int RunInstrumented(string[] args)
     try
     {
         Instrument(folder);
-        // `dotnet run` starts the program's own file; `dotnet XpraAes.Fuzz.dll` is the host's.
+        // `dotnet run` starts the program's own executable; with `dotnet XpraAes.Fuzz.dll` it is the dotnet host.
         var host = Environment.ProcessPath!;
         using var child = Path.GetFileName(host).StartsWith("XpraAes.Fuzz", StringComparison.Ordinal)
             ? Process.Start(Path.Combine(folder, Path.GetFileName(host)), args)
@@ -95,7 +95,7 @@ static int Instrument(string folder)
         Directory.CreateDirectory(Path.GetDirectoryName(copy)!);
         File.Copy(file, copy, overwrite: true);
     }
-    // Log messages are nothing that input decides, and their generated code is large.
+    // Logging does not depend on the input, and its generated code is large.
     Fuzzer.Instrument(Path.Combine(folder, "XpraAes.dll"), type => !type.Contains(".Diagnostics.", StringComparison.Ordinal), Options.Value);
     Fuzzer.Instrument(Path.Combine(folder, "K4os.Compression.LZ4.dll"), _ => true, Options.Value);
     return 0;

@@ -6,10 +6,10 @@ using XpraAes.Keys;
 
 namespace XpraAes.Fuzz;
 
-/// <summary>What is killed at any moment, to see what it leaves behind of the salts that it has said to have kept.</summary>
+/// <summary>A process that tests kill at any moment, to check that the salts it reported as saved are still there.</summary>
 public static class SaltWriter
 {
-    /// <summary>Salts between two times at which the file is written anew, which real listeners seldom do.</summary>
+    /// <summary>Salts after which the file is rewritten, much more often than in real listeners.</summary>
     private const int SaltsInFile = 40;
 
     /// <summary>The key of the salts.</summary>
@@ -21,12 +21,12 @@ public static class SaltWriter
         var salts = SaltMemory.Of(key);
         while (true)
         {
-            using (salts.KeepIn(folder, NullLogger.Instance))
+            using (salts.PersistIn(folder, NullLogger.Instance))
             {
                 for (var i = 0; i < SaltsInFile; i++)
                 {
                     var salt = RandomNumberGenerator.GetBytes(64);
-                    salts.Prove(salt);
+                    salts.MarkProven(salt);
                     Console.WriteLine(salts.Tags.TraceOf(salt).ToString("x32", CultureInfo.InvariantCulture));
                 }
             }

@@ -1,9 +1,9 @@
 namespace XpraAes.Tests;
 
-/// <summary>Compares lists of lines whose order does not matter, and shows what is too much and what is missing.</summary>
+/// <summary>Compares lists of lines, ignoring their order, and shows extra and missing ones.</summary>
 internal static class Difference
 {
-    /// <summary>Fails with the lines that only one side has, and with what to do about them.</summary>
+    /// <summary>Fails with the lines that only one side has, and with advice.</summary>
     public static void AssertNone(IEnumerable<string> expected, IEnumerable<string> actual, string advice)
     {
         string[] wanted = [.. expected.Order(StringComparer.Ordinal)];

@@ -1,6 +1,6 @@
 namespace XpraAes.Tests;
 
-/// <summary>A clock that goes by what a test says: the monotonic one by <see cref="Advance"/>, the date as it is set.</summary>
+/// <summary>A clock controlled by the test: <see cref="Advance"/> moves the monotonic time, and the date is set separately.</summary>
 internal sealed class FakeClock : TimeProvider
 {
     private long _ticks;

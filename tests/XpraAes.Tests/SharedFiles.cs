@@ -1,6 +1,6 @@
 namespace XpraAes.Tests;
 
-/// <summary>Finds the files that tests read: the folder <c>shared</c> beside the repository, else the selection that the repository carries.</summary>
+/// <summary>Finds the files that tests read: in the folder <c>shared</c> beside the repository, else the selection in the repository.</summary>
 internal static class SharedFiles
 {
     /// <summary>The root of the checkout.</summary>
@@ -8,7 +8,7 @@ internal static class SharedFiles
 
     private static readonly string s_own = Path.Combine(Repository, "tests", "XpraAes.Tests", "captures");
 
-    /// <summary>The full path of a file or folder under <c>shared</c>; null where it does not exist.</summary>
+    /// <summary>The full path of a file or folder under <c>shared</c>; null if it does not exist.</summary>
     public static string? Find(string path)
     {
         var full = Path.GetFullPath(Path.Combine(Repository, "..", "shared", path));
@@ -18,7 +18,7 @@ internal static class SharedFiles
     /// <summary>Values and their bytes in each packet encoding.</summary>
     public static string Encoders => Find("captures/encoders.json") ?? Path.Combine(s_own, "encoders.json");
 
-    /// <summary>Every recorded session, those in the folder that XPRA_CAPTURES names included.</summary>
+    /// <summary>Every recorded session, including those in the folder XPRA_CAPTURES.</summary>
     public static IEnumerable<string> Captures =>
         new[] { s_own, Find("captures"), Environment.GetEnvironmentVariable("XPRA_CAPTURES") }
             .Where(folder => !string.IsNullOrEmpty(folder))
@@ -26,7 +26,7 @@ internal static class SharedFiles
             .Where(file => Path.GetFileName(file) != "encoders.json")
             .DistinctBy(Path.GetFileName);
 
-    /// <summary>The recorded sessions that the repository carries: a selection of the others.</summary>
+    /// <summary>The selection of recorded sessions in the repository.</summary>
     public static IEnumerable<string> OwnCaptures => Directory.EnumerateFiles(s_own, "*.json").Where(file => Path.GetFileName(file) != "encoders.json");
 
     private static string FindRepository()

@@ -2,7 +2,7 @@ using System.Net;
 
 namespace XpraAes.Tests;
 
-/// <summary>Which addresses count as one source, and which networks they count for.</summary>
+/// <summary>Which addresses count as one source, and towards which networks.</summary>
 public sealed class SourceKeyTests
 {
     [Theory]
@@ -12,7 +12,7 @@ public sealed class SourceKeyTests
     [InlineData("::1", "::/48", "::/56", "::/64")]
     [InlineData("2001:db8:1:2345:6789:abcd:ef01:2345", "2001:db8:1::/48", "2001:db8:1:2300::/56", "2001:db8:1:2345::/64")]
     [InlineData("fe80::1%3", "fe80::/48", "fe80::/56", "fe80::/64")]
-    public void An_address_counts_for_itself_or_for_the_networks_around_it(string address, params string[] levels)
+    public void An_address_counts_for_itself_or_for_its_networks(string address, params string[] levels)
     {
         Assert.Equal(levels, SourceKey.LevelsOf(IPAddress.Parse(address)).Select(level => level.ToString()));
         Assert.Equal(levels[^1], SourceKey.Of(IPAddress.Parse(address)).ToString());
@@ -32,6 +32,6 @@ public sealed class SourceKeyTests
     }
 
     [Fact]
-    public void A_network_is_another_one_than_those_within_it_that_begin_alike()
+    public void A_network_differs_from_the_smaller_ones_in_it_with_the_same_prefix()
         => Assert.Equal(3, SourceKey.LevelsOf(IPAddress.Parse("2001:db8::1")).Distinct().Count());
 }

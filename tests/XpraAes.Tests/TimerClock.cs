@@ -1,6 +1,6 @@
 namespace XpraAes.Tests;
 
-/// <summary>A clock whose time passes, and whose timers ring, when a test says so.</summary>
+/// <summary>A clock controlled by the test, with timers.</summary>
 internal sealed class TimerClock : TimeProvider
 {
     private readonly List<Timer> _timers = [];
@@ -17,7 +17,7 @@ internal sealed class TimerClock : TimeProvider
         return timer;
     }
 
-    /// <summary>Lets time pass without a timer that rings: as one that is late.</summary>
+    /// <summary>Advances the time without firing timers, as if they were late.</summary>
     public void Pass(TimeSpan time) => _ticks += time.Ticks;
 
     public void Advance(TimeSpan time)
@@ -26,15 +26,15 @@ internal sealed class TimerClock : TimeProvider
         foreach (var timer in _timers.Where(timer => timer.Due <= _ticks).ToArray())
         {
             _timers.Remove(timer);
-            timer.Ring();
+            timer.Fire();
         }
     }
 
-    private sealed class Timer(TimerClock clock, Action ring, long due) : ITimer
+    private sealed class Timer(TimerClock clock, Action fire, long due) : ITimer
     {
         public long Due => due;
 
-        public void Ring() => ring();
+        public void Fire() => fire();
 
         public bool Change(TimeSpan dueTime, TimeSpan period) => throw new NotSupportedException();
 

@@ -16,7 +16,7 @@ AfterAll {
 }
 
 Describe 'Connecting with Connect-XpraAes' -Tag Unit {
-    It 'takes the URI that an xpra client takes: <Options>' -TestCases @(
+    It 'accepts a URI as for xpra attach: <Options>' -TestCases @(
         @{ Options = 'encryption=AES&keyfile=KEYFILE'; Mode = 'CBC' }
         @{ Options = 'encryption=AES-GCM&keyfile=KEYFILE'; Mode = 'GCM' }
         @{ Options = 'keyfile=KEYFILE'; Mode = 'CBC' }
@@ -31,15 +31,15 @@ Describe 'Connecting with Connect-XpraAes' -Tag Unit {
         $connection.Latency.TotalMilliseconds | Should -BeGreaterThan 0
     }
 
-    It 'takes a host, a port and a mode: AES-<Mode>' -TestCases @(@{ Mode = 'CBC' }, @{ Mode = 'CTR' }, @{ Mode = 'GCM' }, @{ Mode = 'CFB' }) {
+    It 'accepts a host, a port and a mode: AES-<Mode>' -TestCases @(@{ Mode = 'CBC' }, @{ Mode = 'CTR' }, @{ Mode = 'GCM' }, @{ Mode = 'CFB' }) {
         (Connect-XpraAes -ComputerName localhost -Port $port -Mode $Mode -KeyFile $keyFile).Mode | Should -Be $Mode
     }
 
-    It 'takes the mode as xpra writes it too' {
+    It 'also accepts the mode as xpra writes it' {
         (Connect-XpraAes -ComputerName 127.0.0.1 -Port $port -Mode AES-CTR -KeyFile $keyFile).Mode | Should -Be 'CTR'
     }
 
-    It 'takes a key file relative to where PowerShell is' {
+    It 'accepts a key file relative to the current location' {
         Push-Location TestDrive:
         try {
             (Connect-XpraAes "tcp://127.0.0.1:$port/?keyfile=key.txt").State | Should -Be 'Open'
@@ -50,18 +50,18 @@ Describe 'Connecting with Connect-XpraAes' -Tag Unit {
         }
     }
 
-    It 'asks for an IV of its own for every packet with -NoStream' {
+    It 'asks for a separate IV in every packet with -NoStream' {
         $connection = Connect-XpraAes -ComputerName 127.0.0.1 -Port $port -KeyFile $keyFile -NoStream
         ($connection | Get-XpraCipherInfo).Stream | Should -Be $false, $false
     }
 
-    It 'speaks with a server that encrypts its first packet' {
+    It 'connects to a server that encrypts its first packet' {
         $other = Start-XpraAesListener -Port 0 -KeyFile $keyFile -Mode CBC -EncryptFirstPacket
         (Connect-XpraAes -ComputerName 127.0.0.1 -Port $other.Port -KeyFile $keyFile -EncryptFirstPacket).State | Should -Be 'Open'
         $other | Stop-XpraAesListener
     }
 
-    It 'shows where it leads, in which mode, and how fast' {
+    It 'shows endpoint, mode and latency' {
         $connection = Connect-XpraAes -ComputerName 127.0.0.1 -Port $port -KeyFile $keyFile
         $connection | Out-String | Should -Match "tcp://127\.0\.0\.1:$port/\s+127\.0\.0\.1:$port\s+CBC\s+Open\s+[0-9.]+ ms"
         $list = $connection | Format-List | Out-String
@@ -72,7 +72,7 @@ Describe 'Connecting with Connect-XpraAes' -Tag Unit {
 }
 
 Describe 'Connecting to a fleet' -Tag Unit {
-    It 'takes the rows of a CSV file, and goes on past those that fail' {
+    It 'accepts the rows of a CSV file, and continues after failures' {
         @"
 ComputerName,Port,Mode,KeyFile
 127.0.0.1,$port,CTR,$keyFile
@@ -87,13 +87,13 @@ localhost,$port,,$keyFile
         $failures.TargetObject | Should -Be 'tcp://127.0.0.1:1/'
     }
 
-    It 'hands each connection on as soon as it stands' {
+    It 'outputs each connection as soon as it is established' {
         $rows = 1..10 | ForEach-Object { "tcp://127.0.0.1:$port/?encryption=AES-CTR&keyfile=$keyFile" } | Connect-XpraAes -ThrottleLimit 4 | Get-XpraCipherInfo
         $rows | Should -HaveCount 20
         $rows.Mode | Sort-Object -Unique | Should -Be 'CTR'
     }
 
-    It 'works in parallel loops, whose connections live on' {
+    It 'works in parallel loops, whose connections stay open' {
         $manifest = (Get-Module XpraAes).Path -replace 'psm1$', 'psd1'
         $ids = 1..4 | ForEach-Object -Parallel {
             Import-Module $using:manifest
@@ -112,7 +112,7 @@ Describe 'Trying several keys' -Tag Unit {
     }
 }
 
-Describe 'Carrying clients without AES to a server' -Tag Unit {
+Describe 'Forwarding clients without AES to a server' -Tag Unit {
     It 'makes a socket that only its owner can use' -Skip:$IsWindows {
         $socket = Join-Path $TestDrive 'xpra.sock'
         $local = Connect-XpraAes "tcp://127.0.0.1:$port/?keyfile=$keyFile" -LocalSocket $socket
@@ -125,31 +125,31 @@ Describe 'Carrying clients without AES to a server' -Tag Unit {
         $socket | Should -Not -Exist
     }
 
-    It 'warns of a port, which is for every user of the machine' {
+    It 'warns about a port, which every user of the machine can use' {
         $local = Connect-XpraAes "tcp://127.0.0.1:$port/?keyfile=$keyFile" -LocalPort 0 -WarningVariable warnings -WarningAction SilentlyContinue
         $local.Endpoint | Should -Match '^127\.0\.0\.1:\d+$'
         "$warnings" | Should -Match 'Every user of this machine'
         $local | Stop-XpraAesListener
     }
 
-    It 'leads to one server' {
+    It 'allows one server' {
         { "tcp://127.0.0.1:$port/", "tcp://127.0.0.1:$port/" | Connect-XpraAes -KeyFile $keyFile -LocalPort 0 -ErrorAction Stop } | Should -Throw -ErrorId 'InvalidOption,*'
     }
 }
 
 Describe 'Failing to connect' -Tag Unit {
-    It 'says that nobody listens' {
+    It 'reports that nobody listens' {
         { Connect-XpraAes -ComputerName 127.0.0.1 -Port 1 -KeyFile $keyFile -ErrorAction Stop } | Should -Throw -ErrorId 'ConnectionRefused,*'
     }
 
-    It 'says that the keys differ, and how to compare them' {
+    It 'reports that the keys differ, and how to compare them' {
         $null = Connect-XpraAes -ComputerName 127.0.0.1 -Port $port -Key (New-XpraAesKey) -ErrorVariable problem -ErrorAction SilentlyContinue
         $problem.FullyQualifiedErrorId | Should -BeLike 'KeyMismatch,*'
         $problem.CategoryInfo.Category | Should -Be 'SecurityError'
         $problem.ErrorDetails.RecommendedAction | Should -Match 'fingerprint'
     }
 
-    It 'says to ask for another mode, and which cmdlet finds it' {
+    It 'recommends another mode, and the cmdlet that finds it' {
         $narrow = Start-XpraAesListener -Port 0 -KeyFile $keyFile -Mode CTR -WarningAction SilentlyContinue
         $null = Connect-XpraAes -ComputerName 127.0.0.1 -Port $narrow.Port -Mode GCM -KeyFile $keyFile -ErrorVariable problem -ErrorAction SilentlyContinue
         $problem.FullyQualifiedErrorId | Should -BeLike 'PeerDisconnected,*'
@@ -172,7 +172,7 @@ Describe 'Failing to connect' -Tag Unit {
         }
     }
 
-    It 'does not guess where the URI and a parameter differ' {
+    It 'does not guess if the URI and a parameter differ' {
         { Connect-XpraAes "tcp://127.0.0.1:$port/?encryption=AES-GCM&keyfile=$keyFile" -Mode CTR -ErrorAction Stop } | Should -Throw -ErrorId 'InvalidOption,*'
         { Connect-XpraAes "tcp://127.0.0.1:$port/?keyfile=$keyFile" -KeyFile $keyFile -ErrorAction Stop } | Should -Throw -ErrorId 'InvalidOption,*'
     }
@@ -196,7 +196,7 @@ Describe 'Completing on the command line' -Tag Unit {
 Describe 'Connecting to xpra itself' -Tag Interop, Slow -Skip:(-not $hasXpra) {
     BeforeAll {
         . $PSScriptRoot/XpraServer.ps1
-        # The key file that real xpra reads is the one that our own end reads.
+        # xpra and XpraAes read the same key file.
         $script:sharedFile = Join-Path $TestDrive 'shared.txt'
         New-XpraAesKey | Set-Content $sharedFile
         chmod 600 $sharedFile
@@ -216,7 +216,7 @@ Describe 'Connecting to xpra itself' -Tag Interop, Slow -Skip:(-not $hasXpra) {
         $connection | Disconnect-XpraAes
     }
 
-    It 'says that the keys differ where they do' {
+    It 'reports that the keys differ if they do' {
         { Connect-XpraAes -ComputerName 127.0.0.1 -Port $xpraPort -Key (New-XpraAesKey) -ErrorAction Stop } | Should -Throw -ErrorId 'KeyMismatch,*'
     }
 }

@@ -36,7 +36,7 @@ Describe 'Ending connections with Disconnect-XpraAes' -Tag Unit {
         $theirs.CloseReason | Should -Match 'disconnect'
     }
 
-    It 'sends a client of ours away' {
+    It 'disconnects a client of XpraAes' {
         $listener.Connections | Disconnect-XpraAes
         $null = $connection.Completion.Wait(5000)
         $connection.State | Should -Be 'Closed'

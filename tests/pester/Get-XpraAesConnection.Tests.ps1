@@ -12,28 +12,28 @@ AfterAll {
 }
 
 Describe 'Finding connections with Get-XpraAesConnection' -Tag Unit {
-    It 'gives those that we made and those that came to us' {
+    It 'returns outbound and inbound connections' {
         $all = Get-XpraAesConnection
         $all | Should -HaveCount 2
         $all | Where-Object Direction -EQ Outbound | Should -Be $connection
         $all | Where-Object Direction -EQ Inbound | Should -Be $listener.Connections[0]
     }
 
-    It 'gives the one of an id' {
+    It 'finds one by its id' {
         Get-XpraAesConnection $connection.Id | Should -Be $connection
     }
 
-    It 'says which one there is not' {
+    It 'reports which one does not exist' {
         { Get-XpraAesConnection -Id 424242 -ErrorAction Stop } | Should -Throw -ErrorId 'NotFound,*'
     }
 
-    It 'shows live values: bytes move as pings go to and fro' {
+    It 'shows live values: the byte counts grow with pings' {
         $before = $connection.BytesOut
         $null = $connection.PingAsync([timespan]'00:00:05').Wait(5000)
         $connection.BytesOut | Should -BeGreaterThan $before
     }
 
-    It 'goes into JSON and CliXml, as a listener does, and no secret with it' {
+    It 'converts to JSON and CliXml, as a listener does, without secrets' {
         $text = Get-Content $keyFile -Raw
         foreach ($live in $connection, $listener) {
             $live | ConvertTo-Json -Depth 3 -WarningAction Stop | Should -Not -Match $text
@@ -42,7 +42,7 @@ Describe 'Finding connections with Get-XpraAesConnection' -Tag Unit {
         }
     }
 
-    It 'gives none that is closed' {
+    It 'returns none that is closed' {
         $other = Connect-XpraAes -ComputerName 127.0.0.1 -Port $listener.Port -KeyFile $keyFile
         $other | Disconnect-XpraAes
         Get-XpraAesConnection | Should -Not -Contain $other

@@ -12,20 +12,20 @@ BeforeAll {
 }
 
 Describe 'Reading key files with Get-XpraAesKey' -Tag Unit {
-    It 'takes CR and LF at the ends for no part of the key, as xpra does' {
+    It 'strips CR and LF at the ends, as xpra does' {
         $plain = Write-KeyFile plain.txt ([byte[]][char[]]'0123456789abcdef0123456789abcdef')
         $lines = Write-KeyFile lines.txt ([byte[]][char[]]"`n0123456789abcdef0123456789abcdef`r`n`n")
         (Get-XpraAesKey $lines).Fingerprint | Should -Be (Get-XpraAesKey $plain).Fingerprint
     }
 
-    It 'takes every other byte for part of it, and says so' {
+    It 'treats every other byte as part of it, and reports it' {
         $plain = Write-KeyFile plain.txt ([byte[]][char[]]'0123456789abcdef0123456789abcdef')
         $space = Get-XpraAesKey (Write-KeyFile space.txt ([byte[]][char[]]'0123456789abcdef0123456789abcdef '))
         $space.Fingerprint | Should -Not -Be (Get-XpraAesKey $plain).Fingerprint
         $space.Problems.Id | Should -Be 'SurroundingWhiteSpace'
     }
 
-    It 'takes files from <From>' -TestCases @(
+    It 'accepts files from <From>' -TestCases @(
         @{ From = 'Get-ChildItem'; Read = { Get-ChildItem (Join-Path $TestDrive '*.key') | Get-XpraAesKey } }
         @{ From = 'wildcards'; Read = { Get-XpraAesKey (Join-Path $TestDrive '*.key') } }
         @{ From = 'strings'; Read = { (Get-ChildItem (Join-Path $TestDrive '*.key')).FullName | Get-XpraAesKey } }
@@ -38,18 +38,18 @@ Describe 'Reading key files with Get-XpraAesKey' -Tag Unit {
         $keys.Path | Should -Be (Join-Path $TestDrive a.key), (Join-Path $TestDrive b.key)
     }
 
-    It 'takes a name with brackets as it stands with -LiteralPath' {
+    It 'takes a name with brackets literally with -LiteralPath' {
         $path = Write-KeyFile '[1].txt' ([byte[]][char[]]'0123456789abcdef0123456789abcdef')
         (Get-XpraAesKey -LiteralPath $path).Path | Should -Be $path
         (Get-Item -LiteralPath $path | Get-XpraAesKey).Path | Should -Be $path
     }
 
-    It 'looks below ~ in the home folder' {
+    It 'resolves ~ to the home folder' {
         $null = Get-XpraAesKey ~/no-such-key -ErrorVariable problem -ErrorAction SilentlyContinue
         $problem.TargetObject | Should -Be (Join-Path $HOME 'no-such-key')
     }
 
-    It 'goes on after a file that is not there' {
+    It 'continues after a missing file' {
         $plain = Write-KeyFile plain.txt ([byte[]][char[]]'0123456789abcdef0123456789abcdef')
         $keys = 'none.txt', $plain | Get-XpraAesKey -ErrorVariable problems -ErrorAction SilentlyContinue
         $keys | Should -HaveCount 1
@@ -72,7 +72,7 @@ Describe 'Seeing what is wrong with a key' -Tag Unit {
         ($key | Format-List | Out-String) -replace '\s+', ' ' | Should -Match ([regex]::Escape(($key.Problems | Where-Object Id -EQ $Problem).RecommendedAction))
     }
 
-    It 'gives the chmod to run where others can read the file' -Skip:$IsWindows {
+    It 'shows the chmod to run if others can read the file' -Skip:$IsWindows {
         $path = Write-KeyFile open.txt ([byte[]][char[]]'0123456789abcdef0123456789abcdef')
         chmod 644 $path
         (Get-XpraAesKey $path).Problems.RecommendedAction | Should -Be "Run: chmod 600 $path"
@@ -87,7 +87,7 @@ Describe 'Comparing keys by their fingerprints' -Tag Unit {
         $script:fingerprint = (Get-XpraAesKey -KeyData $text).Fingerprint
     }
 
-    It 'gives one for one key, given as <Form>' -TestCases @(
+    It 'shows the same one for the same key, given as <Form>' -TestCases @(
         @{ Form = 'a file'; Read = { $text | Set-Content (Join-Path $TestDrive file.txt); Get-XpraAesKey (Join-Path $TestDrive file.txt) } }
         @{ Form = 'hexadecimal digits of its bytes'; Read = { Get-XpraAesKey -KeyData "0x$([convert]::ToHexString([byte[]][char[]]$text))" } }
         @{ Form = 'base64 of its bytes'; Read = { Get-XpraAesKey -KeyData "base64:$([convert]::ToBase64String([byte[]][char[]]$text))" } }

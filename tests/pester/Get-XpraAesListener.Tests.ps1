@@ -14,24 +14,24 @@ Describe 'Finding listeners with Get-XpraAesListener' -Tag Unit {
         $first, $second | Stop-XpraAesListener
     }
 
-    It 'gives all of them, oldest first' {
+    It 'returns all of them, oldest first' {
         (Get-XpraAesListener).Id | Should -Be $first.Id, $second.Id
     }
 
-    It 'gives the one of an id or a port' {
+    It 'finds one by its id or port' {
         Get-XpraAesListener -Id $second.Id | Should -Be $second
         Get-XpraAesListener $first.Id | Should -Be $first
         Get-XpraAesListener -Port $first.Port | Should -Be $first
     }
 
-    It 'says which one there is not, and gives the others' {
+    It 'reports which one does not exist, and returns the others' {
         $found = Get-XpraAesListener -Id 424242, $first.Id -ErrorVariable problem -ErrorAction SilentlyContinue
         $found | Should -Be $first
         $problem.FullyQualifiedErrorId | Should -BeLike 'NotFound,*'
         "$problem" | Should -Match '424242'
     }
 
-    It 'shows what has come to it' {
+    It 'shows its traffic' {
         $connection = Connect-XpraAes -ComputerName 127.0.0.1 -Port $second.Port -Mode CTR -KeyFile $keyFile
         $second.Connections | Should -HaveCount 1
         $second.Accepted | Should -Be 1
@@ -52,7 +52,7 @@ Describe 'Finding listeners with Get-XpraAesListener' -Tag Unit {
         $second | Format-List | Out-String | Should -Match 'Refusals\s+: ModeRejected: 1'
     }
 
-    It 'finds those that another runspace started' {
+    It 'finds listeners of another runspace' {
         $manifest = (Get-Module XpraAes).Path -replace 'psm1$', 'psd1'
         $port = 1 | ForEach-Object -Parallel {
             Import-Module $using:manifest
@@ -63,7 +63,7 @@ Describe 'Finding listeners with Get-XpraAesListener' -Tag Unit {
         $listener | Stop-XpraAesListener
     }
 
-    It 'offers the ids of those that are live' {
+    It 'completes the ids of live listeners' {
         $line = 'Get-XpraAesListener -Id '
         $offered = (TabExpansion2 $line $line.Length).CompletionMatches
         $offered.CompletionText | Should -Be "$($first.Id)", "$($second.Id)"

@@ -16,13 +16,13 @@ Describe 'Seeing what cipher a connection really uses with Get-XpraCipherInfo' -
         $listener | Stop-XpraAesListener
     }
 
-    It 'gives a row for each direction of each connection' {
+    It 'returns a row for each direction of each connection' {
         $rows = Get-XpraCipherInfo | Where-Object Cipher -EQ AES
         $rows | Should -HaveCount 16
         $rows | Where-Object Connection -EQ $connections[1].Id | ForEach-Object { "$($_.Direction) $($_.Mode)" } | Should -Be 'Send CTR', 'Receive CTR'
     }
 
-    It 'gives those of the connections or the listener that are piped in' {
+    It 'returns the rows of piped-in connections or listeners' {
         ($connections[2] | Get-XpraCipherInfo).Mode | Should -Be 'GCM', 'GCM'
         (Get-XpraCipherInfo -Connection $connections[0, 1]).Mode | Should -Be 'CBC', 'CBC', 'CTR', 'CTR'
         $ours = ($listener | Get-XpraCipherInfo).Connection | Sort-Object -Unique
@@ -37,7 +37,7 @@ Describe 'Seeing what cipher a connection really uses with Get-XpraCipherInfo' -
         $ours[1].Salt | Should -Be $theirs[0].Salt
     }
 
-    It 'tells the truth about authentication: xpra has none, in GCM neither' {
+    It 'shows that xpra does not authenticate, even in GCM' {
         (Get-XpraCipherInfo).Authenticated | Sort-Object -Unique | Should -Be $false
     }
 
@@ -68,12 +68,12 @@ Describe 'Asking a server about its clients' -Tag Unit {
         $server | Stop-XpraAesListener
     }
 
-    It 'warns where nobody is attached' {
+    It 'warns if nobody is attached' {
         Get-XpraCipherInfo -Uri $uri -WarningVariable warnings -WarningAction SilentlyContinue | Should -BeNullOrEmpty
         "$warnings" | Should -Match 'no client is attached'
     }
 
-    It 'gives two rows for each client, with its address and the server asked, and lets it stay' {
+    It 'returns two rows for each client, with its address and the server asked, and does not disconnect it' {
         $clients = Connect-XpraAes $uri, $uri -WarningAction SilentlyContinue
         $rows = Get-XpraCipherInfo -Uri $uri -WarningAction SilentlyContinue
         $rows | Should -HaveCount 4
@@ -100,7 +100,7 @@ Describe 'Asking a server about its clients' -Tag Unit {
     }
 }
 
-Describe 'Seeing what xpra has' -Tag Unit {
+Describe 'Listing the ciphers of xpra' -Tag Unit {
     It 'lists every mode with the versions that have it' {
         $ciphers = Get-XpraCipherInfo -Supported
         $ciphers.Mode | Should -Be 'CBC', 'CTR', 'GCM', 'CFB'
@@ -111,7 +111,7 @@ Describe 'Seeing what xpra has' -Tag Unit {
 }
 
 Describe 'Having nothing to show' -Tag Unit {
-    It 'says what there could be' {
+    It 'gives a hint' {
         Get-XpraCipherInfo -WarningVariable warnings -WarningAction SilentlyContinue | Should -BeNullOrEmpty
         "$warnings" | Should -Match '-Connection and -Listener'
         "$warnings" | Should -Match '-Supported'

@@ -30,9 +30,9 @@ Describe 'Reading the help' -Tag Unit {
     }
 }
 
-Describe 'Typing what the examples of the help say' -Tag Unit {
-    # What an example does not make itself is there already: a key file, and a server on port 10000. That port may be taken on
-    # this machine, no other machine is called devbox, and nothing is opened to others here: these three are put in other words.
+Describe 'Running the examples of the help' -Tag Unit {
+    # What an example does not create itself is prepared: a key file, and a server on port 10000. Port 10000 may be in use,
+    # no machine is called devbox, and nothing may be opened to other machines: these three are replaced.
     BeforeEach {
         Push-Location -Path (New-Item -Path "TestDrive:/$([guid]::NewGuid())" -ItemType Directory)
         $key = if ($Code -match 'New-XpraAesKey') { New-XpraAesKey } else { New-XpraAesKey -Path key.txt }

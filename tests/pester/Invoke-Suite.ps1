@@ -5,16 +5,16 @@ Runs the suite in this directory with Pester 5 or 6 and writes what came out to 
 #>
 [CmdletBinding()]
 param(
-    # Where the counts and the failed tests go.
+    # The file for the counts and the failed tests.
     [string] $ResultPath = "$PSScriptRoot/../../out/pester.json",
 
-    # 5 or 6; the newest that is installed where it is not given.
+    # 5 or 6; by default the newest installed.
     [int] $PesterMajor = 0,
 
-    # Only tests with one of these tags: Unit, Interop, Slow.
+    # Run only tests with one of these tags: Unit, Interop, Slow.
     [string[]] $Tag = @(),
 
-    # What Pester shows: None, Normal, Detailed.
+    # Pester's output: None, Normal, Detailed.
     [string] $Verbosity = 'Normal'
 )
 
@@ -33,7 +33,7 @@ $configuration.Filter.Tag = $Tag
 $configuration.Output.Verbosity = $Verbosity
 $run = Invoke-Pester -Configuration $configuration
 
-# A file or a block that fails has no failed test in it.
+# A failed file or block contains no failed test.
 $failures = @($run.Failed) + @($run.FailedBlocks) + @($run.FailedContainers) | ForEach-Object {
     [pscustomobject]@{
         Name    = if ($_.PSObject.Properties['ExpandedPath']) { $_.ExpandedPath } else { "$_" }

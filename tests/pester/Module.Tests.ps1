@@ -8,7 +8,7 @@ Describe 'Using the module' -Tag Unit {
         { Test-ModuleManifest -Path $manifest -ErrorAction Stop } | Should -Not -Throw
     }
 
-    It 'brings every command that its manifest names' {
+    It 'exports every command in its manifest' {
         $declared = (Import-PowerShellDataFile -Path $manifest).CmdletsToExport | Sort-Object
         (Get-Command -Module XpraAes).Name | Sort-Object | Should -Be $declared
     }
@@ -18,14 +18,14 @@ Describe 'Using the module' -Tag Unit {
         Get-Command -Module XpraAes | ForEach-Object { $_.Verb | Should -BeIn $approved }
     }
 
-    It 'goes without a trace and comes back' {
+    It 'can be removed and imported again' {
         Remove-Module XpraAes
         Get-Command -Module XpraAes* | Should -BeNullOrEmpty
         Import-Module $manifest
         Get-Module XpraAes | Should -Not -BeNullOrEmpty
     }
 
-    It 'is there in every runspace of a parallel loop' {
+    It 'is available in every runspace of a parallel loop' {
         $versions = 1..3 | ForEach-Object -Parallel {
             Import-Module $using:manifest
             (Get-Module XpraAes).Version

@@ -2,8 +2,8 @@ BeforeAll {
     Import-Module "$PSScriptRoot/../../out/XpraAes/XpraAes.psd1"
 }
 
-Describe 'Making a key with New-XpraAesKey' -Tag Unit {
-    It 'gives 256 random bits in hexadecimal, another key each time' {
+Describe 'Generating a key with New-XpraAesKey' -Tag Unit {
+    It 'returns 256 random bits in hexadecimal, another key each time' {
         $first = New-XpraAesKey
         $second = New-XpraAesKey
         "$first" | Should -Match '^[0-9a-f]{64}$'
@@ -12,7 +12,7 @@ Describe 'Making a key with New-XpraAesKey' -Tag Unit {
         $first.Problems | Should -BeNullOrEmpty
     }
 
-    It 'gives <Bits> bits as <Format>: <Example>' -TestCases @(
+    It 'returns <Bits> bits as <Format>: <Example>' -TestCases @(
         @{ Format = 'Hex'; Bits = 128; Pattern = '^[0-9a-f]{32}$'; Example = 'f81d4fae7dec11d0a76500a0c91e6bf6' }
         @{ Format = 'Hex'; Bits = 512; Pattern = '^[0-9a-f]{128}$'; Example = 'twice as long as the default' }
         @{ Format = 'Base64'; Bits = 192; Pattern = '^[A-Za-z0-9+/]{32}$'; Example = 'MTIzNDU2Nzg5MDEyMzQ1Njc4OTAxMjM0' }
@@ -22,7 +22,7 @@ Describe 'Making a key with New-XpraAesKey' -Tag Unit {
         $key.Bits | Should -Be $Bits
     }
 
-    It 'gives what uuidgen gives, which has 122 random bits and no other number' {
+    It 'returns a UUID as uuidgen does, which always has 122 random bits' {
         $key = New-XpraAesKey -Format Uuid
         [guid]::Parse("$key").ToString() | Should -Be "$key"
         $key.Bits | Should -Be 122
@@ -35,7 +35,7 @@ Describe 'Making a key with New-XpraAesKey' -Tag Unit {
 }
 
 Describe 'Writing a key file' -Tag Unit {
-    It 'writes the key alone, without a newline, for the eyes of its owner' {
+    It 'writes only the key, without a newline, readable only for its owner' {
         $path = Join-Path $TestDrive 'new.txt'
         $key = New-XpraAesKey -Path $path
         $key.Path | Should -Be $path
@@ -46,7 +46,7 @@ Describe 'Writing a key file' -Tag Unit {
         }
     }
 
-    It 'takes a path relative to where PowerShell is, and with drives' {
+    It 'accepts a path relative to the current location, and with drives' {
         Push-Location TestDrive:
         try {
             (New-XpraAesKey relative.txt).Path | Should -Be (Join-Path $TestDrive 'relative.txt')
@@ -57,7 +57,7 @@ Describe 'Writing a key file' -Tag Unit {
         }
     }
 
-    It 'leaves a file that is there as it is, unless -Force is given' {
+    It 'does not replace an existing file without -Force' {
         $path = Join-Path $TestDrive 'precious.txt'
         Set-Content $path 'precious' -NoNewline
         { New-XpraAesKey $path -ErrorAction Stop } | Should -Throw -ErrorId 'KeyFileExists,*'
@@ -70,18 +70,18 @@ Describe 'Writing a key file' -Tag Unit {
         Join-Path $TestDrive 'never.txt' | Should -Not -Exist
     }
 
-    It 'leaves nothing half written where the folder does not exist' {
+    It 'leaves no partial file if the folder does not exist' {
         { New-XpraAesKey (Join-Path $TestDrive 'no/folder/key.txt') -ErrorAction Stop } | Should -Throw -ErrorId 'KeyFileUnwritable,*'
     }
 }
 
-Describe 'Keeping the key to oneself' -Tag Unit {
+Describe 'Keeping the key secret' -Tag Unit {
     BeforeAll {
         $script:key = New-XpraAesKey
         $script:text = "$key"
     }
 
-    It 'gives the text to whoever asks the key for it' {
+    It 'returns the text on request' {
         $key | Set-Content (Join-Path $TestDrive 'set.txt')
         (Get-Content (Join-Path $TestDrive 'set.txt')) | Should -Be $text
     }
@@ -100,7 +100,7 @@ Describe 'Keeping the key to oneself' -Tag Unit {
         $shown | Should -Match $key.Fingerprint
     }
 
-    It 'does not come out of a job as anything but its fingerprint' -Tag Slow {
+    It 'comes out of a job only as its fingerprint' -Tag Slow {
         $manifest = (Get-Module XpraAes).Path -replace 'psm1$', 'psd1'
         $result = Start-Job { Import-Module $using:manifest; $key = New-XpraAesKey; $key; $key.Fingerprint; "$key" } | Receive-Job -Wait -AutoRemoveJob
         $result[0] | Should -Be $result[1]

@@ -33,7 +33,7 @@ Describe 'Typing what the README says' {
             $server | Stop-XpraAesListener
         }
         "Uri", "tcp://localhost:$($server.Port)/?encryption=AES&keyfile=key.txt" | Set-Content -Path hosts.csv
-        $here = $Code -replace '\b10000\b', $server.Port -replace '//host\b', '//localhost' -replace '-BindAddress Any', '-BindAddress Loopback'
+        $script:here = $Code -replace '\b10000\b', $server.Port -replace '//host\b', '//localhost' -replace '-BindAddress Any', '-BindAddress Loopback'
     }
 
     AfterEach {

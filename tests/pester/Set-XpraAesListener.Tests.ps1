@@ -20,7 +20,7 @@ Describe 'Changing a listener with Set-XpraAesListener' -Tag Unit {
         $script:listener = Start-XpraAesListener -Port 0 -KeyFile $oldKey -Mode CBC, CTR, GCM, CFB -WarningAction SilentlyContinue
     }
 
-    It 'replaces the key for new connections, and cuts nobody off' {
+    It 'replaces the key for new connections, and disconnects nobody' {
         $connection = Connect-Listener $oldKey
         $listener | Set-XpraAesListener -KeyFile $newKey
         { Connect-Listener $oldKey } | Should -Throw -ErrorId 'KeyMismatch,*'
@@ -58,7 +58,7 @@ Describe 'Changing a listener with Set-XpraAesListener' -Tag Unit {
         (Connect-Listener $newKey -Endpoint $several.Endpoints[1]).State | Should -Be 'Open'
     }
 
-    It 'says with -WhatIf what it would change, and changes nothing' {
+    It 'shows with -WhatIf what it would change, and changes nothing' {
         $manifest = (Get-Module XpraAes).Path -replace 'psm1$', 'psd1'
         $said = pwsh -NoProfile -Command "Import-Module '$manifest'; Start-XpraAesListener 0 -KeyFile '$oldKey' | Set-XpraAesListener -KeyFile '$newKey' -Mode CTR -Target unix:///run/xpra -PassThru -WhatIf"
         $said | Should -Match (Get-XpraAesKey $newKey).Fingerprint

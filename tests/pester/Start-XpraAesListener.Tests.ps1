@@ -14,7 +14,7 @@ AfterAll {
 }
 
 Describe 'Listening with Start-XpraAesListener' -Tag Unit {
-    It 'listens on this machine alone, for CBC alone, in the background' {
+    It 'listens on loopback, for CBC only, in the background' {
         $listener = Start-XpraAesListener -Port 0 -KeyFile $keyFile
         $listener.Endpoint | Should -Match '^127\.0\.0\.1:\d+$'
         $listener.Mode | Should -Be 'CBC'
@@ -22,12 +22,12 @@ Describe 'Listening with Start-XpraAesListener' -Tag Unit {
         $listener | Out-String | Should -Match "$($listener.Endpoint)\s+CBC\s+Listening"
     }
 
-    It 'takes every mode where it is asked to' {
+    It 'accepts every mode if asked to' {
         $listener = Start-XpraAesListener -Port 0 -KeyFile $keyFile -Mode CBC, CTR, GCM, CFB -WarningAction SilentlyContinue
         $listener | Out-String | Should -Match "$($listener.Endpoint)\s+any\s+Listening"
     }
 
-    It 'is open to other machines with -BindAddress Any, and says under which URI' {
+    It 'is open to other machines with -BindAddress Any, and shows the URI' {
         $listener = Start-XpraAesListener -Port 0 -BindAddress Any -Mode GCM -KeyFile $keyFile -WarningAction SilentlyContinue
         $listener.Endpoint | Should -BeLike '0.0.0.0:*'
         $listener.AttachUri | Should -Be "tcp://$([System.Environment]::MachineName):$($listener.Port)/?encryption=AES-GCM&keyfile=$keyFile"
@@ -45,7 +45,7 @@ Describe 'Listening with Start-XpraAesListener' -Tag Unit {
         $listener.KeyFingerprint | Should -Be (Get-XpraAesKey $keyFile).Fingerprint
     }
 
-    It 'takes the key from XPRA_ENCRYPTION_KEY where no other is given' {
+    It 'takes the key from XPRA_ENCRYPTION_KEY if no other is given' {
         $before = $env:XPRA_ENCRYPTION_KEY
         try {
             $env:XPRA_ENCRYPTION_KEY = Get-Content $keyFile -Raw
@@ -62,7 +62,7 @@ Describe 'Listening with Start-XpraAesListener' -Tag Unit {
         (Get-XpraAesKey $keyFile | Start-XpraAesListener -Port 0).KeySource | Should -Be 'KeyFile'
     }
 
-    It 'writes each handshake to the file of -LogPath, which is its owner''s alone' {
+    It 'writes each handshake to the file of -LogPath, which only its owner can read' {
         $log = Join-Path $TestDrive 'listener.log'
         $listener = Start-XpraAesListener -Port 0 -Mode CTR -KeyFile $keyFile -LogPath $log
         Connect-XpraAes -ComputerName 127.0.0.1 -Port $listener.Port -Mode CTR -KeyFile $keyFile | Disconnect-XpraAes
@@ -72,7 +72,7 @@ Describe 'Listening with Start-XpraAesListener' -Tag Unit {
             Start-Sleep -Milliseconds 50
         }
         $text = Get-Content $log -Raw
-        $text | Should -Match 'it asks for AES-CTR, 256 bits, SHA1, 10000 iterations'
+        $text | Should -Match 'asks for AES-CTR, 256 bits, SHA1, 10000 iterations'
         $text | Should -Match 'session open'
         $text | Should -Not -Match (Get-Content $keyFile -Raw)
         if (-not $IsWindows) {
@@ -80,7 +80,7 @@ Describe 'Listening with Start-XpraAesListener' -Tag Unit {
         }
     }
 
-    It 'says with -WhatIf where it would listen, for what, and with which key' {
+    It 'shows with -WhatIf where it would listen, for what, and with which key' {
         $manifest = (Get-Module XpraAes).Path -replace 'psm1$', 'psd1'
         $said = pwsh -NoProfile -Command "Import-Module '$manifest'; Start-XpraAesListener 10000 -BindAddress Any -Mode CTR, CBC -KeyFile '$keyFile' -WhatIf -WarningAction SilentlyContinue"
         $said | Should -Match '0\.0\.0\.0:10000'
@@ -88,17 +88,17 @@ Describe 'Listening with Start-XpraAesListener' -Tag Unit {
         $said | Should -Match (Get-XpraAesKey $keyFile).Fingerprint
     }
 
-    It 'warns of <What>' -TestCases @(
+    It 'warns about <What>' -TestCases @(
         @{ What = 'a weak key'; Arguments = @{ KeyData = '0x0011223344' }; Pattern = 'guess' }
         @{ What = 'text that xpra would read otherwise'; Arguments = @{ KeyData = '00112233445566778899aabbccddeeff' }; Pattern = 'keydata=' }
         @{ What = 'a short AES key'; Arguments = @{ KeyData = '0x00112233445566778899aabbccddeeff'; KeySize = 192 }; Pattern = '192 bits are not recommended' }
-        @{ What = 'a first packet without secrecy'; Arguments = @{ KeyData = '0x00112233445566778899aabbccddeeff'; EncryptFirstPacket = $true; Mode = 'CTR', 'GCM', 'CFB' }; Pattern = 'CTR, GCM, CFB it has no secrecy' }
+        @{ What = 'a first packet that is not secret'; Arguments = @{ KeyData = '0x00112233445566778899aabbccddeeff'; EncryptFirstPacket = $true; Mode = 'CTR', 'GCM', 'CFB' }; Pattern = 'CTR, GCM, CFB it is not secret' }
     ) {
         $null = Start-XpraAesListener -Port 0 @Arguments -WarningVariable warnings -WarningAction SilentlyContinue
         @($warnings) -match $Pattern | Should -HaveCount 1
     }
 
-    It 'warns of a key file that others can read, with the chmod to run' -Skip:$IsWindows {
+    It 'warns about a key file that others can read, with the chmod to run' -Skip:$IsWindows {
         $open = Join-Path $TestDrive 'open.txt'
         New-XpraAesKey | Set-Content $open
         chmod 644 $open
@@ -118,7 +118,7 @@ Describe 'Listening with Start-XpraAesListener' -Tag Unit {
 }
 
 Describe 'Listening in the foreground' -Tag Unit {
-    It 'listens until it is interrupted, and stops then' {
+    It 'listens until it is interrupted' {
         $manifest = (Get-Module XpraAes).Path -replace 'psm1$', 'psd1'
         $job = Start-ThreadJob { Import-Module $using:manifest; Start-XpraAesListener -Port 0 -KeyFile $using:keyFile -Wait }
         while (-not ($listener = Receive-Job $job)) {
@@ -132,7 +132,7 @@ Describe 'Listening in the foreground' -Tag Unit {
     }
 }
 
-Describe 'Passing sessions on with -Target' -Tag Unit {
+Describe 'Forwarding sessions with -Target' -Tag Unit {
     BeforeAll {
         $script:serverKey = Join-Path $TestDrive 'server.txt'
         $null = New-XpraAesKey $serverKey
@@ -162,7 +162,7 @@ Describe 'Passing sessions on with -Target' -Tag Unit {
         $null = Connect-XpraAes "tcp://$($gateway.Endpoint)/?keyfile=$keyFile" -ErrorVariable problem -ErrorAction SilentlyContinue
         "$problem" | Should -Match "the gateway's target: Nobody listens there"
         $gateway.State | Should -Be 'Listening'
-        # It is counted when the client has been told and is gone.
+        # It is counted after the client has got the reason and has gone.
         $deadline = [datetime]::Now.AddSeconds(10)
         while (-not $gateway.Refusals['ConnectionRefused'] -and [datetime]::Now -lt $deadline) {
             Start-Sleep -Milliseconds 20
@@ -170,7 +170,7 @@ Describe 'Passing sessions on with -Target' -Tag Unit {
         $gateway.Refusals['ConnectionRefused'] | Should -Be 1
     }
 
-    It 'warns of a server that is reached in clear over a network' {
+    It 'warns about an unencrypted server on a network' {
         $null = Start-XpraAesListener -Port 0 -KeyFile $keyFile -Target tcp://192.0.2.1:1/ -WarningVariable warnings -WarningAction SilentlyContinue
         "$warnings" | Should -Match 'is not encrypted'
     }
@@ -196,9 +196,9 @@ Describe 'Passing sessions on with -Target' -Tag Unit {
     }
 }
 
-Describe 'Passing sessions on to xpra itself' -Tag Interop -Skip:(-not $hasServer) {
+Describe 'Forwarding sessions to xpra itself' -Tag Interop -Skip:(-not $hasServer) {
     BeforeAll {
-        # The path of a Unix socket is 107 bytes long at most.
+        # The path of a Unix socket has at most 107 bytes.
         $script:socket = "/tmp/xpra-$([guid]::NewGuid().ToString('N')).sock"
         $display = ":$(Get-Random -Minimum 300 -Maximum 9000)"
         $log = @{ RedirectStandardOutput = (Join-Path $TestDrive 'out.log'); RedirectStandardError = (Join-Path $TestDrive 'err.log'); PassThru = $true }
@@ -206,7 +206,7 @@ Describe 'Passing sessions on to xpra itself' -Tag Interop -Skip:(-not $hasServe
         $off = 'mdns', 'notifications', 'pulseaudio', 'systemd-run', 'dbus-proxy', 'webcam', 'printing', 'file-transfer', 'html' | ForEach-Object { "--$_=no" }
         $processes += Start-Process xpra "start $display --use-display --daemon=no --dbus-launch= --socket-dir=$TestDrive $off --bind=$socket" @log
         $deadline = [datetime]::Now.AddSeconds(60)
-        # Its socket is there before it answers.
+        # Its socket exists before it answers.
         while (-not (Select-String 'xpra is ready' $log.RedirectStandardOutput, $log.RedirectStandardError) -and [datetime]::Now -lt $deadline) {
             Start-Sleep -Milliseconds 200
         }
@@ -220,20 +220,20 @@ Describe 'Passing sessions on to xpra itself' -Tag Interop -Skip:(-not $hasServe
         }
     }
 
-    It 'gives a server without AES one' {
+    It 'adds AES to a server without it' {
         $info = xpra info "tcp://127.0.0.1:$($gateway.Port)/" --tcp-encryption=AES --tcp-encryption-keyfile=$keyFile 2>&1
         $LASTEXITCODE | Should -Be 0 -Because "$info"
         "$info" | Should -Match 'session-type=seamless|server\.mode=X11 seamless|mode=seamless'
     }
 
-    It 'does not let a stranger stop the server' {
+    It 'does not let an unauthenticated client stop the server' {
         $null = xpra stop "tcp://127.0.0.1:$($gateway.Port)/" --tcp-encryption=AES --tcp-encryption-keyfile=$keyFile 2>&1
         $processes.HasExited | Should -Be $false, $false
     }
 }
 
 Describe 'Answering xpra itself' -Tag Interop -Skip:(-not $hasXpra) {
-    It 'tells xpra info what it is, under a key that New-XpraAesKey | Set-Content wrote' {
+    It 'answers xpra info, with a key from New-XpraAesKey | Set-Content' {
         $shared = Join-Path $TestDrive 'shared.txt'
         New-XpraAesKey | Set-Content $shared
         chmod 600 $shared
@@ -244,7 +244,7 @@ Describe 'Answering xpra itself' -Tag Interop -Skip:(-not $hasXpra) {
         $listener.Accepted | Should -Be 1
     }
 
-    It 'shows xpra info the ciphers of the clients that are there' {
+    It 'shows xpra info the ciphers of its clients' {
         $listener = Start-XpraAesListener -Port 0 -KeyFile $keyFile -Mode CBC, CTR -WarningAction SilentlyContinue
         $connection = Connect-XpraAes -ComputerName 127.0.0.1 -Port $listener.Port -Mode CTR -KeyFile $keyFile
         $info = xpra info "tcp://127.0.0.1:$($listener.Port)/" --tcp-encryption=AES --tcp-encryption-keyfile=$keyFile 2>&1
@@ -253,7 +253,7 @@ Describe 'Answering xpra itself' -Tag Interop -Skip:(-not $hasXpra) {
         $connection | Disconnect-XpraAes
     }
 
-    It 'lets no client in that holds another key' {
+    It 'accepts no client with another key' {
         $other = Join-Path $TestDrive 'other.txt'
         $null = New-XpraAesKey $other -Force
         $listener = Start-XpraAesListener -Port 0 -KeyFile $keyFile

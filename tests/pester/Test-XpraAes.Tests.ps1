@@ -16,20 +16,20 @@ AfterAll {
 }
 
 Describe 'Finding out whether AES works with Test-XpraAes' -Tag Unit {
-    It 'says of each thing how it is' {
+    It 'returns the result of each check' {
         $found = Test-XpraAes $uri
         $found.Check | Should -Be 'Connection', 'Protocol', 'Encryption', 'Mode', 'Iterations', 'Padding', 'Key', 'Authentication', 'Enforcement'
         $found.Result | Sort-Object -Unique | Should -Be 'Passed'
         $found.Endpoint | Sort-Object -Unique | Should -Be "tcp://127.0.0.1:$port/"
     }
 
-    It 'says yes or no with -Quiet' {
+    It 'returns a boolean with -Quiet' {
         Test-XpraAes $uri -Quiet | Should -BeTrue
         Test-XpraAes -ComputerName 127.0.0.1 -Port $port -Mode CTR -Key (New-XpraAesKey) -Quiet | Should -BeFalse
         Test-XpraAes -ComputerName 127.0.0.1 -Port 1 -KeyFile $keyFile -Quiet | Should -BeFalse
     }
 
-    It 'leaves no session behind' {
+    It 'opens no session' {
         $alone = Start-XpraAesListener -Port 0 -KeyFile $keyFile
         $null = Test-XpraAes -ComputerName 127.0.0.1 -Port $alone.Port -KeyFile $keyFile
         $alone.Connections | Should -BeNullOrEmpty
@@ -37,7 +37,7 @@ Describe 'Finding out whether AES works with Test-XpraAes' -Tag Unit {
         $alone.Rejected | Should -Be 1 -Because 'it asks once as a stranger'
     }
 
-    It 'shows a table, with what to do below what failed' {
+    It 'shows a table, with the recommended action below each failure' {
         $table = Test-XpraAes -ComputerName 127.0.0.1 -Port 1 -KeyFile $keyFile | Out-String -Width 200
         $table | Should -Match 'Endpoint: tcp://127\.0\.0\.1:1/'
         $table | Should -Match 'Result\s+Check\s+Finding\s+Message and what to do'
@@ -76,7 +76,7 @@ Describe 'Reading the cause' -Tag Unit {
         $cause.RecommendedAction | Should -Not -BeNullOrEmpty
     }
 
-    It 'names something that is not xpra' {
+    It 'identifies something that is not xpra' {
         $stranger = [System.Net.Sockets.TcpListener]::new([ipaddress]::Loopback, 0)
         $stranger.Start()
         $strangerPort = $stranger.LocalEndpoint.Port
@@ -97,7 +97,7 @@ Describe 'Reading the cause' -Tag Unit {
         }
     }
 
-    It 'asks for the password, and takes it' {
+    It 'reports that a password is required, and uses it' {
         $passwordFile = Join-Path $TestDrive 'password.txt'
         Set-Content $passwordFile 'not a good one' -NoNewline
         $guarded = Start-XpraAesListener -Port 0 -KeyFile $keyFile -PasswordFile $passwordFile
@@ -108,7 +108,7 @@ Describe 'Reading the cause' -Tag Unit {
 }
 
 Describe 'Testing a fleet' -Tag Unit {
-    It 'takes the rows of a CSV file, and keeps the findings of each together' {
+    It 'accepts the rows of a CSV file, and keeps the findings of each together' {
         @"
 ComputerName,Port,Mode,KeyFile
 127.0.0.1,$port,CTR,$keyFile
@@ -123,7 +123,7 @@ localhost,$port,,$keyFile
         ($found | Where-Object Result -EQ Failed).Finding | Sort-Object | Should -Be 'ConnectionRefused', 'ModeRejected'
     }
 
-    It 'goes on past what cannot be asked' {
+    It 'continues after invalid input' {
         $answers = 'nonsense', $uri | Test-XpraAes -Quiet -ErrorVariable failures -ErrorAction SilentlyContinue
         $answers | Should -BeTrue
         $failures.FullyQualifiedErrorId | Should -BeLike 'InvalidUri,*'
@@ -141,14 +141,14 @@ Describe 'Testing xpra itself' -Tag Interop, Slow -Skip:(-not $hasXpra) {
         Close-XpraServer $xpra
     }
 
-    It 'finds its version, and how it pads' {
+    It 'finds its version and its padding' {
         $found = Test-XpraAes -ComputerName 127.0.0.1 -Port $xpraPort -KeyFile $keyFile -Timeout 30
         $found.Result | Should -Not -Contain 'Failed'
         $found[0].PeerVersion | Should -Match '^\d+\.\d+'
         ($found | Where-Object Check -EQ Padding).Finding | Should -Match '^PaddingUnit(16|32)$'
     }
 
-    It 'tells a wrong key from one with a space too much' {
+    It 'distinguishes a wrong key from one with an extra space' {
         $key = Get-Content $keyFile -Raw
         (Test-XpraAes -ComputerName 127.0.0.1 -Port $xpraPort -Key (New-XpraAesKey) -Timeout 30)[0].Finding | Should -Be 'KeyMismatch'
         $cause = (Test-XpraAes -ComputerName 127.0.0.1 -Port $xpraPort -KeyData "$key " -Timeout 30 -WarningAction SilentlyContinue)[0]
@@ -156,7 +156,7 @@ Describe 'Testing xpra itself' -Tag Interop, Slow -Skip:(-not $hasXpra) {
         $cause.Message | Should -Match 'without the white space'
     }
 
-    It 'sees nobody attached with Get-XpraCipherInfo -Uri' {
+    It 'finds nobody attached with Get-XpraCipherInfo -Uri' {
         Get-XpraCipherInfo -Uri "tcp://127.0.0.1:$xpraPort/" -KeyFile $keyFile -Timeout 30 -WarningVariable warnings -WarningAction SilentlyContinue | Should -BeNullOrEmpty
         "$warnings" | Should -Match 'no client is attached'
     }

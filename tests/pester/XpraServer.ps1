@@ -2,10 +2,10 @@
 
 function Open-XpraServer {
     param(
-        # The key file, which the server reads itself.
+        # The key file, which the server reads.
         [string] $KeyFile,
 
-        # Where its logs and its sockets go.
+        # The folder for its logs and sockets.
         [string] $Folder
     )
 

@@ -4,7 +4,7 @@ using XpraAes.Ciphers;
 
 namespace XpraAes.Benchmarks.Hosts;
 
-/// <summary>Key derivations and nothing else: for each line with the seconds to take, how many a second.</summary>
+/// <summary>Only derives keys: answers each line, the duration in seconds, with the number of derivations per second.</summary>
 internal static class DerivationHost
 {
     public static void Run(Dictionary<string, string> arguments)

@@ -7,7 +7,7 @@ using XpraAes.Transports;
 
 namespace XpraAes.Benchmarks.Hosts;
 
-/// <summary>A gateway in a process of its own, so that its processor time and memory are its alone: <c>gateway --target PORT [--key TEXT] [--target-key TEXT] [--mode CTR] [--iterations N]</c>.</summary>
+/// <summary>A gateway in its own process, so that its processor time and memory can be measured: <c>gateway --target PORT [--key TEXT] [--target-key TEXT] [--mode CTR] [--iterations N]</c>.</summary>
 internal static class GatewayHost
 {
     public static async Task RunAsync(Dictionary<string, string> arguments)
@@ -20,7 +20,7 @@ internal static class GatewayHost
             Modes = Enum.GetValues<AesMode>(),
             Key = key,
             Iterations = iterations,
-            // All of the load comes from one address.
+            // The whole load comes from one address.
             TrustedSources = [IPNetwork.Parse("127.0.0.0/8")],
             Limits = Limits.Default with { MaxIterations = ProtocolDefaults.MaxIterations },
             Target = new TargetOptions

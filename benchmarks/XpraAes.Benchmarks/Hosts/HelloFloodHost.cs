@@ -4,7 +4,7 @@ using XpraAes.Benchmarks.Traffic;
 
 namespace XpraAes.Benchmarks.Hosts;
 
-/// <summary>Clients that do nothing but handshakes: says the port of a target first, and then, for each line with the gateway's port and the seconds to take, how many a second went through.</summary>
+/// <summary>Clients that only do handshakes: prints a target's port, then answers each line, the gateway's port and the duration in seconds, with the number of handshakes per second.</summary>
 internal static class HelloFloodHost
 {
     private const int Concurrency = 4;

@@ -2,7 +2,7 @@ using System.Globalization;
 
 namespace XpraAes.Benchmarks.Hosts;
 
-/// <summary>How a host under test talks with what measures it: its port first, then one line of answers for each line, until its input ends.</summary>
+/// <summary>How a host under test talks to the benchmark: it prints its port, then answers each line with one line until its input ends.</summary>
 internal static class HostConsole
 {
     public static void Serve(int port, Func<long> packets)

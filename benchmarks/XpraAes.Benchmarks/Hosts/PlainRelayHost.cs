@@ -7,7 +7,7 @@ using XpraAes.Packets;
 
 namespace XpraAes.Benchmarks.Hosts;
 
-/// <summary>The gateway's relay without any cipher: what is left is the bound of what a cipher can be added to. <c>relay --target PORT</c>.</summary>
+/// <summary>The gateway's relay without a cipher, as an upper bound for its throughput. <c>relay --target PORT</c>.</summary>
 internal static class PlainRelayHost
 {
     public static void Run(Dictionary<string, string> arguments)
@@ -31,14 +31,14 @@ internal static class PlainRelayHost
         var connected = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
         await connected.ConnectAsync(target).ConfigureAwait(false);
         var (client, server) = (Open(accepted), Open(connected));
-        await using var session = new RelaySession(client, Leg(client), server, Leg(server), null, null, buffers: false, Limits.Default);
+        await using var session = new RelaySession(client, Leg(client), server, Leg(server), null, null, holdUntilProven: false, Limits.Default);
         try
         {
             await session.RunAsync(CancellationToken.None).ConfigureAwait(false);
         }
         catch (XpraAesException)
         {
-            // A side is gone, which is how each measurement ends.
+            // A side has disconnected, which is how each measurement ends.
         }
     }
 

@@ -2,14 +2,14 @@ using XpraAes.Benchmarks.Traffic;
 
 namespace XpraAes.Benchmarks.SideBySide;
 
-/// <summary>What a gateway allocates for each packet that it forwards, once things run.</summary>
+/// <summary>Bytes that a warmed-up gateway allocates for each packet that it forwards.</summary>
 internal static class AllocationRow
 {
     public static void Measure(Table table, Settings settings, Chain gateways)
     {
         using var client = gateways.Connect();
         client.Flood(PlainPackets.OfSize(1408));
-        // Until the pool of buffers has one for each thread.
+        // Warm-up, until the buffer pool has one for each thread.
         Thread.Sleep(TimeSpan.FromSeconds(2));
         var each = Math.Round(settings.Medians(() => OfEachPacket(gateways.Far!, settings))[0], 1);
         table.AtMostBy("bytes allocated for a forwarded packet", each, 0, "B", 0);

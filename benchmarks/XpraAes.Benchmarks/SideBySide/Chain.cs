@@ -8,8 +8,8 @@ using XpraAes.Ciphers;
 namespace XpraAes.Benchmarks.SideBySide;
 
 /// <summary>
-/// What lies between a client and a plain target: nothing, or two programs with encryption between them, so that both ends are the
-/// same for everything that is compared and neither of them encrypts; or one program, and a client that encrypts by itself.
+/// What is between a client and an unencrypted target: nothing; two programs with encryption between them, so that the ends are the same
+/// for everything that is compared and do not encrypt; or one program, and a client that encrypts itself.
 /// </summary>
 internal sealed class Chain : IDisposable
 {
@@ -29,18 +29,18 @@ internal sealed class Chain : IDisposable
 
     public string Name { get; }
 
-    /// <summary>The program beside the client; null where the client encrypts by itself.</summary>
+    /// <summary>The program beside the client; null if the client encrypts itself.</summary>
     public Peer? Near { get; }
 
-    /// <summary>The program beside the target: the one that a server's machine runs.</summary>
+    /// <summary>The program beside the target, which would run on the server.</summary>
     public Peer? Far { get; }
 
-    /// <summary>Seconds of processor time of both programs so far.</summary>
+    /// <summary>Processor time of both programs so far, in seconds.</summary>
     public double ProcessorTime => (Near?.ProcessorTime ?? 0) + (Far?.ProcessorTime ?? 0);
 
     public static Chain Direct(int target) => new("no gateway", target);
 
-    /// <summary>A local end and a gateway of ours.</summary>
+    /// <summary>Our local end and our gateway.</summary>
     public static Chain OfGateways(AesMode mode, int target, int iterations = ProtocolDefaults.Iterations)
     {
         var key = RandomNumberGenerator.GetHexString(64);
@@ -49,7 +49,7 @@ internal sealed class Chain : IDisposable
         return new Chain(mode.ToString(), near.Port, near, far);
     }
 
-    /// <summary>One gateway of ours, for a client that speaks AES.</summary>
+    /// <summary>Our gateway alone, for a client that uses AES itself.</summary>
     public static Chain OfGateway(AesMode mode, int target)
     {
         var text = RandomNumberGenerator.GetHexString(64);
@@ -66,7 +66,7 @@ internal sealed class Chain : IDisposable
         return new Chain("plain", near.Port, near, far);
     }
 
-    /// <summary>stunnel as client and as server with TLS 1.3 and AES-256-GCM between them, or as server alone, for a client that speaks TLS. Null: there is no stunnel here.</summary>
+    /// <summary>stunnel as client and server with TLS 1.3 and AES-256-GCM between them, or only as server, for a client that uses TLS itself. Null if stunnel is not installed.</summary>
     public static Chain? OfStunnel(int target, bool both = true)
     {
         if (Tools.Find("stunnel4") is not { } stunnel)
@@ -80,7 +80,7 @@ internal sealed class Chain : IDisposable
         return new Chain("stunnel", near.Port, near, far, folder);
     }
 
-    /// <summary>A client at the near end.</summary>
+    /// <summary>Connects a client to the near end.</summary>
     public LoadClient Connect()
     {
         var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
@@ -137,7 +137,7 @@ internal sealed class Chain : IDisposable
         return ((IPEndPoint)socket.LocalEndPoint!).Port;
     }
 
-    // Without connecting: a connection would be passed on to the target.
+    // Checked without connecting, since a connection would be forwarded to the target.
     private static bool IsListening(int port)
         => System.Net.NetworkInformation.IPGlobalProperties.GetIPGlobalProperties().GetActiveTcpListeners().Any(listener => listener.Port == port);
 }

@@ -3,12 +3,12 @@ using XpraAes.Ciphers;
 
 namespace XpraAes.Benchmarks.SideBySide;
 
-/// <summary>Our modes against <c>openssl speed</c>, one thread each, both by processor time.</summary>
+/// <summary>Our modes compared with <c>openssl speed</c>, one thread each, both by processor time.</summary>
 internal static class CipherRows
 {
     private const int Large = 16 * 1024;
 
-    /// <summary>MB/s of openssl's AES-256-CBC encryption by size, for what is measured against it later.</summary>
+    /// <summary>MB/s of openssl's AES-256-CBC encryption by size, for later comparisons.</summary>
     public static Dictionary<int, double?> CbcOfOpenSsl { get; } = [];
 
     public static void Measure(Table table, Settings settings)

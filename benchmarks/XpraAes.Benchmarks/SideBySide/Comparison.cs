@@ -4,7 +4,7 @@ using XpraAes.Ciphers;
 
 namespace XpraAes.Benchmarks.SideBySide;
 
-/// <summary>The whole comparison: <c>side-by-side [--quick] [--minutes N] [--only NAME,…] --module PATH --report PATH</c>. The exit code is 0 where no goal is missed.</summary>
+/// <summary>The whole comparison: <c>side-by-side [--quick] [--minutes N] [--only NAME,…] --module PATH --report PATH</c>. The exit code is 0 if no goal is missed.</summary>
 internal static class Comparison
 {
     public static int Run(string[] arguments)
@@ -34,7 +34,7 @@ internal static class Comparison
             ImportRows.Measure(table, settings, Value("--module")!);
 
         growth.Print(Console.Out);
-        // What a quick run finds is too rough to be written down, and a part is not the whole.
+        // Quick runs are too imprecise for the report, and partial runs are incomplete.
         if (!quick && only is null)
             Report.Write(Value("--report")!, table, growth);
         return table.Rows.Any(row => row.Verdict == Verdict.Short) ? 1 : 0;

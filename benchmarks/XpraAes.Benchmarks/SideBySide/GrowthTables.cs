@@ -2,7 +2,7 @@ using static XpraAes.Benchmarks.SideBySide.Table;
 
 namespace XpraAes.Benchmarks.SideBySide;
 
-/// <summary>How cost grows: Markdown tables without goals.</summary>
+/// <summary>How costs grow: Markdown tables without goals.</summary>
 internal sealed class GrowthTables
 {
     private readonly List<string> _connections = ["| connections | program | MB/s | s of CPU for each GB |", "|---|---|---|---|"];

@@ -2,12 +2,12 @@ using System.Globalization;
 
 namespace XpraAes.Benchmarks.SideBySide;
 
-/// <summary>Handshakes a second of a gateway with one processor to itself, against the key derivations that they need on the same processor: one for each direction.</summary>
+/// <summary>Handshakes per second of a gateway pinned to one processor, compared with the key derivations that they need, one for each direction.</summary>
 internal static class HandshakeRows
 {
     private const int DerivationsOfAHandshake = 2;
 
-    /// <summary>Returns handshakes a second, and the bound.</summary>
+    /// <summary>Returns handshakes per second, and the upper bound.</summary>
     public static (double Handshakes, double Bound) Measure(Settings settings, int iterations)
     {
         var seconds = (settings.Time * 2).TotalSeconds.ToString(CultureInfo.InvariantCulture);

@@ -2,7 +2,7 @@ using System.Globalization;
 
 namespace XpraAes.Benchmarks.SideBySide;
 
-/// <summary>Import-Module of the built module, against that of a binary module with one empty cmdlet, in fresh processes of pwsh: with a manifest, as ours has one, and the assembly by itself.</summary>
+/// <summary>Import-Module of the built module, compared with a binary module with one empty cmdlet, with a manifest like ours and as a bare assembly. In new pwsh processes.</summary>
 internal static class ImportRows
 {
     private const string Manifest = "@{ RootModule = 'Empty.dll'; ModuleVersion = '1.0'; CmdletsToExport = @('Get-Nothing'); FunctionsToExport = @(); AliasesToExport = @() }";
@@ -23,7 +23,7 @@ internal static class ImportRows
             var manifest = Path.Combine(folder, "Empty.psd1");
             File.WriteAllText(manifest, Manifest);
             Run(pwsh, $"Add-Type -OutputAssembly '{empty}' -TypeDefinition '{EmptyModule}'");
-            // From the disk once.
+            // Warms up the disk cache.
             Import(pwsh, module);
             var medians = settings.Medians(() => Import(pwsh, module), () => Import(pwsh, manifest), () => Import(pwsh, empty));
             table.AtMostBy(What, medians[0], medians[1], "ms", 150);

@@ -1,6 +1,6 @@
 namespace XpraAes.Benchmarks.SideBySide;
 
-/// <summary>What two gateways of ours, and two stunnels, add to a small ping and its echo.</summary>
+/// <summary>The latency that two of our gateways, and two stunnels, add to a small ping and its echo.</summary>
 internal static class LatencyRows
 {
     public static void Measure(Table table, Settings settings, Chain direct, Chain gateways, Chain? stunnel)

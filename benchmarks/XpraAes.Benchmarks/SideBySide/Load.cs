@@ -3,10 +3,10 @@ using XpraAes.Benchmarks.Traffic;
 
 namespace XpraAes.Benchmarks.SideBySide;
 
-/// <summary>What can be measured of a chain.</summary>
+/// <summary>The measurements of a chain.</summary>
 internal static class Load
 {
-    /// <summary>MB/s that come back from the target, and the seconds of processor time of both programs for each GB.</summary>
+    /// <summary>MB/s received back from the target, and seconds of processor time of both programs per GB.</summary>
     public static (double Throughput, double ProcessorTime) Flood(Chain chain, int size, int connections, Settings settings, bool isFirst)
     {
         var packet = PlainPackets.OfSize(size);
@@ -31,7 +31,7 @@ internal static class Load
         }
     }
 
-    /// <summary>Microseconds from a small packet to its echo: the median and the 99th percentile.</summary>
+    /// <summary>Round trip of a small packet in microseconds: median and 99th percentile.</summary>
     public static (double Median, double Percentile99) Ping(Chain chain, int count)
     {
         var packet = PlainPackets.OfSize(64);
@@ -42,7 +42,7 @@ internal static class Load
         return (times[count / 2], times[count * 99 / 100]);
     }
 
-    /// <summary>Opens sessions, in each of which one ping has been echoed.</summary>
+    /// <summary>Opens sessions, and waits for one ping to be echoed in each.</summary>
     public static void Open(Chain chain, List<LoadClient> clients, int upTo)
     {
         var missing = upTo - clients.Count;

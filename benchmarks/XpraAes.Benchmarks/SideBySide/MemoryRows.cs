@@ -4,10 +4,10 @@ using XpraAes.Ciphers;
 
 namespace XpraAes.Benchmarks.SideBySide;
 
-/// <summary>Resident memory of the program beside the target: with sessions that stand idle, and under light traffic.</summary>
+/// <summary>Resident memory of the program beside the target, with idle sessions and under light traffic.</summary>
 internal static class MemoryRows
 {
-    /// <summary>Returns KB by sessions: of our gateway, and of stunnel where there is one.</summary>
+    /// <summary>Returns KB by number of sessions, of our gateway and of stunnel if installed.</summary>
     public static List<(int Sessions, double Ours, double? Peer)> Measure(Table table, Settings settings, int target)
     {
         int[] sessions = settings.Quick ? [1000] : [1000, 5000];
@@ -25,10 +25,10 @@ internal static class MemoryRows
         return growth;
     }
 
-    /// <summary>KB without sessions, and then with each number of them.</summary>
+    /// <summary>KB without sessions, and with each number of them.</summary>
     private static double[] OpenAll(Chain chain, int[] sessions, Settings settings, Table? table)
     {
-        // A few sessions first: what a program takes once belongs to none of them.
+        // A few sessions first, so that one-time allocations are not attributed to sessions.
         var first = new List<LoadClient>();
         Load.Open(chain, first, 20);
         first.ForEach(client => client.Dispose());
@@ -52,7 +52,7 @@ internal static class MemoryRows
         return chain.Far!.Memory / 1024;
     }
 
-    /// <summary>Each session pings every ten seconds. The first minute is for things to come to rest.</summary>
+    /// <summary>Each session pings every ten seconds; the first minute is warm-up.</summary>
     private static void Watch(Table table, Chain chain, List<LoadClient> clients, Settings settings)
     {
         var start = Stopwatch.GetTimestamp();

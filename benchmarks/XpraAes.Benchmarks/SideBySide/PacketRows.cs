@@ -5,7 +5,7 @@ using XpraAes.Packets;
 
 namespace XpraAes.Benchmarks.SideBySide;
 
-/// <summary>Whole packets, header, padding and encryption, against the same in Python, as xpra has it. Both by processor time.</summary>
+/// <summary>Whole packets with header, padding and encryption, compared with xpra's Python. Both by processor time.</summary>
 internal static class PacketRows
 {
     private static readonly TimeSpan s_time = TimeSpan.FromMilliseconds(60);
@@ -44,13 +44,13 @@ internal static class PacketRows
         => data.Length / 1e6 * CipherSpeed.PerSecond(s_time, Math.Max(1, 65536 / data.Length), () =>
         {
             writer.Append(0x10, 0, 0, data);
-            // It completes at once: nothing takes the bytes.
+            // Completes synchronously: the stream discards the bytes.
             writer.FlushAsync(CancellationToken.None).AsTask().Wait();
         });
 
     private static Process? StartPython()
     {
-        // Debian's own first: it is what Debian's xpra runs with.
+        // Debian's own Python first, since its xpra runs with it.
         foreach (var python in new[] { "/usr/bin/python3", Tools.Find("python3") })
         {
             if (python is not null && File.Exists(python) && Tools.Run(python, "-c", "import cryptography") is not null)

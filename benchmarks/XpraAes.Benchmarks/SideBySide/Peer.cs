@@ -3,7 +3,7 @@ using System.Globalization;
 
 namespace XpraAes.Benchmarks.SideBySide;
 
-/// <summary>A program under test in a process of its own, started here and ended here.</summary>
+/// <summary>A program under test in its own process, from start to end.</summary>
 internal sealed class Peer : IDisposable
 {
     private const double TicksPerSecond = 100; // USER_HZ, which is the same on every Linux
@@ -12,10 +12,10 @@ internal sealed class Peer : IDisposable
 
     private Peer(Process process) => _process = process;
 
-    /// <summary>Where it listens.</summary>
+    /// <summary>The port that it listens on.</summary>
     public int Port { get; private init; }
 
-    /// <summary>Starts this program's own host of that name, pinned to these processors where given, and waits until it listens.</summary>
+    /// <summary>Starts this program's own host of that name, optionally pinned to these processors, and waits until it listens.</summary>
     public static Peer StartHost(string arguments, string? processors = null)
     {
         var command = $"{Environment.ProcessPath} {(Environment.ProcessPath!.EndsWith("dotnet", StringComparison.Ordinal) ? typeof(Peer).Assembly.Location : "")} {arguments}";
@@ -23,10 +23,10 @@ internal sealed class Peer : IDisposable
         return new Peer(process) { Port = int.Parse(process.StandardOutput.ReadLine() ?? "0", CultureInfo.InvariantCulture) };
     }
 
-    /// <summary>Starts another program that listens on a port chosen before.</summary>
+    /// <summary>Starts another program that listens on a given port.</summary>
     public static Peer StartProgram(string command, int port) => new(Start(command)) { Port = port };
 
-    /// <summary>Seconds of processor time so far, all threads, system calls included: /proc/PID/stat, fields 14 and 15.</summary>
+    /// <summary>Processor time so far in seconds, user and system, of all threads: /proc/PID/stat, fields 14 and 15.</summary>
     public double ProcessorTime
     {
         get
@@ -37,7 +37,7 @@ internal sealed class Peer : IDisposable
         }
     }
 
-    /// <summary>Bytes of memory that it has resident: /proc/PID/status, VmRSS.</summary>
+    /// <summary>Resident memory in bytes: /proc/PID/status, VmRSS.</summary>
     public double Memory
     {
         get
@@ -47,14 +47,14 @@ internal sealed class Peer : IDisposable
         }
     }
 
-    /// <summary>Sends a host of ours a line, and returns the one that it answers.</summary>
+    /// <summary>Sends one of our hosts a line, and returns its answer.</summary>
     public string Ask(string question)
     {
         _process.StandardInput.WriteLine(question);
         return _process.StandardOutput.ReadLine() ?? throw new InvalidOperationException("The host has ended.");
     }
 
-    /// <summary>Asks a gateway of ours what it has allocated so far, in bytes, and how many packets it has moved.</summary>
+    /// <summary>Asks our gateway how many bytes it has allocated and how many packets it has forwarded so far.</summary>
     public (double Allocated, double Packets) AskForAllocations()
     {
         var answer = Ask("").Split(' ');

@@ -3,7 +3,7 @@ using System.Runtime.InteropServices;
 
 namespace XpraAes.Benchmarks.SideBySide;
 
-/// <summary>Puts what was measured into docs/performance.md, between two marks: the rest is written by people.</summary>
+/// <summary>Writes the results to docs/performance.md, between two markers.</summary>
 internal static class Report
 {
     private const string Begin = "<!-- measured: written by benchmarks/side-by-side.sh -->";
@@ -27,7 +27,7 @@ internal static class Report
         File.WriteAllText(path, text[..begin] + writer + text[end..]);
     }
 
-    /// <summary>The processor as lscpu says it, and the versions of what was compared.</summary>
+    /// <summary>The processor according to lscpu, and the versions of the compared programs.</summary>
     private static string Machine()
     {
         var processor = (Tools.Find("lscpu") is { } lscpu ? Tools.Run(lscpu) : null)?.Split('\n')

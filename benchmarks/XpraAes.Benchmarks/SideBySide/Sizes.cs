@@ -1,6 +1,6 @@
 namespace XpraAes.Benchmarks.SideBySide;
 
-/// <summary>Sizes as people write them.</summary>
+/// <summary>Formats sizes.</summary>
 internal static class Sizes
 {
     public static string Name(int bytes) => bytes switch

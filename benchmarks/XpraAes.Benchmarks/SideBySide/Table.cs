@@ -2,22 +2,22 @@ using System.Globalization;
 
 namespace XpraAes.Benchmarks.SideBySide;
 
-/// <summary>The comparison as it grows: each row is printed when it is known.</summary>
+/// <summary>The table of results; prints each row as soon as it is known.</summary>
 internal sealed class Table
 {
     private readonly List<Row> _rows = [];
 
     public IReadOnlyList<Row> Rows => _rows;
 
-    /// <summary>More is better: at least this many times the peer's. A peer of null is not here; a goal of null is none. <paramref name="limit"/>: docs/performance.md proves that the goal is out of reach.</summary>
+    /// <summary>More is better: the goal is at least this many times the peer's. Null for a peer that is not installed, or for no goal. <paramref name="limit"/>: docs/performance.md proves that the goal is out of reach.</summary>
     public void AtLeast(string what, double ours, double? peer, string unit, double? goal, bool limit = false)
         => Add(what, ours, peer, unit, goal is null ? "" : $">= {Number(goal.Value)}", goal is null || ours >= goal * peer, goal is not null, limit);
 
-    /// <summary>Less is better: at most this many times the peer's.</summary>
+    /// <summary>Less is better: the goal is at most this many times the peer's.</summary>
     public void AtMost(string what, double ours, double? peer, string unit, double goal, bool limit = false)
         => Add(what, ours, peer, unit, $"<= {Number(goal)}", ours <= goal * peer, hasGoal: true, limit);
 
-    /// <summary>Less is better: at most this, whatever the peer's.</summary>
+    /// <summary>Less is better: the goal is at most this, regardless of the peer.</summary>
     public void AtMostBy(string what, double ours, double? peer, string unit, double difference)
         => Add(what, ours, peer, unit, $"<= {Number(difference)} {unit} more", ours <= peer + difference, hasGoal: true, limit: false);
 

@@ -3,12 +3,12 @@ using XpraAes.Ciphers;
 
 namespace XpraAes.Benchmarks.SideBySide;
 
-/// <summary>One connection that floods a target and gets everything back, through ours and through stunnel.</summary>
+/// <summary>One connection that floods an echoing target, through our gateways and through stunnel.</summary>
 internal static class ThroughputRows
 {
     private static readonly int[] s_sizes = [1408, 16 * 1024, 256 * 1024];
 
-    /// <summary>CTR and GCM against stunnel.</summary>
+    /// <summary>CTR and GCM compared with stunnel.</summary>
     public static void Measure(Table table, Settings settings, string what, Chain[] gateways, Chain? stunnel)
     {
         Chain[] chains = [.. gateways, .. stunnel is null ? Array.Empty<Chain>() : [stunnel]];
@@ -24,7 +24,7 @@ internal static class ThroughputRows
         }
     }
 
-    /// <summary>CBC against what a relay without it and CBC alone make together.</summary>
+    /// <summary>CBC compared with the combined cost of a relay without encryption and of CBC alone.</summary>
     public static void MeasureCbc(Table table, Settings settings, Chain gateways, Chain plain)
     {
         using var cbc = CipherSpeed.Create(AesMode.CBC, encrypt: true, portable: false);
@@ -48,7 +48,7 @@ internal static class ThroughputRows
     private static Func<double> Flood(Chain chain, int size, Settings settings)
         => () => Load.Flood(chain, size, 1, settings, isFirst: false).Throughput;
 
-    // By the clock, as the relays: what else the machine does slows down all of them.
+    // By wall clock, like the relays, so that other load on the machine affects all of them.
     private static double Encrypt(BlockModeCipher cipher, byte[] packet, Settings settings)
     {
         long bytes = 0;

@@ -1,6 +1,6 @@
 namespace XpraAes.Benchmarks.SideBySide;
 
-/// <summary>What came of a goal.</summary>
+/// <summary>Whether a goal was reached.</summary>
 internal enum Verdict
 {
     /// <summary>Reached.</summary>
@@ -12,7 +12,7 @@ internal enum Verdict
     /// <summary>Missed, and docs/performance.md shows that it cannot be reached.</summary>
     Limit,
 
-    /// <summary>The program to compare with is not here.</summary>
+    /// <summary>The program to compare with is not installed.</summary>
     Skipped,
 
     /// <summary>Shown without a goal.</summary>

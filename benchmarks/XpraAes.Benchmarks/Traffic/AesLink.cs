@@ -6,7 +6,7 @@ using XpraAes.Packets;
 
 namespace XpraAes.Benchmarks.Traffic;
 
-/// <summary>Over xpra's AES: this end encrypts and decrypts by itself.</summary>
+/// <summary>A link over xpra's AES, encrypted and decrypted by the benchmark itself.</summary>
 internal sealed class AesLink : ILink
 {
     private readonly BlockingStream _stream;
@@ -42,7 +42,7 @@ internal sealed class AesLink : ILink
         return PacketHeader.Size + _channel.Reader.Payload.Length;
     }
 
-    // The sender and the receiver may still be inside.
+    // The sender and the receiver may still be using it.
     public void Dispose() => _stream.Dispose();
 
     private static void Complete(ValueTask done)
@@ -51,7 +51,7 @@ internal sealed class AesLink : ILink
             throw new IOException("The connection was lost.");
     }
 
-    /// <summary>What is awaited elsewhere is done here when the call returns.</summary>
+    /// <summary>Completes asynchronous reads and writes synchronously.</summary>
     private sealed class BlockingStream(Socket socket) : NetworkStream(socket, ownsSocket: true)
     {
         public override ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default) => new(Read(buffer.Span));

@@ -3,7 +3,7 @@ using System.Net.Sockets;
 
 namespace XpraAes.Benchmarks.Traffic;
 
-/// <summary>The plain target behind everything that is compared: answers a hello, and sends back all that follows. Blocking calls, a thread each: it must cost little, and the same for everyone.</summary>
+/// <summary>The unencrypted target of all comparisons: answers a hello, and echoes everything after it. Uses blocking calls and a thread per connection, so that it costs little.</summary>
 internal sealed class EchoTarget : IDisposable
 {
     private const int StackSize = 128 * 1024;
@@ -48,7 +48,7 @@ internal sealed class EchoTarget : IDisposable
                 if (!PlainPackets.Skip(stream))
                     return;
                 socket.Send(PlainPackets.ServerHello);
-                // Waits with little: thousands of idle ones are counted beside the programs under test.
+                // A small buffer while idle, since there may be thousands of connections.
                 var small = new byte[512];
                 var buffer = small;
                 int read;
@@ -61,7 +61,7 @@ internal sealed class EchoTarget : IDisposable
             }
             catch (Exception e) when (e is SocketException or IOException)
             {
-                // The other side is done.
+                // The other side has disconnected.
             }
         }
     }

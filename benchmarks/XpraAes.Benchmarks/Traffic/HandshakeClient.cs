@@ -8,11 +8,11 @@ using XpraAes.Packets;
 
 namespace XpraAes.Benchmarks.Traffic;
 
-/// <summary>A client that does nothing but handshakes. Its hello is the same each time but for its salt, which a listener takes once, and the answer is not decrypted, so that it costs next to nothing.</summary>
+/// <summary>A client that only does handshakes, at next to no cost: its hello differs only in the salt, which a listener accepts once, and the answer is not decrypted.</summary>
 internal sealed class HandshakeClient
 {
     private readonly byte[] _hello;
-    /// <summary>Where the salt stands: flat and nested.</summary>
+    /// <summary>Offsets of the salt, which the hello has twice: flat and nested.</summary>
     private readonly (int Flat, int Nested) _salts;
 
     public HandshakeClient(int iterations)
@@ -24,7 +24,7 @@ internal sealed class HandshakeClient
         _salts = (_hello.AsSpan().IndexOf(cipher.Salt.Span), _hello.AsSpan().LastIndexOf(cipher.Salt.Span));
     }
 
-    /// <summary>One handshake, up to the answer to the hello, which is encrypted. Throws InvalidOperationException where it is not.</summary>
+    /// <summary>One handshake, up to the encrypted answer to the hello. Throws InvalidOperationException if that is not encrypted.</summary>
     public void Run(int port)
     {
         var hello = (byte[])_hello.Clone();

@@ -1,11 +1,11 @@
 namespace XpraAes.Benchmarks.Traffic;
 
-/// <summary>A client's way to the target: blocking calls, its hello already answered.</summary>
+/// <summary>A client's connection to the target after the hello, with blocking calls.</summary>
 internal interface ILink : IDisposable
 {
-    /// <summary>Sends one packet, header included, that has been made in clear.</summary>
+    /// <summary>Sends one unencrypted packet, including its header.</summary>
     void Send(byte[] packet);
 
-    /// <summary>Receives some of what comes back and returns its bytes as they are in clear; 0 at the end.</summary>
+    /// <summary>Receives some data and returns its size in bytes when unencrypted; 0 at the end.</summary>
     int Receive(Span<byte> buffer);
 }

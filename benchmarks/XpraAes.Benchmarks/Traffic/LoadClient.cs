@@ -9,10 +9,10 @@ internal sealed class LoadClient(ILink link) : IDisposable
     private long _echoed;
     private volatile bool _stopped;
 
-    /// <summary>Bytes of echo so far.</summary>
+    /// <summary>Bytes echoed so far.</summary>
     public long Echoed => Interlocked.Read(ref _echoed);
 
-    /// <summary>Sends this packet over and over, one write each as xpra does, until <see cref="Dispose"/>.</summary>
+    /// <summary>Sends this packet repeatedly, with one write each like xpra, until <see cref="Dispose"/>.</summary>
     public void Flood(byte[] packet)
     {
         Start(() =>
@@ -29,7 +29,7 @@ internal sealed class LoadClient(ILink link) : IDisposable
         });
     }
 
-    /// <summary>Sends a packet, waits for its echo, and says how long that took.</summary>
+    /// <summary>Sends a packet, waits for its echo, and returns the time taken.</summary>
     public TimeSpan Ping(byte[] packet)
     {
         Span<byte> buffer = stackalloc byte[512];

@@ -6,16 +6,16 @@ using XpraAes.Packets;
 
 namespace XpraAes.Benchmarks.Traffic;
 
-/// <summary>The packets of both ends of a load: in clear, as xpra programs speak to a gateway's plain leg, and just bytes to anything else.</summary>
+/// <summary>The packets of both ends of a load: unencrypted xpra packets, which are just bytes to other programs.</summary>
 internal static class PlainPackets
 {
-    /// <summary>What a client says first.</summary>
+    /// <summary>The client's hello.</summary>
     public static byte[] ClientHello { get; } = Frame(PacketCodec.Encode(PacketEncoding.RencodePlus, new object?[] { Hello.PacketType, Hello.ForClient(Hello.NewUuid(), null, allowXor: false) }));
 
-    /// <summary>What a target answers to it.</summary>
+    /// <summary>The target's answer.</summary>
     public static byte[] ServerHello { get; } = Frame(PacketCodec.Encode(PacketEncoding.RencodePlus, new object?[] { Hello.PacketType, Hello.ForServer(Hello.NewUuid()) }));
 
-    /// <summary>A packet of this payload size, 64 bytes at least: a list of a name and bytes.</summary>
+    /// <summary>A packet of this payload size in bytes, at least 64: a list of a name and bytes.</summary>
     public static byte[] OfSize(int payloadSize)
     {
         // 0xC2: a list of two; 0x84: text of 4 bytes; digits and a slash: bytes (PROTOCOL section 2).
@@ -27,7 +27,7 @@ internal static class PlainPackets
         return Frame(payload);
     }
 
-    /// <summary>Reads one packet and forgets it. False: the stream ended.</summary>
+    /// <summary>Reads and discards one packet. False: the stream ended.</summary>
     public static bool Skip(Stream stream)
     {
         var header = new byte[PacketHeader.Size];
@@ -37,7 +37,7 @@ internal static class PlainPackets
         return stream.ReadAtLeast(payload, payload.Length, throwOnEndOfStream: false) == payload.Length;
     }
 
-    /// <summary>The payload with its header before it.</summary>
+    /// <summary>The payload with its header.</summary>
     public static byte[] Frame(byte[] payload)
     {
         var packet = new byte[PacketHeader.Size + payload.Length];

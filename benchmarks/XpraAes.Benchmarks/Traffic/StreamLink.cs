@@ -4,7 +4,7 @@ using System.Security.Authentication;
 
 namespace XpraAes.Benchmarks.Traffic;
 
-/// <summary>In clear, or inside of TLS 1.3.</summary>
+/// <summary>A link without encryption, or over TLS 1.3.</summary>
 internal sealed class StreamLink : ILink
 {
     private readonly Stream _stream;
@@ -19,7 +19,7 @@ internal sealed class StreamLink : ILink
 
     public static StreamLink InClear(Socket socket) => new(new NetworkStream(socket, ownsSocket: true));
 
-    /// <summary>For a server whose certificate nobody has signed.</summary>
+    /// <summary>Over TLS, to a server with a self-signed certificate.</summary>
     public static StreamLink OverTls(Socket socket)
     {
         var tls = new SslStream(new NetworkStream(socket, ownsSocket: true));

@@ -8,27 +8,27 @@ using XpraAes.Listening;
 
 namespace XpraAes.PowerShell.Commands;
 
-/// <summary>Connects to xpra servers over AES, to many at once where many are given; or carries the clients of a local socket to one.</summary>
-// There is no default parameter set: rows of a table would be bound to it by the columns that both sets have, and never to the other.
+/// <summary>Connects to xpra servers over AES, to several in parallel; or forwards the clients of a local socket to one.</summary>
+// No default parameter set: table rows would bind to it by the columns that both sets share, and never to the other.
 [Cmdlet(VerbsCommunications.Connect, "XpraAes")]
 [OutputType(typeof(XpraConnection), typeof(AesListener))]
 public sealed class ConnectXpraAesCommand : ServerCommand
 {
-    private readonly ConcurrentDictionary<XpraConnection, byte> _unseen = new();
+    private readonly ConcurrentDictionary<XpraConnection, byte> _unclaimed = new();
     private volatile bool _ended;
 
-    /// <summary>The path of a Unix socket to make, which only its owner can use: clients that connect to it in clear are carried to the server over AES.</summary>
+    /// <summary>The path of a Unix socket to create, which only its owner can use: its unencrypted clients are forwarded to the server over AES.</summary>
     [Parameter]
     [TextOnly]
     [ValidateNotNullOrEmpty]
     public string? LocalSocket { get; set; }
 
-    /// <summary>As -LocalSocket, on a port of 127.0.0.1, which every user of this machine can use; 0 takes a free one.</summary>
+    /// <summary>Like -LocalSocket, but a port of 127.0.0.1, which every user of this machine can use; 0 takes a free one.</summary>
     [Parameter]
     [ValidateRange(IPEndPoint.MinPort, IPEndPoint.MaxPort)]
     public int? LocalPort { get; set; }
 
-    /// <summary>Requests besides sessions and info that clients of -LocalPort may send: stop, screenshot, command.</summary>
+    /// <summary>Requests other than sessions and info that clients of -LocalPort may send: stop, screenshot, command.</summary>
     [Parameter]
     [ArgumentCompleter(typeof(RequestCompleter))]
     [ValidateNotNullOrEmpty]
@@ -41,7 +41,7 @@ public sealed class ConnectXpraAesCommand : ServerCommand
     {
         base.Start();
         if (AllowRequest.Length > 0 && LocalPort is null)
-            throw Unfit("-AllowRequest is given, and no -LocalPort.", "Leave it out: on -LocalSocket, which is yours alone, every request passes.");
+            throw Invalid("-AllowRequest requires -LocalPort.", "Omit it: -LocalSocket, which only you can use, allows every request.");
     }
 
     /// <inheritdoc/>
@@ -50,15 +50,15 @@ public sealed class ConnectXpraAesCommand : ServerCommand
         try
         {
             if (LocalSocket is not null || LocalPort is not null)
-                WriteObject(AesListener.Start(LocalEnd()));
+                WriteObject(AesListener.Start(LocalEndOptions()));
             else
                 base.Finish();
         }
         finally
         {
-            // A pipeline that was stopped, or has enough, never saw these: nobody else would close them.
+            // If the pipeline was stopped, it never output these: nobody else would close them.
             _ended = true;
-            foreach (var connection in _unseen.Keys.Where(Claim))
+            foreach (var connection in _unclaimed.Keys.Where(Claim))
                 _ = connection.CloseAsync();
         }
     }
@@ -66,7 +66,7 @@ public sealed class ConnectXpraAesCommand : ServerCommand
     private protected override async Task WorkAsync(ConnectOptions server, PipelineOutput output, CancellationToken cancellationToken)
     {
         var connection = await XpraConnector.ConnectAsync(server, cancellationToken);
-        _unseen[connection] = 0;
+        _unclaimed[connection] = 0;
         output.Post(cmdlet =>
         {
             if (Claim(connection))
@@ -76,21 +76,21 @@ public sealed class ConnectXpraAesCommand : ServerCommand
             await connection.CloseAsync();
     }
 
-    /// <summary>A listener without a key, in front of the server with one.</summary>
-    private ListenerOptions LocalEnd()
+    /// <summary>A listener without a key, in front of the server, which has one.</summary>
+    private ListenerOptions LocalEndOptions()
     {
         if (LocalSocket is not null && LocalPort is not null)
-            throw Unfit("-LocalSocket and -LocalPort are both given.", "Leave one of them out; -LocalSocket is for you alone.");
+            throw Invalid("-LocalSocket and -LocalPort are both given.", "Leave one of them out; only you can use -LocalSocket.");
         var servers = Servers;
         if (servers.Count != 1)
-            throw Unfit($"A local end leads to one server, and {servers.Count} are given.", "Give one server, and a local end to each.");
+            throw Invalid($"A local end leads to one server, but {servers.Count} are given.", "Give one server for each local end.");
         var server = servers[0];
         if (server.Password is not null)
-            throw Unfit("A password is given, and the clients of a local end answer the server's challenge themselves.", "Give the password to the client: xpra attach --password-file=…");
+            throw Invalid("A password is given, but the clients of a local end answer the server's challenge themselves.", "Give the password to the client: xpra attach --password-file=…");
         if (EncryptFirstPacket)
-            throw Unfit("A local end does not encrypt the first packet.", "Leave -EncryptFirstPacket out.");
+            throw Invalid("A local end does not encrypt the first packet.", "Omit -EncryptFirstPacket.");
         if (LocalPort is not null)
-            WarnOnce("Every user of this machine can use the port, and so the session behind it. With -LocalSocket only you can.");
+            WarnOnce("Every user of this machine can use the port, and the session behind it. With -LocalSocket, only you can.");
         return new ListenerOptions
         {
             Key = null,
@@ -112,8 +112,8 @@ public sealed class ConnectXpraAesCommand : ServerCommand
         };
     }
 
-    private static XpraAesException Unfit(string message, string action) => new(XpraErrorId.InvalidOption, message, action);
+    private static XpraAesException Invalid(string message, string action) => new(XpraErrorId.InvalidOption, message, action);
 
-    /// <summary>Whoever claims a connection first has it: the pipeline, or the one who closes what the pipeline did not want.</summary>
-    private bool Claim(XpraConnection connection) => _unseen.TryRemove(connection, out _);
+    /// <summary>True for the first caller only: either the pipeline outputs the connection, or the cmdlet closes it.</summary>
+    private bool Claim(XpraConnection connection) => _unclaimed.TryRemove(connection, out _);
 }

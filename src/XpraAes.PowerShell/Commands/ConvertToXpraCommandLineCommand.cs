@@ -7,18 +7,18 @@ using XpraAes.Transports;
 
 namespace XpraAes.PowerShell.Commands;
 
-/// <summary>Writes the xpra command line that does what a listener, a connection or these parameters say, for a given version of xpra.</summary>
+/// <summary>Creates the xpra command line that matches a listener, a connection or these parameters, for a given version of xpra.</summary>
 [Cmdlet(VerbsData.ConvertTo, "XpraCommandLine", DefaultParameterSetName = HostSet)]
 [OutputType(typeof(XpraCommandLine))]
 public sealed class ConvertToXpraCommandLineCommand : XpraCmdlet
 {
     private const string HostSet = "Host";
 
-    /// <summary>Listeners and connections; of a listener on several addresses there is a line for each.</summary>
+    /// <summary>Listeners and connections; a listener on several addresses gives a line for each.</summary>
     [Parameter(Mandatory = true, ParameterSetName = nameof(InputObject), ValueFromPipeline = true)]
     public object InputObject { get; set; } = null!;
 
-    /// <summary>A URI as Connect-XpraAes takes it.</summary>
+    /// <summary>A URI as for Connect-XpraAes.</summary>
     [Parameter(Mandatory = true, ParameterSetName = nameof(Uri))]
     [TextOnly]
     public string Uri { get; set; } = "";
@@ -30,53 +30,53 @@ public sealed class ConvertToXpraCommandLineCommand : XpraCmdlet
     [ValidateNotNullOrEmpty]
     public string ComputerName { get; set; } = "";
 
-    /// <summary>The TCP port; xpra's own unless said.</summary>
+    /// <summary>The TCP port; xpra's by default.</summary>
     [Parameter(ParameterSetName = HostSet)]
     [ValidateRange(1, IPEndPoint.MaxPort)]
     public int Port { get; set; } = ProtocolDefaults.Port;
 
-    /// <summary>The AES mode; unless said, CBC for a client and any for a server.</summary>
+    /// <summary>The AES mode; by default CBC for a client and any for a server.</summary>
     [Parameter(ParameterSetName = HostSet)]
     [Parameter(ParameterSetName = nameof(Uri))]
     [ModeTransformation]
     public AesMode? Mode { get; set; }
 
-    /// <summary>Which end of the connection the xpra program is.</summary>
+    /// <summary>Whether xpra is the client or the server.</summary>
     [Parameter]
     public XpraRole Role { get; set; }
 
-    /// <summary>The version of the xpra program: 3.1, the newest release of that line; 6.5.2; master.</summary>
+    /// <summary>The version of xpra: 3.1 for the newest release of that line, 6.5.2, or master.</summary>
     [Parameter(Mandatory = true)]
     [ArgumentCompleter(typeof(XpraVersionCompleter))]
     [ValidateNotNullOrEmpty]
     public string XpraVersion { get; set; } = "";
 
-    /// <summary>The path of the key file on the machine that the command line is for; it is not read here. A relative one is made absolute.</summary>
+    /// <summary>The path of the key file on the machine where the command line will run; it is not read here. A relative path is made absolute.</summary>
     [Parameter]
     [Alias("PSPath", "LiteralPath", "Path")]
     [TextOnly]
     [ValidateNotNullOrEmpty]
     public string? KeyFile { get; set; }
 
-    /// <summary>The key's text, as elsewhere; its bytes will stand on the command line.</summary>
+    /// <summary>The key's text; prefixed 0x, base64: or b64: its bytes. The command line will contain the key's bytes.</summary>
     [Parameter(ParameterSetName = HostSet)]
     [Parameter(ParameterSetName = nameof(Uri))]
     [ValidateNotNullOrEmpty]
     public string? KeyData { get; set; }
 
-    /// <summary>The key itself; where it is in no file, its bytes will stand on the command line.</summary>
+    /// <summary>The key as an object; if it is not from a file, the command line will contain its bytes.</summary>
     [Parameter(ParameterSetName = HostSet)]
     [Parameter(ParameterSetName = nameof(Uri))]
     [KeyTransformation]
     public XpraKey? Key { get; set; }
 
-    /// <summary>The path of a password file on the machine that the command line is for; it is not read here.</summary>
+    /// <summary>The path of a password file on the machine where the command line will run; it is not read here.</summary>
     [Parameter]
     [TextOnly]
     [ValidateNotNullOrEmpty]
     public string? PasswordFile { get; set; }
 
-    /// <summary>The user name that a client gives: of a password, servers of xpra ask for that of the user who runs them.</summary>
+    /// <summary>The user name that a client gives: with a password, xpra servers expect that of the user who runs them.</summary>
     [Parameter]
     [TextOnly]
     [ValidateNotNullOrEmpty]
@@ -113,11 +113,11 @@ public sealed class ConvertToXpraCommandLineCommand : XpraCmdlet
         foreach (var warning in uri.Warnings)
             WriteWarning(warning);
         if (uri.Encryption is { } asked && asked != (Mode ?? asked))
-            throw Twice("a mode", "-Mode");
+            throw Conflict("a mode", "-Mode");
         if ((uri.Key is not null || uri.KeyFile is not null) && (Key is not null || KeyData is not null || KeyFile is not null))
-            throw Twice("a key", "-KeyFile, -KeyData and -Key");
+            throw Conflict("a key", "-KeyFile, -KeyData and -Key");
         if (uri.Password is not null && PasswordFile is null)
-            WriteWarning("The password of the URI is left out: it would be seen by every user of that machine. Write it to a file, and give -PasswordFile.");
+            WriteWarning("The URI's password is left out, since every user of that machine would see it. Write it to a file, and give -PasswordFile.");
         WriteLine(uri.Endpoint, uri.Encryption ?? Mode, uri.KeyFile, uri.Key, uri.UserName);
     }
 
@@ -128,9 +128,9 @@ public sealed class ConvertToXpraCommandLineCommand : XpraCmdlet
             case AesListener listener:
                 foreach (var (bound, options) in listener.Binds)
                 {
-                    var endpoint = Role == XpraRole.Client ? AesListener.ForClients(bound) : bound;
+                    var endpoint = Role == XpraRole.Client ? AesListener.AdvertisedEndpoint(bound) : bound;
                     if (options.Key is not { } key)
-                        throw new XpraAesException(XpraErrorId.InvalidOption, $"The listener {listener.Id} is the local end of an encrypted connection and takes clients in clear.", $"Attach to it without any option for AES: xpra attach {bound}");
+                        throw new XpraAesException(XpraErrorId.InvalidOption, $"The listener {listener.Id} is the local end of an encrypted connection, and its clients are unencrypted.", $"Attach to it without AES options: xpra attach {bound}");
                     if (options.Password is not null && PasswordFile is null)
                         WriteWarning($"The listener {listener.Id} asks for a password: give -PasswordFile, or the command line leaves it out.");
                     if (options.EncryptFirstPacket)
@@ -143,16 +143,16 @@ public sealed class ConvertToXpraCommandLineCommand : XpraCmdlet
                     WriteLine(uri.Endpoint, connection.Mode is { } mode ? [mode] : [], FileFor(connection.KeyPath), null);
                 break;
             default:
-                throw new XpraAesException(XpraErrorId.InvalidOption, $"A {input.GetType().Name} is no listener and no connection.", "Pipe what Start-XpraAesListener, Get-XpraAesListener, Connect-XpraAes or Get-XpraAesConnection gives.");
+                throw new XpraAesException(XpraErrorId.InvalidOption, $"A {input.GetType().Name} is neither a listener nor a connection.", "Pipe the output of Start-XpraAesListener, Get-XpraAesListener, Connect-XpraAes or Get-XpraAesConnection.");
         }
     }
 
-    /// <summary>For parameters: the key of the URI, else -Key, -KeyData or -KeyFile.</summary>
+    /// <summary>For parameters: uses -Key, else the URI's key, else -KeyData.</summary>
     private void WriteLine(XpraEndpoint endpoint, AesMode? mode, string? uriKeyFile = null, XpraKey? uriKey = null, string? uriUserName = null)
     {
         using var text = KeyData is null ? null : XpraKey.FromText(KeyData);
         var key = Key ?? uriKey ?? text;
-        // Of a key that is in a file, the path is enough.
+        // For a key from a file, the path is enough.
         var file = FileFor(key is null ? uriKeyFile : key.Path);
         WriteLine(endpoint, mode is { } one ? [one] : [], file, file is null ? key : null, uriUserName);
     }
@@ -164,16 +164,16 @@ public sealed class ConvertToXpraCommandLineCommand : XpraCmdlet
         if (Role == XpraRole.Client && PasswordFile is not null && userName is null && ParameterSetName != nameof(InputObject))
             WriteWarning("No user name is given, and many xpra servers with a password refuse that: give -UserName, the user who runs the server.");
         if (key is not null)
-            WriteWarning("The command line shows the key itself: to every user of the machine where it runs, and to its logs and history. A key file with -KeyFile does not.");
+            WriteWarning("The command line contains the key itself: every user of the machine where it runs can see it, and so can logs and the history. Use a key file with -KeyFile instead.");
         WriteObject(line);
     }
 
-    /// <summary>-KeyFile goes before the path known here: the command line may be for another machine.</summary>
+    /// <summary>-KeyFile takes precedence over the path known here, since the command line may be for another machine.</summary>
     private string? FileFor(string? known) => (KeyFile ?? known) is { } path ? Absolute(path) : null;
 
-    // A server changes its folder. What is absolute for the other machine stays, whatever this one's drives.
+    // A server changes its working directory. A path that is absolute on the other machine is kept, whatever this one's drives.
     private string Absolute(string path) => path.StartsWith('/') ? path : FilePath.Resolve(this, path);
 
-    private static XpraAesException Twice(string what, string parameters)
-        => new(XpraErrorId.InvalidOption, $"The URI gives {what}, and so does a parameter.", $"Take it out of the URI, or leave {parameters} out.");
+    private static XpraAesException Conflict(string what, string parameters)
+        => new(XpraErrorId.InvalidOption, $"Both the URI and a parameter give {what}.", $"Remove it from the URI, or omit {parameters}.");
 }

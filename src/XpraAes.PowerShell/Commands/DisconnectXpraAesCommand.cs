@@ -2,18 +2,18 @@ using System.Management.Automation;
 
 namespace XpraAes.PowerShell.Commands;
 
-/// <summary>Ends connections: the peer is told, and the socket is closed.</summary>
+/// <summary>Ends connections: sends a disconnect packet and closes the socket.</summary>
 [Cmdlet(VerbsCommunications.Disconnect, "XpraAes", DefaultParameterSetName = nameof(Connection), SupportsShouldProcess = true)]
 public sealed class DisconnectXpraAesCommand : XpraCmdlet
 {
-    private readonly List<XpraConnection> _chosen = [];
+    private readonly List<XpraConnection> _selected = [];
 
-    /// <summary>Connections of Connect-XpraAes or Get-XpraAesConnection.</summary>
+    /// <summary>Connections from Connect-XpraAes or Get-XpraAesConnection.</summary>
     [Parameter(Mandatory = true, Position = 0, ParameterSetName = nameof(Connection), ValueFromPipeline = true)]
     [ValidateNotNullOrEmpty]
     public XpraConnection[] Connection { get; set; } = [];
 
-    /// <summary>The ids of connections.</summary>
+    /// <summary>Ids of connections.</summary>
     [Parameter(Mandatory = true, ParameterSetName = nameof(Id))]
     [ArgumentCompleter(typeof(ConnectionIdCompleter))]
     public int[] Id { get; set; } = [];
@@ -22,17 +22,17 @@ public sealed class DisconnectXpraAesCommand : XpraCmdlet
     protected override void Process()
     {
         if (ParameterSetName == nameof(Id))
-            this.ForEach(Id, id => Choose(Input.Connection(id)));
+            this.ForEach(Id, id => Select(Input.Connection(id)));
         else
-            this.ForEach(Connection, Choose);
+            this.ForEach(Connection, Select);
     }
 
     /// <inheritdoc/>
-    protected override void Finish() => Run((_, token) => Task.WhenAll(_chosen.Select(connection => connection.CloseAsync())).WaitAsync(token));
+    protected override void Finish() => Run((_, token) => Task.WhenAll(_selected.Select(connection => connection.CloseAsync())).WaitAsync(token));
 
-    private void Choose(XpraConnection connection)
+    private void Select(XpraConnection connection)
     {
         if (connection.State != ConnectionState.Closed && ShouldProcess($"{connection.Endpoint} with {connection.Peer}, AES-{connection.Mode}, key {connection.KeyFingerprint}", "Disconnect"))
-            _chosen.Add(connection);
+            _selected.Add(connection);
     }
 }

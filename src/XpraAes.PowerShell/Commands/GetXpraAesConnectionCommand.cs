@@ -2,12 +2,12 @@ using System.Management.Automation;
 
 namespace XpraAes.PowerShell.Commands;
 
-/// <summary>The live connections of this process: those of Connect-XpraAes and those that came to its listeners.</summary>
+/// <summary>Gets the live connections of this process: those of Connect-XpraAes and those of its listeners' clients.</summary>
 [Cmdlet(VerbsCommon.Get, "XpraAesConnection", DefaultParameterSetName = "All")]
 [OutputType(typeof(XpraConnection))]
 public sealed class GetXpraAesConnectionCommand : XpraCmdlet
 {
-    /// <summary>The ids of those wanted.</summary>
+    /// <summary>Ids of the connections to get.</summary>
     [Parameter(Mandatory = true, Position = 0, ParameterSetName = nameof(Id))]
     [ArgumentCompleter(typeof(ConnectionIdCompleter))]
     public int[] Id { get; set; } = [];

@@ -3,7 +3,7 @@ using XpraAes.Keys;
 
 namespace XpraAes.PowerShell.Commands;
 
-/// <summary>Reads keys as xpra does, and tells their fingerprint and what is wrong with them.</summary>
+/// <summary>Reads keys as xpra does, and shows their fingerprints and problems.</summary>
 [Cmdlet(VerbsCommon.Get, "XpraAesKey", DefaultParameterSetName = nameof(KeyFile))]
 [OutputType(typeof(XpraKey))]
 public sealed class GetXpraAesKeyCommand : XpraCmdlet
@@ -15,7 +15,7 @@ public sealed class GetXpraAesKeyCommand : XpraCmdlet
     [ValidateNotNullOrEmpty]
     public string[] KeyFile { get; set; } = [];
 
-    /// <summary>Key files, whose names are taken as they stand.</summary>
+    /// <summary>Key files; wildcards are taken literally.</summary>
     [Parameter(Mandatory = true, ParameterSetName = nameof(LiteralPath), ValueFromPipelineByPropertyName = true)]
     [Alias("PSPath")]
     [TextOnly]
@@ -26,7 +26,7 @@ public sealed class GetXpraAesKeyCommand : XpraCmdlet
     [Parameter(Mandatory = true, ParameterSetName = nameof(KeyData))]
     public string KeyData { get; set; } = "";
 
-    /// <summary>A key of New-XpraAesKey or Get-Secret.</summary>
+    /// <summary>A key from New-XpraAesKey or Get-Secret.</summary>
     [Parameter(Mandatory = true, ParameterSetName = nameof(Key))]
     [KeyTransformation]
     public XpraKey? Key { get; set; }
@@ -51,7 +51,7 @@ public sealed class GetXpraAesKeyCommand : XpraCmdlet
         }
     }
 
-    // A name without wildcards has to be there; a pattern may match nothing.
+    // A name without wildcards must exist; a pattern may match nothing.
     private void ReadAll(string path)
     {
         if (WildcardPattern.ContainsWildcardCharacters(path))

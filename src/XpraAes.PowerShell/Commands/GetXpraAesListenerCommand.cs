@@ -2,17 +2,17 @@ using System.Management.Automation;
 
 namespace XpraAes.PowerShell.Commands;
 
-/// <summary>The live listeners of this process, whichever runspace started them.</summary>
+/// <summary>Gets the live listeners of this process, from all runspaces.</summary>
 [Cmdlet(VerbsCommon.Get, "XpraAesListener", DefaultParameterSetName = "All")]
 [OutputType(typeof(AesListener))]
 public sealed class GetXpraAesListenerCommand : XpraCmdlet
 {
-    /// <summary>The ids of those wanted.</summary>
+    /// <summary>Ids of the listeners to get.</summary>
     [Parameter(Mandatory = true, Position = 0, ParameterSetName = nameof(Id))]
     [ArgumentCompleter(typeof(ListenerIdCompleter))]
     public int[] Id { get; set; } = [];
 
-    /// <summary>The ports of those wanted.</summary>
+    /// <summary>Ports of the listeners to get.</summary>
     [Parameter(Mandatory = true, ParameterSetName = nameof(Port))]
     public int[] Port { get; set; } = [];
 
@@ -25,7 +25,7 @@ public sealed class GetXpraAesListenerCommand : XpraCmdlet
                 this.ForEach(Id, id => WriteObject(Input.Listener(id)));
                 break;
             case nameof(Port):
-                this.ForEach(Port, WriteThoseOn);
+                this.ForEach(Port, WriteOnPort);
                 break;
             default:
                 WriteObject(LiveObjects.Listeners, enumerateCollection: true);
@@ -33,7 +33,7 @@ public sealed class GetXpraAesListenerCommand : XpraCmdlet
         }
     }
 
-    private void WriteThoseOn(int port)
+    private void WriteOnPort(int port)
     {
         var found = LiveObjects.Listeners.Where(listener => listener.Port == port).ToArray();
         if (found.Length == 0)

@@ -5,34 +5,34 @@ using XpraAes.Keys;
 
 namespace XpraAes.PowerShell.Commands;
 
-/// <summary>What cipher each direction of each connection really uses; or, with -Supported, what xpra's versions have.</summary>
+/// <summary>Gets the cipher in use in each direction of each connection; or, with -Supported, the ciphers of xpra's versions.</summary>
 [Cmdlet(VerbsCommon.Get, "XpraCipherInfo", DefaultParameterSetName = "All")]
 [OutputType(typeof(CipherInfo), ParameterSetName = ["All", nameof(Connection), nameof(Listener), nameof(Uri)])]
 [OutputType(typeof(SupportedCipher), ParameterSetName = [nameof(Supported)])]
 public sealed class GetXpraCipherInfoCommand : XpraCmdlet
 {
-    /// <summary>Servers that are asked at once; arbitrary.</summary>
-    private const int MaxAtOnce = 32;
+    /// <summary>The most servers asked in parallel; arbitrary.</summary>
+    private const int MaxParallel = 32;
 
     private ServerList? _servers;
-    private bool _begun;
+    private bool _workStarted;
     private bool _shown;
 
-    /// <summary>Connections of Connect-XpraAes or Get-XpraAesConnection.</summary>
+    /// <summary>Connections from Connect-XpraAes or Get-XpraAesConnection.</summary>
     [Parameter(Mandatory = true, Position = 0, ParameterSetName = nameof(Connection), ValueFromPipeline = true)]
     public XpraConnection[] Connection { get; set; } = [];
 
-    /// <summary>Listeners of Start- or Get-XpraAesListener, for the connections of each.</summary>
+    /// <summary>Listeners from Start- or Get-XpraAesListener, whose connections are shown.</summary>
     [Parameter(Mandatory = true, ParameterSetName = nameof(Listener), ValueFromPipeline = true)]
     public AesListener[] Listener { get; set; } = [];
 
-    /// <summary>xpra servers to ask about the clients that are attached to them, as Connect-XpraAes takes them: tcp://host:port/?encryption=AES&amp;keyfile=key.txt.</summary>
+    /// <summary>xpra servers to ask about their attached clients, as for Connect-XpraAes: tcp://host:port/?encryption=AES&amp;keyfile=key.txt.</summary>
     [Parameter(Mandatory = true, ParameterSetName = nameof(Uri))]
     [TextOnly]
     [ValidateNotNullOrEmpty]
     public string[] Uri { get; set; } = [];
 
-    /// <summary>The key file, read as xpra reads it: CR and LF at the ends go, every other byte counts. Several, while a key is being replaced: the one that fits is taken.</summary>
+    /// <summary>The key file, read as xpra does: CR and LF at the ends are stripped, every other byte counts. Several while a key is being replaced: the one that fits is used.</summary>
     [Parameter(ParameterSetName = nameof(Uri))]
     [TextOnly]
     [ValidateNotNullOrEmpty]
@@ -43,28 +43,28 @@ public sealed class GetXpraCipherInfoCommand : XpraCmdlet
     [ValidateNotNullOrEmpty]
     public string? KeyData { get; set; }
 
-    /// <summary>The key itself: what New-XpraAesKey, Get-XpraAesKey or Get-Secret gives.</summary>
+    /// <summary>The key as an object from New-XpraAesKey, Get-XpraAesKey or Get-Secret.</summary>
     [Parameter(ParameterSetName = nameof(Uri))]
     [KeyTransformation]
     public XpraKey? Key { get; set; }
 
-    /// <summary>The user name and password that the server asks for.</summary>
+    /// <summary>The user name and password for the server's challenge.</summary>
     [Parameter(ParameterSetName = nameof(Uri))]
     [Credential]
     public PSCredential? Credential { get; set; }
 
-    /// <summary>A file with the password that the server asks for; every byte counts, a newline at the end too.</summary>
+    /// <summary>A file with the password for the server's challenge; every byte counts, including a newline at the end.</summary>
     [Parameter(ParameterSetName = nameof(Uri))]
     [TextOnly]
     [ValidateNotNullOrEmpty]
     public string? PasswordFile { get; set; }
 
-    /// <summary>How long the connection, and each answer to a packet of ours, may take: seconds or a TimeSpan.</summary>
+    /// <summary>Timeout for connecting, and for each of the server's answers: seconds or a TimeSpan.</summary>
     [Parameter(ParameterSetName = nameof(Uri))]
     [SecondsTransformation]
     public TimeSpan Timeout { get; set; } = Limits.Default.HandshakeTimeout;
 
-    /// <summary>Lists the ciphers that xpra has, and in which versions.</summary>
+    /// <summary>Lists xpra's ciphers and the versions that have them.</summary>
     [Parameter(Mandatory = true, ParameterSetName = nameof(Supported))]
     public SwitchParameter Supported { get; set; }
 
@@ -80,7 +80,7 @@ public sealed class GetXpraCipherInfoCommand : XpraCmdlet
                 Ask();
                 break;
             default:
-                Show(Chosen());
+                Show(SelectedConnections());
                 break;
         }
     }
@@ -89,7 +89,7 @@ public sealed class GetXpraCipherInfoCommand : XpraCmdlet
     protected override void Finish()
     {
         if (!_shown && ParameterSetName is not (nameof(Uri) or nameof(Supported)))
-            WriteWarning("There is no connection to show. Connect-XpraAes makes one, and clients of Start-XpraAesListener do; -Connection and -Listener choose among them, -Uri asks an xpra server about its clients, -Supported lists the ciphers that xpra has.");
+            WriteWarning("There is no connection to show. Connect-XpraAes opens one, and so do clients of Start-XpraAesListener; -Connection and -Listener select among them, -Uri asks an xpra server about its clients, -Supported lists the ciphers that xpra has.");
     }
 
     /// <inheritdoc/>
@@ -98,13 +98,13 @@ public sealed class GetXpraCipherInfoCommand : XpraCmdlet
         if (disposing)
         {
             Key?.Dispose();
-            if (!_begun)
+            if (!_workStarted)
                 _servers?.Dispose();
         }
         base.Dispose(disposing);
     }
 
-    private IEnumerable<XpraConnection> Chosen() => ParameterSetName switch
+    private IEnumerable<XpraConnection> SelectedConnections() => ParameterSetName switch
     {
         nameof(Connection) => Connection,
         nameof(Listener) => Listener.SelectMany(listener => listener.Connections),
@@ -125,14 +125,14 @@ public sealed class GetXpraCipherInfoCommand : XpraCmdlet
         _servers = new ServerList(this, Credential, PasswordInput.Resolve(this, Credential, PasswordFile));
         var key = new KeyInput(this) { Key = Key, KeyData = KeyData, KeyFile = KeyFile };
         this.ForEach(Uri, uri => _servers.AddUri(uri, null, key));
-        _begun = true;
+        _workStarted = true;
         Run(AskAllAsync);
     }
 
     private async Task AskAllAsync(PipelineOutput output, CancellationToken cancellationToken)
     {
         using var servers = _servers!;
-        await servers.ForEachAsync(MaxAtOnce, output, async (server, token) => Show(server, await RemoteCiphers.GetAsync(server with { Timeout = Timeout }, token), output), null, cancellationToken);
+        await servers.ForEachAsync(MaxParallel, output, async (server, token) => Show(server, await RemoteCiphers.GetAsync(server with { Timeout = Timeout }, token), output), null, cancellationToken);
     }
 
     private static void Show(ConnectOptions server, IReadOnlyList<CipherInfo> rows, PipelineOutput output)

@@ -3,27 +3,27 @@ using XpraAes.Keys;
 
 namespace XpraAes.PowerShell.Commands;
 
-/// <summary>Makes a key from the platform's random source, and writes it to a key file if asked to.</summary>
+/// <summary>Generates a key with the platform's random number generator, and optionally writes it to a key file.</summary>
 [Cmdlet(VerbsCommon.New, "XpraAesKey", SupportsShouldProcess = true)]
 [OutputType(typeof(XpraKey))]
 public sealed class NewXpraAesKeyCommand : XpraCmdlet
 {
-    /// <summary>The key file to write: mode 0600, without a newline.</summary>
+    /// <summary>The key file to write, with mode 0600 and without a newline.</summary>
     [Parameter(Position = 0)]
     [TextOnly]
     [ValidateNotNullOrEmpty]
     public string? Path { get; set; }
 
-    /// <summary>What the key looks like.</summary>
+    /// <summary>The format of the key's text.</summary>
     [Parameter]
     [ValidateSet(nameof(KeyFormat.Hex), nameof(KeyFormat.Base64), nameof(KeyFormat.Uuid))]
     public KeyFormat Format { get; set; } = KeyFormat.Hex;
 
-    /// <summary>The random bits of a Hex or Base64 key: 256 unless said, a multiple of 8 from 96 to 512.</summary>
+    /// <summary>The random bits of a Hex or Base64 key: a multiple of 8 from 96 to 512, by default 256.</summary>
     [Parameter]
     public int? Bits { get; set; }
 
-    /// <summary>Replaces the key file if there is one.</summary>
+    /// <summary>Replaces an existing key file.</summary>
     [Parameter]
     public SwitchParameter Force { get; set; }
 

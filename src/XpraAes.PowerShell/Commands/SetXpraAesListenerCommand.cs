@@ -5,16 +5,16 @@ using XpraAes.Listening;
 
 namespace XpraAes.PowerShell.Commands;
 
-/// <summary>Changes what listeners ask of new clients and where they pass them on to. The connections that stand keep what they have.</summary>
+/// <summary>Changes the encryption, password or target of listeners for new clients. Open connections are not affected.</summary>
 [Cmdlet(VerbsCommon.Set, "XpraAesListener", DefaultParameterSetName = nameof(Listener), SupportsShouldProcess = true)]
 [OutputType(typeof(AesListener))]
 public sealed class SetXpraAesListenerCommand : GatewayCommand
 {
-    private static readonly string[] s_stretching = [nameof(KeySize), nameof(KeyHash), nameof(Iterations), nameof(EncryptFirstPacket)];
+    private static readonly string[] s_cipherParameters = [nameof(KeySize), nameof(KeyHash), nameof(Iterations), nameof(EncryptFirstPacket)];
 
     private ListenerOptions? _new;
 
-    /// <summary>Listeners of Start- or Get-XpraAesListener.</summary>
+    /// <summary>Listeners from Start- or Get-XpraAesListener.</summary>
     [Parameter(Mandatory = true, Position = 0, ParameterSetName = nameof(Listener), ValueFromPipeline = true)]
     [ValidateNotNullOrEmpty]
     public AesListener[] Listener { get; set; } = [];
@@ -24,18 +24,18 @@ public sealed class SetXpraAesListenerCommand : GatewayCommand
     [ArgumentCompleter(typeof(ListenerIdCompleter))]
     public int[] Id { get; set; } = [];
 
-    /// <summary>Of a listener with several addresses the one to change, as its property Endpoints shows it; all of them unless said.</summary>
+    /// <summary>For a listener with several addresses, the one to change, as its property Endpoints shows it; all of them by default.</summary>
     [Parameter]
     [ValidateNotNullOrEmpty]
     public string? Endpoint { get; set; }
 
-    /// <summary>The AES modes to let in.</summary>
+    /// <summary>The AES modes to accept.</summary>
     [Parameter]
     [ModeTransformation]
     [ValidateNotNullOrEmpty]
     public AesMode[]? Mode { get; set; }
 
-    /// <summary>Gives the listeners back.</summary>
+    /// <summary>Returns the listeners.</summary>
     [Parameter]
     public SwitchParameter PassThru { get; set; }
 
@@ -63,7 +63,7 @@ public sealed class SetXpraAesListenerCommand : GatewayCommand
             WriteObject(listener);
     }
 
-    /// <summary>What the parameters say, read once for all listeners.</summary>
+    /// <summary>Reads the parameters, once for all listeners.</summary>
     private ListenerOptions ReadNew()
     {
         var keys = KeyInput.IsGiven ? KeyInput.Resolve() : [];
@@ -88,8 +88,8 @@ public sealed class SetXpraAesListenerCommand : GatewayCommand
             changed = changed with { Key = _new.Key, OtherKeys = _new.OtherKeys };
         if (Password is not null)
             changed = changed with { Password = Password, UserName = Credential?.UserName };
-        WarnOfFirstPacket(changed.EncryptFirstPacket ? changed.Modes : []);
-        WarnOfStreams(Mode ?? []);
+        WarnAboutFirstPacket(changed.EncryptFirstPacket ? changed.Modes : []);
+        WarnAboutKeystreams(Mode ?? []);
         return changed;
     }
 
@@ -110,7 +110,7 @@ public sealed class SetXpraAesListenerCommand : GatewayCommand
             changes.Add($"the requests {string.Join(", ", AllowRequest)}");
         if (AllowOrigin is not null)
             changes.Add($"pages of {string.Join(", ", AllowOrigin)}");
-        changes.AddRange(s_stretching.Where(IsGiven).Select(name => $"-{name}"));
+        changes.AddRange(s_cipherParameters.Where(IsGiven).Select(name => $"-{name}"));
         return changes.Count > 0
             ? string.Join("; ", changes)
             : throw new XpraAesException(XpraErrorId.InvalidOption, "There is nothing to change.", "Give -KeyFile, -Mode, -Target or another parameter.");

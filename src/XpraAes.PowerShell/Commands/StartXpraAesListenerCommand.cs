@@ -10,7 +10,7 @@ using XpraAes.Logging;
 
 namespace XpraAes.PowerShell.Commands;
 
-/// <summary>Listens for xpra clients that encrypt with AES, and answers them or passes them on, in the background unless told to wait.</summary>
+/// <summary>Listens for xpra clients that encrypt with AES, and answers them or forwards their sessions; in the background unless -Wait is given.</summary>
 [Cmdlet(VerbsLifecycle.Start, "XpraAesListener", SupportsShouldProcess = true, DefaultParameterSetName = nameof(Port))]
 [OutputType(typeof(AesListener))]
 public sealed class StartXpraAesListenerCommand : GatewayCommand
@@ -20,49 +20,49 @@ public sealed class StartXpraAesListenerCommand : GatewayCommand
     [ValidateRange(IPEndPoint.MinPort, IPEndPoint.MaxPort)]
     public int Port { get; set; } = ProtocolDefaults.Port;
 
-    /// <summary>Loopback, Any, IPv6Any, or an address of this machine's.</summary>
+    /// <summary>Loopback, Any, IPv6Any, or an address of this machine.</summary>
     [Parameter(ParameterSetName = nameof(Port))]
     [TextOnly]
     [ArgumentCompleter(typeof(BindAddressCompleter))]
     [ValidateNotNullOrEmpty]
     public string BindAddress { get; set; } = nameof(IPAddress.Loopback);
 
-    /// <summary>The AES modes to let in; CBC unless said.</summary>
+    /// <summary>The AES modes to accept; CBC by default.</summary>
     [Parameter(ParameterSetName = nameof(Port))]
     [ModeTransformation]
     [ValidateNotNullOrEmpty]
     public AesMode[] Mode { get; set; } = [AesMode.CBC];
 
-    /// <summary>Addresses with xpra's options: 0.0.0.0:10000,encryption=AES,keyfile=key.txt,auth=file:filename=p.txt. All of them make one listener.</summary>
+    /// <summary>Addresses with xpra's bind options: 0.0.0.0:10000,encryption=AES,keyfile=key.txt,auth=file:filename=p.txt. All of them belong to one listener.</summary>
     [Parameter(Mandatory = true, ParameterSetName = nameof(Bind))]
     [TextOnly]
     [ValidateNotNullOrEmpty]
     public string[] Bind { get; set; } = [];
 
-    /// <summary>A file that the log is appended to: every step of every handshake, and why a client was refused.</summary>
+    /// <summary>A file to append the log to: every step of every handshake, and why a client was refused.</summary>
     [Parameter]
     [TextOnly]
     [ValidateNotNullOrEmpty]
     public string? LogPath { get; set; }
 
-    /// <summary>Addresses that the limits on strangers do not apply to, as those of a proxy behind which everyone has one address: 10.0.0.5, 10.0.0.0/8.</summary>
+    /// <summary>Addresses exempt from the limits on unauthenticated clients, such as a proxy's, behind which all clients share one address: 10.0.0.5, 10.0.0.0/8.</summary>
     [Parameter]
     [TextOnly]
     [ValidateNotNullOrEmpty]
     public string[] TrustedSource { get; set; } = [];
 
-    /// <summary>Limits other than the defaults, by their names: @{ UnprovenConnectionsPerSource = 32; MaxIterations = 200000; HandshakeTimeout = 20 }.</summary>
+    /// <summary>Limits that differ from the defaults, by name: @{ UnprovenConnectionsPerSource = 32; MaxIterations = 200000; HandshakeTimeout = 20 }.</summary>
     [Parameter]
     [ValidateNotNull]
     public Hashtable Limit { get; set; } = [];
 
-    /// <summary>A folder in which the salts of clients outlive this process, so that no recorded hello is taken again after a restart; made where it is missing.</summary>
+    /// <summary>A folder that keeps the clients' salts across restarts, so that a recorded hello is refused after a restart too; created if missing.</summary>
     [Parameter]
     [TextOnly]
     [ValidateNotNullOrEmpty]
     public string? StatePath { get; set; }
 
-    /// <summary>Sends clients something before they have proven the key, for those that never send a packet of their own, as xpra _monitor of 3.1.</summary>
+    /// <summary>Sends clients packets before they have proven the key; for clients that never send one unasked, such as xpra _monitor of 3.1.</summary>
     [Parameter]
     public SwitchParameter AllowSilentClient { get; set; }
 
@@ -75,7 +75,7 @@ public sealed class StartXpraAesListenerCommand : GatewayCommand
     {
         var target = ReadTarget();
         if (target is null && AllowRequest is not null)
-            throw new XpraAesException(XpraErrorId.InvalidOption, "-AllowRequest is given, and no -Target that requests could be sent on to.", "Give -Target too.");
+            throw new XpraAesException(XpraErrorId.InvalidOption, "-AllowRequest requires -Target.", "Give -Target too.");
         var common = new ListenerOptions
         {
             Key = null,
@@ -96,12 +96,12 @@ public sealed class StartXpraAesListenerCommand : GatewayCommand
         ListenerOptions[] all = ParameterSetName == nameof(Bind) ? [.. Bind.Select(NewBindReader(common).Read)] : [ReadParameters(common)];
         foreach (var bind in all)
         {
-            WarnOfFirstPacket(bind.Modes);
+            WarnAboutFirstPacket(bind.Modes);
             if (StatePath is null)
-                WarnOfStreams(bind.Modes);
+                WarnAboutKeystreams(bind.Modes);
         }
-        var whereTo = target is null ? "" : $", and pass their sessions on to {target}{(target.Keys.Count == 0 ? "" : $" in AES-{target.Mode}")}";
-        if (!ShouldProcess(string.Join(", ", all.Select(bind => new IPEndPoint(bind.Address, bind.Port))), $"Listen for xpra clients: {string.Join("; ", all.Select(Describe))}{whereTo}"))
+        var forwarding = target is null ? "" : $", and forward their sessions to {target}{(target.Keys.Count == 0 ? "" : $" in AES-{target.Mode}")}";
+        if (!ShouldProcess(string.Join(", ", all.Select(bind => new IPEndPoint(bind.Address, bind.Port))), $"Listen for xpra clients: {string.Join("; ", all.Select(Describe))}{forwarding}"))
             return;
         if (Wait)
             RunInForeground(all);
@@ -115,7 +115,7 @@ public sealed class StartXpraAesListenerCommand : GatewayCommand
             return new IPNetwork(address, 8 * address.GetAddressBytes().Length);
         return IPNetwork.TryParse(text, out var network)
             ? network
-            : throw new XpraAesException(XpraErrorId.InvalidOption, $"'{text}' is no address and no network.", "-TrustedSource takes 10.0.0.5 or 10.0.0.0/8.");
+            : throw new XpraAesException(XpraErrorId.InvalidOption, $"'{text}' is neither an address nor a network.", "-TrustedSource takes 10.0.0.5 or 10.0.0.0/8.");
     }
 
     private static string Describe(ListenerOptions bind)
@@ -168,7 +168,7 @@ public sealed class StartXpraAesListenerCommand : GatewayCommand
         }
         finally
         {
-            // Not waited for: Ctrl+C ends the cmdlet at once, while the listener still tells its clients.
+            // Not awaited: Ctrl+C ends the cmdlet at once, while the listener still sends its disconnect packets.
             _ = listener.StopAsync(Limits.Default.CloseGrace);
         }
     }

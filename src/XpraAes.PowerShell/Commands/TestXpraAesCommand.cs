@@ -4,15 +4,15 @@ using XpraAes.Diagnostics;
 
 namespace XpraAes.PowerShell.Commands;
 
-/// <summary>Finds out why an AES connection to an xpra server comes about or not, and what to do about it.</summary>
-// There is no default parameter set, for the reason that Connect-XpraAes has none.
+/// <summary>Finds out whether an AES connection to an xpra server can be established, and if not, why and what to do.</summary>
+// No default parameter set, for the same reason as in Connect-XpraAes.
 [Cmdlet(VerbsDiagnostic.Test, "XpraAes")]
 [OutputType(typeof(Diagnosis), typeof(bool))]
 public sealed class TestXpraAesCommand : ServerCommand
 {
-    private int _number;
+    private int _lastActivityId;
 
-    /// <summary>For each server nothing but true, where an AES connection would come about, or false.</summary>
+    /// <summary>Returns only a boolean for each server: whether an AES connection would be established.</summary>
     [Parameter]
     public SwitchParameter Quiet { get; set; }
 
@@ -20,11 +20,11 @@ public sealed class TestXpraAesCommand : ServerCommand
 
     private protected override async Task WorkAsync(ConnectOptions server, PipelineOutput output, CancellationToken cancellationToken)
     {
-        var progress = new ProgressRecord(Interlocked.Increment(ref _number), $"Testing {server.Endpoint}", "connecting");
+        var progress = new ProgressRecord(Interlocked.Increment(ref _lastActivityId), $"Testing {server.Endpoint}", "connecting");
         var diagnoses = await EndpointProbe.RunAsync(server, Show, cancellationToken);
         progress.RecordType = ProgressRecordType.Completed;
         output.WriteProgress(progress);
-        // All of one server's together, whatever the others do meanwhile.
+        // One post, so that the findings of one server stay together.
         output.Post(cmdlet =>
         {
             if (Quiet)

@@ -5,18 +5,18 @@ using System.Net;
 
 namespace XpraAes.PowerShell;
 
-/// <summary>The words for addresses to listen on.</summary>
+/// <summary>Completes and parses the names of addresses to listen on.</summary>
 internal sealed class BindAddressCompleter : IArgumentCompleter
 {
     private static readonly (string Name, IPAddress Address, string Meaning)[] Words =
     [
         ("Loopback", IPAddress.Loopback, "127.0.0.1: this machine only"),
         ("Any", IPAddress.Any, "0.0.0.0: every IPv4 address of this machine"),
-        ("IPv6Any", IPAddress.IPv6Any, "[::]: every address of this machine, IPv4 too"),
+        ("IPv6Any", IPAddress.IPv6Any, "[::]: every address of this machine, including IPv4"),
         ("IPv6Loopback", IPAddress.IPv6Loopback, "::1: this machine only"),
     ];
 
-    /// <summary>One of the words, or an address. Throws AddressUnavailable.</summary>
+    /// <summary>Parses one of the names, or an address. Throws AddressUnavailable.</summary>
     public static IPAddress Parse(string text)
     {
         foreach (var (name, address, _) in Words)
@@ -26,7 +26,7 @@ internal sealed class BindAddressCompleter : IArgumentCompleter
         }
         return IPAddress.TryParse(text, out var parsed)
             ? parsed
-            : throw new XpraAesException(XpraErrorId.AddressUnavailable, $"'{text}' is no address to listen on.", "-BindAddress takes Loopback, Any, IPv6Any or an address of this machine's.") { Target = text };
+            : throw new XpraAesException(XpraErrorId.AddressUnavailable, $"'{text}' is not an address to listen on.", "-BindAddress takes Loopback, Any, IPv6Any or an address of this machine.") { Target = text };
     }
 
     /// <inheritdoc/>

@@ -5,7 +5,7 @@ using System.Management.Automation.Language;
 
 namespace XpraAes.PowerShell;
 
-/// <summary>The ids of what is live, each with what it stands for.</summary>
+/// <summary>Completes the ids of live objects, each with a description.</summary>
 internal abstract class LiveIdCompleter : IArgumentCompleter
 {
     private protected abstract IEnumerable<(int Id, string Meaning)> Live { get; }

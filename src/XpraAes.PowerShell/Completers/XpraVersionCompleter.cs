@@ -5,7 +5,7 @@ using XpraAes.Connections;
 
 namespace XpraAes.PowerShell;
 
-/// <summary>The lines of xpra's releases.</summary>
+/// <summary>Completes xpra's release lines.</summary>
 internal sealed class XpraVersionCompleter : IArgumentCompleter
 {
     /// <inheritdoc/>

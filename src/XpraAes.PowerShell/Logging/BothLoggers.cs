@@ -3,7 +3,7 @@ using XpraAes.Logging;
 
 namespace XpraAes.PowerShell;
 
-/// <summary>Tells two loggers the same.</summary>
+/// <summary>Logs to two loggers.</summary>
 internal sealed class BothLoggers(ILogger one, ILogger other) : ILogger
 {
     public bool IsEnabled(LogLevel logLevel) => one.IsEnabled(logLevel) || other.IsEnabled(logLevel);

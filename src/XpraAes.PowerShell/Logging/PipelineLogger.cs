@@ -3,7 +3,7 @@ using XpraAes.Logging;
 
 namespace XpraAes.PowerShell;
 
-/// <summary>Shows the log live in the pipeline of a foreground cmdlet: what happens, as xpra's -d crypto tells it, with -Verbose, and every packet of a session with -Debug; warnings always.</summary>
+/// <summary>Shows the log in a foreground cmdlet's pipeline: warnings always, events (as with xpra's -d crypto) with -Verbose, and every packet with -Debug.</summary>
 internal sealed class PipelineLogger(PipelineOutput output) : ILogger
 {
     public bool IsEnabled(LogLevel logLevel) => logLevel switch

@@ -3,12 +3,12 @@ using System.Management.Automation;
 
 namespace XpraAes.PowerShell;
 
-/// <summary>Paths of files as PowerShell takes them: relative to its own location, with ~ and drives of its own.</summary>
+/// <summary>Resolves paths as PowerShell does: relative to its current location, with ~ and its own drives.</summary>
 internal static class FilePath
 {
     private const string FileSystem = "FileSystem";
 
-    /// <summary>The full path of a file, which need not exist; wildcards mean nothing. Throws InvalidOption.</summary>
+    /// <summary>The full path of a file, which need not exist; wildcards are taken literally. Throws InvalidOption.</summary>
     public static string Resolve(PSCmdlet cmdlet, string path)
     {
         try
@@ -22,7 +22,7 @@ internal static class FilePath
         }
     }
 
-    /// <summary>The full paths of the files that a path with wildcards matches; those of folders are left out. Empty where nothing matches. Throws InvalidOption.</summary>
+    /// <summary>The full paths of the files, but not folders, that a path with wildcards matches; empty if there is no match. Throws InvalidOption.</summary>
     public static IReadOnlyList<string> Expand(PSCmdlet cmdlet, string pattern)
     {
         Collection<string> found;

@@ -2,7 +2,7 @@ using XpraAes.Keys;
 
 namespace XpraAes.PowerShell;
 
-/// <summary>What a cmdlet was given of a key, in whichever form. A class and no record: what it holds must not be printed.</summary>
+/// <summary>The key parameters of a cmdlet, in any form. Not a record, whose ToString would print the key.</summary>
 internal sealed class KeyInput(XpraCmdlet cmdlet)
 {
     public XpraKey? Key { get; init; }
@@ -13,7 +13,7 @@ internal sealed class KeyInput(XpraCmdlet cmdlet)
 
     public bool IsGiven => Key is not null || KeyData is not null || KeyFile is not null;
 
-    /// <summary>The keys to use, several only where there are several key files; new ones that the caller disposes of, with a warning for each of their problems. Throws as <see cref="KeySelection.Resolve"/>.</summary>
+    /// <summary>The keys to use, several only for several key files. The caller disposes of them. Warns about each of their problems. Throws as <see cref="KeySelection.Resolve"/>.</summary>
     public IReadOnlyList<XpraKey> Resolve(XpraKey? optionKey = null, string? optionKeyFile = null, SecretBuffer? password = null)
     {
         if (optionKey is null && optionKeyFile is null && Key is null && KeyData is null && KeyFile is { Length: > 1 } several)

@@ -5,8 +5,8 @@ using XpraAes.Keys;
 namespace XpraAes.PowerShell;
 
 /// <summary>
-/// Takes for -Key what New-XpraAesKey, Get-XpraAesKey or a store of secrets gives: a key, a SecureString, the password of a PSCredential, text or bytes.
-/// Text is taken as for -KeyData. The cmdlet always gets a key of its own, and disposes of it.
+/// Converts what New-XpraAesKey, Get-XpraAesKey or a secret store returns to a key: a key, a SecureString, the password of a PSCredential,
+/// text (read as for -KeyData) or bytes. The cmdlet always gets its own copy, and disposes of it.
 /// </summary>
 [AttributeUsage(AttributeTargets.Property)]
 public sealed class KeyTransformationAttribute : ArgumentTransformationAttribute
@@ -31,11 +31,11 @@ public sealed class KeyTransformationAttribute : ArgumentTransformationAttribute
         PSCredential credential => SecretText.ToKey(credential.Password),
         byte[] bytes => XpraKey.FromBytes(bytes, KeySource.Secret),
         string text => XpraKey.FromText(text, KeySource.Secret),
-        // `Get-Content -AsByteStream` gives an array of objects.
+        // Get-Content -AsByteStream returns an array of objects.
         object[] items when items.Length > 0 && Array.TrueForAll(items, IsByte) => XpraKey.FromBytes(Array.ConvertAll(items, ToByte), KeySource.Secret),
-        null => throw new ArgumentTransformationMetadataException("-Key was given nothing at all."),
+        null => throw new ArgumentTransformationMetadataException("-Key is null."),
         _ => throw new ArgumentTransformationMetadataException(
-            $"-Key takes a key of New-XpraAesKey or Get-XpraAesKey, a SecureString, a PSCredential, text or bytes, and was given {input.GetType().Name}."),
+            $"-Key takes a key from New-XpraAesKey or Get-XpraAesKey, a SecureString, a PSCredential, text or bytes, but was given {input.GetType().Name}."),
     };
 
     private static bool IsByte(object? item) => item is byte or PSObject { BaseObject: byte };

@@ -2,7 +2,7 @@ using System.Management.Automation;
 
 namespace XpraAes.PowerShell;
 
-/// <summary>Takes modes as xpra writes them too, AES-CTR for CTR; and nothing, as in an empty column of a table, for the default.</summary>
+/// <summary>Also accepts xpra's spelling, AES-CTR for CTR, and an empty text, as from an empty CSV column, for the default.</summary>
 [AttributeUsage(AttributeTargets.Property)]
 public sealed class ModeTransformationAttribute : ArgumentTransformationAttribute
 {
@@ -12,10 +12,10 @@ public sealed class ModeTransformationAttribute : ArgumentTransformationAttribut
     public override object? Transform(EngineIntrinsics engineIntrinsics, object inputData)
     {
         var input = inputData is PSObject wrapped ? wrapped.BaseObject : inputData;
-        return input is object[] several ? Array.ConvertAll(several, Strip) : Strip(input);
+        return input is object[] several ? Array.ConvertAll(several, StripPrefix) : StripPrefix(input);
     }
 
-    private static object? Strip(object? item)
+    private static object? StripPrefix(object? item)
     {
         if ((item is PSObject wrapped ? wrapped.BaseObject : item) is not string text)
             return item;

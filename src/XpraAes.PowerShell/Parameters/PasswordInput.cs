@@ -3,10 +3,10 @@ using XpraAes.Keys;
 
 namespace XpraAes.PowerShell;
 
-/// <summary>A password out of -Credential or -PasswordFile.</summary>
+/// <summary>Reads the password of -Credential or -PasswordFile.</summary>
 internal static class PasswordInput
 {
-    /// <summary>The password, a new one that the caller disposes of; null where neither is given. Throws InvalidOption where both are, PasswordFileUnreadable.</summary>
+    /// <summary>The password, which the caller disposes of; null if neither is given. Throws InvalidOption if both are given, PasswordFileUnreadable.</summary>
     public static SecretBuffer? Resolve(XpraCmdlet cmdlet, PSCredential? credential, string? passwordFile)
     {
         if (credential is not null && passwordFile is not null)
@@ -16,7 +16,7 @@ internal static class PasswordInput
         return passwordFile is null ? null : Read(cmdlet, passwordFile);
     }
 
-    /// <summary>The password in a file, with a warning where a newline is part of it, and where others can read or replace it. Throws PasswordFileUnreadable.</summary>
+    /// <summary>The password in a file. Warns if it ends in a newline, or if other users can read or replace the file. Throws PasswordFileUnreadable.</summary>
     public static SecretBuffer Read(XpraCmdlet cmdlet, string path)
     {
         var full = FilePath.Resolve(cmdlet, path);
@@ -24,7 +24,7 @@ internal static class PasswordInput
         foreach (var problem in problems)
             cmdlet.WarnOnce($"{problem.Message} {problem.RecommendedAction}");
         if (password.Span[^1] is (byte)'\n')
-            cmdlet.WarnOnce($"The password in {full} ends in a newline, which xpra takes for part of it. Write the file without one.");
+            cmdlet.WarnOnce($"The password in {full} ends in a newline, which xpra treats as part of it. Write the file without one.");
         return password;
     }
 }

@@ -3,7 +3,7 @@ using System.Management.Automation;
 
 namespace XpraAes.PowerShell;
 
-/// <summary>Takes a time as a number of seconds, or as a TimeSpan or its text. PowerShell by itself would take a number for ticks.</summary>
+/// <summary>Converts a number of seconds, or a TimeSpan or its text. PowerShell by default would convert a number to ticks.</summary>
 [AttributeUsage(AttributeTargets.Property)]
 public sealed class SecondsTransformationAttribute : ArgumentTransformationAttribute
 {
@@ -15,7 +15,7 @@ public sealed class SecondsTransformationAttribute : ArgumentTransformationAttri
             ? time
             : throw new ArgumentTransformationMetadataException($"'{inputData}' is not a time: give seconds, or a TimeSpan such as 00:00:30, of a day at most.");
 
-    /// <summary>The time, from nothing to a day.</summary>
+    /// <summary>Converts to a time from zero to a day.</summary>
     internal static bool TryConvert(object? value, out TimeSpan time)
     {
         var input = value is PSObject wrapped ? wrapped.BaseObject : value;

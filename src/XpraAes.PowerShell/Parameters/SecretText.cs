@@ -4,15 +4,15 @@ using XpraAes.Keys;
 
 namespace XpraAes.PowerShell;
 
-/// <summary>What a SecureString holds, without a string of it anywhere.</summary>
+/// <summary>Reads a SecureString without ever creating a string of it.</summary>
 internal static class SecretText
 {
     private delegate T Reader<T>(ReadOnlySpan<char> text);
 
-    /// <summary>Its text as key data, plain unless prefixed as -KeyData is. Throws KeyTextInvalid, KeyMissing.</summary>
+    /// <summary>Its text as a key, with the same prefixes as -KeyData. Throws KeyTextInvalid, KeyMissing.</summary>
     public static XpraKey ToKey(SecureString secret) => Read(secret, static text => XpraKey.FromText(text, KeySource.Secret));
 
-    /// <summary>Its text in UTF-8. Throws KeyTextInvalid where it is not Unicode.</summary>
+    /// <summary>Its text in UTF-8. Throws KeyTextInvalid if it is not valid Unicode.</summary>
     public static SecretBuffer ToUtf8(SecureString secret) => Read(secret, KeyText.ToUtf8);
 
     private static T Read<T>(SecureString secret, Reader<T> read)

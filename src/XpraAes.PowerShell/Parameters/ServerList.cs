@@ -6,31 +6,31 @@ using XpraAes.Transports;
 
 namespace XpraAes.PowerShell;
 
-/// <summary>The servers that a cmdlet was given, each with its key and its password. Disposing of it disposes of these.</summary>
+/// <summary>The servers given to a cmdlet, each with its key and password, which it owns.</summary>
 internal sealed class ServerList(XpraCmdlet cmdlet, PSCredential? credential, SecretBuffer? password) : IDisposable
 {
     private readonly List<ConnectOptions> _servers = [];
     private readonly List<IDisposable> _secrets = password is null ? [] : [password];
     private readonly Dictionary<(string? File, string? Data), IReadOnlyList<XpraKey>> _keys = [];
 
-    /// <summary>Whether the password is the key too.</summary>
+    /// <summary>Whether the password is also the key.</summary>
     public bool PasswordAsKey { get; init; }
 
-    /// <summary>The servers in the order in which they were given.</summary>
+    /// <summary>The servers in the order given.</summary>
     public IReadOnlyList<ConnectOptions> Servers => _servers;
 
-    /// <summary>Adds a server by name; port 0 is xpra's own. Throws what <see cref="KeySelection.Resolve"/> does, with the server as target.</summary>
+    /// <summary>Adds a server by host name; port 0 means xpra's default. Throws as <see cref="KeySelection.Resolve"/>, with the server as target.</summary>
     public void AddHost(string host, int port, AesMode? mode, KeyInput key)
         => Add(key, new XpraEndpoint(TransportKind.Tcp, host, port == 0 ? ProtocolDefaults.Port : port), mode, credential?.UserName, password);
 
-    /// <summary>Adds a server by URI. Throws InvalidUri, InvalidOption where URI and parameters contradict each other, and as <see cref="AddHost"/>.</summary>
+    /// <summary>Adds a server by URI. Throws InvalidUri, InvalidOption if the URI and the parameters conflict, and as <see cref="AddHost"/>.</summary>
     public void AddUri(string text, AesMode? mode, KeyInput key)
     {
         var uri = XpraUri.Parse(text);
         _secrets.Add(uri);
         foreach (var warning in uri.Warnings)
             cmdlet.WarnOnce(warning);
-        // What is said twice in different words is a mistake, and a wrong guess would cost secrecy.
+        // Conflicting values are a mistake, and guessing wrong could cost secrecy.
         RequireOnce(uri, "a mode", uri.Encryption is { } asked && asked != (mode ?? asked), "-Mode");
         RequireOnce(uri, "a key", key.IsGiven && (uri.Key is not null || uri.KeyFile is not null), "-KeyFile, -KeyData and -Key");
         RequireOnce(uri, "a password", password is not null && uri.Password is not null, "-Credential and -PasswordFile");
@@ -38,16 +38,16 @@ internal sealed class ServerList(XpraCmdlet cmdlet, PSCredential? credential, Se
         Add(key, uri.Endpoint, uri.Encryption ?? mode, uri.UserName ?? credential?.UserName, uri.Password ?? password, uri.Key, uri.KeyFile);
     }
 
-    /// <summary>Works on the servers, so many at once, off the pipeline thread. An <see cref="XpraAesException"/> of one becomes an error record, and the others go on.</summary>
-    /// <param name="atOnce">How many at once.</param>
-    /// <param name="output">Where errors and the log go.</param>
-    /// <param name="work">What is done with one server.</param>
-    /// <param name="done">Called after each, whatever came of it; null for nothing.</param>
-    /// <param name="cancellationToken">Ends it.</param>
-    public Task ForEachAsync(int atOnce, PipelineOutput output, Func<ConnectOptions, CancellationToken, Task> work, Action? done, CancellationToken cancellationToken)
+    /// <summary>Works on the servers in parallel, off the pipeline thread. An <see cref="XpraAesException"/> for one becomes an error record, and the others continue.</summary>
+    /// <param name="maxParallel">The most servers at a time.</param>
+    /// <param name="output">Gets errors and the log.</param>
+    /// <param name="work">The work for one server.</param>
+    /// <param name="done">Called after each server, also after a failure; null for nothing.</param>
+    /// <param name="cancellationToken">Cancels the work.</param>
+    public Task ForEachAsync(int maxParallel, PipelineOutput output, Func<ConnectOptions, CancellationToken, Task> work, Action? done, CancellationToken cancellationToken)
     {
         var log = new PipelineLogger(output);
-        var parallel = new ParallelOptions { MaxDegreeOfParallelism = atOnce, CancellationToken = cancellationToken };
+        var parallel = new ParallelOptions { MaxDegreeOfParallelism = maxParallel, CancellationToken = cancellationToken };
         return Parallel.ForEachAsync(_servers, parallel, async (server, token) =>
         {
             try
@@ -71,7 +71,7 @@ internal sealed class ServerList(XpraCmdlet cmdlet, PSCredential? credential, Se
     private static void RequireOnce(XpraUri uri, string what, bool twice, string parameters)
     {
         if (twice)
-            throw new XpraAesException(XpraErrorId.InvalidOption, $"{uri.Endpoint}: the URI gives {what}, and so does a parameter.", $"Take it out of the URI, or leave {parameters} out.") { Target = $"{uri.Endpoint}" };
+            throw new XpraAesException(XpraErrorId.InvalidOption, $"{uri.Endpoint}: both the URI and a parameter give {what}.", $"Remove it from the URI, or omit {parameters}.") { Target = $"{uri.Endpoint}" };
     }
 
     private void Add(KeyInput key, XpraEndpoint endpoint, AesMode? mode, string? userName, SecretBuffer? serverPassword, XpraKey? uriKey = null, string? uriKeyFile = null)
@@ -79,7 +79,7 @@ internal sealed class ServerList(XpraCmdlet cmdlet, PSCredential? credential, Se
         IReadOnlyList<XpraKey> keys;
         try
         {
-            keys = PasswordAsKey ? KeyOf(key, serverPassword, uriKey is not null || uriKeyFile is not null) : KeysFor(key, uriKey, uriKeyFile);
+            keys = PasswordAsKey ? KeyFromPassword(key, serverPassword, uriKey is not null || uriKeyFile is not null) : KeysFor(key, uriKey, uriKeyFile);
         }
         catch (XpraAesException e)
         {
@@ -91,13 +91,13 @@ internal sealed class ServerList(XpraCmdlet cmdlet, PSCredential? credential, Se
             Key = keys[0],
             OtherKeys = [.. keys.Skip(1)],
             Mode = mode ?? AesMode.CBC,
-            // As every client of xpra's own does: servers from 6.1 on refuse a password without a name.
+            // As xpra's own clients do: servers from 6.1 on refuse a password without a user name.
             UserName = userName ?? (serverPassword is null ? null : Environment.UserName),
             Password = serverPassword,
         });
     }
 
-    /// <summary>One key for all the servers that name the same one: it is read, and its fingerprint computed, once.</summary>
+    /// <summary>Reads a key, and computes its fingerprint, once for all servers that use it.</summary>
     private IReadOnlyList<XpraKey> KeysFor(KeyInput input, XpraKey? uriKey, string? uriKeyFile)
     {
         var name = (uriKeyFile ?? (input.KeyFile is null ? null : string.Join('\n', input.KeyFile)), input.KeyData);
@@ -112,13 +112,13 @@ internal sealed class ServerList(XpraCmdlet cmdlet, PSCredential? credential, Se
         return keys;
     }
 
-    /// <summary>Only where it is asked for: what such a key encrypts can be guessed at offline.</summary>
-    private IReadOnlyList<XpraKey> KeyOf(KeyInput input, SecretBuffer? serverPassword, bool uriHasKey)
+    /// <summary>The password as the key. Only on request, since such a key can be guessed offline.</summary>
+    private IReadOnlyList<XpraKey> KeyFromPassword(KeyInput input, SecretBuffer? serverPassword, bool uriHasKey)
     {
         if (uriHasKey || input.IsGiven)
-            throw new XpraAesException(XpraErrorId.InvalidOption, "-PasswordAsKey is given, and a key too.", "Leave one of them out.");
+            throw new XpraAesException(XpraErrorId.InvalidOption, "-PasswordAsKey and a key are both given.", "Leave one of them out.");
         if (serverPassword is null)
-            throw new XpraAesException(XpraErrorId.InvalidOption, "-PasswordAsKey is given, and no password.", "Give -Credential or -PasswordFile too.");
+            throw new XpraAesException(XpraErrorId.InvalidOption, "-PasswordAsKey requires a password.", "Give -Credential or -PasswordFile too.");
         using var passwordKey = XpraKey.FromPassword(serverPassword.Span);
         var keys = input.Resolve(passwordKey);
         _secrets.AddRange(keys);

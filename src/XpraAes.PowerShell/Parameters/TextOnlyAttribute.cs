@@ -4,8 +4,8 @@ using System.Management.Automation;
 namespace XpraAes.PowerShell;
 
 /// <summary>
-/// Keeps objects from being turned into text where a path or an address is expected: the text of a key object is the key itself, which an error
-/// message would then show, and a row of a table goes by its columns.
+/// Refuses objects where a path or an address is expected: the text of a key object is the key itself, which an error message would then
+/// show, and table rows should be bound by their columns.
 /// </summary>
 [AttributeUsage(AttributeTargets.Property)]
 public sealed class TextOnlyAttribute : ArgumentTransformationAttribute
@@ -18,14 +18,14 @@ public sealed class TextOnlyAttribute : ArgumentTransformationAttribute
             switch (item is PSObject wrapped ? wrapped.BaseObject : item)
             {
                 case XpraKey:
-                    throw Refusal("This is a key itself, and not a path or an address: give it with -Key.");
+                    throw Refusal("This is a key, not a path or an address: give it with -Key.");
                 case PSCustomObject or IDictionary:
-                    throw Refusal("This is an object, and not a path or an address.");
+                    throw Refusal("This is an object, not a path or an address.");
             }
         }
         return inputData;
     }
 
-    // With this inner exception, the engine looks for another way to bind what comes down the pipeline.
+    // With this inner exception, the engine tries other ways to bind pipeline input.
     private static ArgumentTransformationMetadataException Refusal(string message) => new(message, new PSInvalidCastException(message));
 }

@@ -1,6 +1,6 @@
 namespace XpraAes.Ciphers;
 
-/// <summary>The AES modes that some xpra version has (PROTOCOL section 0). None carries an integrity check, GCM included.</summary>
+/// <summary>The AES modes of xpra (PROTOCOL section 0). None has an integrity check, not even GCM.</summary>
 public enum AesMode
 {
     /// <summary>Cipher block chaining, padded: every version.</summary>

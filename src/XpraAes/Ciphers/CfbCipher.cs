@@ -1,6 +1,6 @@
 namespace XpraAes.Ciphers;
 
-/// <summary>One direction of CFB128 (NIST SP 800-38A section 6.3). The state is one block: ciphertext up to where the stream stands in it, unused keystream behind.</summary>
+/// <summary>One direction of CFB128 (NIST SP 800-38A section 6.3). The state is one block: ciphertext up to the current position, unused keystream after it.</summary>
 internal sealed class CfbCipher : BlockModeCipher
 {
     private const int Block = ProtocolDefaults.BlockSize;

@@ -49,7 +49,7 @@ internal static class CipherNames
         _ => throw new ArgumentOutOfRangeException(nameof(hash), hash, "There is no such key hash."),
     };
 
-    /// <summary>Reads <c>SHA1</c> and its kin.</summary>
+    /// <summary>Reads <c>SHA1</c> and the other hash names.</summary>
     public static bool TryParseHash(ReadOnlySpan<char> name, out KeyHash hash)
     {
         foreach (var candidate in Enum.GetValues<KeyHash>())

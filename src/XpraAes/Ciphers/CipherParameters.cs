@@ -1,12 +1,12 @@
 namespace XpraAes.Ciphers;
 
-/// <summary>How one direction of a connection is encrypted: what one set of cipher capabilities says (PROTOCOL section 5).</summary>
+/// <summary>How one direction of a connection is encrypted: one set of cipher capabilities (PROTOCOL section 5).</summary>
 public sealed record CipherParameters
 {
     /// <summary>The AES mode.</summary>
     public required AesMode Mode { get; init; }
 
-    /// <summary>The initial value, 16 bytes; unused where <see cref="Stream"/> is false.</summary>
+    /// <summary>The initialization vector, 16 bytes; unused if <see cref="Stream"/> is false.</summary>
     public required ReadOnlyMemory<byte> IV { get; init; }
 
     /// <summary>The PBKDF2 salt; 64 bytes in every xpra version.</summary>
@@ -21,12 +21,12 @@ public sealed record CipherParameters
     /// <summary>The number of PBKDF2 iterations.</summary>
     public int Iterations { get; init; } = ProtocolDefaults.Iterations;
 
-    /// <summary>The content of the padding bytes; used in CBC only.</summary>
+    /// <summary>The content of the padding bytes; only used in CBC.</summary>
     public PaddingScheme Padding { get; init; } = PaddingScheme.Pkcs7;
 
-    /// <summary>The length in bytes that CBC pads to a multiple of: 32 before xpra 6.2, 16 since; 0 where it is yet to be learnt from the peer's first packet (PROTOCOL section 12). Other modes do not pad.</summary>
+    /// <summary>The block length in bytes that CBC pads to: 32 before xpra 6.2, 16 since; 0 to detect it from the peer's first packet (PROTOCOL section 12). Other modes do not pad.</summary>
     public int PaddingUnit { get; init; } = 16;
 
-    /// <summary>True: one cipher context for the life of the direction. False: a fresh random IV before every packet (xpra 6.2 and later).</summary>
+    /// <summary>True: one continuous cipher state for the whole direction. False: a new random IV before every packet (xpra 6.2 and later).</summary>
     public bool Stream { get; init; } = true;
 }

@@ -2,13 +2,13 @@ using System.Buffers.Binary;
 
 namespace XpraAes.Ciphers;
 
-/// <summary>CTR, both directions (NIST SP 800-38A section 6.5): a 128 bit big endian counter that starts at the IV. The state is the next counter block and one batch of keystream.</summary>
+/// <summary>CTR, both directions (NIST SP 800-38A section 6.5): a 128-bit big endian counter that starts at the IV. The state is the next counter block and one batch of keystream.</summary>
 internal sealed class CtrCipher : BlockModeCipher
 {
     private readonly bool _carries;
     private int _used;
 
-    /// <summary><paramref name="carries"/> is false for GCM, whose counter is the last 32 bits alone.</summary>
+    /// <summary><paramref name="carries"/> is false for GCM, whose counter is only the last 32 bits.</summary>
     public CtrCipher(AesEngine engine, ReadOnlySpan<byte> iv, bool carries = true)
         : base(engine, ProtocolDefaults.BlockSize + engine.KeystreamBatch)
     {

@@ -3,32 +3,32 @@ using System.Net;
 namespace XpraAes.Ciphers;
 
 /// <summary>
-/// Lets few PBKDF2 derivations run at a time, off the loops that move packets: strangers can ask for them, and for dear ones. Whoever waits
-/// is served so that each source, and of IPv6 each network, gets the same time: an address that asks for dear keys gets fewer.
+/// Limits concurrent PBKDF2 derivations, which unauthenticated clients can request, and keeps them off the packet loops. Each source (and
+/// each IPv6 network) gets an equal share of the time, so one that asks for expensive keys gets fewer of them.
 /// </summary>
-/// <param name="concurrency">Derivations at a time.</param>
-/// <param name="capacity">Derivations that wait, in all; beyond that the source that has most of them gives way.</param>
-/// <param name="isTrusted">Addresses that wait in turns too, but are never sent away.</param>
-/// <param name="remembered">Sources of which is remembered what time they have had, beyond those that wait: bounds the memory that strangers can take.</param>
-/// <param name="clock">Where the time comes from that a derivation takes: its monotonic part.</param>
-internal sealed class DerivationGate(int concurrency, int capacity = int.MaxValue, Func<IPAddress, bool>? isTrusted = null, int remembered = int.MaxValue, TimeProvider? clock = null)
+/// <param name="concurrency">Derivations that run at a time.</param>
+/// <param name="capacity">Derivations that may wait, in all; beyond that one of the busiest source is evicted.</param>
+/// <param name="isTrusted">Addresses whose derivations are queued as well, but never evicted.</param>
+/// <param name="maxTracked">Idle sources whose used time is remembered: bounds the memory that unauthenticated clients can take.</param>
+/// <param name="clock">Measures how long a derivation takes, by its monotonic timestamps.</param>
+internal sealed class DerivationGate(int concurrency, int capacity = int.MaxValue, Func<IPAddress, bool>? isTrusted = null, int maxTracked = int.MaxValue, TimeProvider? clock = null)
 {
     private readonly object _gate = new();
-    private readonly TimeShare _all = new();
+    private readonly FairQueue _queue = new();
     private readonly TimeProvider _clock = clock ?? TimeProvider.System;
     private int _running;
 
-    /// <summary>Sources and networks that something is remembered of.</summary>
-    public int Remembered
+    /// <summary>The number of sources and networks that are tracked.</summary>
+    public int Tracked
     {
         get
         {
             lock (_gate)
-                return _all.Descendants;
+                return _queue.Descendants;
         }
     }
 
-    /// <summary>The way in for what one address asks for.</summary>
+    /// <summary>The gate for derivations that this address asks for.</summary>
     public Entrance For(IPAddress source) => new(this, source);
 
     private async Task<T> RunAsync<T>(IPAddress source, Func<T> derivation, CancellationToken cancellationToken)
@@ -37,7 +37,7 @@ internal sealed class DerivationGate(int concurrency, int capacity = int.MaxValu
         var started = _clock.GetTimestamp();
         try
         {
-            // A handshake goes on from a thread of the pool as a rule, and another would do no better.
+            // Handshakes usually run on a pool thread already.
             return Thread.CurrentThread.IsThreadPoolThread ? derivation() : await Task.Run(derivation, CancellationToken.None).ConfigureAwait(false);
         }
         finally
@@ -49,7 +49,7 @@ internal sealed class DerivationGate(int concurrency, int capacity = int.MaxValu
     private async Task<DerivationTurn> EnterAsync(IPAddress source, CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
-        var turn = new DerivationTurn(isBounded: isTrusted?.Invoke(source) != true);
+        var turn = new DerivationTurn(isEvictable: isTrusted?.Invoke(source) != true);
         lock (_gate)
         {
             Enqueue(SourceKey.LevelsOf(source), turn);
@@ -62,14 +62,14 @@ internal sealed class DerivationGate(int concurrency, int capacity = int.MaxValu
 
     private void Enqueue(SourceKey[] levels, DerivationTurn turn)
     {
-        if (_all.Descendants + levels.Length > remembered)
-            _all.Prune(all: false);
-        if (_all.Descendants + levels.Length > remembered)
-            _all.Prune(all: true);
-        var path = _all.PathTo(levels);
-        if (turn.IsBounded && _all.Bounded >= capacity)
+        if (_queue.Descendants + levels.Length > maxTracked)
+            _queue.Prune(all: false);
+        if (_queue.Descendants + levels.Length > maxTracked)
+            _queue.Prune(all: true);
+        var path = _queue.PathTo(levels);
+        if (turn.IsEvictable && _queue.Evictable >= capacity)
         {
-            var victim = _all.FindVictim(path) ?? throw Overloaded();
+            var victim = _queue.FindVictim(path) ?? throw Overloaded();
             victim.TrySetException(Overloaded());
             victim.Source!.Remove(victim);
         }
@@ -78,10 +78,10 @@ internal sealed class DerivationGate(int concurrency, int capacity = int.MaxValu
 
     private void Serve()
     {
-        while (_running < concurrency && _all.Waiting > 0)
+        while (_running < concurrency && _queue.Waiting > 0)
         {
             _running++;
-            _all.Next().TrySetResult();
+            _queue.Next().TrySetResult();
         }
     }
 
@@ -89,31 +89,31 @@ internal sealed class DerivationGate(int concurrency, int capacity = int.MaxValu
     {
         lock (_gate)
         {
-            TimeShare.Charge(turn, time);
+            FairQueue.Charge(turn, time);
             _running--;
             Serve();
         }
     }
 
-    /// <summary>It no longer waits. Where its turn has just come, it is taken after all.</summary>
+    /// <summary>Does nothing if the derivation has just been let through.</summary>
     private void Cancel(DerivationTurn turn, CancellationToken cancellationToken)
     {
         lock (_gate)
         {
-            if (turn.Place is null)
+            if (turn.QueueNode is null)
                 return;
             turn.Source!.Remove(turn);
             turn.TrySetCanceled(cancellationToken);
         }
     }
 
-    private static OverloadedException Overloaded() => new("Too many clients wait for their keys to be derived.");
+    private static OverloadedException Overloaded() => new("Too many clients are waiting for key derivation.");
 
-    /// <summary>The gate as one address sees it.</summary>
+    /// <summary>The gate as seen by one address.</summary>
     public readonly struct Entrance(DerivationGate gate, IPAddress source)
     {
-        /// <summary>Runs a derivation when the turn of this address comes.</summary>
-        /// <exception cref="OverloadedException">Too many wait, and of this address most.</exception>
+        /// <summary>Runs a derivation when it is this address's turn.</summary>
+        /// <exception cref="OverloadedException">Too many are waiting, most of them from this address.</exception>
         public Task<T> RunAsync<T>(Func<T> derivation, CancellationToken cancellationToken) => gate.RunAsync(source, derivation, cancellationToken);
     }
 }

@@ -1,17 +1,17 @@
 namespace XpraAes.Ciphers;
 
-/// <summary>A derivation that waits for its turn, and then runs.</summary>
-internal sealed class DerivationTurn(bool isBounded) : TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously)
+/// <summary>A derivation that waits in the <see cref="FairQueue"/> or runs; completes when it may run.</summary>
+internal sealed class DerivationTurn(bool isEvictable) : TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously)
 {
-    /// <summary>Whether it counts against the number that may wait.</summary>
-    public bool IsBounded => isBounded;
+    /// <summary>Whether it counts towards the queue's capacity and can be evicted; false for trusted addresses.</summary>
+    public bool IsEvictable => isEvictable;
 
-    /// <summary>The share of the source that asked for it.</summary>
-    public TimeShare? Source { get; set; }
+    /// <summary>The queue of the source that asked for it.</summary>
+    public FairQueue? Source { get; set; }
 
-    /// <summary>Where it waits; null once it does not.</summary>
-    public LinkedListNode<DerivationTurn>? Place { get; set; }
+    /// <summary>Its place in the source's queue; null once it no longer waits.</summary>
+    public LinkedListNode<DerivationTurn>? QueueNode { get; set; }
 
-    /// <summary>Once it runs: the shares that it runs at the expense of, the source's first, and whether each was one that had nothing to catch up with.</summary>
-    public List<(TimeShare Share, bool IsNew)> Shares { get; } = [];
+    /// <summary>Set once it runs: the nodes that its time is charged to, the source's first, and whether each had no debt when it was served.</summary>
+    public List<(FairQueue Node, bool IsNew)> Charged { get; } = [];
 }

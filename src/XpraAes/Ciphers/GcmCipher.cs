@@ -2,7 +2,7 @@ using System.Buffers.Binary;
 
 namespace XpraAes.Ciphers;
 
-/// <summary>GCM's keystream, both directions, without its tag, as xpra 4.3 to 6.1 have it (PROTOCOL section 7). An IV of 16 bytes makes the first counter by GHASH (NIST SP 800-38D section 7.1).</summary>
+/// <summary>GCM's keystream, both directions, without its tag, as in xpra 4.3 to 6.1 (PROTOCOL section 7). With a 16-byte IV, GHASH gives the first counter (NIST SP 800-38D section 7.1).</summary>
 internal sealed class GcmCipher : BlockModeCipher
 {
     private readonly CtrCipher _counter;
@@ -35,7 +35,7 @@ internal sealed class GcmCipher : BlockModeCipher
         base.Dispose();
     }
 
-    // NIST SP 800-38D section 6.3, algorithm 1, with masks for branches: h is secret.
+    // NIST SP 800-38D section 6.3, algorithm 1, with masks instead of branches: h is secret.
     private static UInt128 Multiply(UInt128 x, UInt128 h)
     {
         UInt128 reduction = (UInt128)0xE1 << 120;

@@ -9,14 +9,14 @@ using AesInstructions = System.Runtime.Intrinsics.X86.Aes;
 
 namespace XpraAes.Ciphers;
 
-/// <summary>AES by the processor's own instructions. Where the blocks do not depend on each other eight are in flight at once: a round takes several cycles, but another can begin in every one.</summary>
+/// <summary>AES with the processor's own instructions. Independent blocks are processed eight at a time: a round has a latency of several cycles, but one can start every cycle.</summary>
 internal sealed unsafe class HardwareAes : AesEngine
 {
     private const int Block = ProtocolDefaults.BlockSize;
     private const int Wide = 8 * Block;
     private const int MaxRounds = 14;
 
-    // Round keys: those for encryption, and behind them those for decryption (FIPS 197 section 5.3.5).
+    // Encryption round keys, followed by those for decryption (FIPS 197 section 5.3.5).
     private readonly SecretBuffer _schedule = new(2 * (MaxRounds + 1) * Block);
     private readonly int _rounds;
 
@@ -63,7 +63,7 @@ internal sealed unsafe class HardwareAes : AesEngine
             Vector128<byte> ciphertext;
             for (int at = 0; ; at += Block)
             {
-                // The next block's plaintext goes in with the last round key: one step less on the chain from block to block.
+                // The next block's plaintext is XORed into the last round key, which shortens the block-to-block dependency chain.
                 var next = whitening;
                 if (at != last)
                     next ^= Vector128.Load(from + at + Block);
@@ -95,7 +95,7 @@ internal sealed unsafe class HardwareAes : AesEngine
             var state = Vector128.Load(chained) ^ whitening;
             for (int at = 0; at < source.Length; at += Block)
             {
-                // The plaintext and the next block's first round key go in with the last round key, as in CBC.
+                // The plaintext and the next block's first round key are XORed into the last round key, as in CBC.
                 var plaintext = Vector128.Load(from + at) ^ whitening;
                 for (int round = 1; round < rounds; round++)
                     state = AesInstructions.Encrypt(state, keys[round]);
@@ -117,7 +117,7 @@ internal sealed unsafe class HardwareAes : AesEngine
         {
             var keys = (Vector128<byte>*)schedule;
             int rounds = _rounds;
-            // Least significant byte first, so that the 32 bits that count are element 0.
+            // Least significant byte first, so that the 32-bit counter is element 0.
             var next = Reverse(Vector128.Load(counted)).AsUInt32();
             int at = 0;
             for (; at <= source.Length - Wide; at += Wide)

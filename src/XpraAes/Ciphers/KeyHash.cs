@@ -1,6 +1,6 @@
 namespace XpraAes.Ciphers;
 
-/// <summary>The hash inside PBKDF2-HMAC, by xpra's names (PROTOCOL section 5).</summary>
+/// <summary>The hash inside PBKDF2-HMAC, under xpra's names (PROTOCOL section 5).</summary>
 public enum KeyHash
 {
     /// <summary>SHA-1, every version's default.</summary>

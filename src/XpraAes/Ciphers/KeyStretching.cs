@@ -5,7 +5,7 @@ namespace XpraAes.Ciphers;
 /// <summary>From key data to the AES key of one direction: PBKDF2-HMAC (RFC 8018 section 5.2; PROTOCOL section 5).</summary>
 public static class KeyStretching
 {
-    /// <summary>Fills <paramref name="derivedKey"/>, which is <see cref="CipherParameters.KeySize"/> bytes long. Throws <see cref="XpraAesException"/>: CipherCapabilitiesInvalid for a key size other than 16, 24 or 32, IterationsRejected for iterations outside 1 to <see cref="ProtocolDefaults.MaxIterations"/>.</summary>
+    /// <summary>Fills <paramref name="derivedKey"/>, of <see cref="CipherParameters.KeySize"/> bytes. Throws <see cref="XpraAesException"/>: CipherCapabilitiesInvalid for a key size other than 16, 24 or 32, IterationsRejected for iterations outside 1 to <see cref="ProtocolDefaults.MaxIterations"/>.</summary>
     public static void Derive(ReadOnlySpan<byte> keyData, CipherParameters parameters, Span<byte> derivedKey)
     {
         ArgumentNullException.ThrowIfNull(parameters);
@@ -27,10 +27,10 @@ public static class KeyStretching
             Rfc2898DeriveBytes.Pbkdf2(keyData, parameters.Salt.Span, derivedKey, parameters.Iterations, PlatformHash(parameters.KeyHash));
     }
 
-    /// <summary>What it takes to derive a key, in rounds of SHA1 for a key of 32 bytes: PBKDF2 makes as many blocks of the hash's size as the key needs, each in all its rounds.</summary>
+    /// <summary>The work of deriving a key, in PBKDF2-SHA1 iterations for a 32-byte key: PBKDF2 runs all iterations for each hash-sized block of the key.</summary>
     /// <remarks>
-    /// The time of a block, SHA1's being 50, as measured on an AMD EPYC with the SHA instructions, rounded up (.NET 10, OpenSSL 3; SHA224 is
-    /// BouncyCastle's). SHA1 took 0.6 to 1.0 µs a round for 32 bytes there, SHA224 2.1 µs, SHA256 0.3 µs, SHA384 and SHA512 0.7 µs.
+    /// Times per block relative to SHA1's 50, measured on an AMD EPYC with SHA instructions and rounded up (.NET 10, OpenSSL 3; SHA224 is
+    /// BouncyCastle's). An iteration for 32 bytes took 0.6 to 1.0 µs with SHA1, 2.1 µs with SHA224, 0.3 µs with SHA256, 0.7 µs with SHA384 and SHA512.
     /// </remarks>
     internal static long Cost(KeyHash hash, int keySize, int iterations)
     {

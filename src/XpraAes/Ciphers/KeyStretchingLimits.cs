@@ -1,6 +1,6 @@
 namespace XpraAes.Ciphers;
 
-/// <summary>Checks that both roles make, of their own options and of what the peer asks for.</summary>
+/// <summary>Key stretching limits that both roles check, for their own options and for what the peer asks for.</summary>
 internal static class KeyStretchingLimits
 {
     /// <exception cref="XpraAesException">InvalidOption.</exception>
@@ -16,9 +16,9 @@ internal static class KeyStretchingLimits
         }
     }
 
-    /// <summary>Whether the key that a peer asks us to derive takes more work than it may: it chooses the hash and the key's size too, which make up to 3.5 times the work of the same number of iterations.</summary>
+    /// <summary>Whether a key that a peer asks us to derive takes too much work. The peer also chooses hash and key size, which can make the same iterations up to 3.5 times as expensive.</summary>
     public static bool IsTooExpensive(CipherParameters asked, Limits limits) => IsTooExpensive(asked.KeyHash, asked.KeySize, asked.Iterations, limits);
 
-    /// <summary>The same, of what has not been put together yet.</summary>
+    /// <summary>As <see cref="IsTooExpensive(CipherParameters, Limits)"/>.</summary>
     public static bool IsTooExpensive(KeyHash hash, int keySize, int iterations, Limits limits) => KeyStretching.Cost(hash, keySize, iterations) > limits.MaxIterations;
 }

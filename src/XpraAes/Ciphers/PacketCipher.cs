@@ -1,12 +1,12 @@
 namespace XpraAes.Ciphers;
 
-/// <summary>Makes the cipher of one direction of a connection.</summary>
+/// <summary>Creates the cipher of one direction of a connection.</summary>
 public static class PacketCipher
 {
-    /// <summary>What we send is encrypted with. The key is copied. Throws <see cref="XpraAesException"/> CipherCapabilitiesInvalid for a key size other than 16, 24 or 32 bytes, or an IV other than 16.</summary>
+    /// <summary>The encryptor for what we send. The key is copied. Throws <see cref="XpraAesException"/> CipherCapabilitiesInvalid for a key size other than 16, 24 or 32 bytes, or an IV other than 16.</summary>
     public static PacketEncryptor CreateEncryptor(CipherParameters parameters, ReadOnlySpan<byte> derivedKey) => CreateEncryptor(parameters, derivedKey, portable: false);
 
-    /// <summary>What we receive is decrypted with. The key is copied. Throws <see cref="XpraAesException"/> CipherCapabilitiesInvalid for a key size other than 16, 24 or 32 bytes, or an IV other than 16.</summary>
+    /// <summary>The decryptor for what we receive. The key is copied. Throws <see cref="XpraAesException"/> CipherCapabilitiesInvalid for a key size other than 16, 24 or 32 bytes, or an IV other than 16.</summary>
     public static PacketDecryptor CreateDecryptor(CipherParameters parameters, ReadOnlySpan<byte> derivedKey) => CreateDecryptor(parameters, derivedKey, portable: false);
 
     internal static PacketEncryptor CreateEncryptor(CipherParameters parameters, ReadOnlySpan<byte> derivedKey, bool portable)
@@ -34,7 +34,7 @@ public static class PacketCipher
         if (parameters.Stream && parameters.IV.Length != ProtocolDefaults.BlockSize)
             throw Invalid($"The IV has {parameters.IV.Length} bytes, not {ProtocolDefaults.BlockSize}.");
 
-        // Without a stream the negotiated IV is unused, and each packet brings its own.
+        // Without stream, the negotiated IV is unused: each packet carries its own.
         var iv = parameters.Stream ? parameters.IV.Span : stackalloc byte[ProtocolDefaults.BlockSize];
         var engine = AesEngine.Create(derivedKey, portable);
         return parameters.Mode switch

@@ -1,10 +1,10 @@
 namespace XpraAes.Ciphers;
 
-/// <summary>Decrypts what one side of a connection receives, packet by packet, in place and without allocating. Not for two threads at once.</summary>
+/// <summary>Decrypts received packets in place and without allocating. Not thread safe.</summary>
 public sealed class PacketDecryptor : IDisposable
 {
     private readonly BlockModeCipher _mode;
-    private int _decrypted; // bytes of the current packet that are decrypted already: not 0 only after MoreNeeded
+    private int _decrypted; // bytes of the current packet already decrypted; nonzero only after MoreNeeded
 
     internal PacketDecryptor(CipherParameters parameters, BlockModeCipher mode)
     {
@@ -13,7 +13,7 @@ public sealed class PacketDecryptor : IDisposable
         if (parameters.Mode != AesMode.CBC)
             return;
 
-        // Only versions that pad to 16 have stream=false; only those that pad to 32 have legacy padding (PROTOCOL section 0).
+        // stream=false implies padding to 16, legacy padding implies padding to 32 (PROTOCOL section 0).
         if (parameters.PaddingUnit != 0)
             SetPaddingUnit(parameters.PaddingUnit);
         else if (!parameters.Stream)
@@ -22,16 +22,16 @@ public sealed class PacketDecryptor : IDisposable
             PaddingUnit = PacketPadding.MaxUnit;
     }
 
-    /// <summary>What we asked for.</summary>
+    /// <summary>The parameters that we asked for.</summary>
     public CipherParameters Parameters { get; }
 
-    /// <summary>The length in bytes that the peer pads to a multiple of; 0 while it is unknown, and in modes that do not pad.</summary>
+    /// <summary>The block length in bytes that the peer pads to; 0 while unknown, and in modes that do not pad.</summary>
     public int PaddingUnit { get; private set; }
 
-    /// <summary>Where in the wire buffer the data stands: 0, or 16 behind the packet's own IV where <see cref="CipherParameters.Stream"/> is false.</summary>
+    /// <summary>Offset in bytes of the data in the wire buffer: 0, or 16, after the packet's own IV, if <see cref="CipherParameters.Stream"/> is false.</summary>
     public int DataOffset => Parameters.Stream ? 0 : ProtocolDefaults.BlockSize;
 
-    /// <summary>Sets the padding unit, 16 or 32, once the peer's hello tells its generation. Modes that do not pad ignore it.</summary>
+    /// <summary>Sets the padding unit, 16 or 32 bytes, once the peer's version is known. Modes that do not pad ignore it.</summary>
     public void SetPaddingUnit(int unit)
     {
         if (unit is not (16 or 32))
@@ -41,7 +41,7 @@ public sealed class PacketDecryptor : IDisposable
             PaddingUnit = unit;
     }
 
-    /// <summary>The bytes to read after a header with this size field: with the IV and the padding. While the padding unit is unknown, the fewest it can be. Throws <see cref="MalformedPacketException"/> where no data would be left, or above 256 MiB.</summary>
+    /// <summary>The bytes to read after a header with this size field, including IV and padding; the minimum while the padding unit is unknown. Throws <see cref="MalformedPacketException"/> if no data would be left, or above 256 MiB.</summary>
     public int WireSize(int payloadSize)
     {
         if (payloadSize <= DataOffset || payloadSize > ProtocolDefaults.MaxHeaderPayload)
@@ -51,7 +51,7 @@ public sealed class PacketDecryptor : IDisposable
         return payloadSize + PacketPadding.Size(payloadSize, unit);
     }
 
-    /// <summary>Decrypts one packet where it stands: <paramref name="wire"/> is <see cref="WireSize"/> bytes. Done leaves the data between <see cref="DataOffset"/> and <paramref name="payloadSize"/>. After MoreNeeded call again with the same bytes and the 16 that follow them.</summary>
+    /// <summary>Decrypts one packet in place: <paramref name="wire"/> is <see cref="WireSize"/> bytes. After Done the data is between <see cref="DataOffset"/> and <paramref name="payloadSize"/>. After MoreNeeded call again with the same bytes and the 16 that follow.</summary>
     public DecryptStatus Decrypt(Span<byte> wire, int payloadSize)
     {
         if (wire.Length != WireSize(payloadSize))
@@ -69,7 +69,7 @@ public sealed class PacketDecryptor : IDisposable
         if (Parameters.Mode != AesMode.CBC || PaddingUnit != 0)
             return right ? DecryptStatus.Done : DecryptStatus.WrongPadding;
 
-        // Unknown yet whether the peer pads to 16 or 32. Half of all lengths get the same padding either way (PROTOCOL section 12).
+        // The padding unit is still unknown. Half of all lengths get the same padding with 16 and 32 (PROTOCOL section 12).
         if (payloadSize % 32 >= 16)
             return right ? DecryptStatus.Done : DecryptStatus.WrongPadding;
 

@@ -2,7 +2,7 @@ using System.Security.Cryptography;
 
 namespace XpraAes.Ciphers;
 
-/// <summary>Encrypts what one side of a connection sends, packet by packet, in place and without allocating. Packets go out in the order in which they were encrypted. Not for two threads at once.</summary>
+/// <summary>Encrypts packets in place and without allocating. They must be sent in the order in which they were encrypted. Not thread safe.</summary>
 public sealed class PacketEncryptor : IDisposable
 {
     private readonly BlockModeCipher _mode;
@@ -19,13 +19,13 @@ public sealed class PacketEncryptor : IDisposable
         _paddingUnit = parameters.Mode == AesMode.CBC ? parameters.PaddingUnit : 0;
     }
 
-    /// <summary>What the peer asked for.</summary>
+    /// <summary>The parameters that the peer asked for.</summary>
     public CipherParameters Parameters { get; }
 
-    /// <summary>Where in the wire buffer the data stands: 0, or 16 behind the packet's own IV where <see cref="CipherParameters.Stream"/> is false.</summary>
+    /// <summary>Offset in bytes of the data in the wire buffer: 0, or 16, after the packet's own IV, if <see cref="CipherParameters.Stream"/> is false.</summary>
     public int DataOffset => Parameters.Stream ? 0 : ProtocolDefaults.BlockSize;
 
-    /// <summary>The header's size field for that many bytes of data: with the IV, without the padding (PROTOCOL section 1).</summary>
+    /// <summary>The header's size field for that many bytes of data: includes the IV, not the padding (PROTOCOL section 1).</summary>
     public int PayloadSize(int dataLength)
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(dataLength);
@@ -33,14 +33,14 @@ public sealed class PacketEncryptor : IDisposable
         return DataOffset + dataLength;
     }
 
-    /// <summary>The bytes that follow the header for that many bytes of data: with the IV and the padding.</summary>
+    /// <summary>The bytes that follow the header for that many bytes of data, including IV and padding.</summary>
     public int WireSize(int dataLength)
     {
         int payloadSize = PayloadSize(dataLength);
         return payloadSize + PacketPadding.Size(payloadSize, _paddingUnit);
     }
 
-    /// <summary>Encrypts one packet where it stands: <paramref name="wire"/> is <see cref="WireSize"/> bytes with the data at <see cref="DataOffset"/>. IV and padding are written here (PROTOCOL section 7).</summary>
+    /// <summary>Encrypts one packet in place: <paramref name="wire"/> is <see cref="WireSize"/> bytes with the data at <see cref="DataOffset"/>. Adds IV and padding (PROTOCOL section 7).</summary>
     public void Encrypt(Span<byte> wire, int dataLength)
     {
         if (wire.Length != WireSize(dataLength))
@@ -49,7 +49,7 @@ public sealed class PacketEncryptor : IDisposable
         Encrypt(wire.Slice(DataOffset, dataLength), wire);
     }
 
-    /// <summary>Encrypts one packet from <paramref name="data"/>, which stays as it is, into the <see cref="WireSize"/> bytes of <paramref name="wire"/>: a pass over the memory less than copying the data there first.</summary>
+    /// <summary>Encrypts <paramref name="data"/> into the <see cref="WireSize"/> bytes of <paramref name="wire"/>, which saves copying the data there first.</summary>
     internal void Encrypt(ReadOnlySpan<byte> data, Span<byte> wire)
     {
         if (!Parameters.Stream)
@@ -57,7 +57,7 @@ public sealed class PacketEncryptor : IDisposable
         EncryptAfterIV(data, wire);
     }
 
-    /// <summary>As <see cref="Encrypt(Span{byte}, int)"/>, with the packet's IV, where it has one, in place already: a recorded packet comes out as it was.</summary>
+    /// <summary>As <see cref="Encrypt(Span{byte}, int)"/>, but keeps an IV that is already in place: reproduces a recorded packet.</summary>
     internal void EncryptAfterIV(Span<byte> wire, int dataLength) => EncryptAfterIV(wire.Slice(DataOffset, dataLength), wire);
 
     // stream:     E(data | padding)
@@ -71,7 +71,7 @@ public sealed class PacketEncryptor : IDisposable
         var whole = data.Length & -ProtocolDefaults.BlockSize;
         _mode.Transform(data[..whole], body[..whole]);
 
-        // The last block is in part data and in part padding.
+        // The last block: part data, part padding.
         var rest = body[whole..];
         if (rest.IsEmpty)
             return;
@@ -84,7 +84,7 @@ public sealed class PacketEncryptor : IDisposable
     /// <summary>Zeroes the key.</summary>
     public void Dispose() => _mode.Dispose();
 
-    // Several at once: a call for random bytes costs more than a small packet, however few they are.
+    // Filled in batches: one call for random bytes takes longer than encrypting a small packet.
     private ReadOnlySpan<byte> NextIV()
     {
         if (_usedIvs == _ivs.Length)

@@ -1,6 +1,6 @@
 namespace XpraAes.Ciphers;
 
-/// <summary>What the padding bytes of a CBC packet hold (PROTOCOL section 7).</summary>
+/// <summary>The content of a CBC packet's padding bytes (PROTOCOL section 7).</summary>
 public enum PaddingScheme
 {
     /// <summary>p bytes of value p, 1 to 32. xpra's name: <c>PKCS#7</c>.</summary>

@@ -4,7 +4,7 @@ using XpraAes.Keys;
 
 namespace XpraAes.Ciphers;
 
-/// <summary>AES by the platform's library, on three of its transforms that live as long as the key: one-shot calls cost microseconds and an allocation each.</summary>
+/// <summary>AES with the platform's library. Keeps three of its transforms as long as the key, since one-shot calls cost microseconds and an allocation each.</summary>
 internal sealed class PortableAes : AesEngine
 {
     private const int Block = ProtocolDefaults.BlockSize;
@@ -13,7 +13,7 @@ internal sealed class PortableAes : AesEngine
     private readonly Aes _aes = Aes.Create();
     private readonly SecretBuffer _key;
     private readonly SecretBuffer _scratch = new(8192);
-    // The chains inside the two CBC transforms. They cannot be set, but a block XORed with what is there comes out as if anything else were.
+    // The chaining values inside the two CBC transforms. They cannot be set, so they are cancelled out by XORing the block with them.
     private readonly SecretBuffer _encryptChain = new(Block);
     private readonly SecretBuffer _decryptChain = new(Block);
     private ICryptoTransform? _ecbEncrypt;
@@ -71,7 +71,7 @@ internal sealed class PortableAes : AesEngine
         }
     }
 
-    // CFB's keystream is what CBC makes of the plaintext one block late:
+    // CFB's keystream is the CBC encryption of the plaintext delayed by one block:
     // CFB: C1 = P1 ^ E(C0), C2 = P2 ^ E(P1 ^ E(C0)).  CBC with a zero IV over C0, P1: E(C0), E(P1 ^ E(C0)).
     public override void EncryptCfb(ReadOnlySpan<byte> source, Span<byte> destination, Span<byte> chain)
     {

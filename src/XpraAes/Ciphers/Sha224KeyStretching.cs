@@ -4,8 +4,8 @@ using XpraAes.Keys;
 
 namespace XpraAes.Ciphers;
 
-/// <summary>PBKDF2-HMAC-SHA224, the one hash of xpra's that .NET lacks. A class of its own, so that BouncyCastle is loaded for it alone.</summary>
-/// <remarks>BouncyCastle's own PBKDF2 leaves copies of key data on the heap; its digest, reset, leaves none.</remarks>
+/// <summary>PBKDF2-HMAC-SHA224, the one hash of xpra's that .NET lacks. A class of its own, so that BouncyCastle is loaded only when needed.</summary>
+/// <remarks>BouncyCastle's own PBKDF2 leaves copies of key data on the heap; its digests leave none once reset.</remarks>
 internal static class Sha224KeyStretching
 {
     private const int HashSize = 28;

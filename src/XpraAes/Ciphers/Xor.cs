@@ -4,13 +4,13 @@ using System.Runtime.Intrinsics;
 
 namespace XpraAes.Ciphers;
 
-/// <summary>Exclusive or of byte strings, by vectors.</summary>
+/// <summary>Vectorized XOR of bytes.</summary>
 internal static class Xor
 {
     /// <summary><paramref name="target"/> ^= <paramref name="other"/>, as many bytes as <paramref name="target"/> has.</summary>
     public static void Into(Span<byte> target, ReadOnlySpan<byte> other) => Into(target, other, target);
 
-    /// <summary><paramref name="destination"/> = <paramref name="source"/> ^ <paramref name="other"/>, as many bytes as <paramref name="source"/> has. Destination and source may be the same memory.</summary>
+    /// <summary><paramref name="destination"/> = <paramref name="source"/> ^ <paramref name="other"/>, as many bytes as <paramref name="source"/> has. The two may be the same memory.</summary>
     public static void Into(ReadOnlySpan<byte> source, ReadOnlySpan<byte> other, Span<byte> destination)
     {
         int length = source.Length;

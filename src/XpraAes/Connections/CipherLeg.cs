@@ -4,13 +4,13 @@ using XpraAes.Packets;
 
 namespace XpraAes.Connections;
 
-/// <summary>One leg of a connection: with whom, under what ciphers, and which key. A gateway's session has two.</summary>
+/// <summary>One leg of a connection: its peer, ciphers and key. A gateway session has two.</summary>
 internal sealed record CipherLeg(string Peer, string? PeerVersion, CipherParameters? Send, CipherParameters? Receive, KeySource? KeySource, string? KeyFingerprint, string? KeyPath, PacketReader Reader)
 {
-    /// <summary>The leg with this key; null for a leg in clear.</summary>
+    /// <summary>The leg with this key; null for an unencrypted leg.</summary>
     public static CipherLeg Of(string peer, string? peerVersion, CipherParameters? send, CipherParameters? receive, XpraKey? key, PacketReader reader)
         => new(peer, peerVersion, send, receive, key?.KeySource, key?.Fingerprint, key?.Path, reader);
 
-    /// <summary>The padding unit of what the peer sends, as far as its packets have shown it.</summary>
+    /// <summary>The peer's padding unit in bytes, as its packets have shown it; otherwise as negotiated.</summary>
     public int ReceivePaddingUnit => Reader.Decryptor?.PaddingUnit is { } unit and > 0 ? unit : Receive?.PaddingUnit ?? 0;
 }

@@ -2,10 +2,10 @@ using XpraAes.Ciphers;
 
 namespace XpraAes.Connections;
 
-/// <summary>The value of <c>encryption=</c>: <c>AES</c>, or <c>AES-</c> and a mode; in any case, as xpra's servers take it (PROTOCOL section 10).</summary>
+/// <summary>The value of <c>encryption=</c>: <c>AES</c>, or <c>AES-</c> and a mode, not case-sensitive, as in xpra's servers (PROTOCOL section 10).</summary>
 internal static class EncryptionName
 {
-    /// <summary>False where the value is no AES that some xpra version has. The mode is null for plain <c>AES</c>.</summary>
+    /// <summary>False where no xpra version supports the value. The mode is null for plain <c>AES</c>.</summary>
     internal static bool TryParse(string value, out AesMode? mode)
     {
         mode = value.ToUpperInvariant() switch

@@ -6,7 +6,7 @@ using XpraAes.Packets;
 
 namespace XpraAes.Connections;
 
-/// <summary>A session of which we are one end: it answers and sends pings, answers or asks for information, and disconnects with a word.</summary>
+/// <summary>A session that ends in this process: it sends and answers pings, requests or serves information, and disconnects with a reason.</summary>
 internal sealed class EndpointSession(PacketChannel channel, CipherLeg leg, XpraDictionary peerHello, bool isClient, Limits limits, Func<XpraDictionary>? info) : ISession
 {
     private readonly ConcurrentDictionary<long, TaskCompletionSource> _pings = new();
@@ -15,7 +15,7 @@ internal sealed class EndpointSession(PacketChannel channel, CipherLeg leg, Xpra
     private long _lastPing;
     private long _latencyTicks = -1;
     private volatile bool _keyProven;
-    private volatile string? _silence;
+    private volatile string? _timeoutReason;
 
     public IReadOnlyList<CipherLeg> Legs { get; } = [leg];
 
@@ -23,38 +23,38 @@ internal sealed class EndpointSession(PacketChannel channel, CipherLeg leg, Xpra
 
     public Action? KeyProven { private get; set; }
 
-    /// <summary>Whether we may send before a packet of the peer's has decrypted: not to a client that has proven nothing.</summary>
+    /// <summary>Whether to send before a packet from the peer has decrypted; false for a client that has not proven that it holds the key.</summary>
     public bool MaySendFirst { private get; init; } = true;
 
-    /// <summary>The time between the last ping of ours and its echo; null before the first.</summary>
+    /// <summary>The round trip time of the last ping; null before the first.</summary>
     public TimeSpan? Latency => Interlocked.Read(ref _latencyTicks) is >= 0 and var ticks ? TimeSpan.FromTicks(ticks) : null;
 
-    /// <summary>Whether the peer says that it echoes pings: servers always do.</summary>
+    /// <summary>Whether the peer echoes pings: servers always do, clients announce it.</summary>
     private bool PeerPings => isClient || peerHello.GetBoolean("ping") == true || peerHello.GetBoolean("network-state") == true;
 
     private bool MaySend => MaySendFirst || _keyProven;
 
-    public async Task<string> RunAsync(CancellationToken ending)
+    public async Task<string> RunAsync(CancellationToken cancellationToken)
     {
-        using var over = CancellationTokenSource.CreateLinkedTokenSource(ending);
-        var pinging = PingRegularlyAsync(over.Token);
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        var pinging = PingPeriodicallyAsync(stop.Token);
         try
         {
-            return await ReceiveAsync(over.Token).ConfigureAwait(false);
+            return await ReceiveAsync(stop.Token).ConfigureAwait(false);
         }
-        catch (XpraAesException) when (_silence is not null)
+        catch (XpraAesException) when (_timeoutReason is not null)
         {
-            return _silence;
+            return _timeoutReason;
         }
         finally
         {
-            await over.CancelAsync().ConfigureAwait(false);
+            await stop.CancelAsync().ConfigureAwait(false);
             await pinging.ConfigureAwait(false);
         }
     }
 
     /// <summary>Sends a ping and waits for its echo.</summary>
-    /// <exception cref="TimeoutException">No echo within the time given.</exception>
+    /// <exception cref="TimeoutException">No echo within the timeout.</exception>
     public async Task<TimeSpan> PingAsync(TimeSpan timeout, CancellationToken cancellationToken)
     {
         var sent = Stopwatch.GetTimestamp();
@@ -63,7 +63,7 @@ internal sealed class EndpointSession(PacketChannel channel, CipherLeg leg, Xpra
         _pings[token] = echo;
         try
         {
-            await AskAsync(["ping", token, DateTimeOffset.UtcNow.ToUnixTimeMilliseconds()], echo.Task, timeout, cancellationToken).ConfigureAwait(false);
+            await RequestAsync(["ping", token, DateTimeOffset.UtcNow.ToUnixTimeMilliseconds()], echo.Task, timeout, cancellationToken).ConfigureAwait(false);
             var latency = Stopwatch.GetElapsedTime(sent);
             Interlocked.Exchange(ref _latencyTicks, latency.Ticks);
             return latency;
@@ -74,14 +74,14 @@ internal sealed class EndpointSession(PacketChannel channel, CipherLeg leg, Xpra
         }
     }
 
-    /// <summary>Asks the peer for its information, as <c>xpra info</c> shows it.</summary>
-    /// <exception cref="TimeoutException">No answer within the time given.</exception>
+    /// <summary>Requests the peer's information, as <c>xpra info</c> shows it.</summary>
+    /// <exception cref="TimeoutException">No answer within the timeout.</exception>
     public async Task<XpraDictionary> RequestInfoAsync(TimeSpan timeout, CancellationToken cancellationToken)
     {
         var response = new TaskCompletionSource<XpraDictionary>(TaskCreationOptions.RunContinuationsAsynchronously);
         _infoResponse = response;
         object?[] request = ["info-request", new object?[] { peerHello.GetString("uuid") ?? "" }, Array.Empty<object?>(), Array.Empty<object?>()];
-        await AskAsync(request, response.Task, timeout, cancellationToken).ConfigureAwait(false);
+        await RequestAsync(request, response.Task, timeout, cancellationToken).ConfigureAwait(false);
         return await response.Task.ConfigureAwait(false);
     }
 
@@ -99,8 +99,8 @@ internal sealed class EndpointSession(PacketChannel channel, CipherLeg leg, Xpra
         _infoResponse?.TrySetException(closed);
     }
 
-    /// <summary>Sends a packet and waits for its answer. The time for both is limited: a peer that reads nothing holds up the sending too.</summary>
-    private async Task AskAsync(object?[] packet, Task answer, TimeSpan timeout, CancellationToken cancellationToken)
+    /// <summary>Sends a packet and waits for its answer. The timeout covers both, as a peer that does not read blocks the send too.</summary>
+    private async Task RequestAsync(object?[] packet, Task answer, TimeSpan timeout, CancellationToken cancellationToken)
     {
         using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         deadline.CancelAfter(timeout);
@@ -143,17 +143,17 @@ internal sealed class EndpointSession(PacketChannel channel, CipherLeg leg, Xpra
         }
         catch (MalformedPacketException e) when (!_keyProven && !isClient && e.Id == XpraErrorId.KeyMismatch)
         {
-            throw new XpraAesException(XpraErrorId.KeyMismatch, "The peer's first packet does not decrypt: it holds other key data.", innerException: e);
+            throw new XpraAesException(XpraErrorId.KeyMismatch, "The peer's first packet does not decrypt: the peer has a different key.", innerException: e);
         }
     }
 
-    /// <summary>Serves one packet; the reason to end, or null to go on.</summary>
+    /// <summary>Handles one packet. Returns the reason to end the session, or null to continue.</summary>
     private async Task<string?> HandleAsync(Packet packet, CancellationToken cancellationToken)
     {
         switch (packet.Type)
         {
             case "ping":
-                // The load averages, which only graphs show, and then the session id where the ping had one.
+                // Three load averages, which are only shown in graphs, the latency, and the session id if the ping had one.
                 await channel.SendAsync(["ping_echo", packet[1], 0L, 0L, 0L, LatencyMilliseconds, .. packet.Items.Skip(3).Take(1)], cancellationToken).ConfigureAwait(false);
                 return null;
             case "ping_echo":
@@ -170,7 +170,7 @@ internal sealed class EndpointSession(PacketChannel channel, CipherLeg leg, Xpra
                 await AnswerDisconnectAsync(cancellationToken).ConfigureAwait(false);
                 return $"the peer disconnected: {Refusals.Reason(packet)}";
             default:
-                // A session without a display has no use for anything else.
+                // Everything else is about a display, which this session does not have.
                 return null;
         }
     }
@@ -188,15 +188,15 @@ internal sealed class EndpointSession(PacketChannel channel, CipherLeg leg, Xpra
         }
         catch (Exception e) when (e is XpraAesException or OperationCanceledException)
         {
-            // It did not wait for an answer.
+            // The client did not wait for the answer.
         }
     }
 
-    /// <summary>Pings at intervals, and ends the session where the peer no longer echoes.</summary>
-    private async Task PingRegularlyAsync(CancellationToken cancellationToken)
+    /// <summary>Pings periodically, and ends the session when the peer no longer echoes.</summary>
+    private async Task PingPeriodicallyAsync(CancellationToken cancellationToken)
     {
         using var timer = new PeriodicTimer(limits.PingInterval);
-        // A wait that is cancelled throws, once for each session; one whose timer is disposed of just ends.
+        // Cancelling the wait would throw once per session; disposing of the timer ends it quietly.
         await using var stopping = cancellationToken.UnsafeRegister(static timer => ((PeriodicTimer)timer!).Dispose(), timer).ConfigureAwait(false);
         try
         {
@@ -220,7 +220,7 @@ internal sealed class EndpointSession(PacketChannel channel, CipherLeg leg, Xpra
             var reason = isClient ? "server ping timeout" : "client ping timeout";
             if (MaySend)
                 await DisconnectSilentPeerAsync(reason).ConfigureAwait(false);
-            _silence = reason;
+            _timeoutReason = reason;
             channel.Abort();
         }
     }
@@ -234,13 +234,13 @@ internal sealed class EndpointSession(PacketChannel channel, CipherLeg leg, Xpra
         }
         catch (Exception e) when (e is XpraAesException or OperationCanceledException)
         {
-            // It is gone, as the silence said.
+            // The peer is gone.
         }
     }
 
     private long LatencyMilliseconds => Latency is { } latency ? (long)latency.TotalMilliseconds : -1;
 
-    /// <summary>xpra's token is a monotonic time in milliseconds; ours also differs from the one before.</summary>
+    /// <summary>A monotonic time in milliseconds, as in xpra, but never the same one twice.</summary>
     private long NextPingToken()
     {
         while (true)

@@ -2,7 +2,7 @@ using XpraAes.Packets;
 
 namespace XpraAes.Connections;
 
-/// <summary>What goes on inside a standing connection: an endpoint of our own, or a relay to another program.</summary>
+/// <summary>What runs on an established connection: a session of our own, or a relay to another server.</summary>
 internal interface ISession : IAsyncDisposable
 {
     /// <summary>The encrypted legs, the peer's first.</summary>
@@ -11,15 +11,15 @@ internal interface ISession : IAsyncDisposable
     /// <summary>The connection to the peer, for its counters.</summary>
     PacketChannel Channel { get; }
 
-    /// <summary>Called once, when the peer's first packet has decrypted.</summary>
+    /// <summary>Called once, when the first packet from the peer has decrypted.</summary>
     Action? KeyProven { set; }
 
-    /// <summary>Moves packets until the session ends, and returns why it did. Exceptions of <see cref="XpraAesException"/> are reasons too.</summary>
-    Task<string> RunAsync(CancellationToken ending);
+    /// <summary>Runs the session and returns the reason why it ended; an <see cref="XpraAesException"/> is a reason too.</summary>
+    Task<string> RunAsync(CancellationToken cancellationToken);
 
-    /// <summary>Tells whoever is at the other end that it is over.</summary>
+    /// <summary>Sends a disconnect with a reason to each peer.</summary>
     Task SendDisconnectAsync(string reason, CancellationToken cancellationToken);
 
-    /// <summary>Ends pending reads and writes at once.</summary>
+    /// <summary>Aborts pending reads and writes.</summary>
     void Abort();
 }

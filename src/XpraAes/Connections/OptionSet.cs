@@ -3,12 +3,12 @@ using XpraAes.Keys;
 
 namespace XpraAes.Connections;
 
-/// <summary>The <c>name=value</c> options of a URI or of bind options, on their way to whoever takes them. Error messages name options, never values.</summary>
+/// <summary>The <c>name=value</c> options of a URI or a bind option, taken out one by one. Error messages name options, never values.</summary>
 internal sealed class OptionSet(XpraErrorId errorId)
 {
     private readonly Dictionary<string, List<string>> _values = [];
 
-    /// <summary>Adds what a URI's query holds: separated by <c>&amp;</c>, percent-encoded, <c>+</c> for a space, blank values left out.</summary>
+    /// <summary>Adds the options of a URI's query: separated by <c>&amp;</c>, percent-encoded, <c>+</c> for a space; empty values are ignored.</summary>
     internal void AddQuery(string query)
     {
         foreach (var pair in query.Split('&'))
@@ -26,7 +26,7 @@ internal sealed class OptionSet(XpraErrorId errorId)
         values.Add(value);
     }
 
-    /// <summary>Takes out an option that may be given once, under the first of these names that has a value; null where none has.</summary>
+    /// <summary>Takes out an option that may be given once, under the first of these names that has a value; null where none does.</summary>
     internal string? Take(params string[] names)
     {
         string? taken = null;
@@ -51,7 +51,7 @@ internal sealed class OptionSet(XpraErrorId errorId)
         return (Take("encryption-keyfile", "keyfile"), keyData is null ? null : XpraKey.FromXpraText(keyData));
     }
 
-    /// <summary>What is left, without passwords; the last value where one is repeated.</summary>
+    /// <summary>The remaining options, without passwords; of a repeated one, the last value.</summary>
     internal IReadOnlyDictionary<string, string> Rest()
         => _values.Where(option => !option.Key.Contains("password", StringComparison.OrdinalIgnoreCase)).ToDictionary(option => option.Key, option => option.Value[^1]);
 }

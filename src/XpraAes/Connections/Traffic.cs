@@ -2,7 +2,7 @@ using XpraAes.Packets;
 
 namespace XpraAes.Connections;
 
-/// <summary>What has gone through a connection, headers and handshake included, chunks counted as packets.</summary>
+/// <summary>A connection's traffic counters, including headers and the handshake; each chunk counts as a packet.</summary>
 internal readonly record struct Traffic(long BytesIn, long BytesOut, long PacketsIn, long PacketsOut)
 {
     public static Traffic Of(PacketChannel channel)

@@ -10,37 +10,37 @@ namespace XpraAes.Connections;
 /// <summary>Opens sessions with xpra servers of any generation.</summary>
 public static class XpraConnector
 {
-    /// <summary>What the first hello is written in, and how it is encrypted if at all.</summary>
+    /// <summary>The encoding of the first hello, and how it is encrypted; null for plaintext.</summary>
     private readonly record struct Attempt(PacketEncoding Encoding, FirstPacket? FirstPacket);
 
-    // rencodeplus for 4.3 and later, rencode for those before, which answer the other in text.
-    private static readonly Attempt[] s_inClear = [new(PacketEncoding.RencodePlus, null), new(PacketEncoding.Rencode, null)];
+    // rencodeplus for 4.3 and later; rencode for older servers, which answer rencodeplus with bare text.
+    private static readonly Attempt[] s_plaintext = [new(PacketEncoding.RencodePlus, null), new(PacketEncoding.Rencode, null)];
 
     private static readonly Attempt[] s_encrypted = [.. FirstPacket.Attempts.Select(variant => new Attempt(variant.Encoding, variant))];
 
-    /// <summary>Connects, exchanges hellos, measures the latency once, and leaves the session running in the background.</summary>
-    /// <exception cref="XpraAesException">Whatever went wrong, by its cause, with the endpoint as target.</exception>
+    /// <summary>Connects, completes the handshake, measures the latency once, and leaves the session running in the background.</summary>
+    /// <exception cref="XpraAesException">Every failure; the id names the cause, and the target is the endpoint.</exception>
     public static Task<XpraConnection> ConnectAsync(ConnectOptions options, CancellationToken cancellationToken = default)
         => AttemptAsync(options, (channel, peer, attempt, keys) => OpenSessionAsync(options, channel, peer, attempt, keys, cancellationToken), cancellationToken);
 
-    /// <summary>Asks a server for its information, as <c>xpra info</c> does: without a session.</summary>
-    /// <exception cref="XpraAesException">Whatever went wrong, by its cause, with the endpoint as target.</exception>
+    /// <summary>Requests a server's information without a session, as <c>xpra info</c> does.</summary>
+    /// <exception cref="XpraAesException">Every failure; the id names the cause, and the target is the endpoint.</exception>
     internal static Task<XpraDictionary> RequestInfoAsync(ConnectOptions options, CancellationToken cancellationToken)
         => AttemptAsync(options, async (channel, _, attempt, keys) =>
         {
             await using var closing = channel.ConfigureAwait(false);
-            channel.TrustPeer(); // this server was chosen, and its answer is larger than any hello
-            return (await Handshake(options, channel, attempt, keys, "info").RunAsync(cancellationToken).ConfigureAwait(false)).PeerHello;
+            channel.TrustPeer(); // the caller chose this server, and its answer is larger than any hello
+            return (await CreateHandshake(options, channel, attempt, keys, "info").RunAsync(cancellationToken).ConfigureAwait(false)).PeerHello;
         }, cancellationToken);
 
-    /// <summary>Makes connection after connection until the server understands the first packet. Whoever works on a connection owns it, but for failures.</summary>
+    /// <summary>Reconnects with each form of the first packet until the server understands one. On success <paramref name="work"/> owns the channel.</summary>
     private static async Task<T> AttemptAsync<T>(ConnectOptions options, Func<PacketChannel, string, Attempt, XpraKey[], Task<T>> work, CancellationToken cancellationToken)
     {
         KeyStretchingLimits.Require(options.KeySize, options.Iterations);
         Log.Connecting(options.Logger, options.Endpoint.ToString());
         using var key = options.Key.Clone();
         var keys = options.OtherKeys.Prepend(key).ToArray();
-        var attempts = options.EncryptFirstPacket ? s_encrypted : s_inClear;
+        var attempts = options.EncryptFirstPacket ? s_encrypted : s_plaintext;
         for (var attempt = 0; ; attempt++)
         {
             PacketChannel? channel = null;
@@ -56,7 +56,7 @@ public static class XpraConnector
                     await channel.DisposeAsync().ConfigureAwait(false);
                 if (e is not XpraAesException failure)
                     throw;
-                if (attempt + 1 < attempts.Length && IsWorthAnother(failure.Id, options.EncryptFirstPacket))
+                if (attempt + 1 < attempts.Length && ShouldRetry(failure.Id, options.EncryptFirstPacket))
                 {
                     Log.TryingAgain(options.Logger, options.Endpoint.ToString(), failure.Id, attempts[attempt + 1].Encoding.ToString());
                     continue;
@@ -71,16 +71,16 @@ public static class XpraConnector
 
     private static async Task<XpraConnection> OpenSessionAsync(ConnectOptions options, PacketChannel channel, string peer, Attempt attempt, XpraKey[] keys, CancellationToken cancellationToken)
     {
-        var agreed = await Handshake(options, channel, attempt, keys).RunAsync(cancellationToken).ConfigureAwait(false);
-        var leg = CipherLeg.Of(peer, agreed.PeerVersion, agreed.Send, agreed.Receive, agreed.Key, channel.Reader);
-        var session = new EndpointSession(channel, leg, agreed.PeerHello, isClient: true, options.Limits, info: null);
-        var connection = new XpraConnection(session, ConnectionDirection.Outbound, agreed.KeyProven, options.Endpoint.ToString(), options.Limits, options.Logger);
+        var result = await CreateHandshake(options, channel, attempt, keys).RunAsync(cancellationToken).ConfigureAwait(false);
+        var leg = CipherLeg.Of(peer, result.PeerVersion, result.Send, result.Receive, result.Key, channel.Reader);
+        var session = new EndpointSession(channel, leg, result.PeerHello, isClient: true, options.Limits, info: null);
+        var connection = new XpraConnection(session, ConnectionDirection.Outbound, result.KeyProven, options.Endpoint.ToString(), options.Limits, options.Logger);
         connection.Start();
         await MeasureLatencyAsync(connection, options, cancellationToken).ConfigureAwait(false);
         return connection;
     }
 
-    private static ClientHandshake Handshake(ConnectOptions options, PacketChannel channel, Attempt attempt, XpraKey[] keys, string? request = null)
+    private static ClientHandshake CreateHandshake(ConnectOptions options, PacketChannel channel, Attempt attempt, XpraKey[] keys, string? request = null)
         => new(channel, new ClientHandshakeOptions
         {
             Cipher = options.CipherOptions(keys, attempt.FirstPacket),
@@ -93,7 +93,7 @@ public static class XpraConnector
             Request = request,
         }, options.Limits, options.Logger);
 
-    private static bool IsWorthAnother(XpraErrorId id, bool encryptFirstPacket) => id switch
+    private static bool ShouldRetry(XpraErrorId id, bool encryptFirstPacket) => id switch
     {
         XpraErrorId.PeerSentText => true,
         XpraErrorId.ConnectionLost or XpraErrorId.PlaintextPacket or XpraErrorId.PeerDisconnected => encryptFirstPacket,
@@ -108,7 +108,7 @@ public static class XpraConnector
         }
         catch (Exception e)
         {
-            // A server that closed cannot be sent anything; what it said before that is still to be read.
+            // If the server closed the connection, the session may still have to read its last packets, which hold the reason.
             if (e is XpraAesException { Id: XpraErrorId.ConnectionLost })
                 await connection.Completion.WaitAsync(options.Limits.CloseGrace, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             var ended = connection.State == ConnectionState.Closed;

@@ -3,7 +3,7 @@ using XpraAes.Handshake;
 
 namespace XpraAes.Connections;
 
-/// <summary>A version of xpra, and what its command line and its AES can do (PROTOCOL sections 0, 6 and 10).</summary>
+/// <summary>An xpra version, and what its command line and its AES support (PROTOCOL sections 0, 6 and 10).</summary>
 internal sealed class XpraRelease
 {
     private const string Master = "master";
@@ -16,19 +16,19 @@ internal sealed class XpraRelease
         _version = version;
     }
 
-    /// <summary>The lines of releases that were measured; of each, the newest release.</summary>
+    /// <summary>The release lines that were tested, each with its newest release.</summary>
     public static IReadOnlyList<string> Known { get; } = ["3.1", "4.4", "5.1", "6.1", "6.2", "6.5", Master];
 
-    /// <summary>As it was written: <c>6.2</c>, <c>6.5.2</c>, <c>master</c>.</summary>
+    /// <summary>As given: <c>6.2</c>, <c>6.5.2</c>, <c>master</c>.</summary>
     public string Name { get; }
 
-    /// <summary>The AES modes that it has.</summary>
-    public IReadOnlyList<AesMode> Modes => [.. Enum.GetValues<AesMode>().Where(mode => WhyNot(mode) is null)];
+    /// <summary>The AES modes that it supports.</summary>
+    public IReadOnlyList<AesMode> Modes => [.. Enum.GetValues<AesMode>().Where(mode => WhyUnsupported(mode) is null)];
 
-    /// <summary>Whether modes have names on the command line; before that, AES is CBC.</summary>
+    /// <summary>Whether the command line names modes; before 4.3, AES is always CBC.</summary>
     public bool NamesModes => _version >= new Version(4, 3);
 
-    /// <summary>Whether sockets and URIs take <c>encryption=</c>, <c>keyfile=</c> and <c>keydata=</c>; before that there are options for all TCP sockets at once.</summary>
+    /// <summary>Whether sockets and URIs take <c>encryption=</c>, <c>keyfile=</c> and <c>keydata=</c>; before 4.1 the options apply to all TCP sockets at once.</summary>
     public bool HasSocketOptions => _version >= new Version(4, 1);
 
     /// <summary>Whether it decodes percent-encoding in a URI.</summary>
@@ -37,26 +37,26 @@ internal sealed class XpraRelease
     /// <summary>Whether a server encrypts on a Unix socket; measured on 4.4.6, which refuses, and 5.1.6, which does.</summary>
     public bool EncryptsUnixSockets => _version >= new Version(5, 1);
 
-    /// <summary>Whether a graphical client leaves AES out unless <c>--encryption</c> asks for it.</summary>
+    /// <summary>Whether a graphical client uses AES only with <c>--encryption</c>, whatever the URI says.</summary>
     public bool IgnoresEncryptionInUris => _version >= new Version(6, 5);
 
-    /// <summary>Whether its servers lack the class that AES is in, and take every option for it without a word: 6.4 and 6.5; 6.6 has it again.</summary>
+    /// <summary>Whether its servers silently ignore every AES option, because the class that implements AES is missing: 6.4 and 6.5; 6.6 has it again.</summary>
     public bool ServerIgnoresAes => _version >= new Version(6, 4) && _version < new Version(6, 6);
 
-    /// <summary>Whether it finds cipher capabilities under <c>encryption</c>, where clients of xpra 6 have them alone.</summary>
+    /// <summary>Whether it reads cipher capabilities nested under <c>encryption</c>, the only form that xpra 6 clients send.</summary>
     public bool ReadsNestedCapabilities => _version >= new Version(5, 0);
 
-    /// <summary>The length in bytes that it pads CBC to a multiple of.</summary>
+    /// <summary>CBC packets are padded to a multiple of this many bytes.</summary>
     public int PaddingUnit => _version >= new Version(6, 2) ? 16 : 32;
 
-    /// <summary>What a server gives as its version: <c>6.5.3-r0</c>, <c>6.6-r42417 (gb114f907f7)</c>, <c>3.1</c>. Null where that is no more than one number, which is what 4.4 to 6.2 tell strangers.</summary>
+    /// <summary>Reads the version that a server announces: <c>6.5.3-r0</c>, <c>6.6-r42417 (gb114f907f7)</c>, <c>3.1</c>. Null for a single number, which is all that 4.4 to 6.2 announce to unauthenticated clients.</summary>
     public static XpraRelease? FromPeer(string? text)
     {
         var number = Hello.NumberIn(text);
         return Version.TryParse(number, out var version) ? new XpraRelease(number, version) : null;
     }
 
-    /// <summary>Reads <c>6.2</c>, the newest release of that line, <c>6.2.5</c>, with or without a v before, or <c>master</c>. Throws InvalidOption.</summary>
+    /// <summary>Reads <c>6.2</c> (the newest release of that line), <c>6.2.5</c>, either with an optional leading v, or <c>master</c>. Throws InvalidOption.</summary>
     public static XpraRelease Parse(string text)
     {
         ArgumentNullException.ThrowIfNull(text);
@@ -70,12 +70,12 @@ internal sealed class XpraRelease
         return new XpraRelease(name, version.Build >= 0 ? version : new Version(version.Major, version.Minor, int.MaxValue));
     }
 
-    /// <summary>Why it does not have this mode; null where it has it.</summary>
-    public string? WhyNot(AesMode mode) => mode switch
+    /// <summary>Why it does not support this mode; null where it does.</summary>
+    public string? WhyUnsupported(AesMode mode) => mode switch
     {
         not AesMode.CBC when !NamesModes => "came with xpra 4.3",
-        AesMode.GCM when _version >= new Version(6, 2) => "is gone since xpra 6.2",
-        AesMode.CFB when _version >= new Version(6, 5, 3) => "is gone since xpra 6.5.3",
+        AesMode.GCM when _version >= new Version(6, 2) => "was removed in xpra 6.2",
+        AesMode.CFB when _version >= new Version(6, 5, 3) => "was removed in xpra 6.5.3",
         _ => null,
     };
 
@@ -84,6 +84,6 @@ internal sealed class XpraRelease
 
     private static XpraAesException Unknown(string text) => new(
         XpraErrorId.InvalidOption,
-        $"'{text}' is no version of xpra from 3.1 on.",
+        $"'{text}' is not an xpra version of 3.1 or later.",
         $"Give one of {string.Join(", ", Known)}, or a full version such as 6.5.2.") { Target = text };
 }

@@ -3,9 +3,9 @@ namespace XpraAes.Connections;
 /// <summary>Which end of a connection an xpra program is.</summary>
 public enum XpraRole
 {
-    /// <summary>The one that connects.</summary>
+    /// <summary>The end that connects.</summary>
     Client,
 
-    /// <summary>The one that listens.</summary>
+    /// <summary>The end that listens.</summary>
     Server,
 }

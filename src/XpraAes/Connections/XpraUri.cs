@@ -7,12 +7,12 @@ using XpraAes.Transports;
 
 namespace XpraAes.Connections;
 
-/// <summary>What a URI says to an xpra client: where the server is, how to encrypt, and with which key (PROTOCOL section 10). Disposing of it disposes of its key and its password.</summary>
+/// <summary>A parsed xpra URI: the server's endpoint, the encryption and the key (PROTOCOL section 10). Disposing of it disposes of its key and password.</summary>
 public sealed class XpraUri : IDisposable
 {
     private const string Socket = "socket";
 
-    // Spellings of a scheme that mean another one. What is neither here nor a scheme in TransportTable is refused.
+    // Alternative spellings of schemes. Anything that is neither here nor in TransportTable is refused.
     private static readonly Dictionary<string, string> Aliases = new()
     {
         ["xpra"] = "tcp",
@@ -47,10 +47,10 @@ public sealed class XpraUri : IDisposable
         if (userInfo is not null)
         {
             var colon = userInfo.IndexOf(':', StringComparison.Ordinal);
-            user = NotEmpty(colon < 0 ? userInfo : userInfo[..colon]) ?? user;
-            password = (colon < 0 ? null : NotEmpty(userInfo[(colon + 1)..])) ?? password;
+            user = NullIfEmpty(colon < 0 ? userInfo : userInfo[..colon]) ?? user;
+            password = (colon < 0 ? null : NullIfEmpty(userInfo[(colon + 1)..])) ?? password;
             if (userInfo.Contains('%', StringComparison.Ordinal))
-                warnings.Add("The user name or password in the URI contains %. xpra does not decode percent-encoding there, and neither is it decoded here.");
+                warnings.Add("The user name or password in the URI contains %. xpra does not decode percent-encoding there, and neither does XpraAes.");
         }
         UserName = user;
         (KeyFile, Key) = options.TakeKey();
@@ -63,10 +63,10 @@ public sealed class XpraUri : IDisposable
     /// <summary>Where the server is.</summary>
     public XpraEndpoint Endpoint { get; }
 
-    /// <summary>The AES mode: <c>encryption=AES</c> is CBC, and so is a key alone; null where the URI asks for no encryption.</summary>
+    /// <summary>The AES mode: CBC for <c>encryption=AES</c> and for a key alone; null where the URI does not ask for encryption.</summary>
     public AesMode? Encryption { get; }
 
-    /// <summary>The path of the key file as it was written, relative to wherever the caller stands; null where none is given.</summary>
+    /// <summary>The path of the key file as written, possibly relative; null where none is given.</summary>
     public string? KeyFile { get; }
 
     /// <summary>The key of <c>keydata=</c>; null where none is given.</summary>
@@ -78,19 +78,19 @@ public sealed class XpraUri : IDisposable
     /// <summary>The password, in UTF-8; null where none is given.</summary>
     public SecretBuffer? Password { get; }
 
-    /// <summary>What stands between the slash and the options: the display that a proxy server is asked for; null where there is nothing.</summary>
+    /// <summary>The display to request from a proxy server, which is written between the slash and the options; null where there is none.</summary>
     public string? Display { get; }
 
     /// <summary>Every other option, without passwords.</summary>
     public IReadOnlyDictionary<string, string> Options { get; }
 
-    /// <summary>What is in the URI that probably means something else to xpra than to its writer; never with a secret in it.</summary>
+    /// <summary>Warnings about parts that xpra probably reads differently than intended; they never hold a secret.</summary>
     public IReadOnlyList<string> Warnings { get; }
 
     /// <summary>
-    /// Reads the forms that some xpra version reads: <c>tcp://[user[:password]@]host[:port][/display][?name=value&amp;…]</c>, the same with <c>tcp:host:port</c>, <c>tcp/host:port/</c>
+    /// Parses every form that some xpra version accepts: <c>tcp://[user[:password]@]host[:port][/display][?name=value&amp;…]</c>, the same with <c>tcp:host:port</c>, <c>tcp/host:port/</c>
     /// or <c>,name=value</c> after the slash, with xpra and ws for tcp; <c>socket:///path</c>, <c>socket:/path</c>, <c>unix:///path</c>, <c>/path</c>.
-    /// Throws InvalidUri, KeyTextInvalid; the messages hold no part of the URI but its endpoint.
+    /// Throws InvalidUri, KeyTextInvalid; of the URI, the messages show only the endpoint.
     /// </summary>
     public static XpraUri Parse(string text)
     {
@@ -111,7 +111,7 @@ public sealed class XpraUri : IDisposable
         if (scheme == Socket)
         {
             options.AddQuery(query);
-            // socket://user:password/path, without an @, is a form of xpra 4.
+            // xpra 4 also accepts socket://user:password/path, without an @.
             if (userInfo is null && hostAndPort.Contains(':', StringComparison.Ordinal))
                 (userInfo, hostAndPort) = (hostAndPort, "");
             if (path.Length <= 1 || hostAndPort.Length > 0)
@@ -129,12 +129,12 @@ public sealed class XpraUri : IDisposable
         return new XpraUri(endpoint, options, userInfo, display, warnings);
     }
 
-    /// <summary>The URI that makes an xpra client connect like that. Never holds key data. Every version that reads options in URIs reads it: 4.1 and later.</summary>
+    /// <summary>The URI for an xpra client to connect with, without key data. Every version that reads options in URIs accepts it: 4.1 and later.</summary>
     public static string Build(XpraEndpoint endpoint, AesMode? mode, string? keyFile)
     {
         ArgumentNullException.ThrowIfNull(endpoint);
         var options = new List<string>();
-        // Plain AES is CBC for every client, and the only name that 4.1 and 4.2 know.
+        // Plain AES means CBC to every client, and is the only name that 4.1 and 4.2 know.
         if (mode is not null)
             options.Add(mode == AesMode.CBC ? "encryption=AES" : $"encryption=AES-{mode}");
         if (!string.IsNullOrEmpty(keyFile))
@@ -142,7 +142,7 @@ public sealed class XpraUri : IDisposable
         return options.Count == 0 ? endpoint.ToString() : $"{endpoint}?{string.Join('&', options)}";
     }
 
-    /// <summary>A path as the value of a URI's option. xpra 4 does not decode: what need not be encoded is not.</summary>
+    /// <summary>Encodes a path as a URI option. xpra 4 does not decode, so only what must be encoded is.</summary>
     internal static string EncodePath(string path)
         => Uri.EscapeDataString(path).Replace("%2F", "/", StringComparison.Ordinal).Replace("%3A", ":", StringComparison.Ordinal);
 
@@ -156,7 +156,7 @@ public sealed class XpraUri : IDisposable
     /// <summary>The URI without user name, password, key data and other options.</summary>
     public override string ToString() => Build(Endpoint, Encryption, KeyFile);
 
-    // tcp://host, tcp:host and tcp/host; socket:/path keeps its slash.
+    // Accepts tcp://host, tcp:host and tcp/host; socket:/path keeps its slash.
     private static (string Scheme, string AfterScheme) SplitScheme(string text)
     {
         if (text.StartsWith('/'))
@@ -170,7 +170,7 @@ public sealed class XpraUri : IDisposable
         switch (scheme)
         {
             case "ssl" or "wss":
-                throw Error($"The transport {scheme} is not supported: TLS is not spoken here.", "Use tcp:// or ws:// and a port of the server's --bind-tcp or --bind-ws, with encryption=AES.");
+                throw Error($"The transport {scheme} is not supported: XpraAes does not speak TLS.", "Use tcp:// or ws:// and a port of the server's --bind-tcp or --bind-ws, with encryption=AES.");
             case "ssh":
                 throw Error("The transport ssh is not supported.", "Forward a port with ssh -L 10000:localhost:10000 HOST, then use tcp://localhost:10000/.");
             case var unknown when TransportTable.WithScheme(unknown) is null:
@@ -181,22 +181,22 @@ public sealed class XpraUri : IDisposable
         if (scheme == Socket && rest.StartsWith(":/", StringComparison.Ordinal))
             return (scheme, rest[1..]);
         if (rest.StartsWith(":/", StringComparison.Ordinal) || rest.StartsWith("//", StringComparison.Ordinal))
-            throw Error("The slashes after the scheme of the URI are not two.", $"Write {scheme}://HOST:PORT/.");
+            throw Error("The scheme of the URI is not followed by two slashes.", $"Write {scheme}://HOST:PORT/.");
         return (scheme, rest[1..]);
     }
 
-    // What follows a # is no option, for any xpra version.
+    // Every xpra version ignores what follows a #.
     private static (string Hierarchy, string Query) SplitQuery(string rest)
     {
         var hash = rest.IndexOf('#', StringComparison.Ordinal);
         if (hash >= 0)
             rest = rest[..hash];
         var question = rest.IndexOf('?', StringComparison.Ordinal);
-        // Spaces around the whole are no part of it, so that they cannot end an address that is written without its options.
+        // Trailing spaces are not part of the address, so they are removed before the options too.
         return question < 0 ? (rest.TrimEnd(' '), "") : (rest[..question].TrimEnd(' '), rest[(question + 1)..]);
     }
 
-    // Options after the slash: xpra 4 separates them by commas and decodes nothing, xpra 5 and later read what follows the first comma like a query.
+    // Options after the slash: xpra 4 separates them by commas without decoding; xpra 5 and later parse what follows the first comma as a query.
     private static string TakePathOptions(string path, OptionSet options)
     {
         var comma = path.IndexOf(',', StringComparison.Ordinal);
@@ -221,7 +221,7 @@ public sealed class XpraUri : IDisposable
         return display;
     }
 
-    // host, host:port, [address], [address]:port, address:port; a port of 0 or none is the default one.
+    // Accepts host, host:port, [address], [address]:port and address:port; port 0 or none means the default.
     private static (string Host, int? Port) SplitHostAndPort(string text)
     {
         string host, port;
@@ -242,7 +242,7 @@ public sealed class XpraUri : IDisposable
         else if (IsIPv6(text))
             (host, port) = (text, "");
         else
-            throw Error("The host and port of the URI cannot be told apart.", "Write HOST:PORT, with an IPv6 address in brackets.");
+            throw Error("The URI does not clearly separate host and port.", "Write HOST:PORT, with an IPv6 address in brackets.");
 
         if (host.Length == 0)
             host = "127.0.0.1";
@@ -261,7 +261,7 @@ public sealed class XpraUri : IDisposable
         return IPAddress.TryParse(zone < 0 ? text : text[..zone], out var address) && address.AddressFamily == AddressFamily.InterNetworkV6;
     }
 
-    private static string? NotEmpty(string text) => text.Length == 0 ? null : text;
+    private static string? NullIfEmpty(string text) => text.Length == 0 ? null : text;
 
     private static XpraAesException Error(string message, string action) => new(XpraErrorId.InvalidUri, message, action);
 }

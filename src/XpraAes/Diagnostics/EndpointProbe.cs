@@ -8,12 +8,12 @@ using XpraAes.Logging;
 namespace XpraAes.Diagnostics;
 
 /// <summary>
-/// Finds out why an AES connection to an endpoint is established or not, by asking for <c>info</c>. What does not decrypt is looked into
-/// offline; only where no answer comes are further connections made, in clear, to name the cause. What each check finds is in a class of its own.
+/// Finds out whether an AES connection to an endpoint can be established, and if not, why, by asking for <c>info</c>. An answer that does not
+/// decrypt is analysed offline; further connections, in plaintext, are made only if there is no answer. There is one class for each check.
 /// </summary>
 internal sealed class EndpointProbe
 {
-    /// <summary>After this without an answer the cause is looked for, while the answer may still come; arbitrary.</summary>
+    /// <summary>After this time without an answer the search for the cause starts, while the answer may still come; arbitrary.</summary>
     private static readonly TimeSpan s_silence = TimeSpan.FromSeconds(2);
 
     private readonly ProbeContext _context;
@@ -30,15 +30,15 @@ internal sealed class EndpointProbe
 
     private EndpointProbe(ConnectOptions options, Action<string>? progress)
     {
-        void Tell(string step)
+        void ReportProgress(string step)
         {
             Log.Probing(options.Logger, options.Endpoint.ToString(), step);
             progress?.Invoke(step);
         }
         _options = options;
         _report = new ProbeReport(options.Endpoint);
-        _client = new ProbeClient(options, _report, Tell);
-        _context = new ProbeContext(options, _client, _report, Tell);
+        _client = new ProbeClient(options, _report, ReportProgress);
+        _context = new ProbeContext(options, _client, _report, ReportProgress);
         _protocol = new ProtocolCheck(_context);
         _encryption = new EncryptionCheck(_context);
         _mode = new ModeCheck(_context);
@@ -48,11 +48,11 @@ internal sealed class EndpointProbe
         _authentication = new AuthenticationCheck(_context);
     }
 
-    /// <summary>Probes an endpoint: a diagnosis for each check, the cause first. Whatever the endpoint does is a finding, and no exception.</summary>
-    /// <param name="options">Where, how and with which keys.</param>
-    /// <param name="progress">Told what is being done, in a few words.</param>
-    /// <param name="cancellationToken">Ends it.</param>
-    /// <exception cref="XpraAesException">InvalidOption, IterationsRejected: an option is out of its range.</exception>
+    /// <summary>Probes an endpoint and returns a diagnosis for each check, the cause first. Whatever the endpoint does is a finding, not an exception.</summary>
+    /// <param name="options">Endpoint, cipher options and keys.</param>
+    /// <param name="progress">Called with a short description of each step.</param>
+    /// <param name="cancellationToken">Cancels the probe.</param>
+    /// <exception cref="XpraAesException">InvalidOption, IterationsRejected: an option is out of range.</exception>
     public static async Task<IReadOnlyList<Diagnosis>> RunAsync(ConnectOptions options, Action<string>? progress, CancellationToken cancellationToken)
     {
         KeyStretchingLimits.Require(options.KeySize, options.Iterations);
@@ -69,7 +69,7 @@ internal sealed class EndpointProbe
         if (answer.Reply is { } reply)
         {
             ReportReply(answer, reply);
-            if (reply.IsAsAsked && !_options.EncryptFirstPacket)
+            if (reply.IsAsRequested && !_options.EncryptFirstPacket)
                 await new EnforcementCheck(_context).RunAsync(answer, cancellationToken).ConfigureAwait(false);
             return;
         }
@@ -81,7 +81,7 @@ internal sealed class EndpointProbe
                 await ExplainSilenceAsync(failure, cancellationToken).ConfigureAwait(false);
                 break;
             case DiagnosisFinding.NotEncrypted:
-                await ExplainClearAsync(failure, cancellationToken).ConfigureAwait(false);
+                await ExplainNotEncryptedAsync(failure, cancellationToken).ConfigureAwait(false);
                 break;
             case DiagnosisFinding.Refused when failure.Message.Contains(Refusals.ForUnproven, StringComparison.Ordinal):
                 await ExplainListenerAsync(failure, cancellationToken).ConfigureAwait(false);
@@ -92,14 +92,14 @@ internal sealed class EndpointProbe
         }
     }
 
-    /// <summary>The answer to the encrypted question. Null: none will come, and what the server says in clear has told why.</summary>
+    /// <summary>The answer to the encrypted hello. Null: there will be none, and the server's plaintext answers have explained why.</summary>
     private async Task<ProbeAnswer?> AskAsync(CancellationToken cancellationToken)
     {
         using var asked = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         var asking = _client.AskEncryptedAsync(asked.Token);
         if (_options.EncryptFirstPacket || await IsDoneWithinAsync(asking, s_silence, cancellationToken).ConfigureAwait(false)
             || !(await _client.AskVersionAsync(cancellationToken).ConfigureAwait(false)).IsXpra
-            || !await ExplainInClearAsync("It gives an encrypted hello no answer.", s_silence, asking, cancellationToken).ConfigureAwait(false))
+            || !await ExplainInPlaintextAsync("It does not answer an encrypted hello.", s_silence, asking, cancellationToken).ConfigureAwait(false))
         {
             return await asking.ConfigureAwait(false);
         }
@@ -116,12 +116,12 @@ internal sealed class EndpointProbe
         return isDone;
     }
 
-    /// <summary>The answer came encrypted: what it shows.</summary>
+    /// <summary>Reports what an encrypted answer shows.</summary>
     private void ReportReply(ProbeAnswer answer, EncryptedReply reply)
     {
         _report.PeerVersion ??= ProbeClient.VersionIn(answer.Hello?.PeerHello);
         _protocol.ReportXpra();
-        _encryption.ReportEncrypted("The server answers encrypted.");
+        _encryption.ReportEncrypted("The server's answer is encrypted.");
         if (reply.Found is not { } found)
         {
             _key.ReportMismatch();
@@ -137,7 +137,7 @@ internal sealed class EndpointProbe
             _authentication.ReportAccepted(hello);
     }
 
-    /// <summary>A refusal in clear, or no xpra server at all.</summary>
+    /// <summary>Reports a plaintext refusal, or that the peer is no xpra server.</summary>
     private void ReportFailure(XpraAesException failure)
     {
         var finding = Findings.Of(failure);
@@ -145,7 +145,7 @@ internal sealed class EndpointProbe
             ConnectionCheck.ReportConnected(_report);
         if (Findings.Of(finding).Check > DiagnosisCheck.Protocol)
             _report.Add(DiagnosisFinding.XpraFound, "An xpra server answers.");
-        // Servers look at these once they have AES on; at the user's name before that.
+        // Servers check these only with AES on; the user name they check before that.
         if (finding is DiagnosisFinding.ModeRejected or DiagnosisFinding.ModeUnsupported or DiagnosisFinding.IterationsRejected or DiagnosisFinding.PaddingRejected)
             _encryption.ReportEncrypted("The server has AES on.");
         if (finding == DiagnosisFinding.FirstPacketDisagrees)
@@ -154,11 +154,11 @@ internal sealed class EndpointProbe
             _report.Add(failure);
     }
 
-    /// <summary>A listener of ours tells nothing to clients that have not proven the key: trials show what it does not take of the hello.</summary>
+    /// <summary>A listener of this module tells unauthenticated clients nothing, so trials have to show what it rejects in the hello.</summary>
     private async Task ExplainListenerAsync(XpraAesException failure, CancellationToken cancellationToken)
     {
         _protocol.ReportXpra();
-        _context.Progress("asking with a salt that does not tell the time");
+        _context.Progress("asking with a salt without a timestamp");
         var cipher = _client.CipherOptions with { Salt = RandomNumberGenerator.GetBytes(ProtocolDefaults.SaltSize) };
         if ((await _client.AskAsync("version", cipher, _client.FollowUpTimeout, cancellationToken).ConfigureAwait(false)).Reply is not null)
             _encryption.ReportExpired();
@@ -166,15 +166,15 @@ internal sealed class EndpointProbe
             ReportFailure(failure);
     }
 
-    /// <summary>The server says that it has no AES, or behaves so: does it talk in clear?</summary>
-    private async Task ExplainClearAsync(XpraAesException failure, CancellationToken cancellationToken)
+    /// <summary>The server says that AES is off, or behaves like it: checks whether it answers in plaintext.</summary>
+    private async Task ExplainNotEncryptedAsync(XpraAesException failure, CancellationToken cancellationToken)
     {
         await _client.AskVersionAsync(cancellationToken).ConfigureAwait(false);
         _protocol.ReportXpra();
-        _encryption.ReportNotEncrypted(await _client.AskForInfoInClearAsync(_client.FollowUpTimeout, cancellationToken).ConfigureAwait(false), failure.Message);
+        _encryption.ReportNotEncrypted(await _client.AskForInfoInPlaintextAsync(_client.FollowUpTimeout, cancellationToken).ConfigureAwait(false), failure.Message);
     }
 
-    /// <summary>No answer to the encrypted hello, or a closed connection. Servers of 6.4 and later refuse so.</summary>
+    /// <summary>No answer to the encrypted hello, or a closed connection: this is how servers refuse since 6.4.</summary>
     private async Task ExplainSilenceAsync(XpraAesException failure, CancellationToken cancellationToken)
     {
         var version = await _client.AskVersionAsync(cancellationToken).ConfigureAwait(false);
@@ -183,7 +183,7 @@ internal sealed class EndpointProbe
             await ExplainNoXpraAsync(failure, version.Failure!, cancellationToken).ConfigureAwait(false);
             return;
         }
-        if (await ExplainInClearAsync(failure.Message, _client.FollowUpTimeout, null, cancellationToken).ConfigureAwait(false))
+        if (await ExplainInPlaintextAsync(failure.Message, _client.FollowUpTimeout, null, cancellationToken).ConfigureAwait(false))
             return;
         _protocol.ReportXpra();
         if (_options.EncryptFirstPacket)
@@ -191,12 +191,12 @@ internal sealed class EndpointProbe
             _encryption.ReportFirstPacketDisagrees();
             return;
         }
-        _encryption.ReportEncrypted("The server has AES on: it does not talk in clear.");
+        _encryption.ReportEncrypted("The server has AES on: it does not answer in plaintext.");
         if (!await ExplainByTrialAsync(cancellationToken).ConfigureAwait(false))
             _encryption.ReportSilent(failure);
     }
 
-    /// <summary>Not even <c>version</c> is answered: what is it?</summary>
+    /// <summary>The peer does not even answer <c>version</c>: identifies its protocol.</summary>
     private async Task ExplainNoXpraAsync(XpraAesException encrypted, XpraAesException version, CancellationToken cancellationToken)
     {
         if (Findings.Of(version) == DiagnosisFinding.FirstPacketDisagrees && _options.EncryptFirstPacket)
@@ -211,46 +211,46 @@ internal sealed class EndpointProbe
         }
     }
 
-    /// <summary>Servers of 6.4 and later refuse in silence. Whether it is certain that no answer will come: AES is off, or the server's version lacks the mode.</summary>
-    /// <param name="otherwise">What the server did, where it says nothing better in clear.</param>
-    /// <param name="timeout">For its information in clear.</param>
-    /// <param name="asking">The question that may still be answered: then nothing is certain; null: none may.</param>
-    /// <param name="cancellationToken">Ends it.</param>
-    private async Task<bool> ExplainInClearAsync(string otherwise, TimeSpan timeout, Task? asking, CancellationToken cancellationToken)
+    /// <summary>Looks for a reason why the encrypted hello will never be answered, since servers refuse silently from 6.4 on: AES is off, or the server's version lacks the mode. True: it is reported.</summary>
+    /// <param name="evidence">What the server did, in case its plaintext answer shows nothing better.</param>
+    /// <param name="timeout">For its plaintext answer.</param>
+    /// <param name="asking">The encrypted question, which may still be answered; null if it no longer can.</param>
+    /// <param name="cancellationToken">Cancels it.</param>
+    private async Task<bool> ExplainInPlaintextAsync(string evidence, TimeSpan timeout, Task? asking, CancellationToken cancellationToken)
     {
-        var info = await _client.AskForInfoInClearAsync(timeout, cancellationToken).ConfigureAwait(false);
+        var info = await _client.AskForInfoInPlaintextAsync(timeout, cancellationToken).ConfigureAwait(false);
         if (asking is { IsCompleted: true })
             return false;
-        if (EncryptionCheck.TalksInClear(info))
+        if (EncryptionCheck.ShowsPlaintext(info))
         {
             _protocol.ReportXpra();
-            _encryption.ReportNotEncrypted(info, otherwise);
+            _encryption.ReportNotEncrypted(info, evidence);
             return true;
         }
         if (_options.EncryptFirstPacket || !_mode.ReportIfUnsupported())
             return false;
         _protocol.ReportXpra();
-        _encryption.ReportEncrypted("The server has AES on: it does not talk in clear.");
+        _encryption.ReportEncrypted("The server has AES on: it does not answer in plaintext.");
         return true;
     }
 
-    /// <summary>Whether the server answers in another mode, or with the number of iterations that every server takes: then it is configured so, or limited.</summary>
+    /// <summary>Tries the other modes, and the number of iterations that every server accepts. True: one was answered, which is reported as the cause.</summary>
     private async Task<bool> ExplainByTrialAsync(CancellationToken cancellationToken)
     {
-        _context.Progress("asking in other modes");
-        // The mode asked for comes first: where that is answered, it was the iterations.
+        _context.Progress("trying other modes");
+        // The requested mode comes first: if it is answered, the iterations were the cause.
         AesMode[] modes = [.. (XpraRelease.FromPeer(_report.PeerVersion)?.Modes ?? Enum.GetValues<AesMode>())
             .Where(mode => mode != _options.Mode || _options.Iterations != ProtocolDefaults.Iterations)
             .OrderBy(mode => mode != _options.Mode)];
         var answers = await Task.WhenAll(modes.Select(mode => _client.AskAsync("info", _client.CipherOptions with { Mode = mode, Iterations = ProtocolDefaults.Iterations }, _client.FollowUpTimeout, cancellationToken))).ConfigureAwait(false);
-        var place = Array.FindIndex(answers, answer => answer.Reply is not null);
-        if (place < 0)
+        var index = Array.FindIndex(answers, answer => answer.Reply is not null);
+        if (index < 0)
             return false;
-        if (modes[place] == _options.Mode)
+        if (modes[index] == _options.Mode)
             _iterations.ReportRejected();
         else
-            _mode.ReportRejected(modes[place]);
-        if (answers[place].Reply is { Found: { } found } reply)
+            _mode.ReportRejected(modes[index]);
+        if (answers[index].Reply is { Found: { } found } reply)
             _key.Report(reply, found);
         return true;
     }

@@ -2,10 +2,10 @@ using XpraAes.Handshake;
 
 namespace XpraAes.Diagnostics;
 
-/// <summary>What each finding is about, and how bad it is; and the finding behind each failure.</summary>
+/// <summary>The check and result of each finding, and the finding for each failure.</summary>
 internal static class Findings
 {
-    /// <summary>The check that a finding belongs to, and its result.</summary>
+    /// <summary>The check and result of a finding.</summary>
     public static (DiagnosisCheck Check, DiagnosisResult Result) Of(DiagnosisFinding finding) => finding switch
     {
         DiagnosisFinding.Connected => (DiagnosisCheck.Connection, DiagnosisResult.Passed),
@@ -41,10 +41,10 @@ internal static class Findings
         DiagnosisFinding.StrangersKeptOut => (DiagnosisCheck.Enforcement, DiagnosisResult.Passed),
         DiagnosisFinding.ActsForStrangers or DiagnosisFinding.EncryptsUnderAnySalt => (DiagnosisCheck.Enforcement, DiagnosisResult.Warning),
 
-        _ => throw new ArgumentOutOfRangeException(nameof(finding), finding, "It belongs to no one check."),
+        _ => throw new ArgumentOutOfRangeException(nameof(finding), finding, "It does not belong to a single check."),
     };
 
-    /// <summary>The finding that a failure of a connection amounts to.</summary>
+    /// <summary>The finding for a connection failure.</summary>
     public static DiagnosisFinding Of(XpraAesException failure) => failure.Id switch
     {
         XpraErrorId.ConnectionRefused => DiagnosisFinding.ConnectionRefused,
@@ -58,7 +58,7 @@ internal static class Findings
         XpraErrorId.PeerIsRfb => DiagnosisFinding.PeerIsRfb,
         XpraErrorId.NotXpra => DiagnosisFinding.NotXpra,
         XpraErrorId.PeerSentText when Refusals.IsAboutFirstPacket(failure.Message) => DiagnosisFinding.FirstPacketDisagrees,
-        XpraErrorId.PeerSentText when Refusals.IsTextOfXpra(failure.Message) => DiagnosisFinding.Refused,
+        XpraErrorId.PeerSentText when Refusals.IsXpraText(failure.Message) => DiagnosisFinding.Refused,
         XpraErrorId.PeerSentText => DiagnosisFinding.NotXpra,
         XpraErrorId.KeyMismatch => DiagnosisFinding.KeyMismatch,
         XpraErrorId.ModeRejected => Refusals.IsAboutUnknownMode(failure.Message) ? DiagnosisFinding.ModeUnsupported : DiagnosisFinding.ModeRejected,
@@ -75,10 +75,10 @@ internal static class Findings
         _ => DiagnosisFinding.UnreadableAnswer,
     };
 
-    /// <summary>What to do where the failure itself does not say.</summary>
+    /// <summary>The recommended action if the failure itself has none.</summary>
     public static string? AdviceFor(DiagnosisFinding finding) => finding switch
     {
-        DiagnosisFinding.ConnectionLost => "Check the port. If it is xpra's, see the server's log: it may be full, or not let this address in.",
+        DiagnosisFinding.ConnectionLost => "Check the port. If it is xpra's, see the server's log: it may be full, or refuse this address.",
         DiagnosisFinding.VersionRejected => "Update the older of the two sides.",
         DiagnosisFinding.Refused => "See the server's log for the reason.",
         DiagnosisFinding.UnreadableAnswer => "If it is an xpra server, start it with --compressors=lz4 and without --packet-encoders; else check the port.",

@@ -5,10 +5,10 @@ using XpraAes.Keys;
 
 namespace XpraAes.Diagnostics;
 
-/// <summary>The forms that one key takes on its way through editors, shells and encoders: what the other side may hold in its place. At most 16, the likeliest first.</summary>
+/// <summary>Forms that a key takes when editors, shells and encoders change it, and that the other side may hold instead. At most 16, the likeliest first.</summary>
 internal sealed class KeyVariants : IDisposable
 {
-    /// <summary>The form of a server that has no key of its own, and takes the password for it.</summary>
+    /// <summary>The form of a server that has no key and uses the password instead.</summary>
     public const string Password = "not at all, but the password in its place";
 
     private const int Limit = 16;
@@ -16,7 +16,7 @@ internal sealed class KeyVariants : IDisposable
 
     private readonly List<(string Form, SecretBuffer Data)> _items = [];
 
-    /// <summary>Makes the forms of this key data, which is not among them itself.</summary>
+    /// <summary>Creates the forms of this key data, excluding the data itself.</summary>
     public KeyVariants(ReadOnlySpan<byte> key, SecretBuffer? password)
     {
         Add(key, Password, password?.Clone());
@@ -40,10 +40,10 @@ internal sealed class KeyVariants : IDisposable
         Add(key, "as Latin-1 text", ToLatin1(key));
     }
 
-    /// <summary>Each form: how the key is held there, to be put behind "the server holds the key", and its data.</summary>
+    /// <summary>The forms, each with a description that completes "the server holds the key", and its data.</summary>
     public IReadOnlyList<(string Form, SecretBuffer Data)> Items => _items;
 
-    /// <summary>Zeroes them all.</summary>
+    /// <summary>Zeroes all forms.</summary>
     public void Dispose()
     {
         foreach (var (_, data) in _items)
@@ -80,7 +80,7 @@ internal sealed class KeyVariants : IDisposable
         return false;
     }
 
-    /// <summary>As <c>keydata=</c> would be read: 0x and base64: go, hexadecimal digits and base64 are decoded.</summary>
+    /// <summary>As xpra reads <c>keydata=</c>: removes the prefixes 0x and base64:, decodes hex digits and base64.</summary>
     private static SecretBuffer? Decode(ReadOnlySpan<byte> key)
         => WithText(key, static text =>
         {
@@ -109,7 +109,7 @@ internal sealed class KeyVariants : IDisposable
 
     private static SecretBuffer? FromUtf16(ReadOnlySpan<byte> key)
     {
-        // The half of a line end that is left where LF was stripped as a byte goes too.
+        // If LF was stripped as a single byte, the other half of the character is left over.
         if (key.Length % 2 != 0 && key[^1] == 0)
             key = key[..^1];
         if (key.Length % 2 != 0 || !key.Contains((byte)0))
@@ -159,7 +159,7 @@ internal sealed class KeyVariants : IDisposable
                 return data;
             });
 
-    /// <summary>Works on the key as text, in memory that leaves nothing behind. Null where it is none.</summary>
+    /// <summary>Calls <paramref name="work"/> with the key as text, in memory that is cleared afterwards. Null if it is not text.</summary>
     private static SecretBuffer? WithText(ReadOnlySpan<byte> key, Func<char[], SecretBuffer?> work)
     {
         if (!Utf8.IsValid(key))

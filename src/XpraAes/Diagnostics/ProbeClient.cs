@@ -7,30 +7,27 @@ using XpraAes.Transports;
 
 namespace XpraAes.Diagnostics;
 
-/// <summary>
-/// Asks an endpoint the probe's questions, each in one hello on one connection. They open no session, and so neither disturb one nor count as a
-/// client that comes and goes.
-/// </summary>
+/// <summary>Asks an endpoint the probe's questions, each with one hello on one connection. They open no session and disturb none.</summary>
 internal sealed class ProbeClient(ConnectOptions options, ProbeReport report, Action<string> progress)
 {
-    /// <summary>The longest wait for the answer to a further question; arbitrary, servers that answer at all do so at once.</summary>
+    /// <summary>The longest timeout of a follow-up question; arbitrary, since servers that answer do so at once.</summary>
     private static readonly TimeSpan s_longestFollowUp = TimeSpan.FromSeconds(5);
 
     private readonly string _uuid = Hello.NewUuid();
     private PacketEncoding _encoding = PacketEncoding.RencodePlus;
     private ProbeAnswer? _version;
-    private ProbeAnswer? _infoInClear;
+    private ProbeAnswer? _plaintextInfo;
 
-    /// <summary>The keys that are tried, the most likely first.</summary>
+    /// <summary>The keys to try, the most likely first.</summary>
     public IReadOnlyList<XpraKey> Keys { get; } = [options.Key, .. options.OtherKeys];
 
-    /// <summary>How long an answer to a further question may take.</summary>
+    /// <summary>The timeout of a follow-up question.</summary>
     public TimeSpan FollowUpTimeout { get; } = Shorter(options.Timeout, s_longestFollowUp);
 
-    /// <summary>The cipher options of the connection that is probed.</summary>
+    /// <summary>The cipher options to probe with.</summary>
     public ClientCipherOptions CipherOptions => options.CipherOptions(Keys, firstPacket: null);
 
-    /// <summary>Asks for <c>info</c> as the options say, as <c>xpra info</c> does.</summary>
+    /// <summary>Asks for <c>info</c> with the options' cipher, as <c>xpra info</c> does.</summary>
     public async Task<ProbeAnswer> AskEncryptedAsync(CancellationToken cancellationToken)
     {
         progress($"asking in AES-{options.Mode}");
@@ -46,31 +43,31 @@ internal sealed class ProbeClient(ConnectOptions options, ProbeReport report, Ac
         return answer;
     }
 
-    /// <summary>A further question, in the encoding that the server has answered before; the timeout is bounded by <see cref="FollowUpTimeout"/>.</summary>
+    /// <summary>Asks a follow-up question, in the encoding that the server has answered in; the timeout is at most <see cref="FollowUpTimeout"/>.</summary>
     public Task<ProbeAnswer> AskAsync(string request, ClientCipherOptions? cipher, TimeSpan timeout, CancellationToken cancellationToken, params string[] command)
         => AskAsync(request, cipher, _encoding, Shorter(timeout, FollowUpTimeout), cancellationToken, command);
 
-    /// <summary>Asks for the version, once, in clear: every server answers, whether AES is on or not.</summary>
+    /// <summary>Asks for the version, once, in plaintext: every server answers, with AES on or off.</summary>
     public async Task<ProbeAnswer> AskVersionAsync(CancellationToken cancellationToken)
     {
         if (_version is not null)
             return _version;
-        progress("asking for its version in clear");
+        progress("asking for its version in plaintext");
         _version = await AskInAnyEncodingAsync("version", null, FollowUpTimeout, cancellationToken).ConfigureAwait(false);
         report.PeerVersion ??= VersionIn(_version.Hello?.PeerHello);
         return _version;
     }
 
-    /// <summary>Asks for information in clear, until it is answered: only a server that has AES off does that.</summary>
-    public async Task<ProbeAnswer> AskForInfoInClearAsync(TimeSpan timeout, CancellationToken cancellationToken)
+    /// <summary>Asks for information in plaintext, which only a server with AES off answers. Asks again only after a timeout.</summary>
+    public async Task<ProbeAnswer> AskForInfoInPlaintextAsync(TimeSpan timeout, CancellationToken cancellationToken)
     {
-        if (_infoInClear is { Failure.Id: not XpraErrorId.HandshakeTimeout } or { Failure: null })
-            return _infoInClear;
-        progress("asking for information in clear");
-        return _infoInClear = await AskAsync("info", null, timeout, cancellationToken).ConfigureAwait(false);
+        if (_plaintextInfo is { Failure.Id: not XpraErrorId.HandshakeTimeout } or { Failure: null })
+            return _plaintextInfo;
+        progress("asking for information in plaintext");
+        return _plaintextInfo = await AskAsync("info", null, timeout, cancellationToken).ConfigureAwait(false);
     }
 
-    /// <summary>Where each generation's answers have it: to <c>version</c>, and to <c>info</c> from 6.4 and before.</summary>
+    /// <summary>The server's version, which each xpra generation reports in another place: in answers to <c>version</c>, and to <c>info</c> of 6.4 and before.</summary>
     public static string? VersionIn(XpraDictionary? answer)
     {
         var text = answer?.GetString("version")
@@ -80,17 +77,17 @@ internal sealed class ProbeClient(ConnectOptions options, ProbeReport report, Ac
         return string.IsNullOrEmpty(text) ? null : PeerIdentification.Sanitize(text);
     }
 
-    /// <summary>First in rencodeplus, and where the server answers that in text, in rencode, which those before 4.3 know.</summary>
+    /// <summary>Asks in rencodeplus, and if the server answers that with text, in rencode, which servers before 4.3 need.</summary>
     private async Task<ProbeAnswer> AskInAnyEncodingAsync(string request, ClientCipherOptions? cipher, TimeSpan timeout, CancellationToken cancellationToken)
     {
         var answer = await AskAsync(request, cipher, _encoding, timeout, cancellationToken).ConfigureAwait(false);
-        if (answer.Failure is not { Id: XpraErrorId.PeerSentText } failure || _encoding == PacketEncoding.Rencode || !Refusals.IsTextOfXpra(failure.Message) || Refusals.IsAboutFirstPacket(failure.Message))
+        if (answer.Failure is not { Id: XpraErrorId.PeerSentText } failure || _encoding == PacketEncoding.Rencode || !Refusals.IsXpraText(failure.Message) || Refusals.IsAboutFirstPacket(failure.Message))
             return answer;
         _encoding = PacketEncoding.Rencode;
         return await AskAsync(request, cipher, _encoding, timeout, cancellationToken).ConfigureAwait(false);
     }
 
-    /// <summary>One connection, one hello. The password goes over encrypted connections alone, and never where a salt of the caller's makes us someone without the key.</summary>
+    /// <summary>Sends one hello on one connection. The password is sent only encrypted, and never with a salt set by the caller, which plays an unauthenticated client.</summary>
     private async Task<ProbeAnswer> AskAsync(string request, ClientCipherOptions? cipher, PacketEncoding encoding, TimeSpan timeout, CancellationToken cancellationToken, params string[] command)
     {
         EncryptedReply? reply = null;
@@ -98,7 +95,7 @@ internal sealed class ProbeClient(ConnectOptions options, ProbeReport report, Ac
         {
             var (stream, peer) = await TransportTable.ConnectAsync(options.Endpoint, timeout, options.Limits, cancellationToken).ConfigureAwait(false);
             await using var channel = new PacketChannel(stream, options.Limits, peer, options.Logger);
-            channel.TrustPeer(); // whatever is there, it was chosen: its answer may be as large as that of a server we trust
+            channel.TrustPeer(); // the user chose this peer, so its answer may be as large as a trusted server's
             var handshake = new ClientHandshake(channel, new ClientHandshakeOptions
             {
                 Cipher = cipher,
@@ -112,10 +109,10 @@ internal sealed class ProbeClient(ConnectOptions options, ProbeReport report, Ac
                 Command = command,
             }, options.Limits, options.Logger);
             await handshake.SendHelloAsync(cancellationToken).ConfigureAwait(false);
-            if (handshake.Receive is { } asked)
+            if (handshake.Receive is { } requested)
             {
-                reply = await ReadReplyAsync(channel, asked, timeout, cancellationToken).ConfigureAwait(false);
-                if (reply is { IsAsAsked: false })
+                reply = await ReadReplyAsync(channel, requested, timeout, cancellationToken).ConfigureAwait(false);
+                if (reply is { IsAsRequested: false })
                     return new ProbeAnswer { Reply = reply };
             }
             return new ProbeAnswer { Reply = reply, Hello = await handshake.CompleteAsync(cancellationToken).ConfigureAwait(false) };
@@ -126,13 +123,13 @@ internal sealed class ProbeClient(ConnectOptions options, ProbeReport report, Ac
         }
     }
 
-    private async Task<EncryptedReply?> ReadReplyAsync(PacketChannel channel, CipherParameters asked, TimeSpan timeout, CancellationToken cancellationToken)
+    private async Task<EncryptedReply?> ReadReplyAsync(PacketChannel channel, CipherParameters requested, TimeSpan timeout, CancellationToken cancellationToken)
     {
         using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         deadline.CancelAfter(timeout);
         try
         {
-            return await EncryptedReply.ReadAsync(channel, Keys, options.Password, asked, options.Limits, deadline.Token).ConfigureAwait(false);
+            return await EncryptedReply.ReadAsync(channel, Keys, options.Password, requested, options.Limits, deadline.Token).ConfigureAwait(false);
         }
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {

@@ -2,15 +2,15 @@ using XpraAes.Transports;
 
 namespace XpraAes.Diagnostics;
 
-/// <summary>Collects what a probe finds, and puts the cause first.</summary>
+/// <summary>Collects a probe's findings and puts the cause first.</summary>
 internal sealed class ProbeReport(XpraEndpoint endpoint)
 {
     private readonly List<(DiagnosisFinding Finding, string Message, string? Action)> _found = [];
 
-    /// <summary>The version that the server names; null while it has named none.</summary>
+    /// <summary>The version that the server reports, or null.</summary>
     public string? PeerVersion { get; set; }
 
-    /// <summary>What fails in the end has not passed, however it looked on the way.</summary>
+    /// <summary>Adds a finding. A failure replaces earlier passed findings of the same check.</summary>
     public void Add(DiagnosisFinding finding, string message, string? action = null)
     {
         var (check, result) = Findings.Of(finding);
@@ -19,14 +19,14 @@ internal sealed class ProbeReport(XpraEndpoint endpoint)
         _found.Add((finding, message, action));
     }
 
-    /// <summary>Adds what a failed connection shows, with its own advice or ours.</summary>
+    /// <summary>Adds the finding for a failed connection, with its recommended action or the default one.</summary>
     public void Add(XpraAesException failure)
     {
         var finding = Findings.Of(failure);
         Add(finding, failure.Message, failure.RecommendedAction ?? Findings.AdviceFor(finding));
     }
 
-    /// <summary>Failures in the order in which they were found, then warnings, then a row for each check that has none of these.</summary>
+    /// <summary>Failures in the order found, then warnings, then a row for each other check.</summary>
     public IReadOnlyList<Diagnosis> ToDiagnoses()
     {
         var rows = _found.Select(row => Create(Findings.Of(row.Finding), row.Finding, row.Message, row.Action)).ToList();
@@ -38,7 +38,7 @@ internal sealed class ProbeReport(XpraEndpoint endpoint)
         return [.. rows.OrderBy(Rank)];
     }
 
-    // OrderBy keeps the order of equals: that of the finding among failures and warnings.
+    // OrderBy is stable, so failures and warnings stay in the order found.
     private static int Rank(Diagnosis row) => row.Result switch
     {
         DiagnosisResult.Failed => -2,

@@ -3,12 +3,12 @@ using XpraAes.Transports;
 
 namespace XpraAes.Diagnostics;
 
-/// <summary>Finds out what a peer is that does not answer an xpra client: sends it an HTTP request and a TLS ClientHello.</summary>
+/// <summary>Identifies a peer that does not answer an xpra client, by an HTTP request and a TLS ClientHello.</summary>
 internal static class ProtocolDetector
 {
     private const int GreetingSize = 512;
 
-    /// <summary>TLS 1.2 ClientHello with two cipher suites and no extensions (RFC 5246 section 7.4.1.2). Any TLS server answers with a record, if only an alert.</summary>
+    /// <summary>TLS 1.2 ClientHello with two cipher suites and no extensions (RFC 5246 section 7.4.1.2). Any TLS server answers with a record, at least an alert.</summary>
     private static readonly byte[] s_clientHello =
     [
         0x16, 0x03, 0x01, 0x00, 0x2f, // handshake record of 47 bytes
@@ -19,7 +19,7 @@ internal static class ProtocolDetector
         0x01, 0x00, // no compression
     ];
 
-    /// <summary>What the peer turns out to be; null where it stays silent or speaks nothing that we know.</summary>
+    /// <summary>What the peer is, as an exception; null if it is silent or speaks an unknown protocol.</summary>
     public static async Task<XpraAesException?> IdentifyAsync(XpraEndpoint endpoint, TimeSpan timeout, CancellationToken cancellationToken)
     {
         byte[][] openings = ["GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"u8.ToArray(), s_clientHello];
@@ -33,7 +33,7 @@ internal static class ProtocolDetector
         deadline.CancelAfter(timeout);
         try
         {
-            // Below the websocket, if there is one.
+            // Bypasses a WebSocket handshake.
             var bare = endpoint.Transport == TransportKind.WebSocket ? endpoint with { Transport = TransportKind.Tcp } : endpoint;
             var (stream, _) = await TransportTable.ConnectAsync(bare, timeout, Limits.Default, cancellationToken).ConfigureAwait(false);
             await using var closing = stream.ConfigureAwait(false);

@@ -8,17 +8,17 @@ using XpraAes.Transports;
 namespace XpraAes.Diagnostics;
 
 /// <summary>
-/// What a server says of the ciphers of the clients that are attached to it: what <c>xpra info | grep cipher=</c> shows (PROTOCOL section 4).
+/// Reads the ciphers of a server's attached clients from its information, as <c>xpra info | grep cipher=</c> shows them (PROTOCOL section 4).
 /// <code>
 /// client.connection.input.cipher=AES-CBC           one client; input is what the server receives
 /// client.connection.input.cipher.padding=PKCS#7
 /// client.0.connection.output.cipher=AES-CBC        one of several
 /// </code>
-/// 3.1 says AES for AES-CBC, and gives dotted keys where the others give dictionaries in dictionaries.
+/// 3.1 writes AES for AES-CBC, and has dotted keys instead of nested dictionaries.
 /// </summary>
 internal static class RemoteCiphers
 {
-    /// <summary>Asks a server. Every version tells it in answer to a request, which opens no session: only one that refuses requests, as a proxy server does, is asked inside of one.</summary>
+    /// <summary>Asks a server, by a request that opens no session; a server that refuses requests, such as a proxy server, is asked within a session.</summary>
     /// <exception cref="XpraAesException">As <see cref="XpraConnector.ConnectAsync"/>.</exception>
     public static async Task<IReadOnlyList<CipherInfo>> GetAsync(ConnectOptions options, CancellationToken cancellationToken)
     {
@@ -34,14 +34,14 @@ internal static class RemoteCiphers
         }
     }
 
-    /// <summary>Two rows for each client in the answer, the server's point of view: Receive is its input, Send its output.</summary>
-    /// <param name="info">What the server answered.</param>
+    /// <summary>Two rows for each client in the answer, as seen from the server: Receive is its input, Send its output.</summary>
+    /// <param name="info">The server's answer.</param>
     /// <param name="endpoint">The server's URI.</param>
-    /// <param name="except">The uuid of the client that asked, where it was attached itself.</param>
+    /// <param name="except">The uuid of the asking client, if it has a session itself.</param>
     public static IReadOnlyList<CipherInfo> Read(XpraDictionary info, string endpoint, string? except = null)
         => [.. Clients(Nest(info)).Where(client => except is null || client.Info.GetString("uuid") != except).SelectMany(client => Rows(client.Number, client.Info, endpoint))];
 
-    /// <summary>A session without a display, which takes nothing from those that have one.</summary>
+    /// <summary>Asks within a session without a display, which does not disturb other sessions.</summary>
     private static async Task<XpraDictionary> AskInSessionAsync(ConnectOptions options, CancellationToken cancellationToken)
     {
         var connection = await XpraConnector.ConnectAsync(options, cancellationToken).ConfigureAwait(false);
@@ -52,7 +52,7 @@ internal static class RemoteCiphers
         }
         catch (TimeoutException e)
         {
-            throw new XpraAesException(XpraErrorId.HandshakeTimeout, $"{options.Endpoint}: the server gave no information within {options.Timeout.TotalSeconds:0.#} s.", "Its administrator may have turned that off (info=no).", e) { Target = options.Endpoint.ToString() };
+            throw new XpraAesException(XpraErrorId.HandshakeTimeout, $"{options.Endpoint}: the server reported no information within {options.Timeout.TotalSeconds:0.#} s.", "Its administrator may have turned that off (info=no).", e) { Target = options.Endpoint.ToString() };
         }
     }
 
@@ -75,7 +75,7 @@ internal static class RemoteCiphers
     private static IEnumerable<CipherInfo> Rows(int number, XpraDictionary client, string endpoint)
     {
         var connection = client.GetDictionary("connection")!;
-        // The first packet is a hello in clear, and proves nothing.
+        // The first packet is an unencrypted hello, which does not prove the key.
         var decrypted = connection.GetDictionary("input")?.GetInteger("packetcount") > 1;
         foreach (var (direction, name) in new[] { (CipherDirection.Send, "output"), (CipherDirection.Receive, "input") })
         {
@@ -97,16 +97,16 @@ internal static class RemoteCiphers
         }
     }
 
-    /// <summary>The mode of <c>AES</c>, which is CBC, of <c>AES-CTR</c>, or where it stands beside; null where there is no cipher.</summary>
+    /// <summary>The mode from a separate key, or from the cipher's name, where <c>AES</c> means CBC; null without a cipher.</summary>
     private static AesMode? ModeOf(object? cipher)
     {
         var details = cipher as XpraDictionary ?? new XpraDictionary { [""] = cipher };
         if (!CipherNames.TryParseMode(details.GetString(""), out var mode))
             return null;
-        return CipherNames.TryParseMode(details.GetString("mode"), out var beside) ? beside : mode;
+        return CipherNames.TryParseMode(details.GetString("mode"), out var separate) ? separate : mode;
     }
 
-    /// <summary>Address and port, or a text; xpra has both.</summary>
+    /// <summary>xpra reports the peer as an address and port, or as text.</summary>
     private static string PeerOf(object? endpoint) => endpoint switch
     {
         object?[] { Length: >= 2 } parts when TextOf(parts[0]) is { } host => host.Contains(':', StringComparison.Ordinal) ? $"[{host}]:{parts[1]}" : $"{host}:{parts[1]}",
@@ -116,7 +116,7 @@ internal static class RemoteCiphers
 
     private static string? TextOf(object? value) => new XpraDictionary { [""] = value }.GetString("") is { Length: > 0 } text ? PeerIdentification.Sanitize(text) : null;
 
-    /// <summary>Dotted keys as dictionaries in dictionaries; a value that stands above others gets the empty key, as in the nested form.</summary>
+    /// <summary>Converts dotted keys to nested dictionaries; a value at an inner node gets the empty key, as in the nested form.</summary>
     private static XpraDictionary Nest(XpraDictionary info)
     {
         if (info.ContainsKey("client"))

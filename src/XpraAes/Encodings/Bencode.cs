@@ -2,7 +2,7 @@ using System.Buffers;
 
 namespace XpraAes.Encodings;
 
-/// <summary>bencode: <c>i</c>decimal<c>e</c>, length<c>:</c>bytes, <c>l</c>items<c>e</c>, <c>d</c>pairs<c>e</c> in the order given (PROTOCOL section 2). Neither null nor float; booleans are integers.</summary>
+/// <summary>bencode: <c>i</c>decimal<c>e</c>, length<c>:</c>bytes, <c>l</c>items<c>e</c>, <c>d</c>pairs<c>e</c> in any order (PROTOCOL section 2). Has no null or float; booleans are integers.</summary>
 internal sealed class Bencode : ValueFormat
 {
     private const byte Integer = (byte)'i', List = (byte)'l', Dictionary = (byte)'d', End = (byte)'e', Colon = (byte)':';

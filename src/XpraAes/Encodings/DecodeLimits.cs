@@ -1,4 +1,4 @@
 namespace XpraAes.Encodings;
 
-/// <summary>What a decoder accepts before it gives up: <paramref name="Depth"/> levels of lists and dictionaries inside each other, <paramref name="Items"/> values in all, containers and keys included.</summary>
+/// <summary>Limits of a decoder: <paramref name="Depth"/> levels of nested lists and dictionaries, <paramref name="Items"/> values in all, including containers and keys.</summary>
 public readonly record struct DecodeLimits(int Depth, int Items);

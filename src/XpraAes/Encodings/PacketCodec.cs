@@ -1,7 +1,7 @@
 namespace XpraAes.Encodings;
 
 /// <summary>
-/// Turns a packet's values into bytes and back (PROTOCOL section 2). Values are null, bool, long, <see cref="System.Numerics.BigInteger"/>
+/// Encodes and decodes a packet's values (PROTOCOL section 2). Values are null, bool, long, <see cref="System.Numerics.BigInteger"/>
 /// (only outside 64 bits), double, string, byte[], object?[] (lists and tuples) and <see cref="XpraDictionary"/>.
 /// </summary>
 public static class PacketCodec
@@ -11,14 +11,14 @@ public static class PacketCodec
     private static readonly Bencode s_bencode = new();
 
     /// <summary>
-    /// Encodes one value; besides the types above it takes the other integer types, float, any IDictionary, any IEnumerable as a list and
-    /// any sequence of bytes. Throws <see cref="XpraAesException"/> (InvalidOption) for what that encoding cannot hold: bencode has neither null nor float.
+    /// Encodes one value; also accepts the other integer types, float, any IDictionary, any IEnumerable as a list, and any sequence of bytes.
+    /// Throws <see cref="XpraAesException"/> (InvalidOption) for values that the encoding does not have, such as null and float in bencode.
     /// </summary>
     public static byte[] Encode(PacketEncoding e, object? value) => Format(e).Encode(value);
 
     /// <summary>
-    /// Decodes one value that fills <paramref name="data"/> to its end. Throws <see cref="MalformedPacketException"/>, and nothing else, whatever the bytes.
-    /// rencode and bencode do not tell text from bytes: their strings come back as byte[], their dictionaries' keys as string where they are UTF-8.
+    /// Decodes one value, which must be all of <paramref name="data"/>. Throws only <see cref="MalformedPacketException"/>, whatever the bytes.
+    /// rencode and bencode do not distinguish text from bytes: strings are decoded as byte[], dictionary keys as string if they are UTF-8.
     /// </summary>
     public static object? Decode(PacketEncoding e, ReadOnlySpan<byte> data, DecodeLimits limits) => Format(e).Decode(data, limits);
 

@@ -1,6 +1,6 @@
 namespace XpraAes.Encodings;
 
-/// <summary>How a packet's values become bytes. Each value is the flag of byte 1 of the packet header (PROTOCOL sections 1 and 2).</summary>
+/// <summary>How a packet's values are encoded. Each value is the flag in byte 1 of the packet header (PROTOCOL sections 1 and 2).</summary>
 public enum PacketEncoding
 {
     /// <summary>bencode: no flag; xpra 3.1 to 5.x.</summary>

@@ -2,7 +2,7 @@ using System.Buffers;
 
 namespace XpraAes.Encodings;
 
-/// <summary>rencode: the table of rencodeplus, but text and bytes are one type and floats are written in 32 bits (PROTOCOL section 2).</summary>
+/// <summary>rencode: like rencodeplus, but text and bytes are one type and floats are written with 32 bits (PROTOCOL section 2).</summary>
 internal sealed class Rencode : RencodePlus
 {
     protected override object ReadString(ref ValueReader reader, byte firstDigit)

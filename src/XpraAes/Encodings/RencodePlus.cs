@@ -5,7 +5,7 @@ using System.Text.Unicode;
 
 namespace XpraAes.Encodings;
 
-/// <summary>rencodeplus: one type byte, then its content (the table in PROTOCOL section 2). Text and bytes stay apart.</summary>
+/// <summary>rencodeplus: one type byte, then the content (table in PROTOCOL section 2). Text and bytes are distinct types.</summary>
 internal class RencodePlus : ValueFormat
 {
     // 0x00-0x2b integers 0 to 43, 0x46-0x65 integers -1 to -32, 0x66-0x7e dictionaries of 0 to 24,
@@ -15,7 +15,7 @@ internal class RencodePlus : ValueFormat
     private const byte Float64 = 0x2c, List = 0x3b, Dictionary = 0x3c, BigInt = 0x3d, Int8 = 0x3e, Int16 = 0x3f, Int32 = 0x40, Int64 = 0x41;
     private const byte Float32 = 0x42, True = 0x43, False = 0x44, Null = 0x45, Terminator = 0x7f;
 
-    /// <summary>xpra looks for a big integer's terminator from its 19th character on, so a shorter one would be misread there.</summary>
+    /// <summary>xpra looks for a big integer's terminator only from the 19th character on, so it misreads shorter ones.</summary>
     private const int MinBigIntText = 18;
 
     protected sealed override object? Read(ref ValueReader reader)
@@ -47,7 +47,7 @@ internal class RencodePlus : ValueFormat
         throw reader.Malformed(FormattableString.Invariant($"follows 0x{type:x2}, which starts no value"));
     }
 
-    /// <summary>A string whose length is in decimal and ends in ':' (text) or '/' (bytes).</summary>
+    /// <summary>A string with a decimal length that ends in ':' (text) or '/' (bytes).</summary>
     protected virtual object ReadString(ref ValueReader reader, byte firstDigit)
     {
         var length = reader.ReadLength(firstDigit, out var kind);

@@ -6,10 +6,10 @@ using System.Text;
 
 namespace XpraAes.Encodings;
 
-/// <summary>What the packet encodings have in common: the walk over a value, and the limits of reading one.</summary>
+/// <summary>Base class of the packet encodings: walks over the value to write, and enforces the limits of reading.</summary>
 internal abstract class ValueFormat
 {
-    /// <summary>Twice the depth that is read by default. It ends the walk over a collection that holds itself.</summary>
+    /// <summary>Twice the depth that is read by default; stops at a collection that contains itself.</summary>
     private const int MaxWriteDepth = 64;
 
     private static readonly UTF8Encoding s_strictUtf8 = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
@@ -59,7 +59,7 @@ internal abstract class ValueFormat
     protected static XpraAesException CannotHold(string what) =>
         new(XpraErrorId.InvalidOption, $"The packet encoding cannot hold {what}.", "Leave that value out, or use another packet encoding.");
 
-    /// <summary>The values of a list whose length is known; each takes a byte at the least.</summary>
+    /// <summary>Reads a list of known length. Each value takes at least one byte.</summary>
     protected object?[] ReadList(ref ValueReader reader, int count)
     {
         if (count > reader.Remaining)
@@ -72,7 +72,7 @@ internal abstract class ValueFormat
         return items;
     }
 
-    /// <summary>The values of a list up to its terminator.</summary>
+    /// <summary>Reads a list up to its terminator.</summary>
     protected object?[] ReadListUntil(ref ValueReader reader, byte terminator)
     {
         var items = new List<object?>();
@@ -83,7 +83,7 @@ internal abstract class ValueFormat
         return [.. items];
     }
 
-    /// <summary>The pairs of a dictionary whose length is known.</summary>
+    /// <summary>Reads a dictionary of known length.</summary>
     protected XpraDictionary ReadDictionary(ref ValueReader reader, int count)
     {
         if (count * 2 > reader.Remaining)
@@ -96,7 +96,7 @@ internal abstract class ValueFormat
         return dictionary;
     }
 
-    /// <summary>The pairs of a dictionary up to its terminator.</summary>
+    /// <summary>Reads a dictionary up to its terminator.</summary>
     protected XpraDictionary ReadDictionaryUntil(ref ValueReader reader, byte terminator)
     {
         var dictionary = new XpraDictionary();

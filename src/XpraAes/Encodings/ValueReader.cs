@@ -5,10 +5,10 @@ using System.Text;
 
 namespace XpraAes.Encodings;
 
-/// <summary>Reads encoded bytes from front to back and keeps every bound: the data's end, the depth, the number of values.</summary>
+/// <summary>Reads encoded bytes in order and enforces every limit: the end of the data, the depth, the number of values.</summary>
 internal ref struct ValueReader
 {
-    /// <summary>Integers of 64 characters or more, sign included, are refused (PROTOCOL section 2). It also bounds the quadratic work of parsing one.</summary>
+    /// <summary>Integers of 64 characters or more, including the sign, are rejected (PROTOCOL section 2). This also bounds the quadratic cost of parsing.</summary>
     public const int MaxIntegerText = 63;
 
     private readonly ReadOnlySpan<byte> _data;
@@ -35,7 +35,7 @@ internal ref struct ValueReader
         return _data.Slice(_position - length, length);
     }
 
-    /// <summary>True, and one byte further, where the next byte is <paramref name="terminator"/>.</summary>
+    /// <summary>Skips the next byte if it is <paramref name="terminator"/>, and returns whether it was.</summary>
     public bool SkipTerminator(byte terminator)
     {
         if (Remaining == 0)
@@ -46,7 +46,7 @@ internal ref struct ValueReader
         return true;
     }
 
-    /// <summary>A decimal length whose first digit has been read, and the character after it.</summary>
+    /// <summary>Reads the rest of a decimal length after its first digit, and the character that ends it.</summary>
     public int ReadLength(byte firstDigit, out byte terminator)
     {
         long length = firstDigit - '0';
@@ -59,7 +59,7 @@ internal ref struct ValueReader
         return (int)length;
     }
 
-    /// <summary>A decimal integer and its terminator: a long, or a BigInteger where 64 bits do not hold it.</summary>
+    /// <summary>Reads a decimal integer and its terminator: a long, or a BigInteger if it does not fit in 64 bits.</summary>
     public object ReadIntegerText(byte terminator, int minLength)
     {
         var window = _data.Slice(_position, Math.Min(Remaining, MaxIntegerText + 1));
@@ -82,7 +82,7 @@ internal ref struct ValueReader
             throw new MalformedPacketException("The packet holds more values than the limit allows.");
     }
 
-    /// <summary>Goes one level down; the stack is looked at as well, so that a generous limit cannot overflow it.</summary>
+    /// <summary>Enters a nesting level; also checks the stack, so that a high limit cannot overflow it.</summary>
     public void Enter()
     {
         if (--_depthLeft < 0 || !RuntimeHelpers.TryEnsureSufficientExecutionStack())

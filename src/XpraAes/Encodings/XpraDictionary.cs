@@ -7,20 +7,19 @@ using System.Text.Unicode;
 namespace XpraAes.Encodings;
 
 /// <summary>
-/// A dictionary of a packet, in the order it came or was filled in. Keys are text or integers, seldom another plain value; a byte string
-/// that is UTF-8 is the same key as that text. The typed readers are tolerant, since the older encodings lose types (PROTOCOL section 2):
-/// what is absent or of no fitting type reads as null.
+/// A dictionary in a packet, in insertion order. Keys are mostly text or integers; UTF-8 bytes are the same key as their text.
+/// The typed getters are lenient, since older encodings lose types (PROTOCOL section 2), and return null for absent or unsuitable values.
 /// </summary>
 [SuppressMessage("Naming", "CA1711", Justification = "It is what xpra calls a dictionary; lookups are by text, so it cannot be an IDictionary of its own pairs.")]
 public sealed class XpraDictionary : IReadOnlyCollection<KeyValuePair<object, object?>>
 {
-    /// <summary>Up to here looking at each key is as quick as hashing, and a hash table would outweigh the content.</summary>
+    /// <summary>Up to this size a linear search is as fast as hashing, and saves the memory of a hash table.</summary>
     private const int MaxWithoutIndex = 8;
 
     private readonly List<KeyValuePair<object, object?>> _pairs;
     private Dictionary<object, int>? _index;
 
-    /// <summary>Makes an empty dictionary.</summary>
+    /// <summary>Creates an empty dictionary.</summary>
     public XpraDictionary()
         : this(0)
     {
@@ -31,14 +30,14 @@ public sealed class XpraDictionary : IReadOnlyCollection<KeyValuePair<object, ob
     /// <summary>The number of pairs.</summary>
     public int Count => _pairs.Count;
 
-    /// <summary>The value of that key, null where it is absent. Setting keeps the place of a key that exists.</summary>
+    /// <summary>The value of that key, null if absent. Setting an existing key keeps its position.</summary>
     public object? this[string key]
     {
         get => TryGetValue(key, out var value) ? value : null;
         set => Set(key, value);
     }
 
-    /// <summary>Sets the value of a key of any kind: text, bytes, an integer, a boolean or a float. Throws <see cref="ArgumentException"/> for another.</summary>
+    /// <summary>Sets the value of a key: text, bytes, an integer, a boolean or a float. Throws <see cref="ArgumentException"/> for other types.</summary>
     public void Set(object key, object? value)
     {
         key = AsKey(key) ?? throw new ArgumentException("A key is text, bytes, an integer, a boolean or a float.", nameof(key));
@@ -54,7 +53,7 @@ public sealed class XpraDictionary : IReadOnlyCollection<KeyValuePair<object, ob
             BuildIndex();
     }
 
-    /// <summary>True, and the value, where that key is present.</summary>
+    /// <summary>Gets the value of that key; false if absent.</summary>
     public bool TryGetValue(string key, out object? v)
     {
         var place = IndexOf(key);
@@ -62,10 +61,10 @@ public sealed class XpraDictionary : IReadOnlyCollection<KeyValuePair<object, ob
         return place >= 0;
     }
 
-    /// <summary>True where that key is present.</summary>
+    /// <summary>Whether that key is present.</summary>
     public bool ContainsKey(string key) => IndexOf(key) >= 0;
 
-    /// <summary>Takes a key out; false where it is absent.</summary>
+    /// <summary>Removes a key; false if absent.</summary>
     public bool Remove(string key)
     {
         var place = IndexOf(key);
@@ -77,7 +76,7 @@ public sealed class XpraDictionary : IReadOnlyCollection<KeyValuePair<object, ob
         return true;
     }
 
-    /// <summary>Takes out every key of text that this holds for, in one go: a stranger's hello has as many as it likes.</summary>
+    /// <summary>Removes every matching text key in a single pass, since an unauthenticated client's hello may have very many.</summary>
     internal void RemoveAll(Predicate<string> match)
     {
         if (_pairs.RemoveAll(pair => pair.Key is string key && match(key)) > 0 && _index is not null)
@@ -87,7 +86,7 @@ public sealed class XpraDictionary : IReadOnlyCollection<KeyValuePair<object, ob
     /// <summary>Text, or bytes that are UTF-8.</summary>
     public string? GetString(string key) => AsText(this[key]);
 
-    /// <summary>An integer of 64 bits; a boolean reads as 0 or 1.</summary>
+    /// <summary>A 64-bit integer; a boolean reads as 0 or 1.</summary>
     public long? GetInteger(string key) => this[key] switch
     {
         long number => number,
@@ -104,7 +103,7 @@ public sealed class XpraDictionary : IReadOnlyCollection<KeyValuePair<object, ob
         _ => null,
     };
 
-    /// <summary>Bytes; text gives its latin-1 bytes where all of its characters have one, else its UTF-8 bytes.</summary>
+    /// <summary>Bytes; text is converted to Latin-1 if possible, else to UTF-8.</summary>
     public byte[]? GetBytes(string key) => this[key] switch
     {
         byte[] bytes => bytes,
@@ -112,7 +111,7 @@ public sealed class XpraDictionary : IReadOnlyCollection<KeyValuePair<object, ob
         _ => null,
     };
 
-    /// <summary>The texts of a list, its other items left out; a lone text is a list of one. Empty where absent.</summary>
+    /// <summary>The strings of a list, without its other items; a single string counts as a list. Empty if absent.</summary>
     public IReadOnlyList<string> GetStrings(string key)
     {
         var value = this[key];
@@ -121,10 +120,10 @@ public sealed class XpraDictionary : IReadOnlyCollection<KeyValuePair<object, ob
         return value is IEnumerable<object?> items ? items.Select(AsText).OfType<string>().ToArray() : [];
     }
 
-    /// <summary>A dictionary inside this one.</summary>
+    /// <summary>A nested dictionary.</summary>
     public XpraDictionary? GetDictionary(string key) => this[key] as XpraDictionary;
 
-    /// <summary>A copy whose dictionaries and lists, at every level, are copies too; byte arrays are shared.</summary>
+    /// <summary>A deep copy, which shares only byte arrays.</summary>
     public XpraDictionary Clone()
     {
         var copy = new XpraDictionary(Count);
@@ -138,7 +137,7 @@ public sealed class XpraDictionary : IReadOnlyCollection<KeyValuePair<object, ob
 
     IEnumerator IEnumerable.GetEnumerator() => GetEnumerator();
 
-    /// <summary>The form in which a decoded or given value serves as key; null where it cannot be one.</summary>
+    /// <summary>The normalized form of a value as a key; null if it cannot be one.</summary>
     internal static object? AsKey(object? key) => key switch
     {
         byte[] bytes => Utf8.IsValid(bytes) ? Encoding.UTF8.GetString(bytes) : bytes,
@@ -180,7 +179,7 @@ public sealed class XpraDictionary : IReadOnlyCollection<KeyValuePair<object, ob
             _index.Add(key, _index.Count);
     }
 
-    /// <summary>Compares byte strings by content, and hashes numbers with this process's secret seed, as .NET does with text: a peer cannot send keys that collide on purpose.</summary>
+    /// <summary>Compares byte arrays by content, and hashes numbers with the process's random seed, as .NET does for strings, so that a peer cannot provoke hash collisions.</summary>
     private sealed class KeyComparer : IEqualityComparer<object>
     {
         public static readonly KeyComparer Instance = new();

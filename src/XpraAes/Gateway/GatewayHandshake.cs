@@ -10,27 +10,27 @@ using XpraAes.Transports;
 namespace XpraAes.Gateway;
 
 /// <summary>
-/// Connects a client to the target: forwards its hello without its cipher capabilities (or with those of the target leg), brings back the
-/// target's challenge and hello with ours in them, and hands both legs to a <see cref="RelaySession"/>.
+/// Connects a client to the target: forwards the client's hello and the target's challenge and hello, each with its cipher capabilities
+/// replaced by those of the other leg, and then hands both legs to a <see cref="RelaySession"/>.
 /// </summary>
 internal sealed class GatewayHandshake(GatewayOptions options, ILogger log)
 {
-    /// <summary>A target that repeats its challenge more often than this is playing games; arbitrary, real ones have one to three modules.</summary>
+    /// <summary>The most challenges that a target may send; arbitrary, real servers have one to three authentication modules.</summary>
     private const int MaxChallenges = 5;
 
-    /// <summary>Events may overtake the hello, but not in numbers; arbitrary.</summary>
+    /// <summary>The most packets that a target may send before its hello; arbitrary, real servers send a few events at most.</summary>
     private const int MaxPacketsBeforeHello = 100;
 
-    // What a client's answer to our own challenge leaves in its hello: not for the target's eyes.
+    // The client's answer to the listener's own challenge, which the target must not see.
     private static readonly string[] s_answers = ["challenge", "challenge_response", "challenge_client_salt", "challenge_padding"];
 
     private readonly TargetOptions _target = options.Target;
 
-    /// <summary>How the hello is written to the target, and whether packets are translated because the client does not know that encoding.</summary>
+    /// <summary>The encoding of the hello to the target, and whether packets have to be translated because the client does not support it.</summary>
     internal readonly record struct Attempt(PacketEncoding Encoding, bool Translate);
 
     /// <summary>Connects to the target and completes the client's handshake with its answers.</summary>
-    /// <exception cref="XpraAesException">The target is down or refuses; the client has been told.</exception>
+    /// <exception cref="XpraAesException">The target cannot be reached or refuses; the client has been sent the reason.</exception>
     public async Task<RelaySession> OpenAsync(PacketChannel channel, ServerHandshake handshake, HandshakeResult client, string peer, CancellationToken cancellationToken)
     {
         try
@@ -50,20 +50,20 @@ internal sealed class GatewayHandshake(GatewayOptions options, ILogger log)
         }
         catch (XpraAesException e) when (e.Target is not null)
         {
-            await TellAsync(handshake, e, cancellationToken).ConfigureAwait(false);
+            await ReportToClientAsync(handshake, e, cancellationToken).ConfigureAwait(false);
             throw;
         }
     }
 
-    /// <summary>The client hears the target's own last words, or ours.</summary>
-    private static async Task TellAsync(ServerHandshake handshake, XpraAesException failure, CancellationToken cancellationToken)
+    /// <summary>Sends the client the target's own disconnect packet, or one that describes the failure.</summary>
+    private static async Task ReportToClientAsync(ServerHandshake handshake, XpraAesException failure, CancellationToken cancellationToken)
     {
         try
         {
-            var words = failure.InnerException is RefusedException { Disconnect: var disconnect }
-                ? PacketTranslator.ToText(disconnect.Items)
-                : Refusals.OfTarget(failure.Message);
-            await handshake.ForwardRefusalAsync(words, cancellationToken).ConfigureAwait(false);
+            var disconnect = failure.InnerException is RefusedException refusal
+                ? PacketTranslator.ToText(refusal.Disconnect.Items)
+                : Refusals.TargetFailed(failure.Message);
+            await handshake.ForwardRefusalAsync(disconnect, cancellationToken).ConfigureAwait(false);
         }
         catch (XpraAesException)
         {
@@ -71,7 +71,7 @@ internal sealed class GatewayHandshake(GatewayOptions options, ILogger log)
         }
     }
 
-    /// <summary>First what the client itself wrote, then what else it knows, then what only we know.</summary>
+    /// <summary>The client's own encoding first, then the others it supports, then those that need translation.</summary>
     private static List<Attempt> Attempts(HandshakeResult client)
     {
         var known = new[] { client.Encoding }.Concat(Hello.AnnouncedEncodings(client.PeerHello)).Distinct().ToList();
@@ -85,7 +85,7 @@ internal sealed class GatewayHandshake(GatewayOptions options, ILogger log)
     private async Task<RelaySession> OpenAsync(Attempt attempt, PacketChannel channel, ServerHandshake handshake, HandshakeResult client, string peer, CancellationToken cancellationToken)
     {
         PacketChannel? targetChannel = null;
-        var isTargetsTurn = true;
+        var awaitingTarget = true;
         try
         {
             var (stream, targetPeer) = await TransportTable.ConnectAsync(_target.Endpoint, options.Limits.TargetConnectTimeout, options.Limits, cancellationToken).ConfigureAwait(false);
@@ -99,15 +99,15 @@ internal sealed class GatewayHandshake(GatewayOptions options, ILogger log)
                 if (packet.Type == Hello.ChallengeType && challenges++ < MaxChallenges)
                 {
                     leg.Accept(packet.Dictionary(2));
-                    isTargetsTurn = false;
+                    awaitingTarget = false;
                     client = await handshake.ChallengeAsync(ToText(packet.Header.Encoding, packet.Items), cancellationToken).ConfigureAwait(false);
-                    isTargetsTurn = true;
+                    awaitingTarget = true;
                     await leg.SendHelloAsync(HelloFor(client, attempt, answersTarget: true), cancellationToken).ConfigureAwait(false);
                 }
                 else if (packet.Type == Hello.PacketType && packet.Dictionary(1) is { } hello)
                 {
                     var toClient = HelloToClient(leg, packet.Header, hello, client, attempt);
-                    isTargetsTurn = false;
+                    awaitingTarget = false;
                     if (client.Request is null)
                         await handshake.SendHelloAsync(toClient, cancellationToken).ConfigureAwait(false);
                     else
@@ -117,23 +117,23 @@ internal sealed class GatewayHandshake(GatewayOptions options, ILogger log)
                         targetChannel, CipherLeg.Of(targetPeer, Hello.VersionOf(hello), leg.Send, leg.Receive, leg.Key, targetChannel.Reader),
                         attempt.Encoding != client.Encoding ? new PacketTranslator(attempt.Encoding, options.Limits) : null,
                         attempt.Translate ? new PacketTranslator(client.Encoding, options.Limits) : null,
-                        buffers: client is { KeyProven: false, Request: null, Send: not null } && !options.AllowSilentClients, // what was asked for is its answer
+                        holdUntilProven: client is { KeyProven: false, Request: null, Send: not null } && !options.AllowSilentClients, // the answer to a request is sent in any case
                         options.Limits);
                 }
             }
-            throw new MalformedPacketException("The target sends packets, but no hello.");
+            throw new MalformedPacketException("The target sent packets, but no hello.");
         }
         catch (Exception e)
         {
             if (targetChannel is not null)
                 await targetChannel.DisposeAsync().ConfigureAwait(false);
-            if (isTargetsTurn && e is XpraAesException failure)
+            if (awaitingTarget && e is XpraAesException failure)
                 throw new XpraAesException(failure.Id, failure.Message, failure.RecommendedAction, failure) { Target = _target.ToString(), IsOfKeyHolder = client.KeyProven };
             throw;
         }
     }
 
-    /// <summary>Completes the target's leg with its hello, and makes of that the hello for the client.</summary>
+    /// <summary>Completes the target's leg with its hello, and turns that into the hello for the client.</summary>
     internal static XpraDictionary HelloToClient(ClientLeg leg, PacketHeader header, XpraDictionary hello, HandshakeResult client, Attempt attempt)
     {
         if (client.Request is null || CipherCapabilities.IsIn(hello))
@@ -141,9 +141,9 @@ internal sealed class GatewayHandshake(GatewayOptions options, ILogger log)
         leg.Complete(hello, header);
         CipherCapabilities.Remove(hello);
         hello = (XpraDictionary)ToText(header.Encoding, [Hello.PacketType, hello])[1]!;
-        // Without aliases the client writes packet types as names, by which its first packet is known and the translator goes.
+        // Without aliases the client writes packet types as names: its first packet is checked by that name, and the translator needs it.
         hello.Remove("aliases");
-        // Clients of 6.5 fail without it, and servers before 5 do not have it.
+        // 6.5 clients fail without it, and servers before 5 do not send it.
         if (client.PeerVersion?.StartsWith("6.5", StringComparison.Ordinal) == true && !hello.ContainsKey("file"))
             hello["file"] = new XpraDictionary();
         if (attempt.Translate)
@@ -153,7 +153,7 @@ internal sealed class GatewayHandshake(GatewayOptions options, ILogger log)
         return hello;
     }
 
-    /// <summary>The client's hello as the target gets it: without a cipher, shared memory, what it answered to our own challenge, and, of a client that has proven nothing, what it was not let in for.</summary>
+    /// <summary>The client's hello for the target: without ciphers, shared memory and the answer to our own challenge. Until the client has proven that it holds the key, also without any request but the one that was allowed.</summary>
     internal XpraDictionary HelloFor(HandshakeResult client, Attempt attempt, bool answersTarget)
     {
         var hello = (XpraDictionary)ToText(client.Encoding, [Hello.PacketType, client.PeerHello.Clone()])[1]!;
@@ -163,11 +163,11 @@ internal sealed class GatewayHandshake(GatewayOptions options, ILogger log)
         }
         else if (attempt.Encoding == PacketEncoding.Rencode)
         {
-            // The browser client writes bytes as text, one character for each; what knows only bytes would get them as UTF-8.
+            // The browser client writes each byte as one character of text; rencode has only bytes and would encode that text as UTF-8.
             foreach (var name in s_answers.Where(name => hello[name] is string))
                 hello[name] = hello.GetBytes(name);
         }
-        // Without aliases the target writes packet types as names, which we read during the handshake.
+        // Without aliases the target writes packet types as names, which the handshake reads.
         hello.Remove("aliases");
         if (!client.KeyProven && !options.ClientsAreLocal)
             HelloRequest.Restrict(hello, client.Request);
@@ -181,7 +181,7 @@ internal sealed class GatewayHandshake(GatewayOptions options, ILogger log)
         return hello;
     }
 
-    /// <summary>What came in an encoding without text, for a side that may expect text.</summary>
+    /// <summary>Turns byte strings into text where the packet came in an encoding that has no text type.</summary>
     private static object?[] ToText(PacketEncoding encoding, object?[] packet)
         => encoding == PacketEncoding.RencodePlus ? packet : PacketTranslator.ToText(packet);
 

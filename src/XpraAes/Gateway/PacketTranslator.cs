@@ -7,9 +7,8 @@ using XpraAes.Packets;
 namespace XpraAes.Gateway;
 
 /// <summary>
-/// Turns packets of one encoding into another where the two ends of a gateway share none: xpra 3.1 to 4.2 have no rencodeplus,
-/// 6.0 and later nothing else. rencode knows no difference between text and bytes: what is valid UTF-8 becomes text, except
-/// where <see cref="BinaryFields"/> says otherwise.
+/// Re-encodes packets where the two ends of a gateway share no encoding: xpra 3.1 to 4.2 have no rencodeplus, 6.0 and later have
+/// nothing else. rencode does not distinguish text from bytes: valid UTF-8 becomes text, except in <see cref="BinaryFields"/>.
 /// </summary>
 internal sealed class PacketTranslator(PacketEncoding target, Limits limits)
 {
@@ -17,10 +16,10 @@ internal sealed class PacketTranslator(PacketEncoding target, Limits limits)
 
     private readonly DecodeLimits _decodeLimits = new(limits.EncodingDepth, limits.EncodingItems);
 
-    /// <summary>The encoding of what comes out.</summary>
+    /// <summary>The encoding that packets are translated to.</summary>
     public PacketEncoding Target => target;
 
-    /// <summary>The same packet in the other encoding, not compressed.</summary>
+    /// <summary>Re-encodes a packet, uncompressed.</summary>
     /// <exception cref="MalformedPacketException">The packet does not decompress or decode.</exception>
     public byte[] Translate(PacketHeader header, ReadOnlySpan<byte> data)
     {
@@ -35,7 +34,7 @@ internal sealed class PacketTranslator(PacketEncoding target, Limits limits)
         return PacketCodec.Encode(target, items);
     }
 
-    /// <summary>Makes text of the byte strings of a packet that came in rencode or bencode.</summary>
+    /// <summary>Turns the byte strings of a packet in rencode or bencode into text where they are text.</summary>
     public static object?[] ToText(object?[] items)
     {
         var type = new Packet(items, default).Type;

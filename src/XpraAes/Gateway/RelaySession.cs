@@ -6,15 +6,15 @@ using XpraAes.Packets;
 namespace XpraAes.Gateway;
 
 /// <summary>
-/// Moves packets between a client and the gateway's target. Each direction has one loop: read, decrypt, encrypt, and write what
-/// has come together in one go. What a slow reader does not take is not read from the other side either, so memory stays bounded.
+/// Relays packets between a client and the gateway's target. Each direction has one loop that reads, decrypts, encrypts and writes in
+/// batches. It does not read while a write is pending, so a slow reader cannot make memory grow.
 /// </summary>
 internal sealed class RelaySession : ISession
 {
-    /// <summary>What waits to be written is flushed beyond this size, even while more packets are at hand.</summary>
+    /// <summary>Pending output is flushed at this size in bytes, even while more packets are available.</summary>
     private const int FlushSize = 64 * 1024;
 
-    /// <summary>What comes now and then, and no more than this at a time, is passed on by the thread that watches the sockets: it takes microseconds. More is for the pool, as all others wait meanwhile.</summary>
+    /// <summary>Occasional packets up to this size in bytes are relayed on the socket polling thread, which takes microseconds. Larger ones go to the thread pool, as every other socket waits meanwhile.</summary>
     private const int SmallSize = 4 * 1024;
 
     private readonly PacketChannel _client;
@@ -24,11 +24,11 @@ internal sealed class RelaySession : ISession
     private readonly Limits _limits;
     private readonly CancellationTokenSource _stopping = new();
     private volatile string? _stopReason;
-    private volatile End? _end;
+    private volatile SessionEnd? _end;
     private readonly TaskCompletionSource _released = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private bool _clientIsProven;
 
-    public RelaySession(PacketChannel client, CipherLeg clientLeg, PacketChannel target, CipherLeg targetLeg, PacketTranslator? toTarget, PacketTranslator? toClient, bool buffers, Limits limits)
+    public RelaySession(PacketChannel client, CipherLeg clientLeg, PacketChannel target, CipherLeg targetLeg, PacketTranslator? toTarget, PacketTranslator? toClient, bool holdUntilProven, Limits limits)
     {
         _client = client;
         _target = target;
@@ -37,7 +37,7 @@ internal sealed class RelaySession : ISession
         _limits = limits;
         Legs = [clientLeg, targetLeg];
         target.Reader.MaxPayloadSize = limits.RelayedPacketSize;
-        if (!buffers)
+        if (!holdUntilProven)
             _released.SetResult();
     }
 
@@ -47,25 +47,25 @@ internal sealed class RelaySession : ISession
 
     public Action? KeyProven { private get; set; }
 
-    public async Task<string> RunAsync(CancellationToken ending)
+    public async Task<string> RunAsync(CancellationToken cancellationToken)
     {
-        using var reading = CancellationTokenSource.CreateLinkedTokenSource(ending, _stopping.Token);
-        var toTarget = Task.Run(() => PumpAsync(_client, _target, _toTarget, reading.Token, ending), CancellationToken.None);
-        var toClient = Task.Run(() => PumpAsync(_target, _client, _toClient, reading.Token, ending), CancellationToken.None);
+        using var stopReading = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, _stopping.Token);
+        var toTarget = Task.Run(() => PumpAsync(_client, _target, _toTarget, stopReading.Token, cancellationToken), CancellationToken.None);
+        var toClient = Task.Run(() => PumpAsync(_target, _client, _toClient, stopReading.Token, cancellationToken), CancellationToken.None);
 
         var first = await Task.WhenAny(toTarget, toClient).ConfigureAwait(false);
         await first.ConfigureAwait(false);
         var end = _end;
-        // One side has closed its half: the other may still have something to say.
+        // One side has closed its half; the other may still be sending.
         if (end is { Failure: null })
-            await Task.WhenAny(first == toTarget ? toClient : toTarget, Task.Delay(_limits.HalfCloseTimeout, reading.Token)).ConfigureAwait(false);
-        await reading.CancelAsync().ConfigureAwait(false);
-        await Task.WhenAll(FinishAsync(toTarget, _target, ending), FinishAsync(toClient, _client, ending)).ConfigureAwait(false);
-        await Task.WhenAll(CloseSideAsync(_client, DisconnectForClient(end), ending), CloseSideAsync(_target, DisconnectForTarget(), ending)).ConfigureAwait(false);
+            await Task.WhenAny(first == toTarget ? toClient : toTarget, Task.Delay(_limits.HalfCloseTimeout, stopReading.Token)).ConfigureAwait(false);
+        await stopReading.CancelAsync().ConfigureAwait(false);
+        await Task.WhenAll(FinishAsync(toTarget, _target, cancellationToken), FinishAsync(toClient, _client, cancellationToken)).ConfigureAwait(false);
+        await Task.WhenAll(CloseSideAsync(_client, DisconnectForClient(end), cancellationToken), CloseSideAsync(_target, DisconnectForTarget(), cancellationToken)).ConfigureAwait(false);
         return _stopReason ?? Explain(end);
     }
 
-    /// <summary>The loops stop between two packets, and then both ends are told.</summary>
+    /// <summary>Stops the loops between two packets; both ends are then sent a disconnect.</summary>
     public Task SendDisconnectAsync(string reason, CancellationToken cancellationToken)
     {
         _stopReason ??= reason;
@@ -84,21 +84,21 @@ internal sealed class RelaySession : ISession
         await _target.DisposeAsync().ConfigureAwait(false);
     }
 
-    /// <summary>How a side ended the session: it closed its half in order (no failure), or it failed. There is none where we stopped.</summary>
-    private sealed record End(PacketChannel Side, XpraAesException? Failure);
+    /// <summary>Which side ended the session: by an orderly close (no failure) or by failing. There is no such record where the session was stopped from here.</summary>
+    private sealed record SessionEnd(PacketChannel Side, XpraAesException? Failure);
 
-    /// <summary>The first counts, and is kept before anything follows from it: the other direction ends of that as well, perhaps sooner than this one returns.</summary>
-    private void EndBy(PacketChannel culprit, XpraAesException? failure) => Interlocked.CompareExchange(ref _end, new End(culprit, failure), null);
+    /// <summary>Only the first end counts. It is recorded before any cleanup, since that ends the other direction too, perhaps before this one returns.</summary>
+    private void RecordEnd(PacketChannel side, XpraAesException? failure) => Interlocked.CompareExchange(ref _end, new SessionEnd(side, failure), null);
 
-    private async Task PumpAsync(PacketChannel from, PacketChannel to, PacketTranslator? translator, CancellationToken reading, CancellationToken ending)
+    private async Task PumpAsync(PacketChannel from, PacketChannel to, PacketTranslator? translator, CancellationToken stopReading, CancellationToken cancellationToken)
     {
-        using var stall = CancellationTokenSource.CreateLinkedTokenSource(ending);
-        var busy = from;
+        using var stall = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        var current = from;
         var flushed = int.MaxValue;
         var isQuiet = false;
         try
         {
-            var isOpen = from == _client || await BufferUntilProvenAsync(stall, reading).ConfigureAwait(false);
+            var isOpen = from == _client || await HoldUntilProvenAsync(stall, stopReading).ConfigureAwait(false);
             while (isOpen)
             {
                 var hasPacket = from.Reader.TryRead();
@@ -112,7 +112,7 @@ internal sealed class RelaySession : ISession
                 }
                 if (to.Writer.Pending > 0)
                 {
-                    busy = to;
+                    current = to;
                     flushed = to.Writer.Pending;
                     var flush = to.Writer.StartFlush(stall.Token);
                     if (flush.IsCompleted)
@@ -128,11 +128,11 @@ internal sealed class RelaySession : ISession
                             await Task.Yield();
                     }
                     to.Writer.EndFlush();
-                    busy = from;
+                    current = from;
                 }
                 if (hasPacket)
                     continue;
-                var fill = from.Reader.StartFill(reading);
+                var fill = from.Reader.StartFill(stopReading);
                 if (from.Reader.IsWaiting)
                     isQuiet = !fill.IsCompleted;
                 var wasInline = from.PrefersInline;
@@ -142,41 +142,41 @@ internal sealed class RelaySession : ISession
                 isOpen = from.Reader.EndFill(await fill.ConfigureAwait(false));
             }
             from.Reader.RequireBoundary();
-            EndBy(from, null);
-            busy = to;
+            RecordEnd(from, null);
+            current = to;
             if (to == _client && _released.Task.IsCompleted)
-                await to.SendAsync(Refusals.OfTarget("it closed the connection"), ending).ConfigureAwait(false);
-            await to.ShutdownSendAsync(ending).ConfigureAwait(false);
+                await to.SendAsync(Refusals.TargetFailed("it closed the connection"), cancellationToken).ConfigureAwait(false);
+            await to.ShutdownSendAsync(cancellationToken).ConfigureAwait(false);
         }
-        catch (OperationCanceledException) when (stall.IsCancellationRequested && !ending.IsCancellationRequested)
+        catch (OperationCanceledException) when (stall.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
         {
-            EndBy(to, new XpraAesException(XpraErrorId.ConnectionLost, $"It has taken nothing for {_limits.IdleTimeout.TotalSeconds:0.#} s."));
+            RecordEnd(to, new XpraAesException(XpraErrorId.ConnectionLost, $"It has taken nothing for {_limits.IdleTimeout.TotalSeconds:0.#} s."));
             to.Abort();
         }
         catch (OperationCanceledException)
         {
-            // We stopped.
+            // Stopped from here.
         }
         catch (XpraAesException e)
         {
-            EndBy(busy, e);
+            RecordEnd(current, e);
         }
         catch (Exception e) when (e is IOException or SocketException or ObjectDisposedException)
         {
-            EndBy(busy, PacketChannel.Lost(e));
+            RecordEnd(current, PacketChannel.Lost(e));
         }
         finally
         {
-            // Nothing of what follows is for the thread that watches the sockets.
+            // Cleanup must not run on the socket polling thread.
             await Task.Yield();
         }
     }
 
     /// <summary>
-    /// Keeps what the target sends until a packet of the client's has decrypted: whoever has not proven the key gets nothing to watch,
-    /// and no more known text than the hello. Beyond <see cref="Limits.HeldSize"/> the target is not read from. False: the target has closed its side.
+    /// Holds back what the target sends until a packet from the client has decrypted: until then the client gets no session data, and no
+    /// known plaintext beyond the hello. The target is not read beyond <see cref="Limits.HeldSize"/>. False where the target has closed its side.
     /// </summary>
-    private async Task<bool> BufferUntilProvenAsync(CancellationTokenSource stall, CancellationToken reading)
+    private async Task<bool> HoldUntilProvenAsync(CancellationTokenSource stall, CancellationToken stopReading)
     {
         var reader = _target.Reader;
         var held = new Queue<(PacketHeader Header, byte[] Payload)>();
@@ -191,11 +191,11 @@ internal sealed class RelaySession : ISession
             }
             else if (size + reader.Needed > _limits.HeldSize)
             {
-                await _released.Task.WaitAsync(reading).ConfigureAwait(false);
+                await _released.Task.WaitAsync(stopReading).ConfigureAwait(false);
             }
             else
             {
-                fill = reader.StartFill(reading).AsTask();
+                fill = reader.StartFill(stopReading).AsTask();
                 if (await Task.WhenAny(fill, _released.Task).ConfigureAwait(false) != fill)
                     break;
                 if (!reader.EndFill(await fill.ConfigureAwait(false)))
@@ -215,7 +215,7 @@ internal sealed class RelaySession : ISession
 
     private static void Forward(PacketHeader header, ReadOnlySpan<byte> payload, PacketWriter writer, PacketTranslator? translator)
     {
-        // A client that knows the target's encoding, but began with another, changes over some packets after its hello.
+        // A client that supports the target's encoding but started in another one switches some packets after its hello.
         if (translator is null || header.IsChunk || header.Encoding == translator.Target)
             writer.Append(header.Flags, header.Compression, header.ChunkIndex, payload);
         else
@@ -235,8 +235,8 @@ internal sealed class RelaySession : ISession
     }
 
     /// <summary>
-    /// The client's first packet must make sense before anything of the client's goes on: no mode tells noise from content,
-    /// and the padding of CBC is right by chance once in 256 times.
+    /// The client's first packet must decode before anything from the client is forwarded: no mode detects a wrong key, and CBC padding
+    /// of random data is valid once in 256 times.
     /// </summary>
     private void MarkClientProven()
     {
@@ -250,7 +250,7 @@ internal sealed class RelaySession : ISession
         }
         catch (MalformedPacketException e) when (e.Id != XpraErrorId.KeyMismatch)
         {
-            // In a compression or an encoding that is not here: what goes on must have made sense.
+            // An unsupported compression or encoding counts as a wrong key too: nothing that does not decode is forwarded.
             throw new MalformedPacketException(e.Message, XpraErrorId.KeyMismatch, e);
         }
         _client.TrustPeer();
@@ -258,14 +258,14 @@ internal sealed class RelaySession : ISession
         _released.TrySetResult();
     }
 
-    /// <summary>Waits for a direction that has been told to stop. A peer that does not take what is being written must not hold up the rest.</summary>
-    private async Task FinishAsync(Task pump, PacketChannel to, CancellationToken ending)
+    /// <summary>Waits for a direction that is stopping, and aborts its connection where the peer does not read what is being written.</summary>
+    private async Task FinishAsync(Task pump, PacketChannel to, CancellationToken cancellationToken)
     {
-        // Where we are being stopped, the grace period is the caller's and ends with the token.
+        // When the session is stopped from here, the caller's token ends the grace period.
         var timeout = _stopReason is null ? _limits.CloseGrace : Timeout.InfiniteTimeSpan;
         try
         {
-            await pump.WaitAsync(timeout, ending).ConfigureAwait(false);
+            await pump.WaitAsync(timeout, cancellationToken).ConfigureAwait(false);
         }
         catch (Exception e) when (e is TimeoutException or OperationCanceledException)
         {
@@ -274,9 +274,9 @@ internal sealed class RelaySession : ISession
         }
     }
 
-    private async Task CloseSideAsync(PacketChannel channel, object?[]? disconnect, CancellationToken ending)
+    private async Task CloseSideAsync(PacketChannel channel, object?[]? disconnect, CancellationToken cancellationToken)
     {
-        using var grace = CancellationTokenSource.CreateLinkedTokenSource(ending);
+        using var grace = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         grace.CancelAfter(_limits.CloseGrace);
         try
         {
@@ -287,32 +287,32 @@ internal sealed class RelaySession : ISession
         }
         catch (Exception e) when (e is XpraAesException or OperationCanceledException)
         {
-            // It is gone.
+            // The peer is gone.
         }
-        await channel.LingerAsync(_limits.CloseGrace, ending).ConfigureAwait(false);
+        await channel.LingerAsync(_limits.CloseGrace, cancellationToken).ConfigureAwait(false);
     }
 
-    private object?[]? DisconnectForClient(End? end)
+    private object?[]? DisconnectForClient(SessionEnd? end)
     {
         if (_stopReason is { } reason)
             return Hello.Disconnect(reason);
         if (end?.Failure is not { } failure)
             return null;
         if (end.Side == _target)
-            return Refusals.OfTarget(failure.Message);
+            return Refusals.TargetFailed(failure.Message);
         return failure.Id == XpraErrorId.ConnectionLost ? null : Hello.Disconnect("protocol error", failure.Message);
     }
 
     private object?[]? DisconnectForTarget() => _stopReason is null ? null : Hello.Disconnect("client request");
 
-    private string Explain(End? end)
+    private string Explain(SessionEnd? end)
     {
         if (end is null)
             return "closed";
-        var who = end.Side == _client ? "the client" : "the target";
+        var side = end.Side == _client ? "the client" : "the target";
         if (end.Failure is not { } failure)
-            return $"{who} closed the connection";
-        // What the target does must not count against the client's address, so it goes by another name.
-        throw end.Side == _client ? failure : new XpraAesException(XpraErrorId.ConnectionLost, $"{who}: {failure.Id}: {failure.Message}", innerException: failure);
+            return $"{side} closed the connection";
+        // ConnectionLost, as the target's failures must not count against the client's address.
+        throw end.Side == _client ? failure : new XpraAesException(XpraErrorId.ConnectionLost, $"{side}: {failure.Id}: {failure.Message}", innerException: failure);
     }
 }

@@ -5,10 +5,10 @@ using XpraAes.Keys;
 
 namespace XpraAes.Handshake;
 
-/// <summary>Checks a client's response to our challenge (PROTOCOL section 9), in constant time and with one outcome for every failure.</summary>
+/// <summary>Checks a client's response to the password challenge (PROTOCOL section 9), in constant time and with the same result for every failure.</summary>
 internal sealed class Authenticator(string? userName, SecretBuffer password)
 {
-    // Strongest first; what is weaker than SHA-256 is not offered.
+    // Strongest first; nothing weaker than SHA-256.
     private static readonly string[] s_digests = ["hmac+sha512", "hmac+sha384", "hmac+sha256"];
 
     private readonly byte[] _serverSalt = RandomNumberGenerator.GetBytes(Challenge.SaltSize);
@@ -16,7 +16,7 @@ internal sealed class Authenticator(string? userName, SecretBuffer password)
     private string _saltDigest = "";
 
     /// <summary>The challenge packet for the client of this hello, without cipher capabilities.</summary>
-    /// <exception cref="XpraAesException">AuthenticationUnsupported: the client has none of our digests.</exception>
+    /// <exception cref="XpraAesException">AuthenticationUnsupported: the client supports none of these digests.</exception>
     public object?[] CreateChallenge(XpraDictionary hello)
     {
         _digest = Choose(hello.GetStrings("digest"));
@@ -24,7 +24,7 @@ internal sealed class Authenticator(string? userName, SecretBuffer password)
         return [Hello.ChallengeType, _serverSalt, null, _digest, _saltDigest, "password"];
     }
 
-    /// <summary>Whether the hello that answers the challenge holds the right response, and the right user name where one is set.</summary>
+    /// <summary>Whether the hello that answers the challenge has the right response, and the right user name where one is set.</summary>
     public bool Verify(XpraDictionary hello)
     {
         var response = hello.GetBytes("challenge_response") ?? [];

@@ -11,7 +11,7 @@ namespace XpraAes.Handshake;
 /// salt     = hex(HMAC_saltdigest(key = client salt, message = server salt))
 /// response = hex(HMAC_digest(key = password, message = salt))
 /// </code>
-/// With <c>xor</c> the response is password XOR salt, which hides nothing from one who sees both: only inside encryption.
+/// With <c>xor</c> the response is password XOR salt, which anyone who sees both can undo: only for encrypted connections.
 /// </summary>
 internal static class Challenge
 {
@@ -25,14 +25,14 @@ internal static class Challenge
     public static bool IsSupported(string digest) => digest == "xor" || Hello.Digests.Contains(digest);
 
     /// <summary>The response to a challenge.</summary>
-    /// <exception cref="XpraAesException">AuthenticationUnsupported: the digests are none of ours.</exception>
+    /// <exception cref="XpraAesException">AuthenticationUnsupported: a digest is not supported.</exception>
     public static byte[] Respond(ReadOnlySpan<byte> password, ReadOnlySpan<byte> serverSalt, ReadOnlySpan<byte> clientSalt, string digest, string saltDigest)
     {
         if (saltDigest == "xor" || !IsSupported(saltDigest) || !IsSupported(digest))
         {
             throw new XpraAesException(XpraErrorId.AuthenticationUnsupported,
-                $"The server asks for the authentication '{PeerIdentification.Sanitize(digest)}' with salt digest '{PeerIdentification.Sanitize(saltDigest)}'; here there is hmac with SHA-2, and xor.",
-                "Give the server a password based authentication module, such as file, env or multifile.");
+                $"The server asks for the authentication '{PeerIdentification.Sanitize(digest)}' with salt digest '{PeerIdentification.Sanitize(saltDigest)}'; XpraAes supports hmac with SHA-2, and xor.",
+                "Start the server with a password-based authentication module, such as file, env or multifile.");
         }
         var salt = HexHmac(saltDigest, clientSalt, serverSalt);
         return digest == "xor" ? Xor(password, salt) : HexHmac(digest, password, salt);

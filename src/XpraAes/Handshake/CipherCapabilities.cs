@@ -7,8 +7,8 @@ using XpraAes.Transports;
 namespace XpraAes.Handshake;
 
 /// <summary>
-/// The cipher capabilities of a hello or a challenge (PROTOCOL section 5): how the other side must encrypt towards the one who
-/// announces them. Flat (<c>cipher</c>, <c>cipher.iv</c>, ...) up to xpra 5, nested in <c>encryption</c> from 5 on.
+/// The cipher capabilities of a hello or challenge (PROTOCOL section 5): how packets to its sender must be encrypted.
+/// Flat (<c>cipher</c>, <c>cipher.iv</c>, ...) up to xpra 5, nested in <c>encryption</c> from 5 on.
 /// </summary>
 internal sealed record CipherCapabilities
 {
@@ -18,18 +18,18 @@ internal sealed record CipherCapabilities
     private const string Aes = "AES";
     private const string Pbkdf2 = "PBKDF2";
 
-    /// <summary>A salt shorter or longer than these bytes is nobody's: xpra's have 64; arbitrary.</summary>
+    /// <summary>The accepted salt sizes in bytes; arbitrary, xpra's have 64.</summary>
     private const int MinSaltSize = 16, MaxSaltSize = 1024;
 
-    // The characters of xpra's own IVs from 4.3 on: each stands for one byte, in every packet encoding.
+    // The characters of xpra's own IVs from 4.3 on, each one byte in every packet encoding.
     private const string IVAlphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
     public required CipherParameters Parameters { get; init; }
 
-    /// <summary>Whether the peer said <c>stream</c> at all: only xpra 6.2 and later do, and those pad to 16 bytes.</summary>
+    /// <summary>Whether the peer announced <c>stream</c> at all: only xpra 6.2 and later do, which pad to 16 bytes.</summary>
     public bool HasStream { get; init; }
 
-    /// <summary>The paddings that the peer can read.</summary>
+    /// <summary>The paddings that the peer supports.</summary>
     public IReadOnlyList<PaddingScheme> PaddingOptions { get; init; } = [PaddingScheme.Pkcs7];
 
     /// <summary>New random salt and IV with the given parameters.</summary>
@@ -51,28 +51,28 @@ internal sealed record CipherCapabilities
         };
     }
 
-    /// <summary>Reads the capabilities of a hello or of a challenge's third item. Null: there are none, the peer has AES off.</summary>
-    /// <exception cref="XpraAesException">CipherCapabilitiesInvalid, PaddingRejected or ModeRejected where they ask for what xpra does not have.</exception>
+    /// <summary>Reads the capabilities of a hello, or of a challenge's third item. Null where there are none: the peer does not use AES.</summary>
+    /// <exception cref="XpraAesException">CipherCapabilitiesInvalid, PaddingRejected, ModeRejected or IterationsRejected where they ask for something that xpra does not support.</exception>
     public static CipherCapabilities? Read(XpraDictionary? capabilities)
     {
         if (capabilities is null)
             return null;
         if (capabilities.GetDictionary(NestedKey) is { } nested && nested.ContainsKey("cipher"))
             return Read(nested, "");
-        // The bare form is what the browser client reads in a challenge.
+        // The browser client uses the bare form in a challenge.
         if (capabilities.ContainsKey("cipher"))
             return Read(capabilities, capabilities.ContainsKey("iv") ? "" : FlatPrefix);
         return null;
     }
 
-    /// <summary>Whether a hello names a cipher.</summary>
+    /// <summary>Whether a hello asks for a cipher.</summary>
     public static bool IsIn(XpraDictionary capabilities)
         => !string.IsNullOrEmpty(capabilities.GetString("cipher")) || !string.IsNullOrEmpty(capabilities.GetDictionary(NestedKey)?.GetString("cipher"));
 
-    /// <summary>Writes both forms, so that every generation finds its own (PROTOCOL section 12).</summary>
+    /// <summary>Writes the flat and the nested form, for all xpra generations (PROTOCOL section 12).</summary>
     /// <param name="capabilities">The hello.</param>
-    /// <param name="parameters">How the peer shall encrypt towards us.</param>
-    /// <param name="stream">The <c>stream</c> capability; null leaves it out: a peer older than 6.2 would not know it, and a newer one then streams.</param>
+    /// <param name="parameters">How the peer is to encrypt.</param>
+    /// <param name="stream">The <c>stream</c> capability; null omits it: peers before 6.2 do not know it, and newer ones then stream.</param>
     public static void Write(XpraDictionary capabilities, CipherParameters parameters, bool? stream)
     {
         var nested = Describe(parameters, stream);
@@ -81,7 +81,7 @@ internal sealed record CipherCapabilities
         capabilities[NestedKey] = nested;
     }
 
-    /// <summary>The third item of a challenge: bare for the browser client, flat up to 5, nested from 5 on.</summary>
+    /// <summary>The third item of a challenge: bare for the browser client, and flat and nested as in a hello.</summary>
     public static XpraDictionary ForChallenge(CipherParameters parameters, bool? stream)
     {
         var capabilities = Describe(parameters, stream);
@@ -89,11 +89,11 @@ internal sealed record CipherCapabilities
         return capabilities;
     }
 
-    /// <summary>Takes every form out of a hello.</summary>
+    /// <summary>Removes every form from a hello.</summary>
     public static void Remove(XpraDictionary capabilities)
         => capabilities.RemoveAll(key => key is NestedKey or "cipher" || key.StartsWith(FlatPrefix, StringComparison.Ordinal));
 
-    /// <summary>A copy of a hello without the salt in either form: what a salt of ours is bound to.</summary>
+    /// <summary>A copy of a hello without the salt in either form, which tagged salts are bound to.</summary>
     public static XpraDictionary WithoutSalt(XpraDictionary capabilities)
     {
         var copy = new XpraDictionary();
@@ -142,12 +142,12 @@ internal sealed record CipherCapabilities
         if (iterations is < ProtocolDefaults.MinIterations or > ProtocolDefaults.MaxIterations)
         {
             throw new XpraAesException(XpraErrorId.IterationsRejected,
-                $"The peer asks for {iterations} PBKDF2 iterations; xpra has {ProtocolDefaults.MinIterations} to {ProtocolDefaults.MaxIterations}.",
+                $"The peer asks for {iterations} PBKDF2 iterations; xpra allows {ProtocolDefaults.MinIterations} to {ProtocolDefaults.MaxIterations}.",
                 "Have the peer ask for 1,000 to 10,000, which every version accepts (its XPRA_CRYPTO_DEFAULT_ITERATIONS).");
         }
         var keySize = caps.GetInteger(prefix + "key_size") ?? ProtocolDefaults.KeySize;
         if (keySize is not (16 or 24 or 32))
-            throw Invalid($"ask for a key of {keySize} bytes; AES has 16, 24 and 32");
+            throw Invalid($"ask for a key of {keySize} bytes; AES keys have 16, 24 or 32");
         var hasStream = caps.GetBoolean(prefix + "stream");
         return new CipherCapabilities
         {
@@ -171,7 +171,7 @@ internal sealed record CipherCapabilities
     private static AesMode ReadMode(string? name)
     {
         if (string.IsNullOrEmpty(name))
-            return AesMode.CBC; // xpra up to 4.2 has no other and does not say so.
+            return AesMode.CBC; // xpra up to 4.2 has no other mode and does not announce one
         return CipherNames.TryParseMode(name, out var mode)
             ? mode
             : throw new XpraAesException(XpraErrorId.ModeRejected, $"The peer asks for the AES mode '{PeerIdentification.Sanitize(name)}', which xpra does not have.");
@@ -186,7 +186,7 @@ internal sealed record CipherCapabilities
 
     private static byte[] ReadIV(byte[]? iv)
     {
-        // Text of 16 characters above 127 that came as UTF-8 bytes.
+        // 16 characters, some above 127, that arrived as UTF-8.
         if (iv is { Length: > ProtocolDefaults.BlockSize } && Encoding.UTF8.GetString(iv) is var text && text.All(c => c <= 0xff))
             iv = Encoding.Latin1.GetBytes(text);
         return iv is { Length: ProtocolDefaults.BlockSize } ? iv : throw Invalid("lack an IV of 16 bytes");
@@ -194,7 +194,7 @@ internal sealed record CipherCapabilities
 
     private static PaddingScheme ReadPadding(string? name, string prefix)
     {
-        if (string.IsNullOrEmpty(name)) // assumed by each generation if not negotiated: PROTOCOL section 0
+        if (string.IsNullOrEmpty(name)) // the default of each generation: PROTOCOL section 0
             return prefix.Length > 0 ? PaddingScheme.Legacy : PaddingScheme.Pkcs7;
         return CipherNames.TryParsePadding(name, out var padding)
             ? padding

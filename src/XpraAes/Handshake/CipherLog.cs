@@ -4,14 +4,14 @@ using XpraAes.Logging;
 
 namespace XpraAes.Handshake;
 
-/// <summary>Log lines of what the two sides agree on. Salts, IVs and keys are in none of them.</summary>
+/// <summary>Logs the negotiated ciphers, without salts, IVs and keys.</summary>
 internal static class CipherLog
 {
-    /// <summary>How the peer is to encrypt towards us.</summary>
+    /// <summary>The cipher for packets from the peer.</summary>
     public static void Announced(ILogger logger, string peer, CipherParameters receive)
         => Log.AnnouncedCipher(logger, peer, receive.Mode.ToString(), receive.KeySize * 8, receive.KeyHash.ToString(), receive.Iterations, PaddingOf(receive), receive.Stream);
 
-    /// <summary>How we are to encrypt towards the peer.</summary>
+    /// <summary>The cipher for packets to the peer.</summary>
     public static void Accepted(ILogger logger, string peer, CipherParameters send)
         => Log.AcceptedCipher(logger, peer, send.Mode.ToString(), send.KeySize * 8, send.KeyHash.ToString(), send.Iterations, PaddingOf(send), send.Stream);
 

@@ -2,10 +2,10 @@ using XpraAes.Ciphers;
 
 namespace XpraAes.Handshake;
 
-/// <summary>How a client encrypts and asks to be encrypted to.</summary>
+/// <summary>The cipher settings of a client.</summary>
 internal sealed record ClientCipherOptions
 {
-    /// <summary>The keys to try on the server's first packet; mostly one.</summary>
+    /// <summary>The keys to try on the server's first packet; usually one.</summary>
     public required IReadOnlyList<XpraKey> Keys { get; init; }
 
     public required AesMode Mode { get; init; }
@@ -13,12 +13,12 @@ internal sealed record ClientCipherOptions
     public KeyHash KeyHash { get; init; } = ProtocolDefaults.KeyHash;
     public int Iterations { get; init; } = ProtocolDefaults.Iterations;
 
-    /// <summary>Null: say nothing, so that a server of any generation streams.</summary>
+    /// <summary>The <c>stream</c> capability; null omits it, so that servers of every generation stream.</summary>
     public bool? Stream { get; init; }
 
-    /// <summary>A salt to announce in place of a new one with a tag: for finding out what a server makes of it.</summary>
+    /// <summary>A salt to announce instead of a new tagged one, to probe how a server reacts.</summary>
     public byte[]? Salt { get; init; }
 
-    /// <summary>How the first packet is encrypted where XPRA_ENCRYPT_FIRST_PACKET is in force; null sends it in clear.</summary>
+    /// <summary>How to encrypt the first packet, for XPRA_ENCRYPT_FIRST_PACKET; null sends it in plaintext.</summary>
     public FirstPacket? FirstPacket { get; init; }
 }

@@ -11,7 +11,7 @@ namespace XpraAes.Handshake;
 /// <summary>
 /// The client's side of PROTOCOL section 6:
 /// <code>
-/// C->S hello      clear (or under the fixed first-packet cipher), our capabilities #1
+/// C->S hello      plaintext (or under the fixed first-packet cipher), our capabilities #1
 /// S->C challenge  under #1, server capabilities #1       (only where the server asks for a password)
 /// C->S hello      under server #1, our capabilities #2
 /// S->C hello      under #1 (or #2), server capabilities
@@ -19,25 +19,25 @@ namespace XpraAes.Handshake;
 /// </summary>
 internal sealed class ClientHandshake(PacketChannel channel, ClientHandshakeOptions options, Limits limits, ILogger log)
 {
-    /// <summary>A server that repeats its challenge more often than this is playing games; arbitrary, real ones have one to three modules.</summary>
+    /// <summary>The most challenges that a server may send; arbitrary, real servers have one to three authentication modules.</summary>
     private const int MaxChallenges = 5;
 
     private readonly ClientLeg _leg = new(channel, options.Cipher, options.Timeout, limits, log);
 
-    /// <summary>How the server was asked to encrypt; null before <see cref="SendHelloAsync"/>, and where the connection is in clear.</summary>
+    /// <summary>The cipher that the server was asked for; null before <see cref="SendHelloAsync"/>, and where the connection is unencrypted.</summary>
     public CipherParameters? Receive => _leg.Receive;
 
     private bool AllowsXor => options.AllowXor && options.Cipher is not null;
 
-    /// <summary>Runs to the server's hello.</summary>
-    /// <exception cref="XpraAesException">Whatever went wrong, by its cause. After that the channel is of no use.</exception>
+    /// <summary>Runs the handshake up to the server's hello.</summary>
+    /// <exception cref="XpraAesException">Every failure; the id names the cause. The channel cannot be used after that.</exception>
     public async Task<HandshakeResult> RunAsync(CancellationToken cancellationToken)
     {
         await SendHelloAsync(cancellationToken).ConfigureAwait(false);
         return await CompleteAsync(cancellationToken).ConfigureAwait(false);
     }
 
-    /// <summary>The first step alone.</summary>
+    /// <summary>Sends the first hello only.</summary>
     public Task SendHelloAsync(CancellationToken cancellationToken)
     {
         channel.Encoding = options.Encoding;
@@ -57,7 +57,7 @@ internal sealed class ClientHandshake(PacketChannel channel, ClientHandshakeOpti
             switch (packet.Type)
             {
                 case Hello.PacketType when packet.Dictionary(1) is { } hello:
-                    // The answer to a request says nothing of ciphers: the client has no more to say.
+                    // The answer to a request has no cipher capabilities, as the client sends nothing after it.
                     if (options.Request is null)
                         _leg.Accept(hello);
                     _leg.Complete(hello, packet.Header);
@@ -68,12 +68,12 @@ internal sealed class ClientHandshake(PacketChannel channel, ClientHandshakeOpti
                         Key = _leg.Key,
                     };
                 case Hello.ChallengeType when challenges++ == MaxChallenges:
-                    throw new XpraAesException(XpraErrorId.AuthenticationFailed, "The server repeats its challenge without end.");
+                    throw new XpraAesException(XpraErrorId.AuthenticationFailed, "The server keeps repeating its challenge.");
                 case Hello.ChallengeType:
                     await AnswerAsync(packet, cancellationToken).ConfigureAwait(false);
                     break;
                 default:
-                    // Events may overtake the hello; they are of no use to us.
+                    // Events may arrive before the hello; they are ignored.
                     break;
             }
         }
@@ -102,8 +102,8 @@ internal sealed class ClientHandshake(PacketChannel channel, ClientHandshakeOpti
         }
         if (digest == "xor" && !AllowsXor)
         {
-            throw new XpraAesException(XpraErrorId.AuthenticationUnsupported, "The server asks for the password under xor, which shows it to everyone who reads or changes the connection.",
-                "Give the server an authentication that can do hmac, such as file or env; or use -AllowXor, if nothing on the way could be altered.");
+            throw new XpraAesException(XpraErrorId.AuthenticationUnsupported, "The server asks for the password with xor, which reveals it to anyone who can read or tamper with the connection.",
+                "Start the server with an authentication module that supports hmac, such as file or env; or use -AllowXor if nobody can tamper with the connection.");
         }
         if (challenge.Bytes(1) is not { Length: >= 16 and <= 256 } serverSalt)
             throw new MalformedPacketException("The server's challenge has no salt of 16 to 256 bytes.");

@@ -3,19 +3,19 @@ using XpraAes.Keys;
 
 namespace XpraAes.Handshake;
 
-/// <summary>What a client brings into a handshake.</summary>
+/// <summary>A client's settings for the handshake.</summary>
 internal sealed record ClientHandshakeOptions
 {
-    /// <summary>How to encrypt; null for a connection in clear, which only a probe wants.</summary>
+    /// <summary>The cipher settings; null for an unencrypted connection, which only a probe uses.</summary>
     public required ClientCipherOptions? Cipher { get; init; }
 
     public string? UserName { get; init; }
     public SecretBuffer? Password { get; init; }
 
-    /// <summary>Whether the password may be sent under <c>xor</c>, which only encryption that nobody can alter hides. Never in clear.</summary>
+    /// <summary>Whether the password may be sent with <c>xor</c>, which tampering with the connection can reveal. Never without encryption.</summary>
     public bool AllowXor { get; init; }
 
-    /// <summary>What the first hello is written in.</summary>
+    /// <summary>The encoding of the first hello.</summary>
     public PacketEncoding Encoding { get; init; } = PacketEncoding.RencodePlus;
 
     public required string Uuid { get; init; }
@@ -24,6 +24,6 @@ internal sealed record ClientHandshakeOptions
     /// <summary>The command and its arguments where <see cref="Request"/> is <c>command</c>.</summary>
     public IReadOnlyList<string> Command { get; init; } = [];
 
-    /// <summary>What is asked for in place of a session: <c>info</c>, <c>version</c> (PROTOCOL section 4). Null for a session.</summary>
+    /// <summary>The request to make instead of a session, such as <c>info</c> or <c>version</c> (PROTOCOL section 4); null for a session.</summary>
     public string? Request { get; init; }
 }

@@ -5,16 +5,15 @@ using XpraAes.Packets;
 namespace XpraAes.Handshake;
 
 /// <summary>
-/// xpra's XPRA_ENCRYPT_FIRST_PACKET: the first hello encrypted under a fixed salt and IV, with the iterations and the padding of the
-/// sender's generation, which nothing announces (PROTOCOL section 6). As a client one of the variants has to be chosen; as a
-/// listener all are tried on the one packet.
+/// xpra's XPRA_ENCRYPT_FIRST_PACKET: the first hello is encrypted under a fixed salt and IV, with the sender's default iterations and
+/// padding, which nothing announces (PROTOCOL section 6). A client tries one variant per connection, a listener all on one packet.
 /// </summary>
 internal sealed record FirstPacket(int Iterations, PaddingScheme Padding, int PaddingUnit, PacketEncoding Encoding)
 {
-    /// <summary>For the padding of a packet whose data has come, in one piece with it as a rule; arbitrary. A client of another mode sends none, and waits for us as we for it.</summary>
+    /// <summary>The timeout for the padding once a packet's data has arrived, usually together with it; arbitrary. A client in a mode without padding sends none, and waits for our answer.</summary>
     private static readonly TimeSpan s_paddingTimeout = TimeSpan.FromSeconds(2);
 
-    /// <summary>What the generations send, newest first: 6.2 and later, 6.0 and 6.1, 5.1, 4.3 to 5.0, 3.1 to 4.2.</summary>
+    /// <summary>What each generation sends, newest first: 6.2 and later, 6.0 and 6.1, 5.1, 4.3 to 5.0, 3.1 to 4.2.</summary>
     public static IReadOnlyList<FirstPacket> Variants { get; } =
     [
         new(10_000, PaddingScheme.Pkcs7, 16, PacketEncoding.RencodePlus),
@@ -25,12 +24,12 @@ internal sealed record FirstPacket(int Iterations, PaddingScheme Padding, int Pa
     ];
 
     /// <summary>
-    /// The same in the order in which a client tries them, as nothing tells a server's generation beforehand. The larger padding first: a server
-    /// that gets more than it expects hangs up, while one that waits for more than comes would wait for ever.
+    /// The variants in the order in which a client tries them. The larger padding comes first: a server that gets more bytes than it
+    /// expects hangs up, while one that gets fewer waits forever.
     /// </summary>
     public static IReadOnlyList<FirstPacket> Attempts { get; } = [.. Variants.OrderByDescending(variant => variant.PaddingUnit)];
 
-    /// <summary>The parameters that both sides assume.</summary>
+    /// <summary>The cipher parameters that both sides assume.</summary>
     public CipherParameters Parameters(AesMode mode) => new()
     {
         Mode = mode,
@@ -43,16 +42,16 @@ internal sealed record FirstPacket(int Iterations, PaddingScheme Padding, int Pa
         PaddingUnit = PaddingUnit,
     };
 
-    /// <summary>Finds the key and the variant under which the packet at the head of the stream makes sense. Null: none, or it is in clear.</summary>
+    /// <summary>Finds the key and variant under which the next packet decrypts, without consuming it. Null where none does, or where it is unencrypted.</summary>
     public static async Task<(XpraKey Key, CipherParameters Parameters)?> DetectAsync(PacketReader reader, IReadOnlyList<XpraKey> keys, IEnumerable<AesMode> modes, Limits limits, DerivationGate.Entrance derivations, CancellationToken cancellationToken)
     {
         var header = await reader.PeekHeaderAsync(cancellationToken).ConfigureAwait(false);
         if (!header.IsEncrypted || header.PayloadSize > reader.MaxPayloadSize)
             return null;
-        // Both units pad at least to 16: what goes beyond is not needed to tell them apart.
+        // Both units pad at least to 16 bytes, which is enough to tell them apart.
         var padded = header.PayloadSize + PacketPadding.Size(header.PayloadSize, ProtocolDefaults.BlockSize);
         await reader.PeekAsync(PacketHeader.Size + header.PayloadSize, cancellationToken).ConfigureAwait(false);
-        // First the modes that do not pad: all that they need is there.
+        // Modes without padding first, as all their bytes have arrived.
         foreach (var mode in modes.OrderBy(mode => mode == AesMode.CBC))
         {
             var size = mode == AesMode.CBC ? padded : header.PayloadSize;
@@ -65,7 +64,7 @@ internal sealed record FirstPacket(int Iterations, PaddingScheme Padding, int Pa
                 foreach (var key in keys)
                 {
                     var plain = await derivations.RunAsync(() => Decrypt(key, candidate, wire.Span), cancellationToken).ConfigureAwait(false);
-                    if (Fits(plain, header, limits) && FindPadding(candidate, plain.AsSpan(header.PayloadSize)) is { } found)
+                    if (DecodesToPacket(plain, header, limits) && FindPadding(candidate, plain.AsSpan(header.PayloadSize)) is { } found)
                         return (key, found);
                 }
             }
@@ -73,7 +72,7 @@ internal sealed record FirstPacket(int Iterations, PaddingScheme Padding, int Pa
         return null;
     }
 
-    /// <summary>The packet as far as <paramref name="count"/>; null: it ends before, without padding.</summary>
+    /// <summary>The first <paramref name="count"/> bytes of the packet; null where it ends earlier, without padding.</summary>
     private static async Task<ReadOnlyMemory<byte>?> TryPeekAsync(PacketReader reader, int count, CancellationToken cancellationToken)
     {
         using var timeout = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
@@ -96,7 +95,7 @@ internal sealed record FirstPacket(int Iterations, PaddingScheme Padding, int Pa
         return plain;
     }
 
-    private static bool Fits(byte[] plain, PacketHeader header, Limits limits)
+    private static bool DecodesToPacket(byte[] plain, PacketHeader header, Limits limits)
     {
         try
         {

@@ -4,14 +4,14 @@ using XpraAes.Transports;
 
 namespace XpraAes.Handshake;
 
-/// <summary>The capabilities of our own hellos, cipher capabilities aside (PROTOCOL sections 4 and 12).</summary>
+/// <summary>Creates and edits hellos, except for their cipher capabilities (PROTOCOL sections 4 and 12).</summary>
 internal static class Hello
 {
     public const string PacketType = "hello";
     public const string ChallengeType = "challenge";
     public const string DisconnectType = "disconnect";
 
-    /// <summary>Arbitrary, xpra's are under 40: keeps a stranger's hello from growing by its names.</summary>
+    /// <summary>Keeps an unauthenticated client's hello from growing through long names; arbitrary, xpra's are under 40 characters.</summary>
     private const int MaxFlatNameLength = 64;
 
     private const string SharedMemoryName = "mmap";
@@ -26,7 +26,7 @@ internal static class Hello
     /// <summary>The digests that answer a challenge, strongest first (PROTOCOL section 9).</summary>
     public static IReadOnlyList<string> Digests { get; } = ["hmac+sha512", "hmac+sha384", "hmac+sha256", "hmac+sha224"];
 
-    /// <summary>A hello for a session without windows that every server generation accepts. It announces no compressor and no packet alias, and does not mention <c>steal</c>: 6.5.3 takes even a false one for a claim to the whole session.</summary>
+    /// <summary>A hello for a session without windows that every server generation accepts. It announces no compressors or packet aliases, and omits <c>steal</c>, which 6.5.3 treats as a takeover of the session even when it is false.</summary>
     public static XpraDictionary ForClient(string uuid, string? userName, bool allowXor)
     {
         var hello = Common(uuid);
@@ -50,7 +50,7 @@ internal static class Hello
         return hello;
     }
 
-    /// <summary>The hello of our own listener to a client whose session stands.</summary>
+    /// <summary>The hello of an XpraAes listener to a client whose session is established.</summary>
     public static XpraDictionary ForServer(string uuid)
     {
         var hello = Common(uuid);
@@ -86,18 +86,18 @@ internal static class Hello
         return hello;
     }
 
-    /// <summary>The encoding to answer a hello in: the first that the peer announced; else the one it used itself.</summary>
+    /// <summary>The encoding to answer a hello in: the first that the peer announced, otherwise the one that it used.</summary>
     public static PacketEncoding ChooseEncoding(XpraDictionary hello, PacketEncoding used)
         => AnnouncedEncodings(hello) is [var first, ..] ? first : used;
 
-    /// <summary>The encodings of ours that the peer announced as a list or as booleans, by xpra's order of performance.</summary>
+    /// <summary>The supported encodings that the peer announced, as a list or as booleans, in xpra's order of performance.</summary>
     public static IReadOnlyList<PacketEncoding> AnnouncedEncodings(XpraDictionary hello)
     {
         var announced = hello.GetStrings("encoders").ToHashSet(StringComparer.Ordinal);
         return [.. s_encodings.Where(encoding => announced.Contains(encoding.Name) || hello.GetBoolean(encoding.Name) == true).Select(encoding => encoding.Encoding)];
     }
 
-    /// <summary>Makes a hello announce one encoding and no compressor: what passes a translator is neither in another encoding nor compressed.</summary>
+    /// <summary>Makes a hello announce only one encoding and no compressors, as packets through a translator are in that encoding and uncompressed.</summary>
     public static void AnnounceOnly(XpraDictionary hello, PacketEncoding only)
     {
         foreach (var (encoding, name) in s_encodings)
@@ -107,22 +107,22 @@ internal static class Hello
         AnnounceNoCompressor(hello);
     }
 
-    /// <summary>Takes out of a server's hello what we could not read: a client's first packet is looked at, to see whether it has the key. All versions share something else.</summary>
+    /// <summary>Removes encodings and compressors that XpraAes cannot read from a server's hello, since the client's first packet must be decoded to prove its key. Every version supports others.</summary>
     public static void AnnounceOnlyKnown(XpraDictionary hello)
     {
         Withdraw(hello, "encoders", ["yaml"]);
         Withdraw(hello, "compressors", ["lzo", "zstd"]);
     }
 
-    /// <summary>Whether the peer knows the new names of packet types alone: the development tree then leaves <c>flush</c> out, which every hello from 4.0 on has (xpra/net/net_util.py). The browser client, which counts its versions otherwise, does not.</summary>
+    /// <summary>Whether the peer only knows the new names of packet types: the development tree then omits <c>flush</c>, which every hello from 4.0 on has (xpra/net/net_util.py). The browser client, whose versions are numbered differently, is excluded.</summary>
     public static bool SaysNewNames(XpraDictionary hello)
         => !hello.ContainsKey("flush") && hello.GetString("client_type") != "HTML5"
         && Version.TryParse(NumberIn(VersionOf(hello)), out var version) && version >= new Version(6, 6);
 
-    /// <summary>The number that a peer's version begins with: 6.5.3 of <c>6.5.3-r0</c>; empty where it begins with none.</summary>
+    /// <summary>The leading number of a peer's version: 6.5.3 of <c>6.5.3-r0</c>; empty where there is none.</summary>
     public static string NumberIn(string? version) => string.Concat((version ?? "").TakeWhile(c => char.IsAsciiDigit(c) || c == '.'));
 
-    /// <summary>The version that a peer names, fit to be shown; null where it names none.</summary>
+    /// <summary>The version that a peer announces, sanitized for display; null where it announces none.</summary>
     public static string? VersionOf(XpraDictionary hello)
         => hello.GetString("version") is { Length: > 0 } version ? PeerIdentification.Sanitize(version) : null;
 
@@ -136,14 +136,14 @@ internal static class Hello
 
     private static void AnnounceNoCompressor(XpraDictionary hello)
     {
-        // A boolean of its own for each compressor: some versions read the list, others the booleans.
+        // Some versions read the list, others one boolean per compressor.
         hello["compressors"] = Array.Empty<object?>();
         foreach (var name in s_compressors)
             hello[name] = false;
         hello["compression_level"] = 0L;
     }
 
-    /// <summary>Says nested capabilities by their flat names too: graphical clients of 6.0 and later write <c>{"encodings": {"core": ...}}</c>, where servers up to 4.x look for <c>encodings.core</c>. The hellos of other clients stay as they are.</summary>
+    /// <summary>Adds flat names for nested capabilities: graphical clients of 6.0 and later write <c>{"encodings": {"core": ...}}</c>, where servers up to 4.x look for <c>encodings.core</c>. Hellos of other clients are unchanged.</summary>
     public static void AddFlatNames(XpraDictionary hello)
     {
         if (hello.GetDictionary("encodings") is null)
@@ -155,11 +155,11 @@ internal static class Hello
         }
     }
 
-    /// <summary>Takes shared memory out of a hello. What two ends on one machine put there would pass the gateway by, in forms that not all versions share; and a server opens the file that a hello names, whoever sent it.</summary>
+    /// <summary>Removes shared memory from a hello. Its content would bypass the gateway, in formats that differ between versions; and a server opens the file that a hello names, whoever sent it.</summary>
     public static void RemoveSharedMemory(XpraDictionary hello)
         => hello.RemoveAll(name => name.StartsWith(SharedMemoryName, StringComparison.Ordinal) && (name.Length == SharedMemoryName.Length || name[SharedMemoryName.Length] is '.' or '_'));
 
-    /// <summary>Says a nested keymap by its flat names too, in a hello or a packet <c>keymap-changed</c>: clients of 6.0 and later write <c>{"keymap": {"keycodes": ...}}</c>, where servers up to 4.x look for <c>xkbmap_keycodes</c>.</summary>
+    /// <summary>Adds flat names for a nested keymap, in a hello or a <c>keymap-changed</c> packet: clients of 6.0 and later write <c>{"keymap": {"keycodes": ...}}</c>, where servers up to 4.x look for <c>xkbmap_keycodes</c>.</summary>
     public static void AddFlatKeymap(XpraDictionary properties)
     {
         if (properties.GetDictionary(KeymapName) is { } keymap)
@@ -175,7 +175,7 @@ internal static class Hello
         }
     }
 
-    /// <summary>A disconnect packet with its reason and, where there is more to say, a second text.</summary>
+    /// <summary>A disconnect packet with a reason and optional details.</summary>
     public static object?[] Disconnect(string reason, string? details = null)
         => details is null ? [DisconnectType, reason] : [DisconnectType, reason, details];
 

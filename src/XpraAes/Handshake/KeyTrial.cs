@@ -4,10 +4,10 @@ using XpraAes.Packets;
 
 namespace XpraAes.Handshake;
 
-/// <summary>Tries keys on a packet that has come, without taking it off the stream: which one makes sense of it?</summary>
+/// <summary>Finds the key that decrypts the next packet, without consuming it.</summary>
 internal static class KeyTrial
 {
-    /// <summary>The first key under which the packet at the head of the stream decrypts to something. Null: none, or the packet is in clear.</summary>
+    /// <summary>The first key under which the next packet decrypts and decodes. Null where none does, or where the packet is unencrypted.</summary>
     public static async Task<XpraKey?> FindAsync(PacketChannel channel, IEnumerable<XpraKey> keys, CipherParameters parameters, Limits limits, CancellationToken cancellationToken)
     {
         var header = await channel.PeekHeaderAsync(cancellationToken).ConfigureAwait(false);
@@ -18,9 +18,9 @@ internal static class KeyTrial
             using var decryptor = SessionCiphers.CreateDecryptor(key, parameters);
             var wire = (await channel.PeekAsync(PacketHeader.Size + decryptor.WireSize(header.PayloadSize), cancellationToken).ConfigureAwait(false))[PacketHeader.Size..];
             var plain = wire.ToArray();
-            // MoreNeeded says that the padding is right, and of a peer that pads to 32 bytes.
+            // MoreNeeded means that the padding is right so far, from a peer that pads to 32 bytes.
             if (decryptor.Decrypt(plain, header.PayloadSize) != DecryptStatus.WrongPadding
-                && MakesSense(plain.AsSpan(decryptor.DataOffset..header.PayloadSize), header, limits))
+                && DecodesToPacket(plain.AsSpan(decryptor.DataOffset..header.PayloadSize), header, limits))
             {
                 return key;
             }
@@ -28,8 +28,8 @@ internal static class KeyTrial
         return null;
     }
 
-    /// <summary>Whether decrypted data decompresses and decodes to a packet.</summary>
-    public static bool MakesSense(ReadOnlySpan<byte> data, PacketHeader header, Limits limits)
+    /// <summary>Whether decrypted data decompresses and decodes to a packet with a name.</summary>
+    public static bool DecodesToPacket(ReadOnlySpan<byte> data, PacketHeader header, Limits limits)
     {
         try
         {

@@ -2,10 +2,10 @@ using XpraAes.Packets;
 
 namespace XpraAes.Handshake;
 
-/// <summary>The words of refusals: those that xpra's servers send, and ours.</summary>
+/// <summary>The texts of refusals, from xpra's servers and from XpraAes.</summary>
 internal static class Refusals
 {
-    /// <summary>What a stranger is told in clear, whatever the reason: it names no configuration.</summary>
+    /// <summary>The plaintext answer to an unauthenticated client, whatever the reason, so that it reveals no configuration.</summary>
     public const string ForUnproven = "encryption error: this connection needs AES encryption with a shared key";
 
     private const string Target = "the gateway's target: ";
@@ -13,10 +13,10 @@ internal static class Refusals
     private const string InvalidUserName = "invalid username";
     private const string MissingUserName = "missing remote username";
 
-    // Parts of the reasons that xpra's servers give (PROTOCOL sections 4 and 6), most exact first.
+    // Parts of the reasons that xpra's servers send (PROTOCOL sections 4 and 6), the most specific first.
     private static readonly (string Part, XpraErrorId Id)[] Reasons =
     [
-        (Target, XpraErrorId.PeerDisconnected), // whatever follows is between the gateway and its target
+        (Target, XpraErrorId.PeerDisconnected), // what follows is the target's reason, not the gateway's
         (UnknownMode, XpraErrorId.ModeRejected),
         ("is configured for", XpraErrorId.ModeRejected),
         ("is not accepted here", XpraErrorId.ModeRejected),
@@ -33,23 +33,23 @@ internal static class Refusals
         ("incompatible version", XpraErrorId.VersionRejected),
     ];
 
-    /// <summary>The exception for a server's disconnect before its hello.</summary>
-    public static RefusedException FromServer(Packet disconnect, bool inClear)
+    /// <summary>The exception for a disconnect that a server sends before its hello.</summary>
+    public static RefusedException FromServer(Packet disconnect, bool isPlaintext)
     {
         var reason = Reason(disconnect);
         var id = IdOf(reason);
-        var how = inClear ? "in clear, so the reason is unproven" : "encrypted, so the key is right";
+        var how = isPlaintext ? "unencrypted, so the reason may be forged" : "encrypted, so the key is right";
         return new RefusedException(id, $"The server refused the connection: '{reason}' ({how}).", Advice(id, reason), disconnect);
     }
 
-    /// <summary>What a gateway tells its client of a failure towards its target: a disconnect packet.</summary>
-    public static object?[] OfTarget(string how) => Hello.Disconnect("connection error", Target + how);
+    /// <summary>The disconnect packet that a gateway sends its client when the target fails.</summary>
+    public static object?[] TargetFailed(string how) => Hello.Disconnect("connection error", Target + how);
 
-    /// <summary>The reason and details of a disconnect packet in one line.</summary>
+    /// <summary>The reason and details of a disconnect packet on one line.</summary>
     public static string Reason(Packet disconnect)
         => disconnect.Text(2) is { Length: > 0 } details ? $"{disconnect.Text(1)}: {details}" : disconnect.Text(1);
 
-    /// <summary>The cause behind a reason's text.</summary>
+    /// <summary>The error id for a reason's text.</summary>
     public static XpraErrorId IdOf(string reason)
     {
         foreach (var (part, id) in Reasons)
@@ -60,27 +60,27 @@ internal static class Refusals
         return XpraErrorId.PeerDisconnected;
     }
 
-    /// <summary>Whether a server lacks the mode altogether, and is not just configured for another.</summary>
+    /// <summary>Whether the server does not support the mode at all, rather than being configured for another.</summary>
     public static bool IsAboutUnknownMode(string message) => Has(message, UnknownMode);
 
-    /// <summary>Whether a server refuses the user's name, which it does before it looks at ciphers.</summary>
+    /// <summary>Whether the server refuses the user name, which it checks before ciphers.</summary>
     public static bool IsAboutUserName(string message) => Has(message, InvalidUserName) || Has(message, MissingUserName);
 
-    /// <summary>Whether bare text says that one side encrypts its first packet and the other does not.</summary>
+    /// <summary>Whether bare text shows that only one side encrypts its first packet.</summary>
     public static bool IsAboutFirstPacket(string message) => Has(message, "unencrypted packet dropped") || Has(message, "invalid encryption packet flag");
 
-    /// <summary>Whether bare text is what an xpra server sends in place of a packet.</summary>
-    public static bool IsTextOfXpra(string message) => Has(message, "'disconnect");
+    /// <summary>Whether bare text is what an xpra server sends instead of a packet.</summary>
+    public static bool IsXpraText(string message) => Has(message, "'disconnect");
 
     private static bool Has(string message, string part) => message.Contains(part, StringComparison.OrdinalIgnoreCase);
 
     private static string? Advice(XpraErrorId id, string reason) => id switch
     {
-        _ when Has(reason, ForUnproven) => "A listener of this module says no more to those whose key is unproven; its log says why. It takes AES-CBC alone unless it was started with another -Mode, 1,000 iterations or more, and clocks that differ by an hour at most. Test-XpraAes tries these out.",
-        XpraErrorId.ModeRejected when !IsAboutUnknownMode(reason) => "Ask for a mode that the server names, or start it with encryption=AES, which takes every mode that it has.",
+        _ when Has(reason, ForUnproven) => "An XpraAes listener tells clients no more until they have proven their key; its log says why. It accepts only AES-CBC unless it was started with another -Mode, at least 1,000 iterations, and clocks that differ by at most an hour. Test-XpraAes checks these.",
+        XpraErrorId.ModeRejected when !IsAboutUnknownMode(reason) => "Ask for a mode that the server names, or start it with encryption=AES, which accepts every mode that it supports.",
         XpraErrorId.AuthenticationFailed when IsAboutUserName(reason) => "Give the name of the user that the server runs as: with -Credential, or as tcp://NAME@HOST:PORT/ in the URI.",
-        XpraErrorId.ModeRejected => "Ask for a mode that the server takes: encryption=AES-CBC is in every version; GCM is gone since 6.2, CFB since 6.5.3.",
-        XpraErrorId.PaddingRejected => "Put a gateway between the two versions: Start-XpraAesListener -Target. Another mode does not help: a padding is refused in every one.",
+        XpraErrorId.ModeRejected => "Ask for a mode that the server supports: every version has encryption=AES-CBC; GCM was removed in 6.2, CFB in 6.5.3.",
+        XpraErrorId.PaddingRejected => "Put a gateway between the two versions: Start-XpraAesListener -Target. Another mode does not help: the padding is checked in every mode.",
         XpraErrorId.CipherCapabilitiesMissing => "Start the server with encryption=AES and a key on the socket that you connect to. Versions 6.4 and 6.5 ignore that option silently.",
         XpraErrorId.AuthenticationFailed => "Check the user name and the password. A password file must not end in a newline.",
         XpraErrorId.PeerDisconnected when Has(reason, Target) => "Use Test-XpraAes against that target, on the gateway's machine.",

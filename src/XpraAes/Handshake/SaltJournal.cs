@@ -6,22 +6,22 @@ using XpraAes.Logging;
 namespace XpraAes.Handshake;
 
 /// <summary>
-/// The file in which the salts of one key outlive the process: appended to, and written anew under another name now and then.
+/// An append-only file of one key's used salts, compacted now and then by writing a new file and renaming it.
 /// <code>
 ///  0  16  "XpraAes salts 1\n"
-/// 16  20  for each salt: 16 its trace, 4 when it can be forgotten: minutes since 1970, big endian, or 0 for never
+/// 16  20  per salt: 16 bytes trace, 4 bytes expiry in minutes since 1970, big endian, or 0 for never
 /// </code>
-/// Each record goes out in one write, so that a process that is killed leaves whole records behind; a part of one at the end, as a full
-/// disk leaves it, is cut off. A lock file beside it keeps a second process away.
+/// Each record is one write, so a killed process leaves whole records behind; a partial one at the end, as left by a full disk, is
+/// truncated. A lock file beside it keeps out other processes.
 /// </summary>
 internal sealed class SaltJournal : IDisposable
 {
     private const int TraceSize = 16, RecordSize = TraceSize + sizeof(uint);
 
-    /// <summary>Superfluous records that are not worth writing the file anew for; arbitrary, 2 MB.</summary>
-    private const int MaxSuperfluous = 100_000;
+    /// <summary>Compaction has to remove at least this many records; arbitrary, 2 MB.</summary>
+    private const int MaxStaleRecords = 100_000;
 
-    /// <summary>Between a record and its way from the system's memory to the disk, for what came together; arbitrary.</summary>
+    /// <summary>The delay from a write to the fsync, which then covers all records of that time; arbitrary.</summary>
     private static readonly TimeSpan s_syncDelay = TimeSpan.FromSeconds(1);
 
     private readonly ILogger _log;
@@ -29,8 +29,8 @@ internal sealed class SaltJournal : IDisposable
     private readonly object _gate = new();
     private FileStream _file;
     private long _count;
-    private bool _syncs;
-    private bool _failed;
+    private bool _syncPending;
+    private bool _hasLogged;
     private bool _disposed;
 
     private SaltJournal(string path, FileStream @lock, ILogger log, out IReadOnlyList<(UInt128 Trace, DateTimeOffset? Expires)> records)
@@ -56,17 +56,17 @@ internal sealed class SaltJournal : IDisposable
     /// <summary>Where the file is.</summary>
     public string Path { get; }
 
-    /// <summary>How many keep it open.</summary>
+    /// <summary>How many users share this instance.</summary>
     public int Users { get; set; }
 
-    /// <summary>The file of a key's salts in a folder.</summary>
+    /// <summary>The path of a key's salt file in a folder.</summary>
     public static string PathIn(string folder, SaltTags tags) => System.IO.Path.Combine(System.IO.Path.GetFullPath(folder), $"{tags.FileName}.salts");
 
-    /// <summary>Opens a file of salts; it and its folder are made where they are missing, for their owner alone.</summary>
-    /// <param name="path">As <see cref="PathIn"/> gives it.</param>
-    /// <param name="log">For what cannot be written later.</param>
-    /// <param name="records">What the file held, without what could be forgotten by now.</param>
-    /// <exception cref="XpraAesException">StateInUse: another process has it open. StateUnusable: it cannot be read or written, or is no such file.</exception>
+    /// <summary>Opens a salt file. It and its folder are created if missing, accessible only to their owner.</summary>
+    /// <param name="path">A path from <see cref="PathIn"/>.</param>
+    /// <param name="log">For later write errors.</param>
+    /// <param name="records">The file's records that have not expired.</param>
+    /// <exception cref="XpraAesException">StateInUse: another process has it open. StateUnusable: it cannot be read or written, or is not a salt file.</exception>
     public static SaltJournal Open(string path, ILogger log, out IReadOnlyList<(UInt128 Trace, DateTimeOffset? Expires)> records)
     {
         var folder = System.IO.Path.GetDirectoryName(path)!;
@@ -89,11 +89,11 @@ internal sealed class SaltJournal : IDisposable
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new XpraAesException(XpraErrorId.StateUnusable, $"The salts in {path} cannot be kept: {e.Message}", "Check the folder, the rights to it and the space on the disk.", e) { Target = path };
+            throw new XpraAesException(XpraErrorId.StateUnusable, $"The salt file {path} cannot be used: {e.Message}", "Check the folder, its permissions and the disk space.", e) { Target = path };
         }
     }
 
-    /// <summary>Adds a record. What cannot be written is logged once: the process remembers it all the same.</summary>
+    /// <summary>Appends a record. A write error is logged once and not thrown: the salt is still remembered in memory.</summary>
     public void Append(UInt128 trace, DateTimeOffset? expires)
     {
         Span<byte> record = stackalloc byte[RecordSize];
@@ -106,21 +106,21 @@ internal sealed class SaltJournal : IDisposable
             {
                 _file.Write(record);
                 _count++;
-                SyncSoon();
+                ScheduleSync();
             }
             catch (IOException e)
             {
-                Fail(e);
+                LogOnce(e);
             }
         }
     }
 
-    /// <summary>Whether so much of the file is superfluous that it should be written anew.</summary>
-    /// <param name="needed">The records that it would have then, those that have expired meanwhile included.</param>
-    public bool IsDueForCompaction(int needed) => Interlocked.Read(ref _count) > 2L * needed + MaxSuperfluous;
+    /// <summary>Whether so many records are stale that the file should be rewritten.</summary>
+    /// <param name="needed">The number of records that a rewrite would keep.</param>
+    public bool IsDueForCompaction(int needed) => Interlocked.Read(ref _count) > 2L * needed + MaxStaleRecords;
 
-    /// <summary>Writes the file anew with these records. Whenever the process is killed, the old file or the new one is there, and whole.</summary>
-    public void Replace(IEnumerable<(UInt128 Trace, DateTimeOffset? Expires)> records)
+    /// <summary>Replaces the file's content with these records. If the process is killed, either the complete old or the complete new file is left.</summary>
+    public void Rewrite(IEnumerable<(UInt128 Trace, DateTimeOffset? Expires)> records)
     {
         lock (_gate)
         {
@@ -140,9 +140,9 @@ internal sealed class SaltJournal : IDisposable
             }
             catch (Exception e) when (e is IOException or UnauthorizedAccessException)
             {
-                // The old file goes on.
+                // The old file stays in use.
                 next?.Dispose();
-                Fail(e);
+                LogOnce(e);
             }
         }
     }
@@ -160,17 +160,17 @@ internal sealed class SaltJournal : IDisposable
         _lock.Dispose();
     }
 
-    /// <summary>A process that is killed loses nothing; what a machine without power may lose is a second's records.</summary>
-    private void SyncSoon()
+    /// <summary>A killed process loses nothing; a power failure loses the records of at most a second.</summary>
+    private void ScheduleSync()
     {
-        if (_syncs)
+        if (_syncPending)
             return;
-        _syncs = true;
+        _syncPending = true;
         _ = Task.Delay(s_syncDelay).ContinueWith(_ =>
         {
             lock (_gate)
             {
-                _syncs = false;
+                _syncPending = false;
                 if (!_disposed)
                     Sync();
             }
@@ -185,33 +185,33 @@ internal sealed class SaltJournal : IDisposable
         }
         catch (IOException e)
         {
-            Fail(e);
+            LogOnce(e);
         }
     }
 
-    private void Fail(Exception e)
+    private void LogOnce(Exception e)
     {
-        if (!_failed)
+        if (!_hasLogged)
             Log.SaltsNotKept(_log, Path, e);
-        _failed = true;
+        _hasLogged = true;
     }
 
     private static FileStream Lock(string path)
     {
         try
         {
-            return new FileStream(path, OwnFile(FileMode.OpenOrCreate, FileShare.None));
+            return new FileStream(path, OwnerOnly(FileMode.OpenOrCreate, FileShare.None));
         }
         catch (IOException e) when (File.Exists(path))
         {
-            throw new XpraAesException(XpraErrorId.StateInUse, $"Another process remembers salts in {System.IO.Path.GetDirectoryName(path)} for the same key.",
+            throw new XpraAesException(XpraErrorId.StateInUse, $"Another process is already using {System.IO.Path.GetDirectoryName(path)} for the same key.",
                 "Give each listener a key and a -StatePath of its own.", e) { Target = path };
         }
     }
 
-    private static FileStream OpenFile(string path) => new(path, OwnFile(FileMode.OpenOrCreate, FileShare.Read | FileShare.Delete));
+    private static FileStream OpenFile(string path) => new(path, OwnerOnly(FileMode.OpenOrCreate, FileShare.Read | FileShare.Delete));
 
-    private static FileStreamOptions OwnFile(FileMode mode, FileShare share)
+    private static FileStreamOptions OwnerOnly(FileMode mode, FileShare share)
     {
         var options = new FileStreamOptions { Mode = mode, Access = FileAccess.ReadWrite, Share = share, BufferSize = 0 };
         if (!OperatingSystem.IsWindows())
@@ -223,7 +223,7 @@ internal sealed class SaltJournal : IDisposable
     {
         if (_file.Length < Header.Length)
         {
-            // Killed before the header was there.
+            // Empty, or the process was killed before it had written the header.
             _file.SetLength(0);
             _file.Write(Header);
             return [];
@@ -231,7 +231,7 @@ internal sealed class SaltJournal : IDisposable
         var content = new byte[_file.Length];
         _file.ReadExactly(content);
         if (!content.AsSpan().StartsWith(Header))
-            throw new XpraAesException(XpraErrorId.StateUnusable, $"{Path} is no file of salts.", "Give -StatePath a folder of its own.") { Target = Path };
+            throw new XpraAesException(XpraErrorId.StateUnusable, $"{Path} is not a salt file.", "Give -StatePath a folder of its own.") { Target = Path };
         var now = DateTimeOffset.UtcNow;
         var records = new List<(UInt128, DateTimeOffset?)>((content.Length - Header.Length) / RecordSize);
         var at = Header.Length;
@@ -266,7 +266,7 @@ internal sealed class SaltJournal : IDisposable
     private static void Write(Span<byte> record, UInt128 trace, DateTimeOffset? expires)
     {
         BinaryPrimitives.WriteUInt128BigEndian(record, trace);
-        // Rounded up: never forgotten too early, and no later for being written again.
+        // Rounded up, so that a salt never expires early; rewriting a rounded time does not change it.
         var minutes = expires is { } time ? Math.Ceiling((time - DateTimeOffset.UnixEpoch).TotalMinutes) : 0;
         BinaryPrimitives.WriteUInt32BigEndian(record[TraceSize..], (uint)Math.Clamp(minutes, 0, uint.MaxValue));
     }

@@ -9,32 +9,31 @@ using XpraAes.Encodings;
 namespace XpraAes.Handshake;
 
 /// <summary>
-/// Sees to it that nothing is encrypted twice under one salt with one key: the AES key depends on the salt, not on mode or IV, and
-/// whoever gets known text under it once more has a keystream (PROTOCOL section 16). There is one for each key in the process,
-/// whatever listeners and connections use the key, for as long as the process runs.
+/// Rejects salts that were used before with the same key. The AES key depends only on key and salt, so a repeated salt could reuse a
+/// keystream (PROTOCOL section 16). One instance per key serves all listeners and connections for the lifetime of the process.
 /// </summary>
 internal sealed class SaltMemory
 {
-    /// <summary>Salts that servers gave to our clients in this process; arbitrary, a stranger cannot add to them.</summary>
+    /// <summary>The most server salts that this process's clients remember; arbitrary, unauthenticated clients cannot add to them.</summary>
     private const int MaxServerSalts = 100_000;
 
-    private static readonly byte[] s_indexKey = RandomNumberGenerator.GetBytes(32);
-    private static readonly ConcurrentDictionary<UInt128, Lazy<SaltMemory>> s_all = [];
+    private static readonly byte[] s_lookupKey = RandomNumberGenerator.GetBytes(32);
+    private static readonly ConcurrentDictionary<UInt128, Lazy<SaltMemory>> s_byKey = [];
 
     private readonly object _gate = new();
     private SaltTable _proven = new();
-    private UnprovenSalts _strangers = new();
-    private readonly Dictionary<UInt128, DateTimeOffset> _fresh = []; // salts of our own clients, until their time is over
-    private UnprovenSalts _servers = new();
+    private UnprovenSalts _unproven = new();
+    private readonly Dictionary<UInt128, DateTimeOffset> _tagged = []; // salts of XpraAes clients, with their expiry
+    private UnprovenSalts _serverSalts = new();
     private readonly List<SaltJournal> _journals = [];
-    private int _freshBeforeCleaning = 1024;
+    private int _taggedBeforeCleanup = 1024;
 
     private SaltMemory(ReadOnlySpan<byte> keyData) => Tags = new SaltTags(keyData);
 
-    /// <summary>The tags of this key's salts.</summary>
+    /// <summary>Creates and checks this key's tagged salts.</summary>
     public SaltTags Tags { get; }
 
-    /// <summary>Salts of proven sessions that are remembered for good.</summary>
+    /// <summary>The number of salts of proven sessions; these are never forgotten.</summary>
     public int Proven
     {
         get
@@ -44,27 +43,27 @@ internal sealed class SaltMemory
         }
     }
 
-    /// <summary>The memory of a key's salts. The first time for each key it takes some 60 ms.</summary>
+    /// <summary>The memory of a key's salts. The first call for each key takes about 60 ms.</summary>
     public static SaltMemory Of(XpraKey key)
     {
-        return s_all.GetOrAdd(IndexOf(key), _ => new Lazy<SaltMemory>(() => new SaltMemory(key.Data))).Value;
+        return s_byKey.GetOrAdd(LookupIdOf(key), _ => new Lazy<SaltMemory>(() => new SaltMemory(key.Data))).Value;
     }
 
-    /// <summary>Forgets all as the end of the process does, for tests of what comes after it.</summary>
+    /// <summary>Forgets everything, as a process restart does; for tests.</summary>
     internal void Clear()
     {
         lock (_gate)
         {
             _proven = new SaltTable();
-            _strangers = new UnprovenSalts();
-            _servers = new UnprovenSalts();
-            _fresh.Clear();
+            _unproven = new UnprovenSalts();
+            _serverSalts = new UnprovenSalts();
+            _tagged.Clear();
         }
     }
 
-    /// <summary>Takes up what the file of this key's salts in a folder holds, and keeps it up to date until the result is disposed of. Several in this process share it.</summary>
+    /// <summary>Loads this key's salt file from a folder and records new salts in it until the result is disposed of. Several users in this process share the file.</summary>
     /// <exception cref="XpraAesException">As <see cref="SaltJournal.Open"/>.</exception>
-    public IDisposable KeepIn(string folder, ILogger log)
+    public IDisposable PersistIn(string folder, ILogger log)
     {
         lock (_gate)
         {
@@ -75,19 +74,19 @@ internal sealed class SaltMemory
                 foreach (var (trace, expires) in records)
                 {
                     if (expires is { } time)
-                        _fresh[trace] = time;
+                        _tagged[trace] = time;
                     else
                         _proven.Add(trace);
                 }
-                journal.Replace(Records());
+                journal.Rewrite(Records());
                 _journals.Add(journal);
             }
             journal.Users++;
-            return new Keeping(this, journal);
+            return new JournalUse(this, journal);
         }
     }
 
-    private void Leave(SaltJournal journal)
+    private void Release(SaltJournal journal)
     {
         lock (_gate)
         {
@@ -98,56 +97,56 @@ internal sealed class SaltMemory
         }
     }
 
-    /// <summary>Decides whether a listener may encrypt under the salt that a client's hello asks for, and takes it as used.</summary>
-    /// <param name="salt">The salt, as it goes into PBKDF2.</param>
-    /// <param name="hello">The hello that it stands in.</param>
+    /// <summary>Checks the salt of a client's hello and marks it as used.</summary>
+    /// <param name="salt">The salt, as passed to PBKDF2.</param>
+    /// <param name="hello">The hello that announces it.</param>
     /// <param name="source">The client's address.</param>
-    /// <param name="isProven">Whether that hello has come encrypted, so that the client holds the key.</param>
-    /// <param name="limits">The bounds.</param>
-    /// <param name="now">The listener's time.</param>
-    /// <returns>Whether the hello is of one who holds the key, and of no other place or time.</returns>
+    /// <param name="isProven">Whether that hello came encrypted, which proves that the client holds the key.</param>
+    /// <param name="limits">For HelloAge and RememberedSalts.</param>
+    /// <param name="now">The listener's clock.</param>
+    /// <returns>Whether the salt shows that a key holder made this hello recently.</returns>
     /// <exception cref="XpraAesException">SaltReused, HelloAltered, HelloExpired.</exception>
-    public bool Use(ReadOnlySpan<byte> salt, XpraDictionary hello, IPAddress source, bool isProven, Limits limits, DateTimeOffset now)
+    public bool ClaimClientSalt(ReadOnlySpan<byte> salt, XpraDictionary hello, IPAddress source, bool isProven, Limits limits, DateTimeOffset now)
     {
         if (salt.SequenceEqual(ProtocolDefaults.FirstPacketSalt))
             throw new XpraAesException(XpraErrorId.SaltReused, "The client asks for the fixed salt of an encrypted first packet.");
         var origin = Tags.OriginOf(salt);
         if (origin == SaltOrigin.Listener)
-            throw new XpraAesException(XpraErrorId.SaltReused, "The client asks for a salt that a listener with this key announced: it has no salt of its own, and perhaps not the key.");
+            throw new XpraAesException(XpraErrorId.SaltReused, "The client asks for a salt that a listener with this key announced: the client copied it, and may not have the key.");
         if (origin == SaltOrigin.Client)
             RequireFresh(salt, hello, limits, now);
         var trace = Tags.TraceOf(salt);
         lock (_gate)
         {
             if (IsKnown(trace))
-                throw Reused("The client asks for a salt that was used before with this key: its hello is another's, sent again.");
+                throw Reused("The client asks for a salt that was used before with this key: its hello is a replay.");
             if (origin == SaltOrigin.Client)
-                RememberFresh(trace, now, limits);
+                RememberTagged(trace, now, limits);
             else if (isProven)
                 RememberProven(trace);
             else
-                _strangers.Add(trace, source, limits.RememberedSalts);
+                _unproven.Add(trace, source, limits.RememberedSalts);
         }
         return origin == SaltOrigin.Client;
     }
 
-    /// <summary>The client of this salt holds the key: its salt is remembered for as long as the key is used.</summary>
-    public void Prove(ReadOnlySpan<byte> salt)
+    /// <summary>Records that the client with this salt holds the key; its salt is then remembered for as long as the key is in use.</summary>
+    public void MarkProven(ReadOnlySpan<byte> salt)
     {
         var trace = Tags.TraceOf(salt);
         lock (_gate)
         {
-            _strangers.Remove(trace);
-            if (!_fresh.ContainsKey(trace))
+            _unproven.Remove(trace);
+            if (!_tagged.ContainsKey(trace))
                 RememberProven(trace);
         }
     }
 
-    /// <summary>Decides whether a client may encrypt under what the server of its choice asks for, and takes the salt as used.</summary>
-    /// <param name="announced">How the server asks to be encrypted to.</param>
-    /// <param name="own">How the client asked to be encrypted to, in the hello that the server answers.</param>
+    /// <summary>Checks the salt that a server asks a client to encrypt with, and marks it as used.</summary>
+    /// <param name="announced">The cipher that the server asks for.</param>
+    /// <param name="own">The cipher that the client asked for in its hello.</param>
     /// <exception cref="XpraAesException">SaltReused, HelloAltered.</exception>
-    public void UseAsClient(CipherCapabilities announced, CipherParameters own)
+    public void ClaimServerSalt(CipherCapabilities announced, CipherParameters own)
     {
         var parameters = announced.Parameters;
         var salt = parameters.Salt.Span;
@@ -155,49 +154,49 @@ internal sealed class SaltMemory
             throw Reused("The server asks for the fixed salt of an encrypted first packet.");
         var origin = Tags.OriginOf(salt);
         if (origin == SaltOrigin.Client || salt.SequenceEqual(own.Salt.Span))
-            throw Reused("The server gives a client's own salt back: both directions would be encrypted alike.");
-        if (origin == SaltOrigin.Listener && !Tags.Answers(salt, own.Salt.Span, parameters, announced.HasStream ? parameters.Stream : null))
-            throw Altered("The answer is of another listener or session of ours, or was changed on the way.");
+            throw Reused("The server echoes a client's salt: both directions would use the same key.");
+        if (origin == SaltOrigin.Listener && !Tags.IsAnswerTo(salt, own.Salt.Span, parameters, announced.HasStream ? parameters.Stream : null))
+            throw Altered("The answer belongs to another XpraAes listener or session, or was changed in transit.");
         var trace = Tags.TraceOf(salt);
         lock (_gate)
         {
             if (IsKnown(trace))
                 throw Reused("The server asks for a salt that was used before with this key.");
-            _servers.Add(trace, IPAddress.None, MaxServerSalts);
+            _serverSalts.Add(trace, IPAddress.None, MaxServerSalts);
         }
     }
 
-    // Neither the key data nor a hash of it that others could compute stays behind.
-    private static UInt128 IndexOf(XpraKey key) => BinaryPrimitives.ReadUInt128BigEndian(HMACSHA256.HashData(s_indexKey, key.Data));
+    // Keyed with a random value, so that neither the key data nor a guessable hash of it stays in memory.
+    private static UInt128 LookupIdOf(XpraKey key) => BinaryPrimitives.ReadUInt128BigEndian(HMACSHA256.HashData(s_lookupKey, key.Data));
 
     private void RequireFresh(ReadOnlySpan<byte> salt, XpraDictionary hello, Limits limits, DateTimeOffset now)
     {
-        if (!IsFor(salt, hello))
-            throw Altered("The client's hello was changed on the way, or its salt is another's.");
+        if (!IsBoundTo(salt, hello))
+            throw Altered("The client's hello was changed in transit, or its salt belongs to another hello.");
         var age = now - SaltTags.TimeOf(salt);
         if (age.Duration() > limits.HelloAge)
         {
             throw new XpraAesException(XpraErrorId.HelloExpired,
-                $"By its own clock the client made its hello {age.Duration():d\\.hh\\:mm\\:ss} {(age < TimeSpan.Zero ? "ahead of" : "behind")} this machine's time: it is an old one sent again, or the clocks differ.",
-                $"Set the clocks of both machines; {limits.HelloAge} is allowed (-Limit @{{ HelloAge = … }}).");
+                $"The client's hello is dated {age.Duration():d\\.hh\\:mm\\:ss} {(age < TimeSpan.Zero ? "ahead of" : "behind")} this machine's clock: it is an old one that was replayed, or the clocks differ.",
+                $"Set the clocks of both machines; a difference of {limits.HelloAge} is allowed (-Limit @{{ HelloAge = … }}).");
         }
     }
 
-    private bool IsFor(ReadOnlySpan<byte> salt, XpraDictionary hello)
+    private bool IsBoundTo(ReadOnlySpan<byte> salt, XpraDictionary hello)
     {
         try
         {
-            return Tags.IsFor(salt, hello);
+            return Tags.IsBoundTo(salt, hello);
         }
         catch (Exception e) when (e is XpraAesException or ArgumentException or OverflowException)
         {
-            // It holds what no client of ours sends, and rencode has no form for.
+            // It holds values that rencode cannot encode; XpraAes clients do not send any.
             return false;
         }
     }
 
     private bool IsKnown(UInt128 trace)
-        => _proven.Contains(trace) || _strangers.Contains(trace) || _fresh.ContainsKey(trace) || _servers.Contains(trace);
+        => _proven.Contains(trace) || _unproven.Contains(trace) || _tagged.ContainsKey(trace) || _serverSalts.Contains(trace);
 
     private void RememberProven(UInt128 trace)
     {
@@ -205,20 +204,20 @@ internal sealed class SaltMemory
             Append(trace, null);
     }
 
-    private void RememberFresh(UInt128 trace, DateTimeOffset now, Limits limits)
+    private void RememberTagged(UInt128 trace, DateTimeOffset now, Limits limits)
     {
-        // What is too old is refused by its time from there on; twice, since a clock may be ahead by as much.
+        // Older hellos are refused by their date. Twice the age, since the client's clock may be ahead by as much.
         var expires = now + 2 * limits.HelloAge;
-        if (_fresh.Count >= _freshBeforeCleaning)
+        if (_tagged.Count >= _taggedBeforeCleanup)
         {
-            foreach (var (old, time) in _fresh)
+            foreach (var (old, time) in _tagged)
             {
                 if (time < now)
-                    _fresh.Remove(old);
+                    _tagged.Remove(old);
             }
-            _freshBeforeCleaning = Math.Max(1024, 2 * _fresh.Count);
+            _taggedBeforeCleanup = Math.Max(1024, 2 * _tagged.Count);
         }
-        _fresh[trace] = expires;
+        _tagged[trace] = expires;
         Append(trace, expires);
     }
 
@@ -227,28 +226,28 @@ internal sealed class SaltMemory
         foreach (var journal in _journals)
         {
             journal.Append(trace, expires);
-            if (journal.IsDueForCompaction(_proven.Count + _fresh.Count))
-                journal.Replace(Records());
+            if (journal.IsDueForCompaction(_proven.Count + _tagged.Count))
+                journal.Rewrite(Records());
         }
     }
 
     private IEnumerable<(UInt128 Trace, DateTimeOffset? Expires)> Records()
-        => _proven.Traces.Select(trace => (trace, (DateTimeOffset?)null)).Concat(_fresh.Select(salt => (salt.Key, (DateTimeOffset?)salt.Value)));
+        => _proven.Traces.Select(trace => (trace, (DateTimeOffset?)null)).Concat(_tagged.Select(salt => (salt.Key, (DateTimeOffset?)salt.Value)));
 
     private static XpraAesException Reused(string message)
-        => new(XpraErrorId.SaltReused, message, "Somebody on the way may be attacking: see SECURITY.md. Connect again; if it happens again, change the key.");
+        => new(XpraErrorId.SaltReused, message, "This may be an attack on the connection: see SECURITY.md. Connect again; if it happens again, replace the key.");
 
     private static XpraAesException Altered(string message)
-        => new(XpraErrorId.HelloAltered, message, "Somebody on the way may be attacking: see SECURITY.md. Connect again, over another way if there is one.");
+        => new(XpraErrorId.HelloAltered, message, "This may be an attack on the connection: see SECURITY.md. Connect again, over another network if possible.");
 
-    private sealed class Keeping(SaltMemory memory, SaltJournal journal) : IDisposable
+    private sealed class JournalUse(SaltMemory memory, SaltJournal journal) : IDisposable
     {
         private SaltJournal? _journal = journal;
 
         public void Dispose()
         {
-            if (Interlocked.Exchange(ref _journal, null) is { } kept)
-                memory.Leave(kept);
+            if (Interlocked.Exchange(ref _journal, null) is { } used)
+                memory.Release(used);
         }
     }
 }

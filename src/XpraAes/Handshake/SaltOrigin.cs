@@ -1,12 +1,12 @@
 namespace XpraAes.Handshake;
 
-/// <summary>Who made a salt, as far as its tag tells.</summary>
+/// <summary>Who created a salt, according to its tag.</summary>
 internal enum SaltOrigin
 {
-    /// <summary>It carries no tag under this key: a stock program's, or a stranger's.</summary>
+    /// <summary>It has no valid tag: made by a stock xpra program, or by someone without the key.</summary>
     Unknown,
-    /// <summary>A client of ours announced it.</summary>
+    /// <summary>An XpraAes client with this key.</summary>
     Client,
-    /// <summary>A listener of ours announced it.</summary>
+    /// <summary>An XpraAes listener with this key.</summary>
     Listener,
 }

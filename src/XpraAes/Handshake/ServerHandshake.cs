@@ -9,9 +9,9 @@ using XpraAes.Transports;
 namespace XpraAes.Handshake;
 
 /// <summary>
-/// The listener's side of PROTOCOL section 6: read the client's hello, take its capabilities for what we send, and announce
-/// ours for what it sends. A hello in clear proves nothing, nor does one under the fixed cipher of an encrypted first packet, which
-/// anyone can send again who has seen it; <see cref="HandshakeResult.KeyProven"/> is true only where the hello came under a salt of ours.
+/// The listener's side of PROTOCOL section 6: the client's hello sets the cipher for sending, and the answer announces the cipher for
+/// receiving. Neither a plaintext hello nor one under the fixed first-packet cipher proves that the client holds the key, since both
+/// can be replayed; <see cref="HandshakeResult.KeyProven"/> is true only where the hello was encrypted under a salt from this listener.
 /// </summary>
 internal sealed class ServerHandshake(PacketChannel channel, ServerHandshakeOptions options, ILogger log)
 {
@@ -22,28 +22,28 @@ internal sealed class ServerHandshake(PacketChannel channel, ServerHandshakeOpti
     private CipherParameters? _send;
     private CipherParameters? _receive;
     private SaltMemory? _salts;
-    private bool? _streamAsked;
+    private bool? _streamCapability;
     private bool _challenged;
 
-    /// <summary>Reads hellos until one asks for something and sets both ciphers. The caller answers with <see cref="SendHelloAsync"/> or <see cref="RefuseAsync"/>.</summary>
-    /// <exception cref="XpraAesException">The client was refused, and told so as far as it can understand us.</exception>
+    /// <summary>Receives the client's hello, after a challenge where one is needed, and sets both ciphers. The caller answers with <see cref="SendHelloAsync"/> or <see cref="RefuseAsync"/>.</summary>
+    /// <exception cref="XpraAesException">The client was refused, and has been sent the reason where it can read it.</exception>
     public async Task<HandshakeResult> RunAsync(CancellationToken cancellationToken)
     {
         if (options.EncryptFirstPacket)
             await ArmForFirstPacketAsync(cancellationToken).ConfigureAwait(false);
         var client = await ReceiveHelloAsync(options.HelloTimeout, cancellationToken).ConfigureAwait(false);
-        // As xpra's servers do, tell the version without a password; it names no configuration.
+        // Like xpra's servers, answer a version request without a password; the answer reveals no configuration.
         if (options.Password is { } password && client.Request != "version")
             return await AuthenticateAsync(new Authenticator(options.UserName, password), client, cancellationToken).ConfigureAwait(false);
         if (options.SatisfyExpectedChallenge && client.PeerHello.GetBoolean("challenge") == true)
-            return await SatisfyAsync(client, cancellationToken).ConfigureAwait(false);
+            return await ChallengeAnywayAsync(client, cancellationToken).ConfigureAwait(false);
         return client;
     }
 
-    /// <summary>Sends a challenge, ours or a target's, with how the client is to encrypt its answer, and receives that answer: a whole hello.</summary>
+    /// <summary>Sends a challenge (the listener's or the target's) with our cipher capabilities, and receives the client's answer, a complete hello.</summary>
     public async Task<HandshakeResult> ChallengeAsync(object?[] challenge, CancellationToken cancellationToken)
     {
-        var capabilities = _receive is null ? [] : CipherCapabilities.ForChallenge(_receive, _streamAsked);
+        var capabilities = _receive is null ? [] : CipherCapabilities.ForChallenge(_receive, _streamCapability);
         _challenged = true;
         object?[] packet = [.. challenge.Take(2), capabilities, .. challenge.Skip(3)];
         var sent = new Packet(packet, default);
@@ -52,22 +52,22 @@ internal sealed class ServerHandshake(PacketChannel channel, ServerHandshakeOpti
         return await ReceiveHelloAsync(options.Limits.ChallengeTimeout, cancellationToken).ConfigureAwait(false);
     }
 
-    /// <summary>Sends our hello, with how the client is to encrypt from here on.</summary>
+    /// <summary>Sends our hello, with the cipher capabilities for the client.</summary>
     public Task SendHelloAsync(XpraDictionary hello, CancellationToken cancellationToken)
     {
         if (_receive is not null)
-            CipherCapabilities.Write(hello, _receive, _streamAsked);
+            CipherCapabilities.Write(hello, _receive, _streamCapability);
         return SendAsync([Hello.PacketType, hello], cancellationToken);
     }
 
-    /// <summary>Sends the answer to a request. As from xpra's servers, only <c>version</c>'s says how to encrypt: that client insists on it, the others print it as information.</summary>
+    /// <summary>Sends the answer to a request. As with xpra's servers, only the answer to <c>version</c> has cipher capabilities: that client requires them, others would print them.</summary>
     public Task SendAnswerAsync(string request, XpraDictionary answer, CancellationToken cancellationToken)
         => request == "version" ? SendHelloAsync(answer, cancellationToken) : SendAsync([Hello.PacketType, answer], cancellationToken);
 
-    /// <summary>Ends the handshake with a reason that reaches the client encrypted.</summary>
+    /// <summary>Ends the handshake with a reason, sent encrypted where there is a cipher.</summary>
     public Task RefuseAsync(string reason, string? details, CancellationToken cancellationToken) => ForwardRefusalAsync(Hello.Disconnect(reason, details), cancellationToken);
 
-    /// <summary>Ends the handshake with another's disconnect packet.</summary>
+    /// <summary>Ends the handshake with this disconnect packet.</summary>
     public Task ForwardRefusalAsync(object?[] disconnect, CancellationToken cancellationToken) => SendAsync(disconnect, cancellationToken);
 
     private async Task ArmForFirstPacketAsync(CancellationToken cancellationToken)
@@ -77,8 +77,8 @@ internal sealed class ServerHandshake(PacketChannel channel, ServerHandshakeOpti
         try
         {
             var (key, parameters) = await FirstPacket.DetectAsync(channel.Reader, options.Keys, options.Modes, options.Limits, options.Derivations, deadline.Token).ConfigureAwait(false)
-                ?? throw new XpraAesException(XpraErrorId.KeyMismatch, "The client's first packet does not decrypt: it is in clear, or the client holds other key data.",
-                    "Set XPRA_ENCRYPT_FIRST_PACKET=1 for the client, or leave -EncryptFirstPacket out here, and compare the keys' fingerprints.");
+                ?? throw new XpraAesException(XpraErrorId.KeyMismatch, "The client's first packet does not decrypt: it is unencrypted, or the client has a different key.",
+                    "Set XPRA_ENCRYPT_FIRST_PACKET=1 for the client, or omit -EncryptFirstPacket here, and compare the keys' fingerprints.");
             channel.Reader.Arm(await options.Derivations.RunAsync(() => SessionCiphers.CreateDecryptor(key, parameters), deadline.Token).ConfigureAwait(false));
             _key = key;
             CipherLog.FirstPacketEncrypted(log, channel.Peer, parameters);
@@ -91,7 +91,7 @@ internal sealed class ServerHandshake(PacketChannel channel, ServerHandshakeOpti
 
     private static XpraAesException NoHello() => new(XpraErrorId.HandshakeTimeout, "The client sent no hello in time.");
 
-    /// <summary>A client that reads nothing must not hold us up.</summary>
+    /// <summary>Sends with a timeout, for clients that do not read.</summary>
     private async Task SendAsync(object?[] packet, CancellationToken cancellationToken)
     {
         using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
@@ -102,7 +102,7 @@ internal sealed class ServerHandshake(PacketChannel channel, ServerHandshakeOpti
         }
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {
-            throw new XpraAesException(XpraErrorId.HandshakeTimeout, "The client does not take what it is sent.");
+            throw new XpraAesException(XpraErrorId.HandshakeTimeout, "The client does not read what it is sent.");
         }
     }
 
@@ -128,8 +128,8 @@ internal sealed class ServerHandshake(PacketChannel channel, ServerHandshakeOpti
         throw new XpraAesException(XpraErrorId.AuthenticationFailed, "The client gave a wrong password or user name.");
     }
 
-    /// <summary>A client that has a password sends its whole hello only after a challenge, whether we want one or not: any answer will do.</summary>
-    private Task<HandshakeResult> SatisfyAsync(HandshakeResult client, CancellationToken cancellationToken)
+    /// <summary>A client with a password sends its complete hello only after a challenge, so it gets one whose answer is not checked.</summary>
+    private Task<HandshakeResult> ChallengeAnywayAsync(HandshakeResult client, CancellationToken cancellationToken)
     {
         using var noPassword = new SecretBuffer(0);
         return ChallengeAsync(new Authenticator(null, noPassword).CreateChallenge(client.PeerHello), cancellationToken);
@@ -140,7 +140,7 @@ internal sealed class ServerHandshake(PacketChannel channel, ServerHandshakeOpti
         var packet = await ReceivePacketAsync(timeout, cancellationToken).ConfigureAwait(false);
         var underOurSalt = _receive is not null;
         if (underOurSalt)
-            _salts!.Prove(_send!.Salt.Span);
+            _salts!.MarkProven(_send!.Salt.Span);
         var (hello, isFromKeyHolder) = await AcceptAsync(packet, underOurSalt, cancellationToken).ConfigureAwait(false);
         return new HandshakeResult(_send, _receive, hello, KeyProven: underOurSalt)
         {
@@ -160,7 +160,7 @@ internal sealed class ServerHandshake(PacketChannel channel, ServerHandshakeOpti
         {
             if (timeout > options.Limits.HandshakeTimeout)
             {
-                // A person may take long to begin; what has begun must come at a fair rate.
+                // The user may take long to type a password; once the packet has started, the usual timeout applies.
                 await channel.PeekAsync(1, deadline.Token).ConfigureAwait(false);
                 deadline.CancelAfter(options.Limits.HandshakeTimeout);
             }
@@ -174,7 +174,7 @@ internal sealed class ServerHandshake(PacketChannel channel, ServerHandshakeOpti
         }
         catch (MalformedPacketException e) when (e.Id == XpraErrorId.KeyMismatch)
         {
-            throw new XpraAesException(XpraErrorId.KeyMismatch, "The client's packet does not decrypt: it holds other key data.", innerException: e);
+            throw new XpraAesException(XpraErrorId.KeyMismatch, "The client's packet does not decrypt: the client has a different key.", innerException: e);
         }
         if (packet is null)
             throw new XpraAesException(XpraErrorId.ConnectionLost, "The client closed the connection before its hello.");
@@ -184,19 +184,19 @@ internal sealed class ServerHandshake(PacketChannel channel, ServerHandshakeOpti
     }
 
     /// <summary>
-    /// Sets both ciphers from the client's hello, or refuses it: with one fixed clear text where it asks for a cipher that is not for
-    /// it to have, since nothing may be encrypted as it was refused; encrypted where it asks for something else that is not served.
+    /// Sets both ciphers from the client's hello, or refuses it. A refused cipher gets one fixed plaintext answer, as nothing may be
+    /// encrypted with it; a refused request gets an encrypted one.
     /// </summary>
-    /// <returns>The hello, and whether its salt shows that one who holds the key made it.</returns>
+    /// <returns>The hello, and whether its salt shows that a key holder made it.</returns>
     private async Task<(XpraDictionary Hello, bool IsFromKeyHolder)> AcceptAsync(Packet packet, bool isProven, CancellationToken cancellationToken)
     {
         var hello = packet.Dictionary(1)!;
-        channel.PeerSaysNewNames = Hello.SaysNewNames(hello);
+        channel.PeerUsesNewNames = Hello.SaysNewNames(hello);
         if (_send is null)
             channel.Encoding = Hello.ChooseEncoding(hello, packet.Header.Encoding);
         if (_key is not { } key)
         {
-            await LetInAsync(RefusalOfCipher(hello) ?? RefusalOfRequest(hello, isFromKeyHolder: false), cancellationToken).ConfigureAwait(false);
+            await ThrowIfRefusedAsync(CipherRefusal(hello) ?? RequestRefusal(hello, isFromKeyHolder: false), cancellationToken).ConfigureAwait(false);
             return (hello, false);
         }
         CipherCapabilities announced;
@@ -205,7 +205,7 @@ internal sealed class ServerHandshake(PacketChannel channel, ServerHandshakeOpti
         {
             announced = CheckCapabilities(hello);
             _salts ??= SaltMemory.Of(key);
-            isFromKeyHolder = _salts.Use(announced.Parameters.Salt.Span, hello, options.Source, isProven, options.Limits, options.Clock.GetUtcNow());
+            isFromKeyHolder = _salts.ClaimClientSalt(announced.Parameters.Salt.Span, hello, options.Source, isProven, options.Limits, options.Clock.GetUtcNow());
         }
         catch (XpraAesException)
         {
@@ -218,17 +218,17 @@ internal sealed class ServerHandshake(PacketChannel channel, ServerHandshakeOpti
         CipherLog.Accepted(log, channel.Peer, send);
         if (send.Mode == AesMode.CBC && !announced.HasStream && channel.Reader.Decryptor is { PaddingUnit: > 0 } earlier)
             send = send with { PaddingUnit = earlier.PaddingUnit };
-        var refusal = RefusalOfRequest(hello, isFromKeyHolder);
-        // The browser client, alone in wanting stream=false, sends on while it derives a new key: under the one from the challenge, which
-        // therefore stays (each packet has its own IV), or in clear. So it gets as little to derive as it asks of us.
-        var receive = refusal is null && (send.Stream || _receive?.Mode != send.Mode) ? Announce(announced, send) : null;
-        // In one turn: who is let in needs both.
+        var refusal = RequestRefusal(hello, isFromKeyHolder);
+        // The browser client, the only one with stream=false, keeps sending while it derives a new key: under the key from the challenge,
+        // which is therefore kept (each packet has its own IV), or in plaintext. So it gets no more iterations than it asks of us.
+        var receive = refusal is null && (send.Stream || _receive?.Mode != send.Mode) ? CreateReceiveParameters(announced, send) : null;
+        // Both in one turn at the gate, as an accepted client needs both.
         var (encryptor, decryptor) = await options.Derivations.RunAsync(
             () => (SessionCiphers.CreateEncryptor(key, send), receive is null ? null : SessionCiphers.CreateDecryptor(key, receive)), cancellationToken).ConfigureAwait(false);
         channel.Writer.Arm(encryptor);
-        await LetInAsync(refusal, cancellationToken).ConfigureAwait(false);
+        await ThrowIfRefusedAsync(refusal, cancellationToken).ConfigureAwait(false);
 
-        _streamAsked = announced.HasStream ? send.Stream : null;
+        _streamCapability = announced.HasStream ? send.Stream : null;
         if (decryptor is not null)
         {
             channel.Reader.Arm(decryptor);
@@ -239,17 +239,17 @@ internal sealed class ServerHandshake(PacketChannel channel, ServerHandshakeOpti
         return (hello, isFromKeyHolder);
     }
 
-    /// <summary>How the client is to encrypt.</summary>
-    private CipherParameters Announce(CipherCapabilities announced, CipherParameters send)
+    /// <summary>Chooses the cipher that the client is to encrypt with.</summary>
+    private CipherParameters CreateReceiveParameters(CipherCapabilities announced, CipherParameters send)
     {
         var iterations = send.Stream ? options.Iterations : Math.Min(options.Iterations, send.Iterations);
         var padding = announced.PaddingOptions.Contains(PaddingScheme.Pkcs7) ? PaddingScheme.Pkcs7 : PaddingScheme.Legacy;
         var receive = CipherCapabilities.Generate(send.Mode, options.KeySize, options.KeyHash, iterations, padding, send.PaddingUnit, send.Stream);
-        return receive with { Salt = _salts!.Tags.ForListener(send.Salt.Span, receive, announced.HasStream ? send.Stream : null) };
+        return receive with { Salt = _salts!.Tags.CreateListenerSalt(send.Salt.Span, receive, announced.HasStream ? send.Stream : null) };
     }
 
-    /// <summary>Goes on where there is no refusal; else tells the client why, and ends the handshake.</summary>
-    private async Task LetInAsync(Refusal? refusal, CancellationToken cancellationToken)
+    /// <summary>If there is a refusal, sends the client its reason and throws its cause.</summary>
+    private async Task ThrowIfRefusedAsync(Refusal? refusal, CancellationToken cancellationToken)
     {
         if (refusal is null)
             return;
@@ -257,37 +257,37 @@ internal sealed class ServerHandshake(PacketChannel channel, ServerHandshakeOpti
         throw refusal.Cause;
     }
 
-    /// <summary>In clear there is no key: a client that has AES on must not believe that it is in use.</summary>
-    private static Refusal? RefusalOfCipher(XpraDictionary hello) => !CipherCapabilities.IsIn(hello) ? null : new(
+    /// <summary>A listener without a key refuses AES clients, which would otherwise believe that they are encrypted.</summary>
+    private static Refusal? CipherRefusal(XpraDictionary hello) => !CipherCapabilities.IsIn(hello) ? null : new(
         EncryptionError,
         "this is the local end of an encrypted connection: take encryption and key out of the client's URI",
-        new XpraAesException(XpraErrorId.CipherCapabilitiesInvalid, "The client asks for AES at the local end of an encrypted connection, which takes clients in clear.",
-            "Take encryption and key out of the client's URI: what leaves this machine is encrypted."));
+        new XpraAesException(XpraErrorId.CipherCapabilitiesInvalid, "The client asks for AES at the local end of an encrypted connection, which accepts only unencrypted clients.",
+            "Remove encryption and key from the client's URI: traffic that leaves this machine is encrypted anyway."));
 
     private CipherCapabilities CheckCapabilities(XpraDictionary hello)
     {
         var announced = CipherCapabilities.Read(hello)
-            ?? throw new XpraAesException(XpraErrorId.CipherCapabilitiesMissing, "The client's hello has no cipher capabilities: it has AES off.",
+            ?? throw new XpraAesException(XpraErrorId.CipherCapabilitiesMissing, "The client's hello has no cipher capabilities: the client does not use AES.",
                 "Give the client encryption=AES and the key, as in the listener's AttachUri.");
         RequireMode(announced.Parameters.Mode);
         var asked = announced.Parameters;
         if (asked.Iterations < options.Limits.MinIterations || KeyStretchingLimits.IsTooExpensive(asked, options.Limits))
         {
             throw new XpraAesException(XpraErrorId.IterationsRejected,
-                $"The client asks for {asked.Iterations} PBKDF2 iterations of {asked.KeyHash} for a key of {asked.KeySize * 8} bits; {options.Limits.MinIterations} are the fewest, and the work of {options.Limits.MaxIterations} of SHA1 for 256 bits is the most that is accepted here.");
+                $"The client asks for {asked.Iterations} PBKDF2 iterations of {asked.KeyHash} for a key of {asked.KeySize * 8} bits; accepted here are at least {options.Limits.MinIterations}, and at most the work of {options.Limits.MaxIterations} iterations of SHA1 for 256 bits.");
         }
         return announced;
     }
 
-    /// <summary>What a client wants stands in its whole hello, which comes after the challenge where there is one.</summary>
-    private Refusal? RefusalOfRequest(XpraDictionary hello, bool isFromKeyHolder)
+    /// <summary>Checks the request only in a complete hello, which comes after the challenge where there is one.</summary>
+    private Refusal? RequestRefusal(XpraDictionary hello, bool isFromKeyHolder)
     {
         var request = HelloRequest.Read(hello);
         var isWhole = _challenged || options.Password is null && !(options.SatisfyExpectedChallenge && hello.GetBoolean("challenge") == true);
         if (!isWhole || options.Refuse(request, hello, _receive is not null, isFromKeyHolder || _receive is not null) is not { } reason)
             return null;
-        var wish = request is null ? "a display" : $"'{PeerIdentification.Sanitize(request)}'";
-        return new(reason, null, new XpraAesException(XpraErrorId.RequestRefused, $"The client asks for {wish}, which is not served here."));
+        var asked = request is null ? "a display" : $"'{PeerIdentification.Sanitize(request)}'";
+        return new(reason, null, new XpraAesException(XpraErrorId.RequestRefused, $"The client asks for {asked}, which is not served here."));
     }
 
     private void RequireMode(AesMode mode)
@@ -295,17 +295,17 @@ internal sealed class ServerHandshake(PacketChannel channel, ServerHandshakeOpti
         if (options.Modes.Contains(mode))
             return;
         var allowed = string.Join(" or ", options.Modes.Select(m => $"encryption=AES-{m}"));
-        throw new XpraAesException(XpraErrorId.ModeRejected, $"The client asks for AES-{mode}; the listener takes {string.Join(", ", options.Modes)}.",
+        throw new XpraAesException(XpraErrorId.ModeRejected, $"The client asks for AES-{mode}; the listener accepts {string.Join(", ", options.Modes)}.",
             $"Put {allowed} in the client's URI, or allow {mode} with -Mode.");
     }
 
     private async Task RefuseUnprovenAsync(CancellationToken cancellationToken)
     {
-        // In clear only to one who has spoken in clear so far: never clear text where a cipher is set.
+        // Plaintext only while neither direction is encrypted.
         if (channel.Writer.Encryptor is null && channel.Reader.Decryptor is null)
             await SendAsync(Hello.Disconnect(Refusals.ForUnproven), cancellationToken).ConfigureAwait(false);
     }
 
-    /// <summary>Why a client is not let in: what it is told, and what we say of it.</summary>
+    /// <summary>Why a client is refused: the reason and details that it is sent, and the exception to throw.</summary>
     private sealed record Refusal(string Reason, string? Details, XpraAesException Cause);
 }

@@ -4,12 +4,12 @@ using System.Net.Sockets;
 namespace XpraAes.Handshake;
 
 /// <summary>
-/// Salts of clients that have proven nothing, bounded in number. Where there are too many, those go first that came first from the
-/// source that has most of them: a flood pushes out its own, and not those of a client that comes once.
+/// A bounded set of salts of clients that have not proven that they hold the key. When it is full, the oldest salts of the source with
+/// the most are evicted, so a flood evicts its own salts and not those of other clients.
 /// </summary>
 internal sealed class UnprovenSalts
 {
-    /// <summary>Room is made for many at once, so that looking for the busiest source costs little each time: this part of all.</summary>
+    /// <summary>Evicts this fraction of the capacity at once, as finding the busiest source is expensive.</summary>
     private const int BatchDivisor = 64;
 
     private readonly HashSet<UInt128> _traces = [];
@@ -19,13 +19,13 @@ internal sealed class UnprovenSalts
 
     public bool Contains(UInt128 trace) => _traces.Contains(trace);
 
-    /// <summary>False where it is there already.</summary>
+    /// <summary>False where the salt is already there.</summary>
     public bool Add(UInt128 trace, IPAddress source, int capacity)
     {
         if (_traces.Contains(trace))
             return false;
         if (_traces.Count >= capacity)
-            MakeRoom(Math.Max(1, capacity / BatchDivisor));
+            Evict(Math.Max(1, capacity / BatchDivisor));
         _traces.Add(trace);
         var key = NetworkOf(source);
         if (!_sources.TryGetValue(key, out var queue))
@@ -34,10 +34,10 @@ internal sealed class UnprovenSalts
         return true;
     }
 
-    /// <summary>It is remembered elsewhere from here on.</summary>
+    /// <summary>Removes a salt that is remembered elsewhere from now on.</summary>
     public void Remove(UInt128 trace) => _traces.Remove(trace);
 
-    /// <summary>Whoever has one IPv6 address may well have the /48 that a site gets (RFC 6177).</summary>
+    /// <summary>IPv6 sources are counted by /48, the network of a site (RFC 6177).</summary>
     private static IPAddress NetworkOf(IPAddress address)
     {
         if (address.IsIPv4MappedToIPv6)
@@ -49,13 +49,13 @@ internal sealed class UnprovenSalts
         return new IPAddress(bytes);
     }
 
-    private void MakeRoom(int count)
+    private void Evict(int count)
     {
         var busiest = new PriorityQueue<IPAddress, int>(_sources.Select(source => (source.Key, -source.Value.Count)));
         while (count > 0 && busiest.TryDequeue(out var source, out _))
         {
             var queue = _sources[source];
-            // One that has been removed leaves its place in the queue behind.
+            // A removed salt stays in the queue.
             if (_traces.Remove(queue.Dequeue()))
                 count--;
             if (queue.Count == 0)

@@ -3,12 +3,12 @@ using System.Security.Cryptography;
 
 namespace XpraAes.Keys;
 
-/// <summary>Key files, as xpra reads them: every byte counts, but CR and LF at both ends (PROTOCOL section 5). Key data goes straight from and to pinned buffers.</summary>
+/// <summary>Key files, as xpra reads them: every byte counts except CR and LF at both ends (PROTOCOL section 5). Key data is only ever in pinned buffers.</summary>
 internal static partial class KeyFile
 {
     private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite;
 
-    /// <summary>The key data of a file, and who else can read or replace it. Throws KeyFileNotFound, KeyFileIsFolder, KeyFileUnreadable, LimitReached.</summary>
+    /// <summary>The key data of a file, and how others can read or replace it. Throws KeyFileNotFound, KeyFileIsFolder, KeyFileUnreadable, LimitReached.</summary>
     internal static SecretBuffer Read(string path, out IReadOnlyList<KeyProblem> problems)
     {
         try
@@ -28,7 +28,7 @@ internal static partial class KeyFile
         }
         catch (NotSupportedException e)
         {
-            throw Error(XpraErrorId.KeyFileUnreadable, path, $"{path} {e.Message}.", "Give the path of a file. A pipe is read where this process was given it, as /dev/stdin or /dev/fd/3.", e);
+            throw Error(XpraErrorId.KeyFileUnreadable, path, $"{path} {e.Message}.", "Give the path of a regular file. Pipes are read only if this process inherited them, as /dev/stdin or /dev/fd/3.", e);
         }
         catch (Exception e) when (e is UnauthorizedAccessException or IOException)
         {
@@ -36,7 +36,7 @@ internal static partial class KeyFile
         }
     }
 
-    /// <summary>Writes a key file of mode 0600 at once and as a whole, or not at all. Throws KeyFileExists, KeyFileUnwritable.</summary>
+    /// <summary>Writes a key file atomically, with mode 0600 from the start. Throws KeyFileExists, KeyFileUnwritable.</summary>
     internal static void Write(string path, ReadOnlySpan<byte> data, bool overwrite)
     {
         if (!overwrite && Path.Exists(path))
@@ -59,13 +59,13 @@ internal static partial class KeyFile
             if (!overwrite && Path.Exists(path))
                 throw Exists(path);
             var action = Directory.Exists(folder)
-                ? "Check the rights to the folder and the space on the disk. Where the file system has no hard links, -Force does without."
-                : "Make the folder first.";
+                ? "Check the folder's permissions and the free disk space. If the file system has no hard links, use -Force, which does not need them."
+                : "Create the folder first.";
             throw Error(XpraErrorId.KeyFileUnwritable, path, $"The key file {path} cannot be written: {e.Message}", action, e);
         }
     }
 
-    // File.Move without overwriting looks for the file first, and renames then: two that save at once would both succeed. A link fails by itself where the name exists.
+    // File.Move without overwriting checks first and renames then, so two concurrent saves could both succeed. link(2) is atomic.
     private static void Publish(string temporary, string path, bool overwrite)
     {
         if (overwrite || OperatingSystem.IsWindows())
@@ -91,7 +91,7 @@ internal static partial class KeyFile
     }
 
     private static XpraAesException Exists(string path)
-        => Error(XpraErrorId.KeyFileExists, path, $"{path} exists.", "Choose another path, or use -Force to replace it: whoever holds the old key is then locked out.");
+        => Error(XpraErrorId.KeyFileExists, path, $"{path} exists.", "Choose another path, or use -Force to replace it; anyone who only has the old key is then locked out.");
 
     private static XpraAesException Error(XpraErrorId id, string path, string message, string action, Exception? inner = null)
         => new(id, message, action, inner) { Target = path };

@@ -1,6 +1,6 @@
 namespace XpraAes.Keys;
 
-/// <summary>What key data looks like. xpra does not care: a key file of hexadecimal digits is taken as those digits (PROTOCOL section 5).</summary>
+/// <summary>What key data looks like. It makes no difference to xpra, which takes the digits in a key file literally (PROTOCOL section 5).</summary>
 public enum KeyFormat
 {
     /// <summary>No bytes at all.</summary>

@@ -3,7 +3,7 @@ using System.Security.Cryptography;
 
 namespace XpraAes.Keys;
 
-/// <summary>Makes key data from the platform's random source, in buffers of its own that are zeroed.</summary>
+/// <summary>Generates key data from the system's random number generator, in buffers that are zeroed.</summary>
 internal static class KeyGenerator
 {
     private const int DefaultBits = 256;
@@ -14,18 +14,18 @@ internal static class KeyGenerator
     internal static SecretBuffer Generate(KeyFormat format, int? bits)
     {
         if (format == KeyFormat.Uuid)
-            return bits is null ? NewUuid() : throw Invalid("A UUID has 122 random bits, no more and no fewer.", "Leave -Bits out, or choose the format Hex or Base64.");
+            return bits is null ? NewUuid() : throw Invalid("A UUID always has 122 random bits.", "Leave -Bits out, or choose the format Hex or Base64.");
         if (format is not (KeyFormat.Hex or KeyFormat.Base64))
-            throw Invalid($"Keys of the format {format} cannot be made.", "Choose Hex, Base64 or Uuid.");
+            throw Invalid($"Keys of the format {format} cannot be generated.", "Choose Hex, Base64 or Uuid.");
         var size = bits ?? DefaultBits;
         if (size is < MinBits or > MaxBits || size % 8 != 0)
-            throw Invalid($"A key of {size} bits cannot be made.", $"Choose a multiple of 8 from {MinBits} to {MaxBits}.");
+            throw Invalid($"A key of {size} bits cannot be generated.", $"Choose a multiple of 8 from {MinBits} to {MaxBits}.");
         using var random = new SecretBuffer(size / 8);
         RandomNumberGenerator.Fill(random.Span);
         return format == KeyFormat.Hex ? ToHex(random.Span) : ToBase64(random.Span);
     }
 
-    /// <summary>Lower case hexadecimal digits of these bytes.</summary>
+    /// <summary>The bytes as lower case hexadecimal digits.</summary>
     internal static SecretBuffer ToHex(ReadOnlySpan<byte> data)
     {
         var text = new SecretBuffer(2 * data.Length);
@@ -34,7 +34,7 @@ internal static class KeyGenerator
         return text;
     }
 
-    /// <summary>Base64 text of these bytes.</summary>
+    /// <summary>The bytes as base64 text.</summary>
     internal static SecretBuffer ToBase64(ReadOnlySpan<byte> data)
     {
         var text = new SecretBuffer(Base64.GetMaxEncodedToUtf8Length(data.Length));

@@ -3,7 +3,7 @@ using System.Text.Unicode;
 
 namespace XpraAes.Keys;
 
-/// <summary>Tells what key data looks like, how much it can be worth, and what is wrong with it. Makes no copy of it.</summary>
+/// <summary>Determines the format, strength and problems of key data. Makes no copy of it.</summary>
 internal static class KeyInspector
 {
     private const int MinBase64Length = 16;
@@ -24,13 +24,13 @@ internal static class KeyInspector
         return IsText(data) ? KeyFormat.Text : KeyFormat.Binary;
     }
 
-    /// <summary>The strength in bits, supposing that the key is random among keys of its form: for text that a person chose, it is less.</summary>
+    /// <summary>The strength in bits, assuming that the key is random for its format; text that a person chose is weaker.</summary>
     internal static int BitsOf(ReadOnlySpan<byte> data, KeyFormat format) => format switch
     {
         KeyFormat.Empty => 0,
         KeyFormat.Hex => 4 * data.Length,
         KeyFormat.Base64 => 8 * Base64Size(data),
-        // Version 4 has 122 random bits; in the others a time, a machine or a name stands for most of them (RFC 9562).
+        // Version 4 has 122 random bits; the others consist mostly of a time, a machine id or a name (RFC 9562).
         KeyFormat.Uuid => data[14] == '4' ? RandomUuidBits : OtherUuidBits,
         KeyFormat.Text => (int)(data.Length * Math.Log2(AlphabetOf(data))),
         _ => 8 * data.Length,
@@ -45,23 +45,23 @@ internal static class KeyInspector
             return problems;
         }
         if (data.StartsWith("\uFEFF"u8))
-            problems.Add(new(KeyProblemId.ByteOrderMark, "The key begins with a UTF-8 byte order mark, which xpra takes for part of the key.", "Write the key file again without one: Set-Content -Encoding utf8NoBOM."));
+            problems.Add(new(KeyProblemId.ByteOrderMark, "The key begins with a UTF-8 byte order mark, which xpra treats as part of the key.", "Write the key file again without one: Set-Content -Encoding utf8NoBOM."));
         if (IsUtf16(data))
-            problems.Add(new(KeyProblemId.Utf16, "The key is UTF-16 text, whose NUL bytes xpra takes for part of the key.", "Write the key file again: Set-Content -Encoding utf8NoBOM."));
+            problems.Add(new(KeyProblemId.Utf16, "The key is UTF-16 text, whose NUL bytes xpra treats as part of the key.", "Write the key file again: Set-Content -Encoding utf8NoBOM."));
         else if (IsText(data) && (IsWhiteSpace(data[0]) || IsWhiteSpace(data[^1])))
-            problems.Add(new(KeyProblemId.SurroundingWhiteSpace, "The key begins or ends with white space, which xpra takes for part of the key: it strips nothing but CR and LF.", "Remove the white space on both sides of the connection, or make sure that both have it."));
+            problems.Add(new(KeyProblemId.SurroundingWhiteSpace, "The key begins or ends with white space, which xpra treats as part of the key: it only strips CR and LF.", "Remove the white space on both sides of the connection, or make sure that both have it."));
         if (source is KeySource.KeyFile or KeySource.Environment && IsText(data) && HasPrefix(data))
-            problems.Add(new(KeyProblemId.PrefixTakenLiterally, "The key begins with 0x, base64: or b64:. xpra decodes that in keydata= alone: here the characters themselves are the key.", "Use the same form on both sides of the connection."));
+            problems.Add(new(KeyProblemId.PrefixTakenLiterally, "The key begins with 0x, base64: or b64:. xpra decodes that only in keydata=: here the characters themselves are the key.", "Use the same form on both sides of the connection."));
         if (source == KeySource.Password)
-            problems.Add(new(KeyProblemId.Password, "The key is a password. Whoever sees one encrypted packet can guess at it offline.", "Use a key of New-XpraAesKey, and the password for authentication alone."));
+            problems.Add(new(KeyProblemId.Password, "The key is a password. Anyone who captures one encrypted packet can try to guess it offline.", "Use a key made with New-XpraAesKey, and the password only for authentication."));
         else if (bits < Limits.WeakKeyBits)
-            problems.Add(new(KeyProblemId.Weak, $"The key is worth {bits} bits at most. Whoever sees one encrypted packet can guess at it offline.", $"Use a key of {Limits.WeakKeyBits} bits or more, such as New-XpraAesKey makes."));
+            problems.Add(new(KeyProblemId.Weak, $"The key has at most {bits} bits of strength. Anyone who captures one encrypted packet can try to guess it offline.", $"Use a key of {Limits.WeakKeyBits} bits or more, such as one made with New-XpraAesKey."));
         return problems;
     }
 
     internal static KeyProblem CharactersSkipped { get; } = new(
         KeyProblemId.CharactersSkipped,
-        "The base64 text holds characters that are not base64. They were skipped, as xpra does without a word.",
+        "The base64 text contains characters that are not base64. They were skipped, as xpra does silently.",
         "Compare the text with the original. In a URI, + has to be written %2B.");
 
     internal static KeyProblem OpenToOthers(string what, string path, UnixFileMode mode) => new(
@@ -71,7 +71,7 @@ internal static class KeyInspector
 
     internal static KeyProblem ForeignOwner(string what, string path, uint owner, uint user) => new(
         KeyProblemId.ForeignOwner,
-        $"The {what} belongs to another user of this machine, number {owner}, who can read and change it.",
+        $"The {what} belongs to another user of this machine (user id {owner}), who can read and change it.",
         $"Run: {(user == 0 ? "" : "sudo ")}chown {user} {ShellText.Quote(path)}");
 
     internal static KeyProblem FolderOpenToOthers(string what, string folder, UnixFileMode mode) => new(
@@ -79,13 +79,13 @@ internal static class KeyInspector
         $"Other users of this machine can replace the {what}: they can write to the folder {folder}, whose mode is {Octal(mode)}.",
         $"Run: chmod go-w {ShellText.Quote(folder)}");
 
-    /// <summary>Of a folder or a link that is another user's, where the file has to leave: to take away a folder that is somebody's home would repair too much.</summary>
+    /// <summary>For another user's folder or link on the path. Suggests moving the file: taking over a folder, which may be someone's home, would go too far.</summary>
     internal static KeyProblem ForeignPlace(string what, string path, string place, FileStatus status) => new(
         KeyProblemId.FolderOpenToOthers,
-        $"Another user of this machine, number {status.Owner}, can replace the {what}: the {(status.Kind == FileKind.Link ? "link" : "folder")} {place} is theirs.",
+        $"Another user of this machine (user id {status.Owner}) can replace the {what}: the {(status.Kind == FileKind.Link ? "link" : "folder")} {place} is theirs.",
         $"Use a copy that is yours. Run: install -b -m 600 {ShellText.Quote(path)} ~/{ShellText.Quote(Path.GetFileName(path))}");
 
-    /// <summary>Whether the bytes are UTF-8 text without control characters, so that a string of them is written back to the same bytes.</summary>
+    /// <summary>Whether the bytes are UTF-8 text without control characters, and so survive conversion to a string and back.</summary>
     internal static bool IsText(ReadOnlySpan<byte> data)
         => Utf8.IsValid(data) && All(data, static c => !char.IsControl(c) || IsWhiteSpace((byte)c) || c >= 0x80);
 
@@ -119,13 +119,13 @@ internal static class KeyInspector
     {
         if (data.Length < MinBase64Length || data.Length % 4 != 0 || data.ContainsAny(" \t\r\n"u8) || !Base64.IsValid(data))
             return false;
-        // Long words are base64 too, to the letter. What is random and this long has both cases.
+        // Long words are valid base64 too, but random text of this length has both cases.
         return data[^1] == '=' || data.ContainsAnyInRange((byte)'A', (byte)'Z') && data.ContainsAnyInRange((byte)'a', (byte)'z');
     }
 
     private static int Base64Size(ReadOnlySpan<byte> data) => data.TrimEnd((byte)'=').Length * 6 / 8;
 
-    // ASCII text, little or big endian, with a byte order mark or without; the newline that was cut may have left half a character.
+    // ASCII text, little or big endian, with or without a byte order mark; stripping the newline may have left half a character.
     private static bool IsUtf16(ReadOnlySpan<byte> data)
     {
         if (data.StartsWith((ReadOnlySpan<byte>)[0xFF, 0xFE]) || data.StartsWith((ReadOnlySpan<byte>)[0xFE, 0xFF]))

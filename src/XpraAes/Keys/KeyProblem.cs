@@ -1,6 +1,6 @@
 namespace XpraAes.Keys;
 
-/// <summary>Something wrong with a key: what it is, and what to do about it. Never holds key data.</summary>
+/// <summary>A problem of a key, and what to do about it. Never holds key data.</summary>
 public sealed record KeyProblem(KeyProblemId Id, string Message, string RecommendedAction)
 {
     /// <summary>The message.</summary>

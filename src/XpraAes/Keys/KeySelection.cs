@@ -1,9 +1,9 @@
 namespace XpraAes.Keys;
 
-/// <summary>Every form in which a key may have been given, and xpra's order between them (PROTOCOL section 5). A class and no record: what it holds must not be printed.</summary>
+/// <summary>Every way to give a key, in xpra's order of precedence (PROTOCOL section 5). Not a record, whose ToString would print secrets.</summary>
 internal sealed class KeySelection
 {
-    /// <summary>A key object, which goes before every other form; xpra has nothing like it.</summary>
+    /// <summary>A key object, which takes precedence over everything else; xpra has nothing like it.</summary>
     public XpraKey? Key { get; init; }
 
     /// <summary>The key of a <c>keydata=</c> option, in a URI or in bind options.</summary>
@@ -18,13 +18,13 @@ internal sealed class KeySelection
     /// <summary>The path of -KeyFile.</summary>
     public string? KeyFile { get; init; }
 
-    /// <summary>A password that serves as key data where nothing else was given; null where it must not.</summary>
+    /// <summary>A password to use as key data if nothing else was given; null if it must not be.</summary>
     public SecretBuffer? Password { get; init; }
 
     /// <summary>
-    /// The key to use, always one of its own that the caller disposes of: the key object, <c>keydata=</c>, -KeyData, <c>keyfile=</c>, -KeyFile, XPRA_ENCRYPTION_KEY, the password.
-    /// Unlike xpra, which then tries the next form, it throws where the key file named is missing or empty: KeyFileNotFound, KeyFileEmpty and the others of <see cref="XpraKey.FromFile"/>.
-    /// Throws KeyTextInvalid, and KeyMissing where no form was given.
+    /// The key to use, a copy that the caller disposes of. In order: the key object, <c>keydata=</c>, -KeyData, <c>keyfile=</c>, -KeyFile, XPRA_ENCRYPTION_KEY, the password.
+    /// Unlike xpra, it does not fall back to the next one if the key file is missing or empty, but throws KeyFileNotFound, KeyFileEmpty and the others of <see cref="XpraKey.FromFile"/>.
+    /// Throws KeyTextInvalid, and KeyMissing if no key was given.
     /// </summary>
     public XpraKey Resolve()
     {

@@ -3,7 +3,7 @@ namespace XpraAes.Keys;
 /// <summary>Where key data came from.</summary>
 public enum KeySource
 {
-    /// <summary>Made here, from the platform's random source.</summary>
+    /// <summary>Generated here, with the system's random number generator.</summary>
     Generated,
     /// <summary>A key file.</summary>
     KeyFile,
@@ -13,8 +13,8 @@ public enum KeySource
     Uri,
     /// <summary>The environment variable XPRA_ENCRYPTION_KEY.</summary>
     Environment,
-    /// <summary>A password that serves as key data too, as on xpra's servers (PROTOCOL section 5).</summary>
+    /// <summary>A password used as key data too, as on xpra's servers (PROTOCOL section 5).</summary>
     Password,
-    /// <summary>Bytes from a caller's own store of secrets.</summary>
+    /// <summary>Bytes from the caller's own secret store.</summary>
     Secret,
 }

@@ -2,7 +2,7 @@ using System.Text;
 
 namespace XpraAes.Keys;
 
-/// <summary>Key data written as text: our rule for -KeyData, and xpra's for <c>keydata=</c> (PROTOCOL section 5).</summary>
+/// <summary>Key data as text: our own format for -KeyData, and xpra's for <c>keydata=</c> (PROTOCOL section 5).</summary>
 internal static class KeyText
 {
     private const string HexPrefix = "0x";
@@ -18,10 +18,10 @@ internal static class KeyText
         var data = HasPrefix(text) ? ReadPrefixed(text, out skipped) : ToUtf8(text);
         if (data.Length > 0)
             return data;
-        throw new XpraAesException(XpraErrorId.KeyMissing, "The text given as key data holds no key.", "Give the key's text, or its bytes as 0x and hexadecimal digits.");
+        throw new XpraAesException(XpraErrorId.KeyMissing, "The text given as key data contains no key.", "Give the key's text, or its bytes as 0x and hexadecimal digits.");
     }
 
-    /// <summary>xpra's own rule for <c>keydata=</c>: the prefixes, else hexadecimal digits, else base64. Throws KeyTextInvalid where xpra finds no key.</summary>
+    /// <summary>xpra's own parser for <c>keydata=</c>: the prefixes, else hexadecimal digits, else base64. Throws KeyTextInvalid if xpra finds no key.</summary>
     /// <param name="text">The text.</param>
     /// <param name="skipped">True where characters outside the base64 alphabet were skipped, as xpra does.</param>
     internal static SecretBuffer ReadAsXpra(ReadOnlySpan<char> text, out bool skipped)
@@ -36,7 +36,7 @@ internal static class KeyText
             "Write the key's bytes as 0x and hexadecimal digits, or as base64: and base64 text. For a key that is plain text, use a key file.");
     }
 
-    /// <summary>A warning where this text gives one key as -KeyData and another, or none, as <c>keydata=</c> of an xpra program; null where both give the same.</summary>
+    /// <summary>A warning if xpra's <c>keydata=</c> would read another key, or none, from this text than -KeyData does; null if both read the same.</summary>
     internal static string? XpraReadsDifferently(string text)
     {
         if (HasPrefix(text.AsSpan().Trim("\r\n")))
@@ -46,7 +46,7 @@ internal static class KeyText
         var reading = decoded is { Length: > 0 }
             ? $"decodes it to other key data, of {decoded.Length} bytes"
             : "finds no key in it";
-        return $"This text is taken as it stands, {ours.Length} bytes, as in a key file. An xpra program given the same text as keydata= {reading}. "
+        return $"This text is used literally ({ours.Length} bytes), as in a key file. An xpra program given the same text as keydata= {reading}. "
             + "There, use a key file, or write 0x and the hexadecimal digits of the text's bytes.";
     }
 
@@ -54,7 +54,7 @@ internal static class KeyText
     internal static bool HasPrefix(ReadOnlySpan<char> text)
         => text.StartsWith(HexPrefix, StringComparison.OrdinalIgnoreCase) || Base64PrefixLength(text) > 0;
 
-    /// <summary>The UTF-8 bytes of the text. Throws KeyTextInvalid where it is not Unicode.</summary>
+    /// <summary>The UTF-8 bytes of the text. Throws KeyTextInvalid if it is not valid Unicode.</summary>
     internal static SecretBuffer ToUtf8(ReadOnlySpan<char> text)
     {
         try
@@ -67,7 +67,7 @@ internal static class KeyText
         }
     }
 
-    /// <summary>The form that every parser, ours and xpra's, reads back to the same bytes: <c>0x</c> and hexadecimal digits.</summary>
+    /// <summary><c>0x</c> and hexadecimal digits, which our parser and xpra's read back to the same bytes.</summary>
     internal static string ToPrefixedHex(ReadOnlySpan<byte> data) => HexPrefix + Convert.ToHexString(data).ToLowerInvariant();
 
     private static SecretBuffer ReadPrefixed(ReadOnlySpan<char> text, out bool skipped)
@@ -106,7 +106,7 @@ internal static class KeyText
 
     private static int HexValue(char digit) => digit <= '9' ? digit - '0' : (digit | 0x20) - 'a' + 10;
 
-    // Python's lenient base64, which xpra uses: ASCII outside the alphabet is skipped, and the padding that completes a group ends the text.
+    // As Python's lenient base64, which xpra uses: skips ASCII outside the alphabet, and stops at the padding that completes a group.
     private static SecretBuffer? DecodeBase64(ReadOnlySpan<char> text, out bool skipped)
     {
         skipped = false;
@@ -159,5 +159,5 @@ internal static class KeyText
     }
 
     private static XpraAesException Invalid(string message)
-        => new(XpraErrorId.KeyTextInvalid, message, "Correct the text, or give the key in a key file, where every byte stands for itself.");
+        => new(XpraErrorId.KeyTextInvalid, message, "Correct the text, or give the key in a key file, where every byte is taken literally.");
 }

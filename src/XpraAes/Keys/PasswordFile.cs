@@ -1,16 +1,16 @@
 namespace XpraAes.Keys;
 
-/// <summary>Password files, as xpra reads them: every byte counts, a newline at the end too (PROTOCOL section 9).</summary>
+/// <summary>Password files, as xpra reads them: every byte counts, including a trailing newline (PROTOCOL section 9).</summary>
 internal static class PasswordFile
 {
-    /// <summary>The password in the file, and who else can read or replace it. Throws PasswordFileUnreadable.</summary>
+    /// <summary>The password in the file, and how others can read or replace it. Throws PasswordFileUnreadable.</summary>
     internal static SecretBuffer Read(string path, out IReadOnlyList<KeyProblem> problems)
     {
         try
         {
             using var content = SecretFile.Read(path, "password file", out problems);
             if (content.Length is 0 or > Limits.KeyFileSize)
-                throw Error(path, $"The password file {path} holds {(content.Length == 0 ? "nothing" : $"more than {Limits.KeyFileSize} bytes")}.");
+                throw Error(path, $"The password file {path} {(content.Length == 0 ? "is empty" : $"is larger than {Limits.KeyFileSize} bytes")}.");
             return content.Clone();
         }
         catch (NotSupportedException e)

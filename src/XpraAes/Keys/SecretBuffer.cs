@@ -3,8 +3,8 @@ using System.Text;
 
 namespace XpraAes.Keys;
 
-/// <summary>Bytes that must not leak: pinned, so that the collector leaves no copies behind, and zeroed on <see cref="Dispose"/>. Every member throws <see cref="ObjectDisposedException"/> after that.</summary>
-/// <remarks>There is no finalizer: a <see cref="Span"/> does not keep its buffer alive, and one zeroed in the middle of its use would be a wrong key.</remarks>
+/// <summary>Secret bytes: pinned, so that the garbage collector leaves no copies behind, and zeroed on <see cref="Dispose"/>. Every member throws <see cref="ObjectDisposedException"/> after that.</summary>
+/// <remarks>There is no finalizer: a <see cref="Span"/> does not keep its buffer alive, and a finalizer could zero a key while it is in use.</remarks>
 public sealed class SecretBuffer : IDisposable
 {
     private byte[]? _bytes;
@@ -22,10 +22,10 @@ public sealed class SecretBuffer : IDisposable
     /// <summary>The number of bytes.</summary>
     public int Length => Array.Length;
 
-    /// <summary>The bytes themselves, to read and to write; valid until <see cref="Dispose"/>.</summary>
+    /// <summary>The bytes, readable and writable; valid until <see cref="Dispose"/>.</summary>
     public Span<byte> Span => Array;
 
-    /// <summary>The bytes for the platform's methods that take nothing but an array.</summary>
+    /// <summary>The bytes, for .NET methods that only take an array.</summary>
     internal byte[] Array
     {
         get
@@ -44,7 +44,7 @@ public sealed class SecretBuffer : IDisposable
         return buffer;
     }
 
-    /// <summary>A second buffer with the same bytes, to be disposed of by itself.</summary>
+    /// <summary>A copy with its own lifetime.</summary>
     public SecretBuffer Clone() => new(Span);
 
     /// <summary>Zeroes the bytes. A second call does nothing.</summary>
@@ -54,6 +54,6 @@ public sealed class SecretBuffer : IDisposable
         _bytes = null;
     }
 
-    /// <summary>Its length, never its content.</summary>
+    /// <summary>The length, never the content.</summary>
     public override string ToString() => _bytes is null ? "SecretBuffer (disposed)" : $"SecretBuffer ({_bytes.Length} bytes)";
 }

@@ -3,23 +3,23 @@ using Microsoft.Win32.SafeHandles;
 
 namespace XpraAes.Keys;
 
-/// <summary>Reads files that hold secrets straight into pinned buffers, and tells who else can read or replace them, as sshd's StrictModes does.</summary>
+/// <summary>Reads files that hold secrets into pinned buffers, and checks who else can read or replace them, as sshd's StrictModes does.</summary>
 internal static class SecretFile
 {
     private const UnixFileMode OthersReadOrWrite = UnixFileMode.GroupRead | UnixFileMode.GroupWrite | UnixFileMode.OtherRead | UnixFileMode.OtherWrite;
     private const UnixFileMode OthersWrite = UnixFileMode.GroupWrite | UnixFileMode.OtherWrite;
 
-    /// <summary>For the writer of a pipe to have written all; arbitrary, a program that asks nobody takes less.</summary>
-    private static readonly TimeSpan s_timeout = TimeSpan.FromSeconds(10);
+    /// <summary>How long a pipe's writer may take; arbitrary, enough for a program that does not prompt anyone.</summary>
+    private static readonly TimeSpan s_pipeTimeout = TimeSpan.FromSeconds(10);
 
-    /// <summary>The content, of files larger than <see cref="Limits.KeyFileSize"/> one byte more than that.</summary>
+    /// <summary>The content of a file; of one larger than <see cref="Limits.KeyFileSize"/>, one byte more than that limit.</summary>
     /// <param name="path">Its full path.</param>
-    /// <param name="what">What it is, in words for its problems: key file.</param>
-    /// <param name="problems">Who else can read or replace it.</param>
-    /// <param name="timeout">For the writer of a pipe; ten seconds unless said.</param>
-    /// <exception cref="NotSupportedException">It is none that secrets are read from.</exception>
-    /// <exception cref="IOException">It cannot be read; FileNotFoundException or DirectoryNotFoundException where there is none.</exception>
-    /// <exception cref="UnauthorizedAccessException">It must not be read, or is a folder.</exception>
+    /// <param name="what">What to call it in messages, such as "key file".</param>
+    /// <param name="problems">How others can read or replace it.</param>
+    /// <param name="timeout">For a pipe's writer; ten seconds by default.</param>
+    /// <exception cref="NotSupportedException">It is not a kind of file that secrets are read from. The message completes a sentence that starts with the path.</exception>
+    /// <exception cref="IOException">It cannot be read; FileNotFoundException or DirectoryNotFoundException if it does not exist.</exception>
+    /// <exception cref="UnauthorizedAccessException">Access is denied, or it is a folder.</exception>
     internal static SecretBuffer Read(string path, string what, out IReadOnlyList<KeyProblem> problems, TimeSpan? timeout = null)
     {
         problems = [];
@@ -29,13 +29,13 @@ internal static class SecretFile
         {
             using var file = UnixFile.OpenToRead(path);
             var status = UnixFile.StatusOf(file);
-            if (status.Kind == FileKind.Pipe && IsOurDescriptor(path))
+            if (status.Kind == FileKind.Pipe && IsInheritedDescriptor(path))
             {
-                length = ReadPipe(file, content, timeout ?? s_timeout);
+                length = ReadPipe(file, content, timeout ?? s_pipeTimeout);
             }
             else
             {
-                RequireFile(status);
+                RequireRegularFile(status);
                 problems = ProblemsOf(path, what, status);
                 length = ReadFile(new FileStream(file, FileAccess.Read, bufferSize: 0), content);
             }
@@ -47,7 +47,7 @@ internal static class SecretFile
         return new SecretBuffer(content.Span[..length]);
     }
 
-    // Without a buffer of its own, the stream reads into ours and nowhere else.
+    // The streams have no buffer (bufferSize: 0), so the secret goes nowhere but into ours.
     private static int ReadFile(FileStream stream, SecretBuffer content)
     {
         using (stream)
@@ -64,26 +64,23 @@ internal static class SecretFile
         }
         catch (TimeoutException e)
         {
-            throw new NotSupportedException($"is a pipe whose writer had not written all after {timeout.TotalSeconds:0.#} s", e);
+            throw new NotSupportedException($"is a pipe whose writer had not finished after {timeout.TotalSeconds:0.#} s", e);
         }
     }
 
-    /// <summary>
-    /// Whether the path names a descriptor that whoever started this process gave to it, as a shell does with &lt;(command). Its writer is
-    /// waited for, but not for ever. A pipe that has a name of its own can be anybody's, who could hold up everyone that reads it.
-    /// </summary>
-    private static bool IsOurDescriptor(string path)
+    /// <summary>Whether the path names an inherited descriptor, such as a shell's &lt;(command). Named pipes are not read: anyone could have made one to block its readers.</summary>
+    private static bool IsInheritedDescriptor(string path)
         => path == "/dev/stdin" || path.StartsWith("/dev/fd/", StringComparison.Ordinal) || path.StartsWith("/proc/self/fd/", StringComparison.Ordinal);
 
-    private static void RequireFile(FileStatus status)
+    private static void RequireRegularFile(FileStatus status)
     {
         if (status.Kind == FileKind.Folder)
             throw new UnauthorizedAccessException("It is a folder.");
         if (status.Kind != FileKind.File)
-            throw new NotSupportedException($"is a {(status.Kind == FileKind.Pipe ? "pipe" : "device")} and no file");
+            throw new NotSupportedException($"is a {(status.Kind == FileKind.Pipe ? "pipe" : "device")}, not a regular file");
     }
 
-    /// <summary>Of the file that is open, and of the way to it.</summary>
+    /// <summary>Checks the open file, and every folder and link on its path.</summary>
     [SupportedOSPlatform("linux")]
     [SupportedOSPlatform("macos")]
     private static List<KeyProblem> ProblemsOf(string path, string what, FileStatus file)
@@ -94,7 +91,7 @@ internal static class SecretFile
             problems.Add(KeyInspector.OpenToOthers(what, path, file.Mode));
         if (IsForeign(file))
             problems.Add(KeyInspector.ForeignOwner(what, path, file.Owner, user));
-        foreach (var (place, status) in UnixFile.Way(path).Distinct())
+        foreach (var (place, status) in UnixFile.Traverse(path).Distinct())
         {
             if (status.Kind is FileKind.Link or FileKind.Folder && IsForeign(status))
                 problems.Add(KeyInspector.ForeignPlace(what, path, place, status));
@@ -106,7 +103,7 @@ internal static class SecretFile
         bool IsForeign(FileStatus status) => status.Owner != user && status.Owner != 0;
     }
 
-    /// <summary>Whether systemd has put the file there for this service (LoadCredential=): its user reads it by an ACL, whose mask shows as the group's right.</summary>
+    /// <summary>Whether the file is a systemd credential of this service (LoadCredential=). An ACL lets the service's user read it, and its mask shows up as group permission.</summary>
     private static bool IsCredential(string path)
         => Environment.GetEnvironmentVariable("CREDENTIALS_DIRECTORY") is { Length: > 0 } folder && Path.GetDirectoryName(path) == Path.TrimEndingDirectorySeparator(folder);
 }

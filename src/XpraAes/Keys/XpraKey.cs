@@ -4,10 +4,10 @@ using XpraAes.Keys;
 
 namespace XpraAes;
 
-/// <summary>Key data: the password that PBKDF2 turns into AES keys (PROTOCOL section 5). Lives in pinned memory, zeroed on <see cref="Dispose"/>.</summary>
+/// <summary>Key data: the password that PBKDF2 turns into AES keys (PROTOCOL section 5). Kept in pinned memory, zeroed on <see cref="Dispose"/>.</summary>
 /// <remarks>
-/// Whatever works with a key in the background takes a <see cref="Clone"/>, so that disposing of the original does not pull it away.
-/// Only <see cref="ToString"/> copies key data into an ordinary string, and the methods that take text were given one.
+/// Background work takes a <see cref="Clone"/>, so that the original can be disposed of at any time.
+/// Only <see cref="ToString"/> copies key data into an ordinary string.
 /// </remarks>
 public sealed class XpraKey : IDisposable
 {
@@ -42,23 +42,23 @@ public sealed class XpraKey : IDisposable
     /// <summary>What the key data looks like.</summary>
     public KeyFormat Format { get; }
 
-    /// <summary>The strength in bits, supposing that the key is random among keys of its form and, for text, of the kinds of characters it has. What a person chose is worth less.</summary>
+    /// <summary>The strength in bits, assuming that the key is random for its format and, for text, the kinds of characters in it. A key that a person chose is weaker.</summary>
     public int Bits { get; }
 
     /// <summary>
-    /// 16 hexadecimal digits in four groups, equal for equal key data, however it was given; empty for an empty key.
-    /// The first 64 bits of PBKDF2-HMAC-SHA256 with a salt of this module and 100,000 iterations, more than xpra itself spends on a key:
-    /// it identifies a key without being a cheaper way to guess it than the packets are. Computed once, on first use. Throws KeyDisposed.
+    /// 16 hexadecimal digits in four groups, equal for equal key data; empty for an empty key. The first 64 bits of PBKDF2-HMAC-SHA256
+    /// with a fixed salt and 100,000 iterations, more than xpra itself uses, so that guessing a key from its fingerprint is no cheaper than
+    /// from captured packets. Computed once, on first use. Throws KeyDisposed.
     /// </summary>
     public string Fingerprint => _fingerprint ??= ComputeFingerprint();
 
     /// <summary>Where the key data came from.</summary>
     public KeySource KeySource { get; }
 
-    /// <summary>The full path of the key file that it was read from or saved to; null where there is none.</summary>
+    /// <summary>The full path of the key file that it was read from or saved to; null if there is none.</summary>
     public string? Path { get; private set; }
 
-    /// <summary>What is wrong with the key, none of which keeps it from being used, but <see cref="KeyProblemId.Empty"/>.</summary>
+    /// <summary>The key's problems. Only <see cref="KeyProblemId.Empty"/> prevents its use.</summary>
     public IReadOnlyList<KeyProblem> Problems { get; }
 
     /// <summary>The bytes. Throws KeyDisposed, KeyFileEmpty.</summary>
@@ -67,18 +67,18 @@ public sealed class XpraKey : IDisposable
         get
         {
             if (_disposed)
-                throw new XpraAesException(XpraErrorId.KeyDisposed, "The key was disposed of.", "Read or make the key again.");
+                throw new XpraAesException(XpraErrorId.KeyDisposed, "The key was disposed of.", "Read or create the key again.");
             if (_data.Length == 0)
-                throw new XpraAesException(XpraErrorId.KeyFileEmpty, $"The key file {Path} holds no key.", "Make a key with New-XpraAesKey -Path.") { Target = Path };
+                throw new XpraAesException(XpraErrorId.KeyFileEmpty, $"The key file {Path} contains no key.", "Make a key with New-XpraAesKey -Path.") { Target = Path };
             return _data.Span;
         }
     }
 
-    /// <summary>Makes a key from the platform's random source: Hex (256 bits unless said), Base64 (the same) or Uuid (122 bits, RFC 9562 version 4). Bits: a multiple of 8 from 96 to 512. Throws InvalidOption.</summary>
+    /// <summary>Generates a key with the system's random number generator: Hex or Base64 (256 bits by default; a multiple of 8 from 96 to 512) or Uuid (122 bits, RFC 9562 version 4). Throws InvalidOption.</summary>
     public static XpraKey Generate(KeyFormat format = KeyFormat.Hex, int? bits = null)
         => new(KeyGenerator.Generate(format, bits), KeySource.Generated);
 
-    /// <summary>Reads a key file as xpra does: CR and LF at both ends go, every other byte counts. Up to 64 KB, from a file, or from a pipe that this process was given (/dev/stdin, /dev/fd/3). Throws KeyFileNotFound, KeyFileIsFolder, KeyFileUnreadable, LimitReached.</summary>
+    /// <summary>Reads a key file as xpra does: CR and LF at both ends are stripped, every other byte counts. Up to 64 KB, from a regular file or an inherited pipe (/dev/stdin, /dev/fd/3). Throws KeyFileNotFound, KeyFileIsFolder, KeyFileUnreadable, LimitReached.</summary>
     public static XpraKey FromFile(string path)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
@@ -87,29 +87,29 @@ public sealed class XpraKey : IDisposable
         return new XpraKey(data, KeySource.KeyFile, full, [.. problems]);
     }
 
-    /// <summary>Key data as text: plain UTF-8 unless prefixed <c>0x</c>, <c>base64:</c> or <c>b64:</c>; CR and LF at both ends go, as in a key file. Throws KeyTextInvalid, KeyMissing.</summary>
+    /// <summary>Key data as text: plain UTF-8 unless prefixed <c>0x</c>, <c>base64:</c> or <c>b64:</c>; CR and LF at both ends are stripped, as in a key file. Throws KeyTextInvalid, KeyMissing.</summary>
     public static XpraKey FromText(string keyData)
     {
         ArgumentNullException.ThrowIfNull(keyData);
         return FromText(keyData, KeySource.KeyData);
     }
 
-    /// <summary>As <see cref="FromText(string)"/>, for text that never becomes a string.</summary>
+    /// <summary>As <see cref="FromText(string)"/>, for text that must not become a string.</summary>
     internal static XpraKey FromText(ReadOnlySpan<char> keyData, KeySource source)
         => FromDecoded(KeyText.Read(keyData, out var skipped), skipped, source);
 
-    /// <summary>Key data as xpra's parser reads the value of <c>keydata=</c>: prefixed, or else bare hexadecimal digits, or else bare base64 (PROTOCOL section 5). Throws KeyTextInvalid where xpra finds no key.</summary>
+    /// <summary>Key data as xpra's parser reads the value of <c>keydata=</c>: prefixed, or else bare hexadecimal digits, or else bare base64 (PROTOCOL section 5). Throws KeyTextInvalid if xpra finds no key.</summary>
     public static XpraKey FromXpraText(string keyData)
     {
         ArgumentNullException.ThrowIfNull(keyData);
         return FromDecoded(KeyText.ReadAsXpra(keyData, out var skipped), skipped, KeySource.Uri);
     }
 
-    /// <summary>A password's bytes as key data, as xpra's servers use it where they have no other (PROTOCOL section 5). Throws KeyMissing where there are none.</summary>
+    /// <summary>A password's bytes as key data, as xpra's servers do if they have no other key (PROTOCOL section 5). Throws KeyMissing if it is empty.</summary>
     public static XpraKey FromPassword(ReadOnlySpan<byte> password) => FromBytes(password, KeySource.Password);
 
-    /// <summary>The key in the environment variable XPRA_ENCRYPTION_KEY, without CR and LF at the ends; null where it is not set or holds nothing else.</summary>
-    /// <remarks>xpra takes its characters as Latin-1 where that has them all, else as UTF-8.</remarks>
+    /// <summary>The key in the environment variable XPRA_ENCRYPTION_KEY, without CR and LF at both ends; null if it is unset or empty.</summary>
+    /// <remarks>As in xpra, the characters are encoded as Latin-1 if possible, else as UTF-8.</remarks>
     public static XpraKey? FromEnvironment()
     {
         var text = Environment.GetEnvironmentVariable(EnvironmentVariable).AsSpan().Trim("\r\n");
@@ -122,26 +122,26 @@ public sealed class XpraKey : IDisposable
         return new XpraKey(data, KeySource.Environment);
     }
 
-    /// <summary>A copy of these bytes as key data, every one of which counts. Throws KeyMissing where there are none.</summary>
+    /// <summary>A copy of these bytes as key data; every byte counts. Throws KeyMissing if there are none.</summary>
     public static XpraKey FromBytes(ReadOnlySpan<byte> data, KeySource source)
     {
         if (data.IsEmpty)
-            throw new XpraAesException(XpraErrorId.KeyMissing, "The key data given is empty.", "Give a key that holds something.");
+            throw new XpraAesException(XpraErrorId.KeyMissing, "The key data given is empty.", "Give a key that is not empty.");
         return new XpraKey(new SecretBuffer(data), source);
     }
 
-    /// <summary>Writes the key file, atomically, of mode 0600 from its first moment where the platform has modes, without a newline or byte order mark. Throws KeyFileExists unless forced, KeyFileUnwritable.</summary>
+    /// <summary>Writes the key file atomically, with mode 0600 from the start (except on Windows), without a newline or byte order mark. Throws KeyFileExists unless forced, KeyFileUnwritable.</summary>
     public void Save(string path, bool force = false)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
         if (Data[0] is (byte)'\r' or (byte)'\n' || Data[^1] is (byte)'\r' or (byte)'\n')
-            throw new XpraAesException(XpraErrorId.KeyTextInvalid, "This key begins or ends with CR or LF, which xpra strips from a key file: the file would hold another key.", "Use another key.");
+            throw new XpraAesException(XpraErrorId.KeyTextInvalid, "This key begins or ends with CR or LF, which xpra strips from a key file: the file would contain a different key.", "Use another key.");
         var full = System.IO.Path.GetFullPath(path);
         KeyFile.Write(full, Data, force);
         Path = full;
     }
 
-    /// <summary>A second key of the same data, to be disposed of by itself. Throws KeyDisposed.</summary>
+    /// <summary>A copy with its own lifetime. Throws KeyDisposed.</summary>
     public XpraKey Clone() => new(this);
 
     /// <summary>Zeroes the key data.</summary>
@@ -151,7 +151,7 @@ public sealed class XpraKey : IDisposable
         _data.Dispose();
     }
 
-    /// <summary>The key's text, as it stands in a key file. Key data that is not text: <c>0x</c> and its hexadecimal digits, which -KeyData and <c>keydata=</c> read back, and a key file does not. Throws KeyDisposed, KeyFileEmpty.</summary>
+    /// <summary>The key's text, as in a key file. For key data that is not text, <c>0x</c> and its hexadecimal digits, which -KeyData and <c>keydata=</c> understand but a key file does not. Throws KeyDisposed, KeyFileEmpty.</summary>
     public override string ToString() => KeyInspector.IsText(Data) ? Encoding.UTF8.GetString(Data) : KeyText.ToPrefixedHex(Data);
 
     private static XpraKey FromDecoded(SecretBuffer data, bool skipped, KeySource source)

@@ -1,6 +1,6 @@
 namespace XpraAes.Listening;
 
-/// <summary>One <c>auth=</c> of bind options: a module of xpra's and its options, which may hold a password.</summary>
+/// <summary>One <c>auth=</c> of the bind options: an xpra authentication module and its options, which may hold a password.</summary>
 internal sealed class BindAuth
 {
     private BindAuth(string module, IReadOnlyDictionary<string, string> options)
@@ -9,10 +9,9 @@ internal sealed class BindAuth
         Options = options;
     }
 
-    /// <summary>xpra's name of the module: <c>file</c>, <c>password</c>, <c>env</c>…</summary>
+    /// <summary>xpra's name for the module: <c>file</c>, <c>password</c>, <c>env</c>…</summary>
     internal string Module { get; }
 
-    /// <summary>The module's options.</summary>
     internal IReadOnlyDictionary<string, string> Options { get; }
 
     /// <summary>Reads <c>module</c>, <c>module:name=value</c>, <c>module,name=value,…</c> or <c>module(name=value,…)</c>.</summary>
@@ -28,6 +27,6 @@ internal sealed class BindAuth
         return new BindAuth(text[..end], options);
     }
 
-    /// <summary>The module's name alone.</summary>
+    /// <summary>Only the module's name.</summary>
     public override string ToString() => Module;
 }

@@ -5,7 +5,7 @@ using XpraAes.Keys;
 
 namespace XpraAes.Listening;
 
-/// <summary>The value of xpra's <c>--bind-tcp</c>: an address and options separated by commas (PROTOCOL section 10). Disposing of it disposes of its key.</summary>
+/// <summary>The value of xpra's <c>--bind-tcp</c>: an address and comma-separated options (PROTOCOL section 10). Owns its key.</summary>
 internal sealed class BindOptions : IDisposable
 {
     private BindOptions(string host, int port, OptionSet options)
@@ -16,16 +16,16 @@ internal sealed class BindOptions : IDisposable
         AesMode? mode = null;
         Encrypted = encryption is not null && !IsFalse(encryption);
         if (Encrypted && !EncryptionName.TryParse(encryption!, out mode))
-            throw Error("The value of encryption= is not AES, AES-CBC, AES-CTR, AES-GCM or AES-CFB.", "Write one of these; AES lets the client choose the mode.");
+            throw Error("The value of encryption= is not AES, AES-CBC, AES-CTR, AES-GCM or AES-CFB.", "Use one of these; AES lets the client choose the mode.");
         Mode = mode;
         Auth = [.. options.TakeAll("auth").Select(BindAuth.Parse)];
         (KeyFile, Key) = options.TakeKey();
         Options = options.Rest();
         if (!Encrypted && (KeyFile is not null || Key is not null))
-            Warnings = ["The bind options hold a key and no encryption=. An xpra server given the same does not encrypt: add encryption=AES."];
+            Warnings = ["The bind options have a key but no encryption=. An xpra server with these options does not encrypt: add encryption=AES."];
     }
 
-    /// <summary>The address to listen on, an IPv6 address without brackets; 127.0.0.1 where none is given, <c>*</c> for all.</summary>
+    /// <summary>The address to listen on, IPv6 without brackets; 127.0.0.1 by default, <c>*</c> for all.</summary>
     public string Host { get; }
 
     /// <summary>The port; 0 lets the system choose.</summary>
@@ -34,25 +34,25 @@ internal sealed class BindOptions : IDisposable
     /// <summary>Whether <c>encryption=</c> asks for AES. A key alone does not.</summary>
     public bool Encrypted { get; }
 
-    /// <summary>The one mode allowed; null where the client chooses.</summary>
+    /// <summary>The only mode allowed; null if the client may choose.</summary>
     public AesMode? Mode { get; }
 
-    /// <summary>The path of the key file as it was written; null where none is given.</summary>
+    /// <summary>The path of the key file as given, or null.</summary>
     public string? KeyFile { get; }
 
-    /// <summary>The key of <c>keydata=</c>; null where none is given.</summary>
+    /// <summary>The key of <c>keydata=</c>, or null.</summary>
     public XpraKey? Key { get; }
 
-    /// <summary>What clients must pass, in order; empty where nothing.</summary>
+    /// <summary>The authentication modules that clients must pass, in order.</summary>
     public IReadOnlyList<BindAuth> Auth { get; }
 
-    /// <summary>Every other option, without passwords.</summary>
+    /// <summary>All other options; no passwords among them.</summary>
     public IReadOnlyDictionary<string, string> Options { get; }
 
-    /// <summary>What probably means something else to xpra than to its writer.</summary>
+    /// <summary>Options that xpra probably reads differently than intended.</summary>
     public IReadOnlyList<string> Warnings { get; } = [];
 
-    /// <summary>Reads <c>[HOST]:PORT[,name=value…]</c>; a comma in parentheses does not separate. Throws InvalidBind, KeyTextInvalid; the messages hold no values.</summary>
+    /// <summary>Parses <c>[HOST]:PORT[,name=value…]</c>; commas in parentheses do not separate. Throws InvalidBind, KeyTextInvalid; the messages contain no values.</summary>
     internal static BindOptions Parse(string text)
     {
         ArgumentNullException.ThrowIfNull(text);
@@ -79,10 +79,10 @@ internal sealed class BindOptions : IDisposable
     /// <summary>Zeroes the key.</summary>
     public void Dispose() => Key?.Dispose();
 
-    /// <summary>The address alone.</summary>
+    /// <summary>Only the address and port.</summary>
     public override string ToString() => Host.Contains(':', StringComparison.Ordinal) ? $"[{Host}]:{Port}" : $"{Host}:{Port}";
 
-    /// <summary>Splits <c>name=value,name=value</c> at the commas outside parentheses, and trims both. Throws InvalidBind where one has no value: xpra leaves it out without a word, and with it, perhaps, encryption.</summary>
+    /// <summary>Splits <c>name=value,name=value</c> at the commas outside parentheses and trims both. Throws InvalidBind for an option without a value: xpra ignores it silently, which may turn off encryption.</summary>
     internal static IEnumerable<(string Name, string Value)> SplitList(string list)
     {
         var depth = 0;

@@ -5,28 +5,28 @@ using XpraAes.Keys;
 
 namespace XpraAes.Listening;
 
-/// <summary>Turns bind options in xpra's words into the options of a listener: its address, modes, keys and password.</summary>
+/// <summary>Turns xpra's bind options into listener options: address, modes, keys and password.</summary>
 internal sealed class BindReader
 {
-    /// <summary>What holds for every bind. A password here and an <c>auth=</c> in the bind options contradict each other.</summary>
+    /// <summary>The options shared by all binds. A password here conflicts with <c>auth=</c> in the bind options.</summary>
     public required ListenerOptions Common { get; init; }
 
-    /// <summary>Whether the caller has a key for every bind, which a key in the bind options would contradict.</summary>
+    /// <summary>Whether the caller has a key for every bind, which conflicts with a key in the bind options.</summary>
     public bool HasKey { get; init; }
 
-    /// <summary>The keys for a bind, at least one: of its <c>keydata=</c>, its <c>keyfile=</c>, its password, or the caller's. They go into <see cref="Secrets"/>.</summary>
+    /// <summary>Resolves the keys for a bind, at least one: from its <c>keydata=</c>, its <c>keyfile=</c>, its password, or the caller. They are added to <see cref="Secrets"/>.</summary>
     public required Func<XpraKey?, string?, SecretBuffer?, IReadOnlyList<XpraKey>> ResolveKeys { get; init; }
 
-    /// <summary>The password in a file, whose path may be relative to wherever the caller stands.</summary>
+    /// <summary>Reads the password from a file; a relative path is relative to the caller's location.</summary>
     public required Func<string, SecretBuffer> ReadPasswordFile { get; init; }
 
-    /// <summary>Gets what probably means something else than its writer thinks.</summary>
+    /// <summary>Called with a warning for each option that probably means something else than intended.</summary>
     public required Action<string> Warn { get; init; }
 
-    /// <summary>Gets everything that is to be disposed of once the listener runs: it has copies.</summary>
+    /// <summary>Collects the secrets to dispose of once the listener, which copies them, is running.</summary>
     public required ICollection<IDisposable> Secrets { get; init; }
 
-    /// <summary>The options of the listener that these bind options describe.</summary>
+    /// <summary>Reads one bind.</summary>
     /// <exception cref="XpraAesException">InvalidBind, InvalidOption, KeyTextInvalid; those of the caller's functions.</exception>
     public ListenerOptions Read(string text)
     {
@@ -35,9 +35,9 @@ internal sealed class BindReader
         foreach (var warning in bind.Warnings)
             Warn(warning);
         if (!bind.Encrypted)
-            throw Error(bind, "there is no encryption=AES, and this listener does nothing else", "Add encryption=AES, or AES- and a mode.");
+            throw Error(bind, "encryption=AES is missing, and this listener accepts only encrypted clients", "Add encryption=AES, or AES- and a mode.");
         foreach (var name in bind.Options.Keys)
-            Warn($"{bind}: the option {name}= means nothing to this listener.");
+            Warn($"{bind}: the option {name}= has no effect on this listener.");
         RequireOnce(bind, "a key", HasKey && (bind.Key is not null || bind.KeyFile is not null), "-KeyFile, -KeyData and -Key");
         RequireOnce(bind, "a password", Common.Password is not null && bind.Auth.Count > 0, "-Credential and -PasswordFile");
         var address = AddressOf(bind);
@@ -67,14 +67,14 @@ internal sealed class BindReader
         "localhost" => IPAddress.Loopback,
         _ => IPAddress.TryParse(bind.Host, out var address)
             ? address
-            : throw Error(bind, "the host is no address to listen on", "Write an address of this machine's, or * for all."),
+            : throw Error(bind, "the host is not an address to listen on", "Give an address of this machine, or * for all."),
     };
 
-    /// <summary>The password of xpra's modules file, password and env, with their own option names.</summary>
+    /// <summary>The password of one of xpra's modules file, password and env.</summary>
     private SecretBuffer PasswordOf(BindOptions bind)
     {
         if (bind.Auth.Count > 1)
-            throw Error(bind, "there are several auth=, and this listener asks for one password", "Give one auth=.");
+            throw Error(bind, "there is more than one auth=, but this listener supports only one password", "Give one auth=.");
         var auth = bind.Auth[0];
         switch (auth.Module)
         {
@@ -86,10 +86,10 @@ internal sealed class BindReader
                 var variable = auth.Options.GetValueOrDefault("name", "XPRA_PASSWORD");
                 return Environment.GetEnvironmentVariable(variable) is { Length: > 0 } value
                     ? KeyText.ToUtf8(value)
-                    : throw Error(bind, $"auth=env finds nothing in the environment variable {variable}", "Set it, or name another: auth=env:name=VARIABLE.");
+                    : throw Error(bind, $"auth=env reads the environment variable {variable}, which is empty or not set", "Set it, or name another: auth=env:name=VARIABLE.");
             default:
-                // A secret meant for an option of the module may stand behind an equals sign.
-                throw Error(bind, $"this listener does not have the authentication module '{auth.Module.Split('=')[0]}'", "It has auth=file:filename=PATH, auth=password:value=TEXT and auth=env:name=VARIABLE.");
+                // What follows an equals sign may be a secret.
+                throw Error(bind, $"this listener does not support the authentication module '{auth.Module.Split('=')[0]}'", "It supports auth=file:filename=PATH, auth=password:value=TEXT and auth=env:name=VARIABLE.");
         }
     }
 
@@ -99,7 +99,7 @@ internal sealed class BindReader
     private static void RequireOnce(BindOptions bind, string what, bool twice, string parameters)
     {
         if (twice)
-            throw new XpraAesException(XpraErrorId.InvalidOption, $"{bind}: the bind options give {what}, and so does a parameter.", $"Take it out of the bind options, or leave {parameters} out.") { Target = $"{bind}" };
+            throw new XpraAesException(XpraErrorId.InvalidOption, $"{bind}: both the bind options and a parameter give {what}.", $"Remove it from the bind options, or omit {parameters}.") { Target = $"{bind}" };
     }
 
     private static XpraAesException Error(BindOptions bind, string why, string action)

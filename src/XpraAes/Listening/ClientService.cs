@@ -11,10 +11,10 @@ using XpraAes.Transports;
 
 namespace XpraAes.Listening;
 
-/// <summary>Serves the clients that come in under one configuration of a listener, each from its first byte to its last.</summary>
+/// <summary>Serves the clients that connect under one configuration of a listener, each from its first byte to its last.</summary>
 internal sealed class ClientService
 {
-    private const string EvictedReason = "It had proven nothing, and gave way to another client.";
+    private const string EvictedReason = "It had not proven that it holds the key, and was evicted for another client.";
 
     private readonly AesListener _listener;
     private readonly XpraEndpoint _endpoint;
@@ -27,7 +27,7 @@ internal sealed class ClientService
         _listener = listener;
         _endpoint = endpoint;
         _responder = new Responder(listener);
-        // Copies: whoever gave the secrets may dispose of them.
+        // Copied, because the caller may dispose of its secrets.
         _keys = options.Key is null ? [] : [.. options.OtherKeys.Prepend(options.Key).Select(key => key.Clone())];
         Options = options with
         {
@@ -40,10 +40,10 @@ internal sealed class ClientService
 
     public ListenerOptions Options { get; }
 
-    /// <summary>No further client comes in under this configuration; the key goes when the last handshake is over.</summary>
+    /// <summary>Retires this configuration: its keys are disposed of when the last handshake has ended.</summary>
     public void Release() => RemoveUser();
 
-    /// <summary>Counts one more client that is being served. False: this configuration is out of use and its keys are gone.</summary>
+    /// <summary>Adds a client. False: this configuration is retired and its keys are disposed of.</summary>
     public bool TryAddUser()
     {
         while (true)
@@ -56,10 +56,10 @@ internal sealed class ClientService
         }
     }
 
-    /// <summary>Serves one client that has been counted and returns when its connection is closed. Throws nothing.</summary>
+    /// <summary>Serves one client added by <see cref="TryAddUser"/> until its connection is closed. Never throws.</summary>
     public async Task ServeAsync(Socket socket, SourceGuard.Slot slot, CancellationToken cancellationToken)
     {
-        using var over = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, slot.Evicted);
+        using var ending = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, slot.Evicted);
         var address = AddressText.SourceOf(socket);
         using var log = _listener.LogThrottle.Connect(Options.Logger, address);
         var peer = "unknown";
@@ -70,20 +70,20 @@ internal sealed class ClientService
             peer = AddressText.Of(socket.RemoteEndPoint);
             Log.PeerConnected(log, peer);
             KeepAlive.Enable(socket, Options.Limits);
-            await Task.Delay(_listener.Guard.DelayFor(address), over.Token).ConfigureAwait(false);
+            await Task.Delay(_listener.Guard.DelayFor(address), ending.Token).ConfigureAwait(false);
             var started = Stopwatch.GetTimestamp();
-            var stream = await TransportTable.AcceptAsync(socket, Options.AllowedOrigins, Options.Limits.HandshakeTimeout, over.Token).ConfigureAwait(false);
+            var stream = await TransportTable.AcceptAsync(socket, Options.AllowedOrigins, Options.Limits.HandshakeTimeout, ending.Token).ConfigureAwait(false);
             channel = new PacketChannel(stream, Options.Limits, peer, log);
-            connection = await OpenAsync(channel, slot, address, peer, started, log, over.Token).ConfigureAwait(false);
+            connection = await OpenAsync(channel, slot, address, peer, started, log, ending.Token).ConfigureAwait(false);
         }
         catch (XpraAesException e)
         {
-            // What the target does is not the client's doing, but for the password that the client gave it.
+            // The target's failures do not count against the client, except a wrong password, which the client gave.
             if (e is not OverloadedException && (e.Target is null || e.Id == XpraErrorId.AuthenticationFailed))
                 RecordFailure(address, e.Id, log, isPasswordFailure: e.Id == XpraErrorId.AuthenticationFailed && (e.Target is null || e.IsOfKeyHolder));
             _listener.Refuse(peer, e, log);
-            channel ??= new PacketChannel(new NetworkStream(socket, ownsSocket: true), Options.Limits); // only to linger: HTTP has got its answer
-            await channel.LingerAsync(Options.Limits.CloseGrace, over.Token).ConfigureAwait(false);
+            channel ??= new PacketChannel(new NetworkStream(socket, ownsSocket: true), Options.Limits); // only to linger: the HTTP response has been sent
+            await channel.LingerAsync(Options.Limits.CloseGrace, ending.Token).ConfigureAwait(false);
         }
         catch (OperationCanceledException) when (slot.Evicted.IsCancellationRequested)
         {
@@ -104,7 +104,7 @@ internal sealed class ClientService
                 await CloseAsync(channel, socket).ConfigureAwait(false);
         }
         if (connection is not null)
-            await RunAsync(connection, address, slot, log, over.Token).ConfigureAwait(false);
+            await RunAsync(connection, address, slot, log, ending.Token).ConfigureAwait(false);
     }
 
     private void RecordFailure(IPAddress address, XpraErrorId? cause, LogThrottle.Connection log, bool isPasswordFailure = false)
@@ -113,17 +113,17 @@ internal sealed class ClientService
             Log.SourceBlocked(log, address, Options.Limits.FailuresBeforeBlock, Options.Limits.FailureWindow);
     }
 
-    /// <summary>What counts against an address: what no honest client with the key sends. A plain close does not.</summary>
+    /// <summary>Whether it counts against the address: only what no honest client with the key causes, so a plain close does not.</summary>
     private static bool IsFailure(XpraErrorId? id)
         => id is XpraErrorId.MalformedPacket or XpraErrorId.KeyMismatch or XpraErrorId.SaltReused or XpraErrorId.HelloAltered or XpraErrorId.HelloExpired or XpraErrorId.AuthenticationFailed or XpraErrorId.LimitReached
             or XpraErrorId.UnexpectedEncryption or XpraErrorId.PlaintextPacket
             or XpraErrorId.NotXpra or XpraErrorId.PeerSentText or XpraErrorId.PeerIsTls or XpraErrorId.PeerIsSsh or XpraErrorId.PeerIsRfb;
 
-    /// <summary>The handshake and what follows it at once. Null: the client had a request, which is answered, or was sent away.</summary>
+    /// <summary>Runs the handshake. Null: the client's request has been answered, and there is no session.</summary>
     private async Task<XpraConnection?> OpenAsync(PacketChannel channel, SourceGuard.Slot slot, IPAddress source, string peer, long started, LogThrottle.Connection log, CancellationToken cancellationToken)
     {
         var gateway = Options.Gateway;
-        var left = Options.Limits.HandshakeTimeout - Stopwatch.GetElapsedTime(started);
+        var remaining = Options.Limits.HandshakeTimeout - Stopwatch.GetElapsedTime(started);
         var handshake = new ServerHandshake(channel, new ServerHandshakeOptions
         {
             Keys = _keys,
@@ -142,7 +142,7 @@ internal sealed class ClientService
             Limits = Options.Limits,
             Source = source,
             Clock = Options.Clock,
-            HelloTimeout = left > TimeSpan.Zero ? left : TimeSpan.Zero,
+            HelloTimeout = remaining > TimeSpan.Zero ? remaining : TimeSpan.Zero,
             Derivations = _listener.Derivations.For(source),
         }, log);
         var client = await handshake.RunAsync(cancellationToken).ConfigureAwait(false);
@@ -159,7 +159,7 @@ internal sealed class ClientService
             var leg = CipherLeg.Of(peer, client.PeerVersion, client.Send, client.Receive, client.Key, channel.Reader);
             return OpenConnection(new EndpointSession(channel, leg, client.PeerHello, isClient: false, Options.Limits, _responder.Info) { MaySendFirst = client.KeyProven || Options.AllowSilentClients }, client, log);
         }
-        // Counted first: a client that has its answer may look at the count.
+        // Counted before the answer, since a client may check the count once it has its answer.
         _listener.Counters.Accept();
         await handshake.SendAnswerAsync(client.Request!, answer, cancellationToken).ConfigureAwait(false);
         Log.RequestAnswered(log, peer, client.Request!);
@@ -171,11 +171,11 @@ internal sealed class ClientService
     {
         _listener.Counters.Accept();
         var connection = new XpraConnection(session, ConnectionDirection.Inbound, client.KeyProven, _endpoint.ToString(), Options.Limits, log);
-        // Before anything but the hello goes out under it.
+        // Before anything but the hello is sent under this salt.
         if (!client.KeyProven && client is { Key: { } key, Send: { } send })
         {
-            var salts = SaltMemory.Of(key); // now: the key may be exchanged by then
-            connection.KeyProvenChanged += () => salts.Prove(send.Salt.Span);
+            var salts = SaltMemory.Of(key); // now, because the key may be replaced before the proof
+            connection.KeyProvenChanged += () => salts.MarkProven(send.Salt.Span);
         }
         return connection;
     }
@@ -187,7 +187,7 @@ internal sealed class ClientService
             slot.MarkProven();
             log.Prove();
         }
-        // In clear there is nothing to prove: who may come in is decided by the address that this listens on.
+        // Without encryption there is no key to prove: access is controlled by the address that the listener binds to.
         else if (_keys.Length == 0)
         {
             slot.Release();
@@ -198,7 +198,7 @@ internal sealed class ClientService
         connection.KeyProvenChanged += log.Prove;
         _listener.Open(connection);
         connection.Start();
-        using (cancellationToken.Register(() => connection.Cut(slot.Evicted.IsCancellationRequested ? EvictedReason : "cut off")))
+        using (cancellationToken.Register(() => connection.Abort(slot.Evicted.IsCancellationRequested ? EvictedReason : "cut off")))
             await connection.Completion.ConfigureAwait(false);
         if (!connection.KeyProven)
             RecordFailure(address, connection.CloseCause, log);

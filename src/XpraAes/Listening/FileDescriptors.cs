@@ -2,10 +2,10 @@ using System.Globalization;
 
 namespace XpraAes.Listening;
 
-/// <summary>How many file descriptors the system lets this process have.</summary>
+/// <summary>How many file descriptors this process may open.</summary>
 internal static class FileDescriptors
 {
-    /// <summary>The soft limit on Linux; where it is not known, more than there can be.</summary>
+    /// <summary>The soft limit on Linux; <see cref="long.MaxValue"/> if unknown.</summary>
     public static long Limit
     {
         get

@@ -7,14 +7,14 @@ using XpraAes.Packets;
 namespace XpraAes.Listening;
 
 /// <summary>
-/// What a listener counts, whatever configuration its connections came in under. Also published as metrics of the meter
-/// <c>XpraAes</c>, with the listener's address as a tag; bytes and packets are those of the clients' legs.
+/// A listener's counters, across its configurations. Also published as metrics of the meter <c>XpraAes</c>, with the listener's address
+/// as a tag; bytes and packets are those exchanged with clients, not with a target.
 /// </summary>
 internal sealed class ListenerCounters(string endpoint)
 {
     private static readonly Meter s_meter = new("XpraAes");
-    private static readonly Counter<long> s_accepted = s_meter.CreateCounter<long>("xpraaes.connections.accepted", description: "Clients let in");
-    private static readonly Counter<long> s_refused = s_meter.CreateCounter<long>("xpraaes.connections.refused", description: "Clients refused or lost before they were let in, by cause");
+    private static readonly Counter<long> s_accepted = s_meter.CreateCounter<long>("xpraaes.connections.accepted", description: "Clients accepted");
+    private static readonly Counter<long> s_refused = s_meter.CreateCounter<long>("xpraaes.connections.refused", description: "Clients refused or lost before they were accepted, by cause");
 
     private readonly object _gate = new();
     private readonly Dictionary<int, XpraConnection> _connections = [];
@@ -26,7 +26,7 @@ internal sealed class ListenerCounters(string endpoint)
 
     static ListenerCounters()
     {
-        s_meter.CreateObservableUpDownCounter("xpraaes.sessions.open", () => Observe(counters => counters.Connections.Count), description: "Sessions that stand");
+        s_meter.CreateObservableUpDownCounter("xpraaes.sessions.open", () => Observe(counters => counters.Connections.Count), description: "Open sessions");
         s_meter.CreateObservableCounter("xpraaes.bytes.received", () => Observe(counters => counters.Total.BytesIn), "By", "Bytes received from clients");
         s_meter.CreateObservableCounter("xpraaes.bytes.sent", () => Observe(counters => counters.Total.BytesOut), "By", "Bytes sent to clients");
         s_meter.CreateObservableCounter("xpraaes.packets.received", () => Observe(counters => counters.Total.PacketsIn), "{packet}", "Packets received from clients");
@@ -46,7 +46,7 @@ internal sealed class ListenerCounters(string endpoint)
 
     public long Rejected => Interlocked.Read(ref _rejected);
 
-    /// <summary>What has gone through all its connections so far, those that have ended included.</summary>
+    /// <summary>The traffic of all its connections so far, including closed ones.</summary>
     public Traffic Total
     {
         get
@@ -87,7 +87,7 @@ internal sealed class ListenerCounters(string endpoint)
         }
     }
 
-    /// <summary>Adds the traffic of a client that got no session.</summary>
+    /// <summary>Adds the traffic of a client without a session.</summary>
     public void Add(PacketChannel channel)
     {
         lock (_gate)

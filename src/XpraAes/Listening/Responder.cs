@@ -4,28 +4,28 @@ using XpraAes.Handshake;
 
 namespace XpraAes.Listening;
 
-/// <summary>What a listener without a target answers by itself (PROTOCOL section 4): it has no display, but clients can ask who it is and who is there.</summary>
+/// <summary>Answers clients of a listener without a target (PROTOCOL section 4): it has no display, but reports its identity and its clients.</summary>
 internal sealed class Responder(AesListener listener)
 {
-    /// <summary>What refuses a request that a listener without a target does not know.</summary>
+    /// <summary>Sent to refuse a request that a listener without a target does not serve.</summary>
     public const string NotServed = "this request is not served here";
 
-    /// <summary>What tells our listener from a server of xpra's, in its information.</summary>
+    /// <summary>In the information it reports, distinguishes this listener from an xpra server.</summary>
     public const string SessionType = "aes listener";
 
-    /// <summary>xpra's clients send 32 hexadecimal digits and want them back; a stranger's own text is not for us to encrypt.</summary>
+    /// <summary>xpra's clients send 32 hex digits and expect them back. Text chosen by an unauthenticated client must not be encrypted under our key.</summary>
     private const int MaxEchoLength = 64;
 
     private const string NoDisplay = "this listener has no display: it answers info, version, id, ping and events; attach to an xpra server instead";
 
     private readonly string _uuid = Hello.NewUuid();
     private readonly DateTimeOffset _started = DateTimeOffset.UtcNow;
-    private readonly long _ticks = Environment.TickCount64; // which no change of the date touches
+    private readonly long _ticks = Environment.TickCount64; // unaffected by changes of the date
 
     /// <summary>The hello that opens a session.</summary>
     public XpraDictionary SessionHello() => Hello.ForServer(_uuid);
 
-    /// <summary>The answer to a request; null where it has none.</summary>
+    /// <summary>The answer to the client's request, if it is one of these; otherwise null.</summary>
     public XpraDictionary? Answer(HandshakeResult client) => client.Request switch
     {
         "version" => Version(),
@@ -35,7 +35,7 @@ internal sealed class Responder(AesListener listener)
         _ => null,
     };
 
-    /// <summary>Why a client that asks for this is sent away; null: it gets an answer, or a session without windows.</summary>
+    /// <summary>The reason to refuse a client; null if it gets an answer, or a session without windows.</summary>
     public static string? Refuse(string? request, XpraDictionary hello) => request switch
     {
         "version" or "id" or "connect_test" or "info" => null,
@@ -43,7 +43,7 @@ internal sealed class Responder(AesListener listener)
         _ => $"{NotServed}; {NoDisplay}",
     };
 
-    /// <summary>What <c>xpra info</c> shows, with the cipher lines of the attached clients under the keys that a real server uses.</summary>
+    /// <summary>What <c>xpra info</c> shows; the clients' ciphers are under the same keys as in a real server's information.</summary>
     public XpraDictionary Info()
     {
         var info = Identity();
@@ -64,7 +64,7 @@ internal sealed class Responder(AesListener listener)
         }
         else if (connections.Count > 1)
         {
-            // As xpra does it: one stands there by itself, several under their numbers.
+            // As in xpra: a single client is not numbered, several are.
             var clients = new XpraDictionary();
             for (var i = 0; i < connections.Count; i++)
                 clients.Set((long)i, Describe(connections[i]));

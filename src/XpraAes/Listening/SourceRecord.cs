@@ -1,39 +1,39 @@
 namespace XpraAes.Listening;
 
-/// <summary>What <see cref="SourceGuard"/> remembers of a source, or of a network with several of them.</summary>
+/// <summary>What <see cref="SourceGuard"/> remembers about a source, or about a network around it.</summary>
 internal sealed class SourceRecord(SourceKey key)
 {
     public SourceKey Key => key;
 
-    /// <summary>Its connections that have proven nothing.</summary>
+    /// <summary>Its open connections that have not proven the key.</summary>
     public int Unproven { get; set; }
 
-    /// <summary>Those that went without having proven anything, since <see cref="CountedSince"/>.</summary>
-    public int Ended { get; set; }
+    /// <summary>Connections that ended without proving the key, since <see cref="EndedSince"/>.</summary>
+    public int EndedUnproven { get; set; }
 
-    public long CountedSince { get; set; }
+    public long EndedSince { get; set; }
 
-    /// <summary>When it failed, the latest times.</summary>
+    /// <summary>When it failed, the latest times only.</summary>
     public Queue<long> Failures { get; } = new();
 
-    /// <summary>When it gave a wrong password, the latest times.</summary>
+    /// <summary>When it gave a wrong password, the latest times only.</summary>
     public Queue<long> PasswordFailures { get; } = new();
 
-    /// <summary>Since when it is blocked; null: it is not.</summary>
-    public long? Blocked { get; set; }
+    /// <summary>Since when it has been blocked; null if it is not.</summary>
+    public long? BlockedAt { get; set; }
 
-    /// <summary>Whether the block holds for a source that has proven the key too.</summary>
+    /// <summary>Whether the block also applies to a source that has proven the key.</summary>
     public bool BlocksProven { get; set; }
 
-    /// <summary>When it was said that one of its clients was turned away; null: not of late.</summary>
+    /// <summary>When it was last logged that one of its clients was rejected; null if not recently.</summary>
     public long? ReportedAt { get; set; }
 
-    public int Load => Unproven + Ended;
+    public int Load => Unproven + EndedUnproven;
 
-    public bool IsEmpty => this is { Load: 0, Blocked: null, ReportedAt: null, Failures.Count: 0, PasswordFailures.Count: 0 };
+    public bool IsEmpty => this is { Load: 0, BlockedAt: null, ReportedAt: null, Failures.Count: 0, PasswordFailures.Count: 0 };
 
-    /// <summary>Remembers a failure, and of all of them the latest.</summary>
-    public void Fail(long now, bool isPasswordFailure, int most)
+    /// <summary>Adds a failure and keeps only the latest <paramref name="capacity"/>.</summary>
+    public void AddFailure(long now, bool isPasswordFailure, int capacity)
     {
         Add(Failures);
         if (isPasswordFailure)
@@ -42,27 +42,27 @@ internal sealed class SourceRecord(SourceKey key)
         void Add(Queue<long> times)
         {
             times.Enqueue(now);
-            if (times.Count > most)
+            if (times.Count > capacity)
                 times.Dequeue();
         }
     }
 
-    /// <summary>Forgets what is too old. Failures stay for as long as they block.</summary>
-    public void Forget(Predicate<long> isOld)
+    /// <summary>Removes what has expired. Failures are kept for as long as they block.</summary>
+    public void RemoveExpired(Predicate<long> isExpired)
     {
-        if (Blocked is { } since && isOld(since))
+        if (BlockedAt is { } blocked && isExpired(blocked))
         {
-            (Blocked, BlocksProven) = (null, false);
+            (BlockedAt, BlocksProven) = (null, false);
             Failures.Clear();
             PasswordFailures.Clear();
         }
-        while (Blocked is null && Failures.TryPeek(out var failure) && isOld(failure))
+        while (BlockedAt is null && Failures.TryPeek(out var failure) && isExpired(failure))
             Failures.Dequeue();
-        while (Blocked is null && PasswordFailures.TryPeek(out var guess) && isOld(guess))
+        while (BlockedAt is null && PasswordFailures.TryPeek(out var guess) && isExpired(guess))
             PasswordFailures.Dequeue();
-        if (Ended > 0 && isOld(CountedSince))
-            Ended = 0;
-        if (ReportedAt is { } told && isOld(told))
+        if (EndedUnproven > 0 && isExpired(EndedSince))
+            EndedUnproven = 0;
+        if (ReportedAt is { } reported && isExpired(reported))
             ReportedAt = null;
     }
 }

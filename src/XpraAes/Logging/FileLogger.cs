@@ -7,41 +7,41 @@ using Microsoft.Extensions.Logging;
 namespace XpraAes.Logging;
 
 /// <summary>
-/// Appends log events of level Debug and above to a file, a line each. Whoever logs never waits for the disk: lines queue up, and
-/// those that cannot be written are dropped, and counted in the file once it can be written again. It is opened for each batch, so
-/// that it can be renamed or removed meanwhile. A file that would get too large is renamed to end in .1, in place of the one before.
+/// Appends log events of level Debug and above to a file, one line each. Logging never waits for the disk: lines are queued, and those
+/// that cannot be written are dropped, and their number logged later. The file is opened for each batch, so it can be renamed or removed
+/// at any time. A file that would get too large is renamed to end in .1, replacing the previous one.
 /// </summary>
 /// <remarks>
-/// Who can write to its folder must not choose what is written to: no symbolic link is followed at the end of the path, and a file
-/// that belongs to another user, has a second name, or is a device or pipe is not written to. Windows is spared these checks.
+/// Except on Windows, someone who can write to the folder cannot redirect the log: symbolic links at the end of the path, hard links,
+/// devices, pipes and files of other users are rejected.
 /// </remarks>
 internal sealed class FileLogger : ILogger, IDisposable
 {
-    /// <summary>Lines that wait for the disk, about a megabyte; arbitrary.</summary>
-    private const int MaxWaiting = 10_000;
+    /// <summary>Queued lines, about a megabyte; arbitrary.</summary>
+    private const int MaxQueued = 10_000;
 
-    /// <summary>Characters written at once; arbitrary.</summary>
+    /// <summary>Characters written at a time; arbitrary.</summary>
     private const int BatchSize = 64 * 1024;
 
-    /// <summary>Between two attempts to write to a file that could not be written; arbitrary.</summary>
-    private static readonly TimeSpan s_pause = TimeSpan.FromSeconds(1);
+    /// <summary>Delay before writing is tried again after a failure; arbitrary.</summary>
+    private static readonly TimeSpan s_retryDelay = TimeSpan.FromSeconds(1);
 
-    /// <summary>For the last lines, when it is disposed of; arbitrary.</summary>
-    private static readonly TimeSpan s_lastWords = TimeSpan.FromSeconds(1);
+    /// <summary>Time to write the queued lines on disposal; arbitrary.</summary>
+    private static readonly TimeSpan s_disposeTimeout = TimeSpan.FromSeconds(1);
 
-    // Two loggers of one file in this process must not write at one time: each appends where the file ended when it was opened.
+    // Two loggers of the same file in this process must take turns: each appends at the end that the file had when it was opened.
     private static readonly SemaphoreSlim s_appending = new(1, 1);
 
     private readonly string _path;
     private readonly long _limit;
     private readonly Channel<string> _lines;
     private readonly Task _writing;
-    private readonly CancellationTokenSource _ending = new();
-    private long _lost;
+    private readonly CancellationTokenSource _stopping = new();
+    private long _dropped;
 
-    /// <summary>Opens the file once, to tell what is wrong with it at once.</summary>
-    /// <param name="path">Its full path.</param>
-    /// <param name="limit">The bytes after which it is renamed.</param>
+    /// <summary>Opens the file once, to report problems immediately.</summary>
+    /// <param name="path">The file's full path.</param>
+    /// <param name="limit">The size in bytes after which it is renamed.</param>
     /// <exception cref="XpraAesException">LogUnwritable.</exception>
     public FileLogger(string path, long limit)
     {
@@ -52,13 +52,13 @@ internal sealed class FileLogger : ILogger, IDisposable
         }
         catch (NotSupportedException e)
         {
-            throw Unwritable($"The log file {path} is not written to: {e.Message}", "Give the path of a file of your own, or of one that is still to be made, in a folder that nobody else can write to.", e);
+            throw Unwritable($"The log file {path} cannot be used: {e.Message}", "Give the path of a file that is yours, or of a new one, in a folder that nobody else can write to.", e);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw Unwritable($"The log file {path} cannot be written: {e.Message}", "Check the folder, the rights to it and the space on the disk.", e);
+            throw Unwritable($"The log file {path} cannot be written: {e.Message}", "Check the folder, its permissions and the free disk space.", e);
         }
-        _lines = Channel.CreateBounded<string>(new BoundedChannelOptions(MaxWaiting) { FullMode = BoundedChannelFullMode.DropWrite, SingleReader = true }, _ => Interlocked.Increment(ref _lost));
+        _lines = Channel.CreateBounded<string>(new BoundedChannelOptions(MaxQueued) { FullMode = BoundedChannelFullMode.DropWrite, SingleReader = true }, _ => Interlocked.Increment(ref _dropped));
         _writing = Task.Run(WriteAsync);
     }
 
@@ -75,18 +75,18 @@ internal sealed class FileLogger : ILogger, IDisposable
         _lines.Writer.TryWrite(Line(logLevel, eventId.Id, text));
     }
 
-    /// <summary>Writes what waits, but not for longer than a second. What is logged later is dropped.</summary>
+    /// <summary>Writes the queued lines, for at most a second. What is logged later is dropped.</summary>
     public void Dispose()
     {
         _lines.Writer.TryComplete();
-        _ending.CancelAfter(s_lastWords);
-        if (_writing.Wait(2 * s_lastWords))
-            _ending.Dispose();
+        _stopping.CancelAfter(s_disposeTimeout);
+        if (_writing.Wait(2 * s_disposeTimeout))
+            _stopping.Dispose();
     }
 
     private XpraAesException Unwritable(string message, string action, Exception inner) => new(XpraErrorId.LogUnwritable, message, action, inner) { Target = _path };
 
-    /// <summary>A new file is its owner's alone, since it tells who connects; one that is there keeps its mode.</summary>
+    /// <summary>Creates a new file with mode 0600, since the log shows who connects; an existing one keeps its mode.</summary>
     private FileStream Open()
     {
         if (!OperatingSystem.IsLinux() && !OperatingSystem.IsMacOS())
@@ -95,11 +95,11 @@ internal sealed class FileLogger : ILogger, IDisposable
         {
             try
             {
-                return OpenThere();
+                return OpenExisting();
             }
             catch (FileNotFoundException)
             {
-                // Then it is made, which fails where meanwhile somebody else has made it, or a link of that name.
+                // Create it below; CreateNew fails if something has appeared there meanwhile.
             }
             try
             {
@@ -107,25 +107,25 @@ internal sealed class FileLogger : ILogger, IDisposable
             }
             catch (IOException) when (Path.Exists(_path))
             {
-                // It is there by now.
+                // Someone else has just created it: open that.
             }
         }
     }
 
     [SupportedOSPlatform("linux")]
     [SupportedOSPlatform("macos")]
-    private FileStream OpenThere()
+    private FileStream OpenExisting()
     {
         var file = UnixFile.OpenToAppend(_path);
         try
         {
             var status = UnixFile.StatusOf(file);
             if (status.Kind != FileKind.File)
-                throw new NotSupportedException("It is a device or a pipe and no file.");
+                throw new NotSupportedException("It is a device or a pipe, not a regular file.");
             if (status.Owner != UnixFile.User && status.Owner != 0)
-                throw new NotSupportedException($"It belongs to another user, number {status.Owner}.");
+                throw new NotSupportedException($"It belongs to another user (user id {status.Owner}).");
             if (status.Links > 1)
-                throw new NotSupportedException("It has a second name (a hard link), and could be any file.");
+                throw new NotSupportedException("It is a hard link, and could be any other file.");
             var stream = new FileStream(file, FileAccess.Write, bufferSize: 0);
             stream.Seek(0, SeekOrigin.End);
             return stream;
@@ -140,19 +140,19 @@ internal sealed class FileLogger : ILogger, IDisposable
     private async Task WriteAsync()
     {
         var batch = new StringBuilder();
-        var batchSize = Math.Min(BatchSize, _limit / 4); // a file that has just been renamed is to be nearly full
+        var batchSize = Math.Min(BatchSize, _limit / 4); // so that a file is nearly full when it is renamed
         while (await _lines.Reader.WaitToReadAsync().ConfigureAwait(false))
         {
             var count = 0;
             for (batch.Clear(); batch.Length < batchSize && _lines.Reader.TryRead(out var line); count++)
                 batch.Append(line);
-            var lost = Interlocked.Exchange(ref _lost, 0);
-            if (lost > 0)
-                batch.Insert(0, "\n" + Line(LogLevel.Warning, 0, $"{lost} lines are missing here: the file could not be written")); // the last one may be there in part
+            var dropped = Interlocked.Exchange(ref _dropped, 0);
+            if (dropped > 0)
+                batch.Insert(0, "\n" + Line(LogLevel.Warning, 0, $"{dropped} lines are missing here: the file could not be written")); // the newline ends a partly written line
             if (await TryAppendAsync(batch.ToString()).ConfigureAwait(false))
                 continue;
-            Interlocked.Add(ref _lost, lost + count);
-            await Task.Delay(s_pause, _ending.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            Interlocked.Add(ref _dropped, dropped + count);
+            await Task.Delay(s_retryDelay, _stopping.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
     }
 
@@ -170,7 +170,7 @@ internal sealed class FileLogger : ILogger, IDisposable
                 file = Open();
             }
             await using var closing = file.ConfigureAwait(false);
-            await file.WriteAsync(bytes, _ending.Token).ConfigureAwait(false);
+            await file.WriteAsync(bytes, _stopping.Token).ConfigureAwait(false);
             return true;
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or NotSupportedException or OperationCanceledException)
@@ -187,7 +187,7 @@ internal sealed class FileLogger : ILogger, IDisposable
     {
         var line = new StringBuilder();
         line.Append(CultureInfo.InvariantCulture, $"{DateTime.UtcNow:yyyy-MM-ddTHH:mm:ss.fffZ} {Name(level)} {id:000} ");
-        // One event, one line: nothing that a peer says can look like another event.
+        // One line per event, so that no text from a peer can be mistaken for another event.
         foreach (var c in text)
             line.Append(char.IsControl(c) || c is '\u2028' or '\u2029' ? ' ' : c);
         return line.Append('\n').ToString();

@@ -4,7 +4,7 @@ using XpraAes.Ciphers;
 
 namespace XpraAes.Logging;
 
-/// <summary>Every log event, with stable ids. None carries key data, derived keys, passwords, salts, IVs or packet contents.</summary>
+/// <summary>All log events, with stable ids. None contains key data, derived keys, passwords, salts, IVs or packet contents.</summary>
 internal static partial class Log
 {
     [LoggerMessage(100, LogLevel.Information, "Listening on {Endpoint}, modes {Modes}, key {KeyFingerprint}")]
@@ -16,10 +16,10 @@ internal static partial class Log
     [LoggerMessage(102, LogLevel.Error, "Listener {Endpoint}: cannot accept connections for now")]
     public static partial void AcceptFailed(ILogger logger, string endpoint, Exception exception);
 
-    [LoggerMessage(103, LogLevel.Error, "{Endpoint}: a handler of its events failed")]
+    [LoggerMessage(103, LogLevel.Error, "{Endpoint}: an event handler failed")]
     public static partial void HandlerFailed(ILogger logger, string endpoint, Exception exception);
 
-    [LoggerMessage(104, LogLevel.Error, "Listener {Endpoint}: the process has hardly any file descriptors left: new clients are sent away")]
+    [LoggerMessage(104, LogLevel.Error, "Listener {Endpoint}: the process is running out of file descriptors; new clients are rejected")]
     public static partial void DescriptorsLow(ILogger logger, string endpoint);
 
     [LoggerMessage(110, LogLevel.Debug, "{Peer}: connected")]
@@ -43,10 +43,10 @@ internal static partial class Log
     [LoggerMessage(117, LogLevel.Warning, "{Source}: blocked for {Time} after {Failures} failures")]
     public static partial void SourceBlocked(ILogger logger, IPAddress source, int failures, TimeSpan time);
 
-    [LoggerMessage(118, LogLevel.Warning, "{Source}: a client was turned away, as too many from there have proven nothing; not said again for {Time}")]
+    [LoggerMessage(118, LogLevel.Warning, "{Source}: a client was rejected: too many connections from there have not proven the key; not logged again for {Time}")]
     public static partial void SourceCrowded(ILogger logger, SourceKey source, TimeSpan time);
 
-    [LoggerMessage(119, LogLevel.Error, "{Path}: salts are not kept there at present, and can be used again after a restart")]
+    [LoggerMessage(119, LogLevel.Error, "{Path}: salts cannot be saved there at the moment, so they could be reused after a restart")]
     public static partial void SaltsNotKept(ILogger logger, string path, Exception exception);
 
     [LoggerMessage(120, LogLevel.Debug, "{Endpoint}: connecting")]
@@ -58,25 +58,25 @@ internal static partial class Log
     [LoggerMessage(122, LogLevel.Debug, "{Endpoint}: probe, {Step}")]
     public static partial void Probing(ILogger logger, string endpoint, string step);
 
-    [LoggerMessage(123, LogLevel.Warning, "{Peer}: the server stretches the key with {Iterations} iterations, where {Asked} were asked for: its generation has no more by default")]
+    [LoggerMessage(123, LogLevel.Warning, "{Peer}: the server stretches the key with {Iterations} iterations instead of the {Asked} requested: its version uses no more by default")]
     public static partial void FewerIterations(ILogger logger, string peer, int iterations, int asked);
 
-    [LoggerMessage(124, LogLevel.Information, "{Source}: {Count} more connections within a minute, told of one by one no longer: {Outcomes}")]
+    [LoggerMessage(124, LogLevel.Information, "{Source}: {Count} more connections within a minute, not logged individually: {Outcomes}")]
     public static partial void ConnectionsLeftOut(ILogger logger, string source, int count, string outcomes);
 
     [LoggerMessage(200, LogLevel.Debug, "{Peer}: announced AES-{Mode}, {KeySize} bits, {KeyHash}, {Iterations} iterations, {Padding}, stream {Stream}")]
     public static partial void AnnouncedCipher(ILogger logger, string peer, string mode, int keySize, string keyHash, int iterations, string padding, bool stream);
 
-    [LoggerMessage(201, LogLevel.Debug, "{Peer}: it asks for AES-{Mode}, {KeySize} bits, {KeyHash}, {Iterations} iterations, {Padding}, stream {Stream}")]
+    [LoggerMessage(201, LogLevel.Debug, "{Peer}: asks for AES-{Mode}, {KeySize} bits, {KeyHash}, {Iterations} iterations, {Padding}, stream {Stream}")]
     public static partial void AcceptedCipher(ILogger logger, string peer, string mode, int keySize, string keyHash, int iterations, string padding, bool stream);
 
     [LoggerMessage(202, LogLevel.Debug, "{Peer}: challenge received, digest {Digest}, salt digest {SaltDigest}")]
     public static partial void ChallengeReceived(ILogger logger, string peer, string digest, string saltDigest);
 
-    [LoggerMessage(203, LogLevel.Debug, "{Peer}: key proven, a packet has decrypted")]
+    [LoggerMessage(203, LogLevel.Debug, "{Peer}: key proven: a packet was decrypted")]
     public static partial void KeyProven(ILogger logger, string peer);
 
-    [LoggerMessage(204, LogLevel.Debug, "{Peer}: the server did not take the first packet ({Cause}); trying again in {Encoding}")]
+    [LoggerMessage(204, LogLevel.Debug, "{Peer}: the server did not accept the first packet ({Cause}); trying again in {Encoding}")]
     public static partial void TryingAgain(ILogger logger, string peer, XpraErrorId cause, string encoding);
 
     [LoggerMessage(205, LogLevel.Debug, "{Peer}: challenge sent, digest {Digest}, salt digest {SaltDigest}")]
@@ -88,7 +88,7 @@ internal static partial class Log
     [LoggerMessage(207, LogLevel.Debug, "{Peer}: first packet encrypted in AES-{Mode}, {Iterations} iterations, {Padding}")]
     public static partial void FirstPacketEncrypted(ILogger logger, string peer, string mode, int iterations, string padding);
 
-    [LoggerMessage(208, LogLevel.Debug, "{Peer}: of several keys, {KeyFingerprint} decrypts its packet")]
+    [LoggerMessage(208, LogLevel.Debug, "{Peer}: chose key {KeyFingerprint}, which decrypts its packet")]
     public static partial void KeyChosen(ILogger logger, string peer, string keyFingerprint);
 
     [LoggerMessage(EventId = 210, Message = "{Peer}: sent {Type}, {Size} bytes in {Encoding}, {Cipher}")]

@@ -10,7 +10,7 @@ internal sealed record Packet(object?[] Items, PacketHeader Header)
 {
     private static readonly SearchValues<char> s_nameCharacters = SearchValues.Create("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_");
 
-    /// <summary>The type's name, the old one where there are two. Aliases (integers, xpra 3.1) come out as <c>#n</c>: we never announce any.</summary>
+    /// <summary>The type's name, the old one if there are two. Aliases (integers, xpra 3.1) become <c>#n</c>; we never announce any.</summary>
     public string Type { get; } = Items.Length == 0 ? "" : Items[0] switch
     {
         string s => PacketNames.Old(s),
@@ -19,7 +19,7 @@ internal sealed record Packet(object?[] Items, PacketHeader Header)
         _ => "",
     };
 
-    /// <summary>Whether it looks like what a peer with the right key sends, and not like noise that happens to decode: it starts with a name. Aliases are neither announced nor passed on.</summary>
+    /// <summary>Whether it starts with a plausible type name, and so is not just noise that happened to decode. False for aliases.</summary>
     public bool HasName => Type.Length > 2 && !Type.AsSpan().ContainsAnyExcept(s_nameCharacters);
 
     public object? this[int index] => index < Items.Length ? Items[index] : null;
@@ -33,7 +33,7 @@ internal sealed record Packet(object?[] Items, PacketHeader Header)
         _ => null,
     };
 
-    /// <summary>A text item, fit to be shown; empty where there is none.</summary>
+    /// <summary>A text item, sanitized for display; empty if there is none.</summary>
     public string Text(int index) => this[index] switch
     {
         string s => PeerIdentification.Sanitize(s),

@@ -4,26 +4,24 @@ using System.Numerics;
 namespace XpraAes.Packets;
 
 /// <summary>
-/// The buffers of packets under way. Those of common sizes come from the shared pool and go back to it; the pool would keep the
-/// largest, of which one picture of two screens takes 64 MB, long after they were needed. A few are kept before the shared pool,
-/// which has some for each thread: a session's loops go from thread to thread, and threads come and go, so that a new one was
-/// allocated now and then for ever.
+/// A buffer pool for packets in transit, in front of <see cref="ArrayPool{T}.Shared"/>. That one caches per thread, which keeps allocating
+/// for loops that move from thread to thread. Buffers above 4 MB are not pooled, so that one 64 MB picture does not stay in memory.
 /// </summary>
 internal static class PacketBuffers
 {
-    /// <summary>Most of what xpra sends, pictures included, fits; arbitrary.</summary>
+    /// <summary>Fits most of what xpra sends, including pictures; arbitrary.</summary>
     private const int MaxPooled = 4 * 1024 * 1024;
 
     private const int MinKept = 4 * 1024;
     private const int MaxKept = 1024 * 1024;
 
-    /// <summary>Of each size: what four busy sessions use at a time, and 32 MB in all at the very most.</summary>
-    private const int KeptOfEach = 16;
+    /// <summary>Enough for four busy sessions; at most 32 MB over all sizes.</summary>
+    private const int KeptPerSize = 16;
 
     // One for each power of two.
-    private static readonly Stack<byte[]>[] s_kept = [.. Enumerable.Range(0, Class(MaxKept) + 1).Select(_ => new Stack<byte[]>(KeptOfEach))];
+    private static readonly Stack<byte[]>[] s_kept = [.. Enumerable.Range(0, SizeClass(MaxKept) + 1).Select(_ => new Stack<byte[]>(KeptPerSize))];
 
-    /// <summary>A buffer of at least this many bytes, with whatever is in it.</summary>
+    /// <summary>A buffer of at least this many bytes, not cleared.</summary>
     public static byte[] Rent(int size)
     {
         if (size > MaxPooled)
@@ -31,7 +29,7 @@ internal static class PacketBuffers
         size = (int)BitOperations.RoundUpToPowerOf2((uint)Math.Max(size, MinKept));
         if (size <= MaxKept)
         {
-            var kept = s_kept[Class(size)];
+            var kept = s_kept[SizeClass(size)];
             lock (kept)
             {
                 if (kept.TryPop(out var buffer))
@@ -41,17 +39,17 @@ internal static class PacketBuffers
         return ArrayPool<byte>.Shared.Rent(size);
     }
 
-    /// <summary>Takes back a buffer that <see cref="Rent"/> gave; one of no bytes is none.</summary>
+    /// <summary>Takes back a buffer from <see cref="Rent"/>; ignores an empty one.</summary>
     public static void Return(byte[] buffer)
     {
         if (buffer.Length is 0 or > MaxPooled)
             return;
         if (buffer.Length <= MaxKept)
         {
-            var kept = s_kept[Class(buffer.Length)];
+            var kept = s_kept[SizeClass(buffer.Length)];
             lock (kept)
             {
-                if (kept.Count < KeptOfEach)
+                if (kept.Count < KeptPerSize)
                 {
                     kept.Push(buffer);
                     return;
@@ -61,5 +59,5 @@ internal static class PacketBuffers
         ArrayPool<byte>.Shared.Return(buffer);
     }
 
-    private static int Class(int size) => BitOperations.Log2((uint)size / MinKept);
+    private static int SizeClass(int size) => BitOperations.Log2((uint)size / MinKept);
 }

@@ -6,7 +6,7 @@ using XpraAes.Transports;
 
 namespace XpraAes.Packets;
 
-/// <summary>Whole packets in and out of a stream: framing, ciphers, chunks, decompression and encoding together. Any thread may send; one loop receives.</summary>
+/// <summary>Sends and receives whole packets on a stream: framing, encryption, chunks, decompression and encoding. Any thread may send; one loop receives.</summary>
 internal sealed class PacketChannel(Stream stream, Limits limits, string peer = "unknown", ILogger? logger = null) : IAsyncDisposable
 {
     private readonly ILogger _log = logger ?? NullLogger.Instance;
@@ -22,30 +22,30 @@ internal sealed class PacketChannel(Stream stream, Limits limits, string peer = 
     /// <summary>The peer's address, for the log.</summary>
     public string Peer => peer;
 
-    /// <summary>The level at which packets are logged: those of the handshake tell how it goes, those of a session are many.</summary>
+    /// <summary>The level at which sent and received packets are logged.</summary>
     public LogLevel PacketLogLevel { get; set; } = LogLevel.Debug;
 
     /// <summary>The encoding of what we send.</summary>
     public PacketEncoding Encoding { get; set; } = PacketEncoding.RencodePlus;
 
-    /// <summary>Whether the peer knows the new names of packet types alone.</summary>
-    public bool PeerSaysNewNames { get; set; }
+    /// <summary>Whether the peer only knows the new names of packet types.</summary>
+    public bool PeerUsesNewNames { get; set; }
 
-    /// <summary>True until <see cref="TrustPeer"/>: the tighter bounds for strangers hold.</summary>
+    /// <summary>True until <see cref="TrustPeer"/>: the tighter limits for unauthenticated peers apply.</summary>
     public bool IsUntrusted { get; private set; } = true;
 
-    /// <summary>The peer has proven the key, or is the server that we chose: the bounds of a standing session hold from here on.</summary>
+    /// <summary>Switches to the limits of an open session: the peer has proven the key, or is the server that we chose.</summary>
     public void TrustPeer()
     {
         IsUntrusted = false;
         Reader.MaxPayloadSize = limits.PacketSize;
     }
 
-    /// <summary>Encodes, frames, encrypts and sends one packet. Cancelling that in the middle, where the peer does not read, ends the connection.</summary>
+    /// <summary>Encodes, frames, encrypts and sends one packet. Cancelling it midway ends the connection.</summary>
     public Task SendAsync(object?[] packet, CancellationToken cancellationToken)
-        => SendEncodedAsync(packet[0], PacketCodec.Encode(Encoding, PacketNames.For(packet, PeerSaysNewNames)), cancellationToken);
+        => SendEncodedAsync(packet[0], PacketCodec.Encode(Encoding, PacketNames.For(packet, PeerUsesNewNames)), cancellationToken);
 
-    /// <summary>Writes what the writer still holds.</summary>
+    /// <summary>Writes what the writer has buffered.</summary>
     public Task FlushAsync(CancellationToken cancellationToken) => SendEncodedAsync(null, [], cancellationToken);
 
     private async Task SendEncodedAsync(object? type, byte[] data, CancellationToken cancellationToken)
@@ -62,7 +62,7 @@ internal sealed class PacketChannel(Stream stream, Limits limits, string peer = 
         }
         catch (OperationCanceledException) when (Writer.Pending > 0)
         {
-            // Half of the packet may be out: nothing sensible can follow it.
+            // Part of the packet may already be sent, so the stream cannot be used any more.
             Abort();
             throw;
         }
@@ -76,12 +76,12 @@ internal sealed class PacketChannel(Stream stream, Limits limits, string peer = 
         }
     }
 
-    /// <summary>Receives one packet with its chunks put in place. Null: the peer closed its side between two packets.</summary>
-    /// <exception cref="MalformedPacketException">What came does not decode; of id KeyMismatch wherever it was encrypted.</exception>
+    /// <summary>Receives one packet, with its chunks inserted; null if the peer closed its side between two packets.</summary>
+    /// <exception cref="MalformedPacketException">The packet does not decode; with id KeyMismatch if it was encrypted.</exception>
     /// <exception cref="XpraAesException">As <see cref="PacketReader.ReadAsync"/>.</exception>
     public async ValueTask<Packet?> ReceiveAsync(CancellationToken cancellationToken)
     {
-        while (await ReadingAsync(Reader.ReadAsync(cancellationToken)).ConfigureAwait(false))
+        while (await TranslateErrorsAsync(Reader.ReadAsync(cancellationToken)).ConfigureAwait(false))
         {
             if (Reader.Header.IsChunk)
             {
@@ -96,12 +96,12 @@ internal sealed class PacketChannel(Stream stream, Limits limits, string peer = 
     }
 
     /// <summary>As <see cref="PacketReader.PeekHeaderAsync"/>.</summary>
-    public ValueTask<PacketHeader> PeekHeaderAsync(CancellationToken cancellationToken) => ReadingAsync(Reader.PeekHeaderAsync(cancellationToken));
+    public ValueTask<PacketHeader> PeekHeaderAsync(CancellationToken cancellationToken) => TranslateErrorsAsync(Reader.PeekHeaderAsync(cancellationToken));
 
     /// <summary>As <see cref="PacketReader.PeekAsync"/>.</summary>
-    public ValueTask<ReadOnlyMemory<byte>> PeekAsync(int count, CancellationToken cancellationToken) => ReadingAsync(Reader.PeekAsync(count, cancellationToken));
+    public ValueTask<ReadOnlyMemory<byte>> PeekAsync(int count, CancellationToken cancellationToken) => TranslateErrorsAsync(Reader.PeekAsync(count, cancellationToken));
 
-    /// <summary>Whether <see cref="InlineCompletions"/> are on; always false where the stream is no socket's own.</summary>
+    /// <summary>Whether <see cref="InlineCompletions"/> are on; always false if the stream is not a socket's.</summary>
     public bool PrefersInline
     {
         get => _prefersInline;
@@ -114,13 +114,13 @@ internal sealed class PacketChannel(Stream stream, Limits limits, string peer = 
         }
     }
 
-    /// <summary>Tells the peer that nothing more comes; it can still send.</summary>
+    /// <summary>Closes our sending side; the peer can still send.</summary>
     public async Task ShutdownSendAsync(CancellationToken cancellationToken)
     {
         try
         {
-            if (stream is WebSocketStream webSocket)
-                await webSocket.CloseAsync(cancellationToken).ConfigureAwait(false);
+            if (stream is IHalfClosable halfClosable)
+                await halfClosable.CloseSendAsync(cancellationToken).ConfigureAwait(false);
             else if (stream is NetworkStream { Socket: var socket })
                 socket.Shutdown(SocketShutdown.Send);
         }
@@ -130,7 +130,7 @@ internal sealed class PacketChannel(Stream stream, Limits limits, string peer = 
         }
     }
 
-    /// <summary>Closes our side and waits, but not longer than this, for the peer to close its own, so that it reads our last packet and not a reset.</summary>
+    /// <summary>Closes our side and waits up to the timeout for the peer to close its own, so that it reads our last packet before a reset can discard it.</summary>
     public async Task LingerAsync(TimeSpan timeout, CancellationToken cancellationToken)
     {
         using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
@@ -142,11 +142,11 @@ internal sealed class PacketChannel(Stream stream, Limits limits, string peer = 
         }
         catch (Exception e) when (e is OperationCanceledException or SocketException or ObjectDisposedException or IOException or XpraAesException)
         {
-            // It has had its time.
+            // The connection is closed either way.
         }
     }
 
-    /// <summary>Ends pending reads and writes. What holds buffers is freed by <see cref="DisposeAsync"/> once the receiving loop is over.</summary>
+    /// <summary>Ends pending reads and writes. <see cref="DisposeAsync"/> frees the buffers once the receiving loop has ended.</summary>
     public void Abort() => stream.Dispose();
 
     public async ValueTask DisposeAsync()
@@ -154,19 +154,19 @@ internal sealed class PacketChannel(Stream stream, Limits limits, string peer = 
         if (Interlocked.Exchange(ref _disposed, 1) != 0)
             return;
         await stream.DisposeAsync().ConfigureAwait(false);
-        // A sender may still be inside: its write fails at once, since the stream is gone.
+        // A sender may still hold the semaphore; its write fails now that the stream is closed.
         await _sending.WaitAsync().ConfigureAwait(false);
         Writer.Dispose();
         Reader.Dispose();
         _sending.Release();
     }
 
-    /// <summary>What a read or write that failed says about the connection.</summary>
+    /// <summary>The ConnectionLost exception for a failed read or write.</summary>
     public static XpraAesException Lost(Exception e) => e.InnerException is SocketException { SocketErrorCode: SocketError.ConnectionReset }
         ? new XpraAesException(XpraErrorId.ConnectionLost, "The peer reset the connection.", innerException: e)
         : new XpraAesException(XpraErrorId.ConnectionLost, "The connection was lost.", innerException: e);
 
-    private static async ValueTask<T> ReadingAsync<T>(ValueTask<T> read)
+    private static async ValueTask<T> TranslateErrorsAsync<T>(ValueTask<T> read)
     {
         try
         {
@@ -180,7 +180,7 @@ internal sealed class PacketChannel(Stream stream, Limits limits, string peer = 
 
     private void KeepChunk(PacketHeader header)
     {
-        // Where clear packets are let through for the sake of a refusal, one must not slip into the encrypted packet behind it.
+        // Even while plaintext packets are allowed (to read a refusal), a plaintext chunk must not become part of an encrypted packet.
         if (Reader.Decryptor is not null && !header.IsEncrypted)
             throw new XpraAesException(XpraErrorId.PlaintextPacket, "The peer sent a part of a packet in clear where encryption was agreed.");
         if (_chunks.Count >= ProtocolDefaults.MaxPendingChunks || IsUntrusted && _chunks.Count > 0)
@@ -197,8 +197,8 @@ internal sealed class PacketChannel(Stream stream, Limits limits, string peer = 
         }
     }
 
-    /// <summary>Decodes the packet that the reader has read last, which is no chunk.</summary>
-    /// <exception cref="MalformedPacketException">It does not decompress or decode; of id KeyMismatch where it was encrypted.</exception>
+    /// <summary>Decodes the packet that the reader read last, which must not be a chunk.</summary>
+    /// <exception cref="MalformedPacketException">It does not decompress or decode; with id KeyMismatch if it was encrypted.</exception>
     public Packet Decode()
     {
         try

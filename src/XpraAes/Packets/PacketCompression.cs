@@ -5,12 +5,12 @@ using K4os.Compression.LZ4;
 
 namespace XpraAes.Packets;
 
-/// <summary>Byte 2 of the packet header (PROTOCOL section 1): low nibble the level, high nibble one bit an algorithm; a level alone is zlib, 0 is uncompressed.</summary>
+/// <summary>Byte 2 of the packet header (PROTOCOL section 1): the level in the low nibble, one bit per algorithm in the high nibble; only a level means zlib, 0 uncompressed.</summary>
 internal static class PacketCompression
 {
     private const byte Lz4 = 0x10, Lzo = 0x20, Brotli = 0x40, Zstd = 0x80, AlgorithmBits = 0xf0;
 
-    /// <summary>Header byte 2 of what <see cref="CompressLz4"/> returns, at the level that xpra shows most.</summary>
+    /// <summary>Header byte 2 of what <see cref="CompressLz4"/> returns, with the level that xpra uses most.</summary>
     public const byte Lz4Header = Lz4 | 1;
 
     /// <summary>Header byte 2 of what <see cref="CompressZlib"/> returns.</summary>
@@ -18,7 +18,7 @@ internal static class PacketCompression
 
     private const int SizeSize = 4, ChecksumSize = 4;
 
-    /// <summary>An LZ4 block spends at least one byte on every 255 that it yields.</summary>
+    /// <summary>An LZ4 block has at least one byte for every 255 bytes of output.</summary>
     private const int MaxLz4Ratio = 255;
 
     /// <summary>The algorithm's name, for messages and logs.</summary>
@@ -33,7 +33,7 @@ internal static class PacketCompression
     };
 
     /// <summary>
-    /// The content, of <paramref name="maxSize"/> bytes at the most: the bound is kept while decompressing, not afterwards.
+    /// The content, of at most <paramref name="maxSize"/> bytes; the limit is enforced while decompressing, not afterwards.
     /// Throws <see cref="MalformedPacketException"/>, with id UnsupportedCompression for lzo and zstd.
     /// </summary>
     public static byte[] Decompress(byte compression, ReadOnlySpan<byte> data, int maxSize)
@@ -53,7 +53,7 @@ internal static class PacketCompression
         }
     }
 
-    /// <summary>4 bytes of size, little endian, then one raw LZ4 block.</summary>
+    /// <summary>4-byte size, little endian, then one raw LZ4 block.</summary>
     public static byte[] CompressLz4(ReadOnlySpan<byte> data)
     {
         var output = new byte[SizeSize + LZ4Codec.MaximumOutputSize(data.Length)];
@@ -118,16 +118,16 @@ internal static class PacketCompression
         }
         catch (Exception e) when (e is InvalidDataException or IOException)
         {
-            // The other is what a stream gets that wants a dictionary agreed beforehand.
+            // IOException: the stream needs a preset dictionary.
             throw Corrupt(compression, e);
         }
 
-        // .NET takes a stream that is cut off, or followed by something else, for complete. The checksum at its end tells.
+        // .NET accepts a stream that is truncated or followed by other data; the checksum at the end detects both.
         var content = output.WrittenSpan.ToArray();
         return BinaryPrimitives.ReadUInt32BigEndian(data[^ChecksumSize..]) == Adler32(content) ? content : throw Corrupt(compression);
     }
 
-    /// <summary>Room for the next piece: up to one byte over the limit, for whether that byte comes is the question.</summary>
+    /// <summary>Space for the next piece, up to one byte over the limit, to detect that it is exceeded.</summary>
     private static Span<byte> Room(ArrayBufferWriter<byte> output, int maxSize)
     {
         var room = output.GetSpan(4096);

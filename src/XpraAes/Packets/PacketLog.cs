@@ -6,27 +6,27 @@ using XpraAes.Transports;
 
 namespace XpraAes.Packets;
 
-/// <summary>Log lines of packets: their types, sizes and ciphers, never their contents.</summary>
+/// <summary>Logs packets: type, size and cipher, never the contents.</summary>
 internal static class PacketLog
 {
-    /// <summary>A packet as it leaves: its own size, and what encryption adds.</summary>
+    /// <summary>A packet that is sent, with its size before encryption.</summary>
     public static void Sent(ILogger logger, LogLevel level, string peer, object? type, PacketEncoding encoding, int size, PacketEncryptor? encryptor)
     {
         if (!logger.IsEnabled(level))
             return;
-        var cipher = encryptor is null ? "in clear" : Describe(encryptor.Parameters, encryptor.WireSize(size) - encryptor.PayloadSize(size));
+        var cipher = encryptor is null ? "unencrypted" : Describe(encryptor.Parameters, encryptor.WireSize(size) - encryptor.PayloadSize(size));
         var (name, encoded) = (Name(type), encoding.ToString());
         Log.PacketSent(logger, level, peer, name, size, encoded, cipher);
     }
 
-    /// <summary>A packet that came and was decoded.</summary>
+    /// <summary>A packet that was received and decoded.</summary>
     public static void Received(ILogger logger, LogLevel level, string peer, Packet packet, PacketDecryptor? decryptor)
     {
         if (!logger.IsEnabled(level))
             return;
         var header = packet.Header;
         var size = header.PayloadSize;
-        var cipher = "in clear";
+        var cipher = "unencrypted";
         if (header.IsEncrypted && decryptor is not null)
         {
             cipher = Describe(decryptor.Parameters, decryptor.WireSize(size) - size);

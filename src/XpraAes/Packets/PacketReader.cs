@@ -5,19 +5,18 @@ using XpraAes.Transports;
 namespace XpraAes.Packets;
 
 /// <summary>
-/// Cuts a stream into packets and decrypts them in place. Memory is bounded by <see cref="MaxPayloadSize"/>, checked before
-/// anything is allocated for a packet. While nothing is under way the buffer is with the pool. Not thread safe: one loop reads,
-/// and awaits each call once before the next, since what it awaits is pooled as well.
+/// Splits a stream into packets and decrypts them in place. <see cref="MaxPayloadSize"/> is checked before anything is allocated for a
+/// packet, and an idle reader holds no buffer. Not thread safe: one loop reads, and awaits each call exactly once, since the tasks are pooled too.
 /// </summary>
 internal sealed class PacketReader(Stream stream, int maxPayloadSize) : IDisposable
 {
-    /// <summary>Read this much at once: several packets of a busy session.</summary>
+    /// <summary>Bytes to read at a time: several packets of a busy session.</summary>
     private const int ReadSize = 64 * 1024;
 
-    /// <summary>Where packets are larger than that, they are expected to go on so; up to here, as it is asked for before it has come.</summary>
+    /// <summary>After larger packets the next buffer is as large, up to this, since it is allocated before the data has arrived.</summary>
     private const int MaxExpected = 1024 * 1024;
 
-    /// <summary>Bytes of a stranger's first words that are worth keeping for <see cref="PeerIdentification"/>.</summary>
+    /// <summary>Bytes of a non-xpra peer's greeting to collect for <see cref="PeerIdentification"/>.</summary>
     private const int GreetingSize = 512;
 
     private byte[] _buffer = [];
@@ -27,7 +26,7 @@ internal sealed class PacketReader(Stream stream, int maxPayloadSize) : IDisposa
     private long _bytesRead;
     private long _packetsRead;
 
-    /// <summary>What decrypts; null while the direction is in clear. Owned by this reader.</summary>
+    /// <summary>The decryptor; null while the direction is unencrypted. Owned by this reader.</summary>
     public PacketDecryptor? Decryptor { get; private set; }
 
     /// <summary>The largest payload in bytes that is accepted, padding aside.</summary>
@@ -39,19 +38,19 @@ internal sealed class PacketReader(Stream stream, int maxPayloadSize) : IDisposa
     /// <summary>Packets received so far, chunks included.</summary>
     public long PacketsRead => Interlocked.Read(ref _packetsRead);
 
-    /// <summary>The bytes, unread ones included, that the next step takes: a header, or a packet with its header.</summary>
+    /// <summary>Bytes that must be in the buffer for the next step: a header, or a header with its packet.</summary>
     public int Needed { get; private set; }
 
-    /// <summary>Whether the last <see cref="StartFill"/> began to wait for data without a buffer.</summary>
+    /// <summary>Whether the last <see cref="StartFill"/> was a zero-byte read that only waits for data.</summary>
     public bool IsWaiting { get; private set; }
 
-    /// <summary>The header of the packet read last; empty after a failure.</summary>
+    /// <summary>The header of the last packet; empty after a failure.</summary>
     public PacketHeader Header { get; private set; }
 
-    /// <summary>The payload of the packet read last, decrypted, without IV and padding; valid until the next read.</summary>
+    /// <summary>The payload of the last packet, decrypted, without IV and padding; valid until the next read.</summary>
     public ReadOnlyMemory<byte> Payload { get; private set; }
 
-    /// <summary>From here on every packet must be encrypted, and is decrypted with this one in place of the earlier one.</summary>
+    /// <summary>Requires every packet from here on to be encrypted, and decrypts it; replaces and disposes of an earlier decryptor.</summary>
     public void Arm(PacketDecryptor decryptor)
     {
         Decryptor?.Dispose();
@@ -60,7 +59,7 @@ internal sealed class PacketReader(Stream stream, int maxPayloadSize) : IDisposa
 
     /// <summary>Reads one packet. False: the peer closed its side between two packets.</summary>
     /// <exception cref="MalformedPacketException">The header, or after decryption the padding, is wrong.</exception>
-    /// <exception cref="XpraAesException">PlaintextPacket, UnexpectedEncryption, LimitReached, ConnectionLost in the middle of a packet, or what <see cref="PeerIdentification"/> made of a stranger.</exception>
+    /// <exception cref="XpraAesException">PlaintextPacket, UnexpectedEncryption, LimitReached, ConnectionLost in the middle of a packet, or those of <see cref="PeerIdentification"/>.</exception>
     public ValueTask<bool> ReadAsync(CancellationToken cancellationToken)
     {
         Payload = default;
@@ -68,7 +67,7 @@ internal sealed class PacketReader(Stream stream, int maxPayloadSize) : IDisposa
         return _packetsRead > 0 && TryRead() ? new ValueTask<bool>(true) : ReceiveAsync(cancellationToken);
     }
 
-    /// <summary>Takes the next packet if all of it has come. Otherwise <see cref="StartFill"/> and <see cref="EndFill"/> get more of it; together they are <see cref="ReadAsync"/> for a loop that has nothing to do with strangers.</summary>
+    /// <summary>Takes the next packet if it has arrived completely. Otherwise <see cref="StartFill"/> and <see cref="EndFill"/> read more. The three together replace <see cref="ReadAsync"/> where the peer is known to speak xpra.</summary>
     /// <exception cref="XpraAesException">As <see cref="ReadAsync"/>.</exception>
     public bool TryRead()
     {
@@ -76,7 +75,7 @@ internal sealed class PacketReader(Stream stream, int maxPayloadSize) : IDisposa
         Header = default;
         Needed = PacketHeader.Size;
         var unread = _buffer.AsSpan(_start, _end - _start);
-        // What does not even begin like a packet is refused before more of it comes.
+        // A wrong first byte is rejected without waiting for the rest of the header.
         if (unread.IsEmpty || unread.Length < Needed && unread[0] == PacketHeader.Magic)
             return false;
         var header = PacketHeader.Parse(unread);
@@ -86,7 +85,7 @@ internal sealed class PacketReader(Stream stream, int maxPayloadSize) : IDisposa
         return unread.Length >= Needed && TryTake(header, decryptor, wireSize);
     }
 
-    /// <summary>Begins to receive, with the one wait that there is: for data, where nothing is under way, without a buffer, as an idle connection costs none.</summary>
+    /// <summary>Starts receiving. If nothing is buffered it first waits for data with a zero-byte read, so that an idle connection holds no buffer.</summary>
     public ValueTask<int> StartFill(CancellationToken cancellationToken)
     {
         if (_start == _end && !IsWaiting)
@@ -103,7 +102,7 @@ internal sealed class PacketReader(Stream stream, int maxPayloadSize) : IDisposa
         return stream.ReadAsync(_buffer.AsMemory(_end), cancellationToken);
     }
 
-    /// <summary>Takes over what <see cref="StartFill"/> has brought. False: the stream has ended.</summary>
+    /// <summary>Accounts for the bytes that <see cref="StartFill"/> has read. False: the stream has ended.</summary>
     public bool EndFill(int read)
     {
         _end += read;
@@ -111,62 +110,62 @@ internal sealed class PacketReader(Stream stream, int maxPayloadSize) : IDisposa
         return read > 0 || IsWaiting;
     }
 
-    /// <summary>Refuses an end of the stream that is none between two packets.</summary>
+    /// <summary>Checks that the stream ended between two packets.</summary>
     /// <exception cref="XpraAesException">ConnectionLost.</exception>
     public void RequireBoundary()
     {
         if (_start != _end)
-            throw Cut();
+            throw Truncated();
     }
 
     /// <summary>Looks at the next packet's header without taking it.</summary>
     /// <exception cref="MalformedPacketException">The header is wrong.</exception>
-    /// <exception cref="XpraAesException">ConnectionLost, or what <see cref="PeerIdentification"/> made of a stranger.</exception>
+    /// <exception cref="XpraAesException">ConnectionLost, or those of <see cref="PeerIdentification"/>.</exception>
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     public async ValueTask<PacketHeader> PeekHeaderAsync(CancellationToken cancellationToken)
     {
-        await FillOrLoseAsync(1, cancellationToken).ConfigureAwait(false);
+        await FillOrThrowAsync(1, cancellationToken).ConfigureAwait(false);
         if (_buffer[_start] != PacketHeader.Magic)
             throw await IdentifyAsync(cancellationToken).ConfigureAwait(false);
-        await FillOrLoseAsync(PacketHeader.Size, cancellationToken).ConfigureAwait(false);
+        await FillOrThrowAsync(PacketHeader.Size, cancellationToken).ConfigureAwait(false);
         try
         {
             return PacketHeader.Parse(_buffer.AsSpan(_start, PacketHeader.Size));
         }
         catch (MalformedPacketException) when (_packetsRead == 0)
         {
-            // "POST / HTTP/1.1" and "Permission denied" start with a P too.
-            if (await IdentifyAsync(cancellationToken).ConfigureAwait(false) is { Id: not XpraErrorId.NotXpra } stranger)
-                throw stranger;
+            // "POST / HTTP/1.1" and "Permission denied" also start with a P.
+            if (await IdentifyAsync(cancellationToken).ConfigureAwait(false) is { Id: not XpraErrorId.NotXpra } otherProtocol)
+                throw otherProtocol;
             throw;
         }
     }
 
-    /// <summary>Looks at the next bytes of the stream without taking them. Valid until the next call.</summary>
+    /// <summary>Looks at the next bytes of the stream without taking them; valid until the next call.</summary>
     /// <exception cref="XpraAesException">ConnectionLost.</exception>
     public async ValueTask<ReadOnlyMemory<byte>> PeekAsync(int count, CancellationToken cancellationToken)
     {
-        await FillOrLoseAsync(count, cancellationToken).ConfigureAwait(false);
+        await FillOrThrowAsync(count, cancellationToken).ConfigureAwait(false);
         return _buffer.AsMemory(_start, count);
     }
 
-    /// <summary>Reads and forgets whatever comes until the peer closes its side.</summary>
+    /// <summary>Reads and discards everything until the peer closes its side.</summary>
     public async Task DrainAsync(CancellationToken cancellationToken)
     {
-        var waste = PacketBuffers.Rent(PacketHeader.Size * 512);
+        var discarded = PacketBuffers.Rent(PacketHeader.Size * 512);
         try
         {
-            while (await stream.ReadAsync(waste, cancellationToken).ConfigureAwait(false) > 0)
+            while (await stream.ReadAsync(discarded, cancellationToken).ConfigureAwait(false) > 0)
             {
             }
         }
         finally
         {
-            PacketBuffers.Return(waste);
+            PacketBuffers.Return(discarded);
         }
     }
 
-    /// <summary>Zeroes the key. The decryptor stays, of no more use, but to tell what it was.</summary>
+    /// <summary>Zeroes the key. <see cref="Decryptor"/> remains only to describe the cipher.</summary>
     public void Dispose()
     {
         Decryptor?.Dispose();
@@ -182,11 +181,11 @@ internal sealed class PacketReader(Stream stream, int maxPayloadSize) : IDisposa
             return false;
         await PeekHeaderAsync(cancellationToken).ConfigureAwait(false);
         while (!TryRead())
-            await FillOrLoseAsync(Needed, cancellationToken).ConfigureAwait(false);
+            await FillOrThrowAsync(Needed, cancellationToken).ConfigureAwait(false);
         return true;
     }
 
-    /// <summary>Takes the packet at the head of the buffer. False: its first bytes have just shown that this peer pads to 32 bytes (PROTOCOL section 12), and they have not all come.</summary>
+    /// <summary>Takes the packet at the head of the buffer. False: decrypting showed that the peer pads to 32 bytes (PROTOCOL section 12), and the rest of the packet has not arrived.</summary>
     private bool TryTake(PacketHeader header, PacketDecryptor? decryptor, int wireSize)
     {
         var start = _start + PacketHeader.Size;
@@ -217,28 +216,27 @@ internal sealed class PacketReader(Stream stream, int maxPayloadSize) : IDisposa
         }
         if (header.IsEncrypted && Decryptor is null)
             throw new XpraAesException(XpraErrorId.UnexpectedEncryption, "The peer sent an encrypted packet before any cipher was agreed.");
-        return header.IsEncrypted ? Decryptor : RequireClear();
+        return header.IsEncrypted ? Decryptor : RequirePlaintextAllowed();
     }
 
-    /// <summary>A clear packet is let through only to the one caller that looks into it for the peer's last words.</summary>
-    private PacketDecryptor? RequireClear()
+    private PacketDecryptor? RequirePlaintextAllowed()
     {
-        if (Decryptor is not null && !AllowClear)
+        if (Decryptor is not null && !AllowPlaintext)
             throw new XpraAesException(XpraErrorId.PlaintextPacket, "The peer sent a packet in clear where encryption was agreed.");
         return null;
     }
 
-    /// <summary>Let clear packets through although a cipher is set: the caller tells by the header and trusts them in nothing.</summary>
-    public bool AllowClear { get; set; }
+    /// <summary>Lets plaintext packets through although a cipher is set, so that a refusal can be read. The caller must check the header and not trust them.</summary>
+    public bool AllowPlaintext { get; set; }
 
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
-    private async ValueTask FillOrLoseAsync(int count, CancellationToken cancellationToken)
+    private async ValueTask FillOrThrowAsync(int count, CancellationToken cancellationToken)
     {
         if (!await FillAsync(count, cancellationToken).ConfigureAwait(false))
-            throw Cut();
+            throw Truncated();
     }
 
-    /// <summary>Makes at least <paramref name="count"/> unread bytes stand in the buffer. False: the stream ended first.</summary>
+    /// <summary>Reads until the buffer has at least <paramref name="count"/> unread bytes. False: the stream ended first.</summary>
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     private async ValueTask<bool> FillAsync(int count, CancellationToken cancellationToken)
     {
@@ -251,7 +249,7 @@ internal sealed class PacketReader(Stream stream, int maxPayloadSize) : IDisposa
         return true;
     }
 
-    /// <summary>Moves what is unread to the front. Grows with what has arrived, not with what was announced.</summary>
+    /// <summary>Moves unread bytes to the front. The buffer grows with what has arrived, not with what was announced.</summary>
     private void MakeRoom(int count)
     {
         var unread = _end - _start;
@@ -267,7 +265,7 @@ internal sealed class PacketReader(Stream stream, int maxPayloadSize) : IDisposa
         _end = unread;
     }
 
-    private static XpraAesException Cut() => new(XpraErrorId.ConnectionLost, "The peer closed the connection in the middle of a packet.");
+    private static XpraAesException Truncated() => new(XpraErrorId.ConnectionLost, "The peer closed the connection in the middle of a packet.");
 
     private void Release()
     {
@@ -280,7 +278,7 @@ internal sealed class PacketReader(Stream stream, int maxPayloadSize) : IDisposa
     {
         if (_packetsRead > 0)
             return new MalformedPacketException($"A packet starts with 0x50, this one with 0x{_buffer[_start]:x2}.");
-        // A greeting comes in one piece or is followed by silence: take what is there, and what comes at once.
+        // A greeting comes in one piece, so there is no need to wait long for more.
         using var timeout = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         timeout.CancelAfter(TimeSpan.FromMilliseconds(250));
         try
@@ -289,7 +287,7 @@ internal sealed class PacketReader(Stream stream, int maxPayloadSize) : IDisposa
         }
         catch (Exception e) when (e is OperationCanceledException or IOException && !cancellationToken.IsCancellationRequested)
         {
-            // What has come will do.
+            // What has arrived is enough.
         }
         return PeerIdentification.Describe(_buffer.AsSpan(_start, Math.Min(_end - _start, GreetingSize)));
     }

@@ -4,8 +4,8 @@ using XpraAes.Ciphers;
 namespace XpraAes.Packets;
 
 /// <summary>
-/// Frames and encrypts packets into one buffer and writes them to a stream. Not thread safe: packets must be encrypted in the
-/// order in which they are sent, so one owner writes (<see cref="PacketChannel"/> takes a lock, a relay has one loop per direction).
+/// Frames and encrypts packets into one buffer and writes it to a stream. Not thread safe: packets must be encrypted in the order in
+/// which they are sent, so <see cref="PacketChannel"/> takes a lock and a relay has one loop per direction.
 /// </summary>
 internal sealed class PacketWriter(Stream stream) : IDisposable
 {
@@ -17,7 +17,7 @@ internal sealed class PacketWriter(Stream stream) : IDisposable
     private long _bytesWritten;
     private long _packetsWritten;
 
-    /// <summary>What encrypts; null while the direction is in clear. Owned by this writer.</summary>
+    /// <summary>The encryptor; null while the direction is unencrypted. Owned by this writer.</summary>
     public PacketEncryptor? Encryptor { get; private set; }
 
     /// <summary>Bytes handed to the stream so far.</summary>
@@ -26,17 +26,17 @@ internal sealed class PacketWriter(Stream stream) : IDisposable
     /// <summary>Packets framed so far, chunks included.</summary>
     public long PacketsWritten => Interlocked.Read(ref _packetsWritten);
 
-    /// <summary>Bytes that wait for <see cref="FlushAsync"/>.</summary>
+    /// <summary>Bytes waiting for <see cref="FlushAsync"/>.</summary>
     public int Pending => _length;
 
-    /// <summary>From here on every packet is encrypted with this one, in place of the earlier one.</summary>
+    /// <summary>Encrypts every packet from here on; replaces and disposes of an earlier encryptor.</summary>
     public void Arm(PacketEncryptor encryptor)
     {
         Encryptor?.Dispose();
         Encryptor = encryptor;
     }
 
-    /// <summary>Frames one packet behind those that wait. Whether it is encrypted is decided here, not by the flags given.</summary>
+    /// <summary>Appends one packet to the buffer. It is encrypted if <see cref="Encryptor"/> is set, whatever the flags say.</summary>
     public void Append(byte flags, byte compression, byte chunkIndex, ReadOnlySpan<byte> data)
     {
         var encryptor = Encryptor;
@@ -60,7 +60,7 @@ internal sealed class PacketWriter(Stream stream) : IDisposable
         Interlocked.Increment(ref _packetsWritten);
     }
 
-    /// <summary>Writes what waits.</summary>
+    /// <summary>Writes what is buffered.</summary>
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
     public async ValueTask FlushAsync(CancellationToken cancellationToken)
     {
@@ -70,17 +70,17 @@ internal sealed class PacketWriter(Stream stream) : IDisposable
         EndFlush();
     }
 
-    /// <summary>Begins to write what waits, which is something. <see cref="EndFlush"/> must follow when it is written.</summary>
+    /// <summary>Starts writing a nonempty buffer. <see cref="EndFlush"/> must follow when it is written.</summary>
     public ValueTask StartFlush(CancellationToken cancellationToken) => stream.WriteAsync(_buffer.AsMemory(0, _length), cancellationToken);
 
-    /// <summary>Counts what has been written. The buffer goes back to the pool, so that an idle connection holds none.</summary>
+    /// <summary>Counts what was written and returns the buffer to the pool, so that an idle connection holds none.</summary>
     public void EndFlush()
     {
         Interlocked.Add(ref _bytesWritten, _length);
         Release();
     }
 
-    /// <summary>Zeroes the key. The encryptor stays, of no more use, so that nothing goes out in clear in its place.</summary>
+    /// <summary>Zeroes the key. The disposed encryptor stays set, so that nothing can go out unencrypted instead.</summary>
     public void Dispose()
     {
         Encryptor?.Dispose();

@@ -3,7 +3,7 @@ using System.Net.Sockets;
 
 namespace XpraAes.Transports;
 
-/// <summary>Addresses as people write them: an IPv4 address stays one where the socket speaks both.</summary>
+/// <summary>Addresses as text; IPv4-mapped IPv6 addresses are written as IPv4.</summary>
 internal static class AddressText
 {
     public static string Of(EndPoint? endPoint) => endPoint switch
@@ -13,7 +13,7 @@ internal static class AddressText
         _ => endPoint.ToString() is { Length: > 0 } text ? text : "local socket",
     };
 
-    /// <summary>The address that a client came from; <see cref="IPAddress.None"/> where it has none.</summary>
+    /// <summary>A client's address; <see cref="IPAddress.None"/> if it has none.</summary>
     public static IPAddress SourceOf(Socket socket)
     {
         try

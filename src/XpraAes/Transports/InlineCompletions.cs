@@ -4,9 +4,8 @@ using System.Reflection;
 namespace XpraAes.Transports;
 
 /// <summary>
-/// Has what waits for a socket go on at once, on the one thread that learns of data for all sockets, in place of a thread of the
-/// pool that first has to wake up. For what takes microseconds and never blocks. .NET has the switch for each socket, on Unix,
-/// but does not offer it to compilers; where a version has it no more, everything goes by the pool as it always does.
+/// Runs a socket's continuations on the thread that polls all sockets, without waking a pool thread. Only for work that takes
+/// microseconds and never blocks. Uses a non-public property of .NET on Unix; without it, everything runs on the pool as usual.
 /// </summary>
 internal static class InlineCompletions
 {
@@ -16,6 +15,6 @@ internal static class InlineCompletions
     /// <summary>Whether this version of .NET has the switch.</summary>
     public static bool IsSupported => s_prefer is not null;
 
-    /// <summary>Sets it for one socket, whatever waits for it.</summary>
+    /// <summary>Switches it on or off for one socket.</summary>
     public static void Prefer(Socket socket, bool inline) => s_prefer?.Invoke(socket, inline);
 }

@@ -2,13 +2,13 @@ using System.Net.Sockets;
 
 namespace XpraAes.Transports;
 
-/// <summary>Has the system notice a peer that vanished without a word: one that stays silent, and one that acknowledges nothing.</summary>
+/// <summary>Makes the system detect a peer that has vanished: by keep-alive while the connection is silent, by TCP_USER_TIMEOUT while data is unacknowledged.</summary>
 internal static class KeepAlive
 {
-    // TCP_USER_TIMEOUT of tcp(7), in milliseconds: how long what was sent may stay unacknowledged. Keep-alive does not look while it does.
+    // TCP_USER_TIMEOUT of tcp(7), in milliseconds: how long data may stay unacknowledged. Keep-alive is not active during that time.
     private const int LinuxTcp = 6, LinuxUserTimeout = 18;
 
-    /// <summary>Sets it up on a TCP socket, and turns Nagle's delay off; leaves others alone.</summary>
+    /// <summary>Sets it up on a TCP socket, and turns off Nagle's algorithm; ignores other sockets.</summary>
     public static void Enable(Socket socket, Limits limits)
     {
         if (socket.ProtocolType != ProtocolType.Tcp)

@@ -6,10 +6,10 @@ namespace XpraAes.Transports;
 /// <summary>A TCP port or a Unix socket on which clients are accepted.</summary>
 internal sealed class ListeningSocket(Socket socket, XpraEndpoint endpoint) : IDisposable
 {
-    /// <summary>Where clients connect to; the wildcard address where it listens on all of them.</summary>
+    /// <summary>Where clients connect to; a wildcard address if it listens on all addresses.</summary>
     public XpraEndpoint Endpoint => endpoint;
 
-    /// <summary>The address and port, or the path, as people write them.</summary>
+    /// <summary>The address and port, or the path, as text.</summary>
     public string Address => endpoint.Transport == TransportKind.Unix ? endpoint.Path! : AddressText.Of(new IPEndPoint(IPAddress.Parse(endpoint.Host), endpoint.Port));
 
     public ValueTask<Socket> AcceptAsync(CancellationToken cancellationToken) => socket.AcceptAsync(cancellationToken);
@@ -26,13 +26,13 @@ internal sealed class ListeningSocket(Socket socket, XpraEndpoint endpoint) : ID
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            // Nobody answers there any more: the next listener replaces it.
+            // The stale file does no harm: the next listener replaces it.
         }
     }
 
     /// <summary>An exception of id PortInUse.</summary>
     public static XpraAesException InUse(string target, string action, Exception? inner = null)
-        => new(XpraErrorId.PortInUse, $"Another program listens on {target}.", action, inner) { Target = target };
+        => new(XpraErrorId.PortInUse, $"Another program is listening on {target}.", action, inner) { Target = target };
 
     /// <summary>An exception of id AddressUnavailable.</summary>
     public static XpraAesException Unavailable(string target, string message, string action, Exception? inner = null)

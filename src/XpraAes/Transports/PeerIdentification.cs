@@ -2,7 +2,7 @@ using System.Text;
 
 namespace XpraAes.Transports;
 
-/// <summary>Names what a peer is whose first byte is not that of an xpra packet (PROTOCOL sections 2 and 3).</summary>
+/// <summary>Identifies the protocol of a peer whose first bytes are not an xpra packet (PROTOCOL sections 2 and 3).</summary>
 internal static class PeerIdentification
 {
     private const int ShownTextLength = 200;
@@ -32,7 +32,7 @@ internal static class PeerIdentification
         if (TryReadText(greeting, out var text))
         {
             return new XpraAesException(XpraErrorId.PeerSentText, $"The peer answered with text instead of a packet: '{text}'.",
-                "An xpra server answers so when it cannot read the packet sent to it, or refuses the connection early.");
+                "An xpra server does this when it cannot read the packet sent to it, or refuses the connection early.");
         }
         return new XpraAesException(XpraErrorId.NotXpra, "The peer's first bytes are not those of an xpra packet.",
             "Check the address and port: something else listens there.");
@@ -44,7 +44,7 @@ internal static class PeerIdentification
         return lineEnd > 0 && greeting[..lineEnd].IndexOf(" HTTP/1."u8) > 0;
     }
 
-    /// <summary>Text of a peer, fit to be shown: printable ASCII in one line of limited length.</summary>
+    /// <summary>A peer's text for display: printable ASCII in one line of limited length.</summary>
     public static bool TryReadText(ReadOnlySpan<byte> bytes, out string text)
     {
         var builder = new StringBuilder();
@@ -62,7 +62,7 @@ internal static class PeerIdentification
         return text.Length >= 4;
     }
 
-    /// <summary>A peer's text without control characters, cut to a length that an error message can carry.</summary>
+    /// <summary>A peer's text without control characters, shortened for an error message.</summary>
     public static string Sanitize(string text)
     {
         var builder = new StringBuilder(Math.Min(text.Length, ShownTextLength + 1));

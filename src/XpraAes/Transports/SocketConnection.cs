@@ -2,10 +2,10 @@ using System.Net.Sockets;
 
 namespace XpraAes.Transports;
 
-/// <summary>Connects a socket within a time, and says in words why that failed.</summary>
+/// <summary>Connects a socket with a timeout, and explains failures.</summary>
 internal static class SocketConnection
 {
-    /// <summary>The stream of the connected socket, which it owns, and the peer's address. A socket that does not connect is closed.</summary>
+    /// <summary>The stream of the connected socket, which it owns, and the peer's address. The socket is closed on failure.</summary>
     /// <exception cref="XpraAesException">ConnectionRefused, HostUnreachable, ConnectTimeout.</exception>
     public static async Task<(Stream Stream, string Peer)> OpenAsync(Socket socket, Func<Socket, CancellationToken, ValueTask> connect, TimeSpan timeout, Limits limits, CancellationToken cancellationToken)
     {
@@ -34,7 +34,7 @@ internal static class SocketConnection
     private static XpraAesException Explain(SocketException e) => e.SocketErrorCode switch
     {
         SocketError.ConnectionRefused => new XpraAesException(XpraErrorId.ConnectionRefused, "Nobody listens there.",
-            "Check the port, and that the server runs and listens on this address (not only on its loopback).", e),
+            "Check the port, and that the server is running and listens on this address (not only on its loopback).", e),
         SocketError.TimedOut => new XpraAesException(XpraErrorId.ConnectTimeout, "No connection came about.",
             "Check the address, and that no firewall drops packets to that port.", e),
         SocketError.HostNotFound or SocketError.TryAgain or SocketError.NoData => new XpraAesException(XpraErrorId.HostUnreachable,

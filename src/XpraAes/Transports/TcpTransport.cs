@@ -3,7 +3,7 @@ using System.Net.Sockets;
 
 namespace XpraAes.Transports;
 
-/// <summary>xpra's packets over TCP as they are.</summary>
+/// <summary>xpra's packets directly over TCP.</summary>
 internal sealed class TcpTransport() : Transport(TransportKind.Tcp, "tcp")
 {
     public override int DefaultPort => ProtocolDefaults.Port;
@@ -11,7 +11,7 @@ internal sealed class TcpTransport() : Transport(TransportKind.Tcp, "tcp")
     public override Task<(Stream Stream, string Peer)> ConnectAsync(XpraEndpoint endpoint, TimeSpan timeout, Limits limits, CancellationToken cancellationToken)
         => SocketConnection.OpenAsync(new Socket(SocketType.Stream, ProtocolType.Tcp), (socket, token) => socket.ConnectAsync(endpoint.Host, endpoint.Port, token), timeout, limits, cancellationToken);
 
-    /// <summary>Binds a port and starts to listen; port 0 takes a free one.</summary>
+    /// <summary>Binds a port and starts listening; port 0 takes a free one.</summary>
     /// <exception cref="XpraAesException">PortInUse, AddressUnavailable.</exception>
     public static ListeningSocket Listen(IPAddress address, int port, int backlog)
     {
@@ -23,7 +23,7 @@ internal sealed class TcpTransport() : Transport(TransportKind.Tcp, "tcp")
                 socket.DualMode = true;
             socket.Bind(endpoint);
             socket.Listen(backlog);
-            // Kept, since a closed socket no longer tells its port.
+            // The endpoint is stored, since a closed socket no longer has its port.
             return new ListeningSocket(socket, new XpraEndpoint(TransportKind.Tcp, address.ToString(), ((IPEndPoint)socket.LocalEndPoint!).Port));
         }
         catch (SocketException e)
@@ -32,8 +32,8 @@ internal sealed class TcpTransport() : Transport(TransportKind.Tcp, "tcp")
             throw e.SocketErrorCode switch
             {
                 SocketError.AddressAlreadyInUse => ListeningSocket.InUse(endpoint.ToString(), "Choose another -Port, or stop the other program (ss -ltnp shows it).", e),
-                SocketError.AccessDenied => ListeningSocket.Unavailable(endpoint.ToString(), $"This user may not listen on {endpoint}.", "Choose a port above 1023.", e),
-                _ => ListeningSocket.Unavailable(endpoint.ToString(), $"Cannot listen on {endpoint} ({e.SocketErrorCode}).", "-BindAddress takes an address of this machine's, Loopback, Any or IPv6Any.", e),
+                SocketError.AccessDenied => ListeningSocket.Unavailable(endpoint.ToString(), $"This user is not allowed to listen on {endpoint}.", "Choose a port above 1023.", e),
+                _ => ListeningSocket.Unavailable(endpoint.ToString(), $"Cannot listen on {endpoint} ({e.SocketErrorCode}).", "-BindAddress takes one of this machine's addresses, Loopback, Any or IPv6Any.", e),
             };
         }
     }

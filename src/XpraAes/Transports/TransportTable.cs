@@ -2,10 +2,10 @@ using System.Net.Sockets;
 
 namespace XpraAes.Transports;
 
-/// <summary>Every transport, a line each, and which of them an endpoint, a URI or an accepted socket means.</summary>
+/// <summary>All transports, and the choice among them for an endpoint, a URI or an accepted socket.</summary>
 internal static class TransportTable
 {
-    /// <summary>The bytes by which an accepted connection is told apart: the longest HTTP method and its space.</summary>
+    /// <summary>Bytes that are needed to recognize a transport: the longest HTTP method and a space.</summary>
     public const int PeekSize = 8;
 
     private static readonly Transport[] s_all =
@@ -18,15 +18,15 @@ internal static class TransportTable
     /// <summary>The transport of this kind.</summary>
     public static Transport Of(TransportKind kind) => Array.Find(s_all, transport => transport.Kind == kind) ?? throw new ArgumentOutOfRangeException(nameof(kind), kind, null);
 
-    /// <summary>The transport with this scheme, in lower case; null where there is none.</summary>
+    /// <summary>The transport with this scheme, in lower case; null if there is none.</summary>
     public static Transport? WithScheme(string scheme) => Array.Find(s_all, transport => transport.Scheme == scheme);
 
     /// <summary>As <see cref="Transport.ConnectAsync"/> of the endpoint's transport.</summary>
     public static Task<(Stream Stream, string Peer)> ConnectAsync(XpraEndpoint endpoint, TimeSpan timeout, Limits limits, CancellationToken cancellationToken)
         => Of(endpoint.Transport).ConnectAsync(endpoint, timeout, limits, cancellationToken);
 
-    /// <summary>The stream of packets on an accepted socket, whichever transport its first bytes show.</summary>
-    /// <exception cref="XpraAesException">HandshakeTimeout where nothing comes in time, ConnectionLost, and those of <see cref="Transport.AcceptAsync"/>.</exception>
+    /// <summary>The stream of packets on an accepted socket; its first bytes determine the transport.</summary>
+    /// <exception cref="XpraAesException">HandshakeTimeout if nothing arrives in time, ConnectionLost, and those of <see cref="Transport.AcceptAsync"/>.</exception>
     public static async Task<Stream> AcceptAsync(Socket socket, IReadOnlyCollection<string> origins, TimeSpan timeout, CancellationToken cancellationToken)
     {
         using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
@@ -38,8 +38,8 @@ internal static class TransportTable
             var count = await socket.ReceiveAsync(first, SocketFlags.Peek, deadline.Token).ConfigureAwait(false);
             if (count == 0)
                 throw new XpraAesException(XpraErrorId.ConnectionLost, "The client closed the connection before its hello.");
-            var spoken = Array.Find(s_all, transport => transport.Recognizes(first.AsSpan(0, count)));
-            return spoken is null ? stream : await spoken.AcceptAsync(stream, origins, deadline.Token).ConfigureAwait(false);
+            var recognized = Array.Find(s_all, transport => transport.Recognizes(first.AsSpan(0, count)));
+            return recognized is null ? stream : await recognized.AcceptAsync(stream, origins, deadline.Token).ConfigureAwait(false);
         }
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {

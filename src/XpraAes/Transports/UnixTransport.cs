@@ -4,13 +4,13 @@ using System.Security.Cryptography;
 
 namespace XpraAes.Transports;
 
-/// <summary>xpra's packets over a Unix domain socket: the mode of its file, 0600 where we listen, decides who may connect.</summary>
+/// <summary>xpra's packets over a Unix domain socket. Its file mode, 0600 for our listeners, decides who may connect.</summary>
 internal sealed class UnixTransport() : Transport(TransportKind.Unix, "socket")
 {
     private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite;
 
-    // What opening a socket as a file gives: ENXIO on Linux, EOPNOTSUPP on macOS.
-    private static readonly int[] s_notAFile = [6, 102];
+    // The error when a socket is opened as a file: ENXIO on Linux, EOPNOTSUPP on macOS.
+    private static readonly int[] s_isSocketErrors = [6, 102];
 
     public override string ToUri(XpraEndpoint endpoint) => $"{Scheme}://{endpoint.Path}";
 
@@ -20,18 +20,18 @@ internal sealed class UnixTransport() : Transport(TransportKind.Unix, "socket")
         return (stream, endpoint.Path!);
     }
 
-    /// <summary>Makes the socket and starts to listen. Replaces what a program that crashed has left; a live socket, and any other file, stays.</summary>
+    /// <summary>Creates the socket and starts listening. Replaces a dead socket left by a crashed program, but no live socket or other file.</summary>
     /// <exception cref="XpraAesException">PortInUse, AddressUnavailable, InvalidOption on Windows.</exception>
     public static ListeningSocket Listen(string path, int backlog)
     {
         if (OperatingSystem.IsWindows())
-            throw new XpraAesException(XpraErrorId.InvalidOption, "Windows gives the file of a socket no owner's mode.", "Use -LocalPort.");
+            throw new XpraAesException(XpraErrorId.InvalidOption, "On Windows a socket's file cannot be restricted to its owner by a mode.", "Use -LocalPort.");
         path = Path.GetFullPath(path);
         var socket = NewSocket();
         try
         {
             RequireFree(new UnixDomainSocketEndPoint(path), path);
-            MakeAndListen(socket, path, backlog);
+            CreateAndListen(socket, path, backlog);
             return new ListeningSocket(socket, new XpraEndpoint(TransportKind.Unix, "", 0, path));
         }
         catch (Exception e)
@@ -39,20 +39,20 @@ internal sealed class UnixTransport() : Transport(TransportKind.Unix, "socket")
             socket.Dispose();
             throw e switch
             {
-                ArgumentOutOfRangeException => ListeningSocket.Unavailable(path, $"The path {path} is too long for a socket: about 90 bytes are possible.", "Choose a shorter one, such as /run/user/1000/xpra.sock.", e),
-                IOException or UnauthorizedAccessException or SocketException => ListeningSocket.Unavailable(path, $"Cannot listen on {path}: {e.Message}", "Choose a path in a folder of yours that exists.", e),
+                ArgumentOutOfRangeException => ListeningSocket.Unavailable(path, $"The path {path} is too long for a socket, which allows about 90 bytes.", "Choose a shorter one, such as /run/user/1000/xpra.sock.", e),
+                IOException or UnauthorizedAccessException or SocketException => ListeningSocket.Unavailable(path, $"Cannot listen on {path}: {e.Message}", "Choose a path in an existing folder of yours.", e),
                 _ => e,
             };
         }
     }
 
-    /// <summary>The file must never exist with more rights than its owner's, nor before someone answers there: it is made in a folder that nobody else can enter, and moved when all is ready.</summary>
+    /// <summary>Creates the file in a private folder and moves it once it is listening, so that it is never accessible to others, even briefly.</summary>
     [UnsupportedOSPlatform("windows")]
-    private static void MakeAndListen(Socket socket, string path, int backlog)
+    private static void CreateAndListen(Socket socket, string path, int backlog)
     {
         var parent = Path.GetDirectoryName(path);
         if (!Directory.Exists(parent))
-            throw ListeningSocket.Unavailable(path, $"There is no folder {parent}.", "Make it first, for you alone.");
+            throw ListeningSocket.Unavailable(path, $"There is no folder {parent}.", "Create it first, accessible only to you.");
         var folder = Path.Combine(parent, $".xpra-{RandomNumberGenerator.GetHexString(8, lowercase: true)}");
         Directory.CreateDirectory(folder, OwnerOnly | UnixFileMode.UserExecute);
         try
@@ -69,13 +69,13 @@ internal sealed class UnixTransport() : Transport(TransportKind.Unix, "socket")
         }
     }
 
-    /// <summary>What a program that ended badly has left is replaced; a live socket, and anything else, is not.</summary>
+    /// <summary>Throws if there is a live socket, or a file that is not a socket.</summary>
     private static void RequireFree(UnixDomainSocketEndPoint endpoint, string path)
     {
         if (!Path.Exists(path))
             return;
         if (!IsSocket(path))
-            throw ListeningSocket.Unavailable(path, $"{path} exists and is no socket.", "Choose another path.");
+            throw ListeningSocket.Unavailable(path, $"{path} exists and is not a socket.", "Choose another path.");
         using var probe = NewSocket();
         probe.Blocking = false;
         try
@@ -88,7 +88,7 @@ internal sealed class UnixTransport() : Transport(TransportKind.Unix, "socket")
         }
         catch (SocketException e) when (e.SocketErrorCode is SocketError.WouldBlock or SocketError.InProgress)
         {
-            // It has more to do than it can take: it is alive.
+            // Its backlog is full, so it is alive.
         }
         throw ListeningSocket.InUse(path, "Choose another path, or stop the other program (ss -lxp shows it).");
     }
@@ -97,13 +97,13 @@ internal sealed class UnixTransport() : Transport(TransportKind.Unix, "socket")
     {
         try
         {
-            // For writing too: a named pipe opened for reading alone would wait for a writer.
+            // Read-write, since opening a named pipe only for reading would wait for a writer.
             using var file = new FileStream(path, FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite | FileShare.Delete);
             return false;
         }
         catch (IOException e)
         {
-            return s_notAFile.Contains(e.HResult);
+            return s_isSocketErrors.Contains(e.HResult);
         }
         catch (UnauthorizedAccessException)
         {

@@ -8,17 +8,17 @@ using System.Security.Cryptography;
 namespace XpraAes.Transports;
 
 /// <summary>
-/// The bytes inside the frames of a websocket (RFC 6455), as xpra uses it: one stream of bytes, cut into frames anyhow (PROTOCOL section 3).
-/// One reader and one writer at a time may use it, beside each other. Cancelling a read loses nothing;
-/// cancelling a write, or a read in the middle of answering a ping, ends the writing.
+/// The payload of a websocket (RFC 6455) as one stream of bytes; xpra splits it into frames arbitrarily (PROTOCOL section 3).
+/// One reader and one writer may use it concurrently. Cancelling a read loses nothing;
+/// cancelling a write, or a read while it answers a ping, makes further writes fail.
 /// </summary>
 /// <remarks>
-/// .NET's own WebSocket does not fit: it refuses the unmasked frames of xpra's Python clients and masked ones of a server, wants TEXT
-/// to be UTF-8, and a cancelled read aborts it, so that a peer which was too slow could no longer be told so.
+/// .NET's own WebSocket does not work here: it rejects unmasked frames of xpra's Python clients and masked ones of a server, requires
+/// TEXT to be UTF-8, and is aborted by a cancelled read, so that a slow peer could not be sent the reason any more.
 /// </remarks>
-internal sealed class WebSocketStream : Stream
+internal sealed class WebSocketStream : Stream, IHalfClosable
 {
-    /// <summary>Bytes of one frame that are accepted: what xpra's own packet header can announce.</summary>
+    /// <summary>The largest frame in bytes: as much as xpra's packet header can announce.</summary>
     public const long MaxFrameSize = ProtocolDefaults.MaxHeaderPayload;
 
     private const byte ContinuationFrame = 0x0, TextFrame = 0x1, BinaryFrame = 0x2, CloseFrame = 0x8, PingFrame = 0x9, PongFrame = 0xa;
@@ -26,10 +26,10 @@ internal sealed class WebSocketStream : Stream
     private const byte Length16 = 126, Length64 = 127;
     private const int MaxHeaderSize = 14, MaskSize = 4, MaxControlPayload = 125;
 
-    /// <summary>Arbitrary: many small frames come in at one read, and larger ones go past it.</summary>
+    /// <summary>Arbitrary: fits many small frames in one read; larger ones bypass the buffer.</summary>
     private const int ReadBufferSize = 16 * 1024;
 
-    /// <summary>Payload that is joined with its header into one write of 64 KB.</summary>
+    /// <summary>Payload bytes for each write, which with a header take 64 KB.</summary>
     private const int PieceSize = 64 * 1024 - MaxHeaderSize;
 
     private readonly Stream _inner;
@@ -39,24 +39,24 @@ internal sealed class WebSocketStream : Stream
     private int _start;
     private int _end;
 
-    // The data frame that is being read: bytes left, and the mask in memory order, turned to the next byte; 0 where it is not masked.
+    // The data frame that is being read: payload bytes left, and the mask in memory order, rotated to the next byte; 0 if unmasked.
     private long _left;
     private uint _mask;
     private bool _moreFragments;
     private bool _anyFrame;
 
-    // A control frame that was read and awaits its answer.
+    // A control frame that was read and is to be answered.
     private byte _control;
     private ReadOnlyMemory<byte> _controlPayload;
 
     private bool _peerClosed;
     private bool _closeSent;
-    private bool _torn;
+    private bool _writeIncomplete;
 
-    /// <summary>Wraps a stream on which the upgrade is done.</summary>
+    /// <summary>Wraps a stream after the upgrade.</summary>
     /// <param name="inner">The stream; it is closed with this one.</param>
-    /// <param name="masks">Whether what is sent is masked: RFC 6455 demands it of a client and forbids it to a server.</param>
-    /// <param name="alreadyRead">Bytes that arrived behind the upgrade.</param>
+    /// <param name="masks">Whether to mask what is sent: RFC 6455 requires it of clients and forbids it for servers.</param>
+    /// <param name="alreadyRead">Bytes that arrived after the upgrade.</param>
     public WebSocketStream(Stream inner, bool masks, ReadOnlyMemory<byte> alreadyRead = default)
     {
         _inner = inner;
@@ -81,8 +81,8 @@ internal sealed class WebSocketStream : Stream
     }
 
     /// <summary>
-    /// Reads payload, of as many frames as have arrived; 0 after the peer's CLOSE and where the connection ends. An empty buffer waits until there
-    /// is something to read. Throws <see cref="MalformedPacketException"/> for frames that break RFC 6455 or are larger than <see cref="MaxFrameSize"/>.
+    /// Reads payload, possibly of several frames; 0 after the peer's CLOSE or the end of the connection. An empty buffer waits until there is
+    /// something to read. Throws <see cref="MalformedPacketException"/> for frames that violate RFC 6455 or are larger than <see cref="MaxFrameSize"/>.
     /// </summary>
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
@@ -104,7 +104,7 @@ internal sealed class WebSocketStream : Stream
             }
             if (_left >= _buffer.Length && buffer.Length >= _buffer.Length)
             {
-                // The buffer is empty here, and a large frame has no need of it.
+                // Our buffer is empty here, and a large frame bypasses it.
                 var count = await _inner.ReadAsync(buffer[..(int)Math.Min(buffer.Length, _left)], cancellationToken).ConfigureAwait(false);
                 Unmask(buffer.Span[..count], buffer.Span);
                 return count;
@@ -124,7 +124,7 @@ internal sealed class WebSocketStream : Stream
     public override int Read(byte[] buffer, int offset, int count) =>
         ReadAsync(buffer, offset, count, CancellationToken.None).GetAwaiter().GetResult();
 
-    /// <summary>Sends the bytes as one BINARY frame. Throws <see cref="XpraAesException"/> (ConnectionLost) once the websocket is closed or a write was cut short.</summary>
+    /// <summary>Sends the bytes as one BINARY frame. Throws <see cref="XpraAesException"/> (ConnectionLost) once the websocket is closed or a write was interrupted.</summary>
     public override ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default) =>
         buffer.IsEmpty ? ValueTask.CompletedTask : SendAsync(BinaryFrame, buffer, cancellationToken);
 
@@ -134,8 +134,8 @@ internal sealed class WebSocketStream : Stream
     public override void Write(byte[] buffer, int offset, int count) =>
         WriteAsync(buffer, offset, count, CancellationToken.None).GetAwaiter().GetResult();
 
-    /// <summary>Tells the peer that nothing more will be written; reading goes on until the peer's own CLOSE.</summary>
-    public async ValueTask CloseAsync(CancellationToken cancellationToken)
+    /// <summary>Sends CLOSE: nothing more will be written, but reading continues until the peer's own CLOSE.</summary>
+    public async ValueTask CloseSendAsync(CancellationToken cancellationToken)
     {
         byte[] normalClosure = [1000 >> 8, 1000 & 0xff];
         await SendAsync(CloseFrame, normalClosure, cancellationToken).ConfigureAwait(false);
@@ -157,13 +157,13 @@ internal sealed class WebSocketStream : Stream
 
     protected override void Dispose(bool disposing)
     {
-        // Not the semaphore: a write that the closing interrupts has yet to release it, and it holds nothing of the system's.
+        // The semaphore is not disposed: an interrupted write has yet to release it, and it holds no system resources.
         if (disposing)
             _inner.Dispose();
         base.Dispose(disposing);
     }
 
-    /// <summary>XORs with the mask, whose first byte in memory goes with the first of <paramref name="source"/>. Both spans may be the same.</summary>
+    /// <summary>XORs with the mask, starting at its first byte in memory. Both spans may be the same.</summary>
     internal static void Mask(ReadOnlySpan<byte> source, Span<byte> destination, uint mask)
     {
         if (mask == 0)
@@ -180,8 +180,8 @@ internal sealed class WebSocketStream : Stream
             destination[done] = (byte)(source[done] ^ bytes[done & 3]);
     }
 
-    /// <summary>The mask as it is for the byte <paramref name="count"/> further on.</summary>
-    private static uint Turn(uint mask, int count) => BitConverter.IsLittleEndian
+    /// <summary>The mask rotated to <paramref name="count"/> bytes later.</summary>
+    private static uint RotateMask(uint mask, int count) => BitConverter.IsLittleEndian
         ? BitOperations.RotateRight(mask, (count & 3) * 8)
         : BitOperations.RotateLeft(mask, (count & 3) * 8);
 
@@ -200,7 +200,7 @@ internal sealed class WebSocketStream : Stream
         return taken;
     }
 
-    /// <summary>A frame that breaks the rules does not take with it what came before: it is looked at again once that has been handed out.</summary>
+    /// <summary>If bytes before an invalid frame have been read, its error is deferred to the next read.</summary>
     private bool TryTakeNextHeader(bool anyTaken)
     {
         try
@@ -216,7 +216,7 @@ internal sealed class WebSocketStream : Stream
     private void Unmask(ReadOnlySpan<byte> payload, Span<byte> destination)
     {
         Mask(payload, destination, _mask);
-        _mask = Turn(_mask, payload.Length);
+        _mask = RotateMask(_mask, payload.Length);
         _left -= payload.Length;
     }
 
@@ -232,7 +232,7 @@ internal sealed class WebSocketStream : Stream
         var opcode = (byte)(data[0] & OpcodeBits);
         var isFinal = (data[0] & FinalBit) != 0;
         var shortLength = data[1] & LengthBits;
-        // Servers up to 4.x write their last words as bare text, past the websocket (PROTOCOL section 2).
+        // Servers up to 4.x send refusals as bare text, outside of websocket frames (PROTOCOL section 2).
         if (!_anyFrame && (data[0] & ReservedBits) != 0 && PeerIdentification.TryReadText(data, out _))
             throw PeerIdentification.Describe(data);
         _anyFrame = true;
@@ -288,7 +288,7 @@ internal sealed class WebSocketStream : Stream
             throw new MalformedPacketException($"A websocket frame {problem}.");
     }
 
-    /// <summary>Moves what is left to the front: less than one header or control frame.</summary>
+    /// <summary>Moves the rest, less than one header or control frame, to the front.</summary>
     private void MakeRoom()
     {
         _buffer.AsSpan(_start, _end - _start).CopyTo(_buffer);
@@ -309,7 +309,7 @@ internal sealed class WebSocketStream : Stream
             }
             catch (Exception e) when (e is IOException or ObjectDisposedException or XpraAesException)
             {
-                // The peer is gone already: it has said that it would.
+                // The peer may already have closed the connection.
             }
         }
         _control = 0;
@@ -324,12 +324,12 @@ internal sealed class WebSocketStream : Stream
         {
             if (_closeSent && (opcode & ControlBit) != 0)
                 return;
-            if (_torn || _closeSent)
+            if (_writeIncomplete || _closeSent)
                 throw new XpraAesException(XpraErrorId.ConnectionLost, "The websocket is closed for writing.");
             _closeSent = opcode == CloseFrame;
 
-            // Half a frame can only be followed by its other half: it is whole, or the last.
-            _torn = true;
+            // An incomplete frame cannot be followed by another one.
+            _writeIncomplete = true;
             var mask = _masks ? NewMask() : 0;
             var size = PutHeader(frame, opcode, payload.Length, mask);
             while (true)
@@ -340,10 +340,10 @@ internal sealed class WebSocketStream : Stream
                 payload = payload[piece.Length..];
                 if (payload.IsEmpty)
                     break;
-                mask = Turn(mask, piece.Length);
+                mask = RotateMask(mask, piece.Length);
                 size = 0;
             }
-            _torn = false;
+            _writeIncomplete = false;
         }
         finally
         {

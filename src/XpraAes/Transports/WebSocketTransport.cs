@@ -32,7 +32,7 @@ internal sealed class WebSocketTransport() : Transport(TransportKind.WebSocket, 
         }
     }
 
-    /// <summary>An HTTP method, or as much of it as has come: nothing else begins with a G, while xpra's packets begin with a P as POST does.</summary>
+    /// <summary>Whether it is an HTTP method. An incomplete one is only recognized for GET: xpra's packets begin with P, like POST.</summary>
     public override bool Recognizes(ReadOnlySpan<byte> first)
     {
         foreach (var method in s_methods)

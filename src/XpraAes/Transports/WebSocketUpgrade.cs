@@ -4,13 +4,13 @@ using System.Text;
 
 namespace XpraAes.Transports;
 
-/// <summary>The HTTP request and answer that turn a connection into a websocket (RFC 6455 section 4), with the subprotocol that xpra demands (PROTOCOL section 3).</summary>
+/// <summary>The HTTP request and answer that turn a connection into a websocket (RFC 6455 section 4), with the subprotocol that xpra requires (PROTOCOL section 3).</summary>
 internal static class WebSocketUpgrade
 {
-    /// <summary>Bytes of a request or an answer, its fields included; arbitrary, browsers send under 2 KB.</summary>
+    /// <summary>Largest request or answer in bytes, header fields included; arbitrary, browsers send under 2 KB.</summary>
     public const int MaxHeadSize = 8 * 1024;
 
-    /// <summary>Characters of a page's origin that are worth logging; arbitrary.</summary>
+    /// <summary>Characters of a page's origin to show in messages; arbitrary.</summary>
     private const int MaxOriginLength = 100;
 
     private const string Subprotocol = "binary", Version = "13";
@@ -19,10 +19,10 @@ internal static class WebSocketUpgrade
     private static ReadOnlySpan<byte> EndOfHead => "\r\n\r\n"u8;
 
     /// <summary>
-    /// The server's side. Answers the request that begins with <paramref name="peeked"/>, and returns the stream inside the websocket.
-    /// Anything but a websocket request for xpra gets a short answer in text, and <see cref="XpraAesException"/> (PeerIsHttp) is thrown;
-    /// ConnectionLost where the peer leaves in the middle. How long it may take is for <paramref name="ct"/> to say. A browser lets
-    /// every page connect to its own machine and network, and says whose page it is: only those of the origins given are let in.
+    /// The server side. Answers the request that begins with <paramref name="peeked"/>, and returns the stream inside the websocket.
+    /// Throws <see cref="XpraAesException"/>: PeerIsHttp for anything but a websocket request for xpra, which gets a short text answer, and
+    /// ConnectionLost. <paramref name="ct"/> carries the timeout. Only pages of the given origins may connect, since browsers let any page
+    /// open websockets to the user's machine and network.
     /// </summary>
     public static async Task<WebSocketStream> AcceptAsync(Stream stream, ReadOnlyMemory<byte> peeked, IReadOnlyCollection<string> origins, CancellationToken ct)
     {
@@ -40,15 +40,15 @@ internal static class WebSocketUpgrade
     }
 
     /// <summary>
-    /// The client's side. Asks for a websocket at that path and returns the stream inside it. Throws <see cref="XpraAesException"/>:
-    /// PeerIsHttp where the server offers no websocket for xpra there, what <see cref="PeerIdentification"/> finds where it does not speak HTTP,
+    /// The client side. Requests a websocket at that path and returns the stream inside it. Throws <see cref="XpraAesException"/>:
+    /// PeerIsHttp if the server offers no websocket for xpra there, what <see cref="PeerIdentification"/> finds if it does not speak HTTP,
     /// ConnectionLost, InvalidUri.
     /// </summary>
     public static async Task<WebSocketStream> ConnectAsync(Stream stream, string host, int port, string path, CancellationToken ct)
     {
         if (!path.StartsWith('/') || !IsPlain(path) || host.Length == 0 || !IsPlain(host))
             throw new XpraAesException(XpraErrorId.InvalidUri, "The host or path of the websocket's URI has characters that do not belong there.",
-                "Percent-encode spaces and other special characters, and let the path begin with a slash.");
+                "Percent-encode spaces and other special characters, and start the path with a slash.");
         var key = Convert.ToBase64String(RandomNumberGenerator.GetBytes(KeySize));
         var authority = host.Contains(':') && !host.StartsWith('[') ? $"[{host}]" : host;
         var request = string.Create(CultureInfo.InvariantCulture, $"GET {path} HTTP/1.1\r\nHost: {authority}:{port}\r\n")
@@ -70,7 +70,7 @@ internal static class WebSocketUpgrade
         };
         if (problem is not null)
             throw new XpraAesException(XpraErrorId.PeerIsHttp, $"The server offers no xpra websocket at {path}: {problem}.",
-                "Check the port and the path, and whether the xpra server allows websockets there (--html=on, or ws=yes for that socket).");
+                "Check the port and the path, and that the xpra server allows websockets there (--html=on, or ws=yes for that socket).");
         return new WebSocketStream(stream, masks: true, rest);
     }
 
@@ -104,16 +104,16 @@ internal static class WebSocketUpgrade
         }
         catch (IOException)
         {
-            // The peer did not wait for the answer. What it asked for is still what there is to report.
+            // The peer did not wait for the answer; the caller still reports what it asked for.
         }
     }
 
-    /// <summary>RFC 6455 section 4.2.2: the constant is the protocol's own.</summary>
+    /// <summary>RFC 6455 section 4.2.2, with its constant GUID.</summary>
     private static string AcceptKey(string key) =>
         Convert.ToBase64String(SHA1.HashData(Encoding.ASCII.GetBytes(key + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11")));
 
-    /// <summary>Reads up to the empty line. Gives the head and what came behind it; where it is not HTTP, or too long, null and all that came.</summary>
-    private static async Task<(Head? Head, ReadOnlyMemory<byte> Behind)> ReadHeadAsync(
+    /// <summary>Reads up to the empty line. Returns the head and the bytes after it, or null and everything read if it is not HTTP or too long.</summary>
+    private static async Task<(Head? Head, ReadOnlyMemory<byte> Remainder)> ReadHeadAsync(
         Stream stream, ReadOnlyMemory<byte> peeked, bool isAnswer, CancellationToken ct)
     {
         var buffer = new byte[Math.Max(MaxHeadSize, peeked.Length)];
@@ -136,7 +136,7 @@ internal static class WebSocketUpgrade
         }
     }
 
-    /// <summary>Whether the first line, as far as it has come, may be HTTP's: a peer that speaks something else is not waited for.</summary>
+    /// <summary>Whether the first line, as far as it has arrived, can be HTTP, so that a peer of another protocol is detected at once.</summary>
     private static bool MayBeHttp(ReadOnlySpan<byte> data, bool isAnswer)
     {
         var end = data.IndexOfAnyExceptInRange((byte)' ', (byte)'~');
@@ -145,7 +145,7 @@ internal static class WebSocketUpgrade
 
     private static bool IsPlain(string text) => !text.AsSpan().ContainsAnyExceptInRange('!', '~');
 
-    /// <summary>A start line and its fields; a field that comes several times is one list.</summary>
+    /// <summary>A start line and its header fields; repeated fields are joined to one list.</summary>
     private sealed record Head(string StartLine, Dictionary<string, string> Fields)
     {
         public static Head? Parse(ReadOnlySpan<byte> data)
@@ -165,7 +165,7 @@ internal static class WebSocketUpgrade
 
         public string Field(string name) => Fields.GetValueOrDefault(name, "");
 
-        /// <summary>Whether a field that is a list of words has that one, in any case.</summary>
+        /// <summary>Whether a comma-separated field contains that word, ignoring case.</summary>
         public bool Has(string name, string word) =>
             Field(name).Split(',', StringSplitOptions.TrimEntries).Contains(word, StringComparer.OrdinalIgnoreCase);
     }

@@ -50,7 +50,7 @@ internal static class GatewayTargets
         PacketChannel client = new(toClient, s_limits), target = new(toTarget, s_limits);
         var cipher = PacketTargets.Ciphers[6];
         var session = new RelaySession(client, CipherLeg.Of("client", null, cipher, cipher, null, client.Reader), target, CipherLeg.Of("target", null, null, null, null, target.Reader),
-            null, null, buffers: true, s_limits);
+            null, null, holdUntilProven: true, s_limits);
         var isProven = false;
         session.KeyProven = () => isProven = true;
         try

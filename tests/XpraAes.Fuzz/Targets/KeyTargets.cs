@@ -83,7 +83,7 @@ internal static class KeyTargets
         try
         {
             var reply = EncryptedReply.ReadAsync(channel, s_keys, null, asked, s_limits, default).GetAwaiter().GetResult();
-            Expect.That(reply?.Found is null || !reply.IsAsAsked || reply.Found.Mode == asked.Mode, "Another mode is taken for the one that was asked for.");
+            Expect.That(reply?.Found is null || !reply.IsAsRequested || reply.Found.Mode == asked.Mode, "Another mode is taken for the one that was asked for.");
         }
         finally
         {

@@ -6,12 +6,12 @@ using XpraAes.Tests.Listening;
 
 namespace XpraAes.Tests.Attacks;
 
-/// <summary>A web page that somebody looks at on a machine from which the listener can be reached: a browser lets it connect anywhere.</summary>
+/// <summary>A malicious web page in a browser that can reach the listener; browsers let WebSockets connect anywhere.</summary>
 [Collection(LoopbackCollection.Name)]
 public sealed class PageTests
 {
     [Fact]
-    public async Task A_page_gets_no_further_than_its_origin_and_its_visitor_is_not_locked_out_for_it()
+    public async Task A_page_is_refused_by_its_origin_without_blocking_the_visitors_address()
     {
         await using var loopback = Loopback.Start(options => options with { AllowedOrigins = ["http://localhost:8080"] });
         for (var i = 0; i < 20; i++)
@@ -27,7 +27,7 @@ public sealed class PageTests
     [InlineData("*")]
     [InlineData("null")]
     [InlineData("ws://localhost:8080")]
-    public void What_is_no_origin_is_not_taken_for_one(string origin)
+    public void An_invalid_origin_is_refused(string origin)
     {
         using var key = XpraKey.Generate();
         var failure = Assert.Throws<XpraAesException>(() => AesListener.Start(new ListenerOptions { Key = key, AllowedOrigins = [origin] }));

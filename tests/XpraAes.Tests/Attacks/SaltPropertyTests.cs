@@ -9,21 +9,21 @@ using XpraAes.Transports;
 
 namespace XpraAes.Tests.Attacks;
 
-/// <summary>Over random scripts of clients, strangers and restarts no salt of a key is ever used for two contexts. A failure names the seed that repeats it.</summary>
+/// <summary>In random sequences of clients, attackers and restarts, no salt of a key is ever used in two contexts. A failure reports the seed that reproduces it.</summary>
 [Collection(LoopbackCollection.Name)]
 [Trait("Category", "Reliability")]
 public sealed class SaltPropertyTests : IDisposable
 {
     private const int Scripts = 12, Steps = 40;
 
-    private static readonly Limits s_patient = new() { FailuresBeforeBlock = 100_000, DelayPerFailure = TimeSpan.Zero, CloseGrace = TimeSpan.FromMilliseconds(50), UnprovenConnectionsPerSource = 1_000, UnprovenConnections = 1_000, RememberedSalts = 1_000 };
+    private static readonly Limits s_limits = new() { FailuresBeforeBlock = 100_000, DelayPerFailure = TimeSpan.Zero, CloseGrace = TimeSpan.FromMilliseconds(50), UnprovenConnectionsPerSource = 1_000, UnprovenConnections = 1_000, RememberedSalts = 1_000 };
 
     private readonly TempFolder _folder = new();
 
     public void Dispose() => _folder.Dispose();
 
     [Fact]
-    public async Task No_salt_of_a_key_is_ever_used_for_two_contexts()
+    public async Task No_salt_of_a_key_is_ever_used_in_two_contexts()
     {
         for (var seed = 1; seed <= Scripts; seed++)
         {
@@ -45,10 +45,10 @@ public sealed class SaltPropertyTests : IDisposable
     {
         private readonly Random _random = new(seed);
         private readonly XpraKey _key = XpraKey.Generate();
-        private readonly List<byte[]> _seen = []; // what a stranger may have seen on the wire or learnt
+        private readonly List<byte[]> _seen = []; // salts that an attacker may have seen
         private readonly List<FakePeer> _sessions = [];
 
-        /// <summary>How many contexts were made with each salt: a listener's answer under a client's, a client's packets under a listener's.</summary>
+        /// <summary>The number of contexts in which each salt was used: a listener's answer under a client's salt, or a client's packets under a listener's.</summary>
         public Dictionary<string, int> Uses { get; } = [];
 
         public void Dispose() => _key.Dispose();
@@ -63,7 +63,7 @@ public sealed class SaltPropertyTests : IDisposable
                     switch (_random.Next(10))
                     {
                         case 0:
-                            await LeaveAsync();
+                            await CloseSessionsAsync();
                             await listener.StopAsync(TimeSpan.Zero);
                             SaltMemory.Of(_key).Clear();
                             listener = Start();
@@ -75,14 +75,14 @@ public sealed class SaltPropertyTests : IDisposable
                             await using (var connection = await XpraConnector.ConnectAsync(new ConnectOptions { Endpoint = new XpraEndpoint(TransportKind.Tcp, "127.0.0.1", listener.Port), Key = _key, Mode = Mode(), Timeout = Loopback.HelloTimeout }))
                             {
                                 foreach (var row in connection.GetCipherInfo())
-                                    Use(Convert.FromHexString(row.Salt!));
+                                    RecordUse(Convert.FromHexString(row.Salt!));
                             }
                             break;
                         case 3 or 4:
                             await OpenAsync(listener);
                             break;
                         case 5:
-                            await LeaveAsync();
+                            await CloseSessionsAsync();
                             break;
                         default:
                             await AskAsync(listener);
@@ -92,12 +92,12 @@ public sealed class SaltPropertyTests : IDisposable
             }
             finally
             {
-                await LeaveAsync();
+                await CloseSessionsAsync();
                 await listener.StopAsync(TimeSpan.Zero);
             }
         }
 
-        private AesListener Start() => AesListener.Start(new ListenerOptions { Key = _key, Modes = Enum.GetValues<AesMode>(), Limits = s_patient, StatePath = state });
+        private AesListener Start() => AesListener.Start(new ListenerOptions { Key = _key, Modes = Enum.GetValues<AesMode>(), Limits = s_limits, StatePath = state });
 
         private AesMode Mode() => (AesMode)_random.Next(4);
 
@@ -108,16 +108,16 @@ public sealed class SaltPropertyTests : IDisposable
             _sessions.Add(peer);
             byte[] salt = [];
             var (_, asked) = await peer.OpenSessionAsync(Generation.Named("6.1"), Mode(), hello => salt = hello.GetDictionary("encryption")!.GetBytes("key_salt")!);
-            Use(salt);
+            RecordUse(salt);
             await peer.SendAsync("ping", 1L);
             await peer.ReceiveAsync("ping_echo");
-            Use(asked.Salt.ToArray());
+            RecordUse(asked.Salt.ToArray());
         }
 
-        /// <summary>A stranger, with a salt that he has seen or one of his own.</summary>
+        /// <summary>A client without the key, with a salt that it has seen or one of its own.</summary>
         private async Task AskAsync(AesListener listener)
         {
-            // Unproven salts of his own he may use again after a restart: nothing of anybody else's is under them.
+            // Its own salts may be reused after a restart, as nothing of anyone else's is encrypted under them.
             var salt = _seen.Count == 0 || _random.Next(4) == 0 ? UnauthenticatedHello.NewSalt() : _seen[_random.Next(_seen.Count)];
             var hello = new UnauthenticatedHello(salt)
             {
@@ -129,18 +129,18 @@ public sealed class SaltPropertyTests : IDisposable
                 More = _random.Next(3) == 0 ? [("request", "connect_test"), ("connect_test_request", "00")] : [],
             };
             if ((await hello.SendAsync(listener.Endpoint)).EncryptedBytes > 0)
-                Use(salt, isStrangers: true);
+                RecordUse(salt, isOwnSalt: true);
         }
 
-        private void Use(byte[] salt, bool isStrangers = false)
+        private void RecordUse(byte[] salt, bool isOwnSalt = false)
         {
             var name = Convert.ToHexString(salt);
             Uses[name] = Uses.GetValueOrDefault(name) + 1;
-            if (!isStrangers)
+            if (!isOwnSalt)
                 _seen.Add(salt);
         }
 
-        private async Task LeaveAsync()
+        private async Task CloseSessionsAsync()
         {
             foreach (var session in _sessions)
                 await session.DisposeAsync();

@@ -10,14 +10,14 @@ using XpraAes.Tests.Listening;
 namespace XpraAes.Tests.Attacks;
 
 /// <summary>
-/// One salt twice: the oracle. Whoever gets known text encrypted under a salt that was used before has a keystream of a session that
-/// he has recorded (PROTOCOL section 16). For each way to ask again, what he gets is counted in encrypted bytes, and is none.
+/// Reusing a salt must not give an attacker an oracle: known plaintext encrypted under a used salt reveals the keystream of a recorded
+/// session (PROTOCOL section 16). Each way to ask again must get no encrypted bytes.
 /// </summary>
 [Collection(LoopbackCollection.Name)]
 public sealed class SaltReuseTests : IDisposable
 {
-    /// <summary>A test's own failures must not block the address of all tests.</summary>
-    private static readonly Limits s_patient = new() { FailuresBeforeBlock = 1000, DelayPerFailure = TimeSpan.Zero, CloseGrace = TimeSpan.FromMilliseconds(100), AuthenticationDelay = TimeSpan.Zero };
+    /// <summary>Failures must not block the address that all tests share.</summary>
+    private static readonly Limits s_limits = new() { FailuresBeforeBlock = 1000, DelayPerFailure = TimeSpan.Zero, CloseGrace = TimeSpan.FromMilliseconds(100), AuthenticationDelay = TimeSpan.Zero };
 
     private readonly TempFolder _folder = new();
 
@@ -27,17 +27,17 @@ public sealed class SaltReuseTests : IDisposable
 
     [Theory]
     [MemberData(nameof(PairsOfModes))]
-    public async Task A_salt_gives_one_answer_whatever_mode_and_IV_it_is_asked_for_with(AesMode first, AesMode then)
+    public async Task A_salt_gets_one_answer_whatever_the_mode_and_IV(AesMode first, AesMode then)
     {
         await using var loopback = Start();
         var hello = new UnauthenticatedHello(UnauthenticatedHello.NewSalt()) { Mode = first };
         Assert.InRange((await hello.SendAsync(loopback.Listener.Endpoint)).EncryptedBytes, 1, 2_000);
-        await AssertNothingAsync(loopback.Listener.Endpoint, hello with { Mode = then, IV = "QRSTUVWXYZabcdef" });
+        await AssertRefusedAsync(loopback.Listener.Endpoint, hello with { Mode = then, IV = "QRSTUVWXYZabcdef" });
         await Loopback.Eventually(() => loopback.Listener.Refusals.GetValueOrDefault(XpraErrorId.SaltReused) == 1);
     }
 
     [Fact]
-    public async Task A_salt_is_the_same_in_every_form_that_it_can_be_asked_for_in()
+    public async Task A_salt_is_recognised_in_every_form_of_the_hello()
     {
         await using var loopback = Start();
         var hello = new UnauthenticatedHello(UnauthenticatedHello.NewSalt());
@@ -62,14 +62,14 @@ public sealed class SaltReuseTests : IDisposable
             hello with { More = [("challenge", true)] },
         })
         {
-            await AssertNothingAsync(loopback.Listener.Endpoint, again);
+            await AssertRefusedAsync(loopback.Listener.Endpoint, again);
         }
         await Loopback.Eventually(() => loopback.Listener.Rejected == 16);
         Assert.Equal([XpraErrorId.SaltReused], loopback.Listener.Refusals.Keys);
     }
 
     [Fact]
-    public async Task A_salt_with_bytes_added_is_another_one_and_gives_nothing_of_the_first()
+    public async Task A_salt_with_bytes_added_is_a_different_one_with_an_unrelated_keystream()
     {
         await using var loopback = Start();
         var hello = new UnauthenticatedHello(UnauthenticatedHello.NewSalt());
@@ -77,7 +77,7 @@ public sealed class SaltReuseTests : IDisposable
         foreach (var salt in new byte[][] { [.. hello.Salt, 0], [0, .. hello.Salt], [.. hello.Salt, 0, 0, 0, 1], hello.Salt[..^1] })
         {
             var other = (await (hello with { Salt = salt }).SendAsync(loopback.Listener.Endpoint)).Encrypted.ToArray();
-            // Keystreams that have nothing to do with each other are alike in one byte of 256.
+            // Unrelated keystreams match in one byte of 256.
             Assert.InRange(first.Zip(other).Count(pair => pair.First == pair.Second), 0, 40);
         }
     }
@@ -87,49 +87,49 @@ public sealed class SaltReuseTests : IDisposable
     [InlineData(1)]
     [InlineData(15)]
     [InlineData(1_025)]
-    public async Task A_salt_of_a_length_that_nobody_has_is_refused(int length)
+    public async Task A_salt_of_an_unusual_length_is_refused(int length)
     {
         await using var loopback = Start();
-        await AssertNothingAsync(loopback.Listener.Endpoint, new UnauthenticatedHello(new byte[length]));
+        await AssertRefusedAsync(loopback.Listener.Endpoint, new UnauthenticatedHello(new byte[length]));
     }
 
     [Fact]
-    public async Task The_fixed_salt_of_an_encrypted_first_packet_is_nobodys_salt()
+    public async Task The_fixed_salt_of_an_encrypted_first_packet_is_refused()
     {
         foreach (var encrypts in new[] { false, true })
         {
             await using var loopback = Start(options => options with { EncryptFirstPacket = encrypts });
-            var heard = await new UnauthenticatedHello(ProtocolDefaults.FirstPacketSalt.ToArray()).SendAsync(loopback.Listener.Endpoint);
-            Assert.Equal(0, heard.EncryptedBytes);
+            var reply = await new UnauthenticatedHello(ProtocolDefaults.FirstPacketSalt.ToArray()).SendAsync(loopback.Listener.Endpoint);
+            Assert.Equal(0, reply.EncryptedBytes);
         }
     }
 
     [Fact]
-    public async Task A_salt_is_used_up_for_all_binds_listeners_and_times_of_a_key()
+    public async Task A_used_salt_is_refused_by_all_binds_and_listeners_of_a_key_at_any_time()
     {
         using var key = XpraKey.Generate();
         using var other = XpraKey.Generate();
-        ListenerOptions Bind(XpraKey with) => new() { Key = with, Modes = Enum.GetValues<AesMode>(), Limits = s_patient };
+        ListenerOptions Bind(XpraKey with) => new() { Key = with, Modes = Enum.GetValues<AesMode>(), Limits = s_limits };
         await using var listener = AesListener.Start(Bind(key), Bind(key));
         await using var second = AesListener.Start(Bind(key));
         var hello = new UnauthenticatedHello(UnauthenticatedHello.NewSalt());
         Assert.NotEqual(0, (await hello.SendAsync(listener.Endpoints[0])).EncryptedBytes);
-        await AssertNothingAsync(listener.Endpoints[1], hello);
-        await AssertNothingAsync(second.Endpoint, hello);
+        await AssertRefusedAsync(listener.Endpoints[1], hello);
+        await AssertRefusedAsync(second.Endpoint, hello);
 
-        // The key is exchanged, and comes back.
+        // The key is replaced, and then restored.
         listener.Reconfigure(options => options with { Key = other });
         Assert.NotEqual(0, (await hello.SendAsync(listener.Endpoints[0])).EncryptedBytes);
         listener.Reconfigure(options => options with { Key = key });
-        await AssertNothingAsync(listener.Endpoints[0], hello);
+        await AssertRefusedAsync(listener.Endpoints[0], hello);
         await listener.StopAsync(TimeSpan.Zero);
         await second.StopAsync(TimeSpan.Zero);
         await using var later = AesListener.Start(Bind(key));
-        await AssertNothingAsync(later.Endpoint, hello);
+        await AssertRefusedAsync(later.Endpoint, hello);
     }
 
     [Fact]
-    public async Task The_salt_of_a_clients_session_is_used_up_while_it_stands_when_it_ends_and_after_that()
+    public async Task The_salt_of_a_session_is_refused_while_it_is_open_as_it_ends_and_afterwards()
     {
         await using var loopback = Start();
         await using var client = await loopback.ConnectFakeAsync();
@@ -137,33 +137,33 @@ public sealed class SaltReuseTests : IDisposable
         byte[] salt = [];
         await client.OpenSessionAsync(generation, AesMode.CTR, hello => salt = hello.GetDictionary("encryption")!.GetBytes("key_salt")!);
         var hello = new UnauthenticatedHello(salt) { Iterations = 10_000 };
-        await AssertNothingAsync(loopback.Listener.Endpoint, hello);
+        await AssertRefusedAsync(loopback.Listener.Endpoint, hello);
         await client.SendAsync("ping", 1L);
         await client.ReceiveAsync("ping_echo");
-        await AssertNothingAsync(loopback.Listener.Endpoint, hello);
+        await AssertRefusedAsync(loopback.Listener.Endpoint, hello);
         Assert.Equal(1, SaltMemory.Of(loopback.Key).Proven);
 
         var asking = Enumerable.Range(0, 8).Select(_ => hello.SendAsync(loopback.Listener.Endpoint)).ToArray();
         client.Reset();
-        foreach (var heard in await Task.WhenAll(asking))
-            Assert.Equal(0, heard.EncryptedBytes);
+        foreach (var reply in await Task.WhenAll(asking))
+            Assert.Equal(0, reply.EncryptedBytes);
         await Loopback.Eventually(() => loopback.Listener.Connections.Count == 0);
-        await AssertNothingAsync(loopback.Listener.Endpoint, hello);
+        await AssertRefusedAsync(loopback.Listener.Endpoint, hello);
     }
 
     [Fact]
-    public async Task Of_many_who_ask_for_one_salt_at_once_one_gets_an_answer()
+    public async Task Only_one_of_many_simultaneous_hellos_with_the_same_salt_is_answered()
     {
-        await using var loopback = Start(options => options with { Limits = s_patient with { UnprovenConnectionsPerSource = 100, UnprovenConnections = 100 } });
+        await using var loopback = Start(options => options with { Limits = s_limits with { UnprovenConnectionsPerSource = 100, UnprovenConnections = 100 } });
         var hello = new UnauthenticatedHello(UnauthenticatedHello.NewSalt());
-        var heard = await Task.WhenAll(Enumerable.Range(0, 24).Select(_ => hello.SendAsync(loopback.Listener.Endpoint)));
-        Assert.Single(heard, one => one.EncryptedBytes > 0);
+        var reply = await Task.WhenAll(Enumerable.Range(0, 24).Select(_ => hello.SendAsync(loopback.Listener.Endpoint)));
+        Assert.Single(reply, one => one.EncryptedBytes > 0);
     }
 
     [Theory]
     [InlineData(AesMode.CBC)]
     [InlineData(AesMode.CTR)]
-    public async Task What_a_listener_announces_gives_nothing_as_a_clients_salt_even_after_a_restart_or_elsewhere(AesMode mode)
+    public async Task A_listeners_salt_is_refused_as_a_clients_salt_even_after_a_restart_or_by_another_listener(AesMode mode)
     {
         await using var loopback = Start();
         await using var client = await loopback.ConnectFakeAsync();
@@ -172,13 +172,13 @@ public sealed class SaltReuseTests : IDisposable
         UnauthenticatedHello hello = new(announced) { Mode = mode, IV = System.Text.Encoding.Latin1.GetString(asked.IV.Span), Iterations = asked.Iterations };
         SaltMemory.Of(loopback.Key).Clear();
         foreach (var again in new[] { hello, hello with { Mode = AesMode.CTR, IV = "QRSTUVWXYZabcdef" }, hello with { KeyHash = "SHA256" }, hello with { KeySize = 16 }, hello with { Iterations = 1_000 }, hello with { IsFlat = true } })
-            await AssertNothingAsync(loopback.Listener.Endpoint, again);
+            await AssertRefusedAsync(loopback.Listener.Endpoint, again);
         await using var elsewhere = AesListener.Start(loopback.Listener.Options with { Port = 0 });
-        await AssertNothingAsync(elsewhere.Endpoint, hello);
+        await AssertRefusedAsync(elsewhere.Endpoint, hello);
     }
 
     [Fact]
-    public async Task Two_processes_with_one_key_give_one_short_answer_each_and_share_no_state()
+    public async Task Two_processes_with_the_same_key_give_one_short_answer_each_and_share_no_state()
     {
         Assert.SkipWhen(OperatingSystem.IsWindows(), "It ends the processes with a signal.");
         using var key = XpraKey.FromText("0123456789abcdef0123456789abcdef");
@@ -193,15 +193,15 @@ public sealed class SaltReuseTests : IDisposable
             foreach (var endpoint in endpoints)
                 Assert.InRange((await hello.SendAsync(endpoint)).EncryptedBytes, 1, 100);
             foreach (var endpoint in endpoints)
-                await AssertNothingAsync(endpoint, hello with { IV = "QRSTUVWXYZabcdef" });
+                await AssertRefusedAsync(endpoint, hello with { IV = "QRSTUVWXYZabcdef" });
 
-            // What one of them announces is nobody's salt at the other.
+            // A salt that one of them announces is refused by the other.
             await using var client = await Gateway.TestClient.ConnectAsync(endpoints[0], key);
             await client.SendHelloAsync();
             var session = await client.EstablishAsync();
             var announced = client.Leg.Send!;
             foreach (var endpoint in endpoints)
-                await AssertNothingAsync(endpoint, new UnauthenticatedHello(announced.Salt.ToArray()) { IV = System.Text.Encoding.Latin1.GetString(announced.IV.Span), Iterations = announced.Iterations });
+                await AssertRefusedAsync(endpoint, new UnauthenticatedHello(announced.Salt.ToArray()) { IV = System.Text.Encoding.Latin1.GetString(announced.IV.Span), Iterations = announced.Iterations });
             await session.DisposeAsync();
 
             var (_, output, errors) = await Engine.ShellProcess.RunAsync("-Command", $"{Start} -StatePath '{state}' -ErrorVariable e -ErrorAction SilentlyContinue); $e.FullyQualifiedErrorId");
@@ -218,7 +218,7 @@ public sealed class SaltReuseTests : IDisposable
     }
 
     [Fact]
-    public async Task The_second_hello_after_a_challenge_needs_a_salt_of_its_own()
+    public async Task The_second_hello_after_a_challenge_needs_a_new_salt()
     {
         using var password = SecretBuffer.FromUtf8("secret");
         await using var loopback = Start(options => options with { Password = password });
@@ -234,17 +234,17 @@ public sealed class SaltReuseTests : IDisposable
         Assert.Null(await client.TryReceiveAsync());
         Assert.Equal(received, client.Channel.Reader.BytesRead);
         await Loopback.Eventually(() => loopback.Listener.Refusals.GetValueOrDefault(XpraErrorId.SaltReused) == 1);
-        // Proven by the second hello, the first one's salt is remembered for good.
+        // The second hello proves the key, so the first one's salt is never forgotten.
         Assert.Equal(1, SaltMemory.Of(loopback.Key).Proven);
     }
 
     [Fact]
-    public async Task After_a_restart_a_recorded_salt_gives_one_short_answer_without_a_state_and_nothing_with_one()
+    public async Task After_a_restart_a_recorded_salt_gets_one_short_answer_without_a_state_path_and_none_with_one()
     {
         using var key = XpraKey.Generate();
         foreach (var state in new[] { null, _folder["state"] })
         {
-            ListenerOptions options = new() { Key = key, Modes = Enum.GetValues<AesMode>(), Limits = s_patient, StatePath = state };
+            ListenerOptions options = new() { Key = key, Modes = Enum.GetValues<AesMode>(), Limits = s_limits, StatePath = state };
             byte[] salt = [];
             await using (var before = AesListener.Start(options))
             {
@@ -256,20 +256,20 @@ public sealed class SaltReuseTests : IDisposable
             SaltMemory.Of(key).Clear();
             await using var after = AesListener.Start(options);
             var hello = new UnauthenticatedHello(salt) { Iterations = 10_000 };
-            var heard = await hello.SendAsync(after.Endpoint, listen: TimeSpan.FromMilliseconds(300));
+            var reply = await hello.SendAsync(after.Endpoint, listen: TimeSpan.FromMilliseconds(300));
             if (state is null)
-                Assert.InRange(heard.EncryptedBytes, 1, 2_000); // our hello, once
+                Assert.InRange(reply.EncryptedBytes, 1, 2_000); // one hello
             else
-                Assert.True(heard.IsFixedText);
-            await AssertNothingAsync(after.Endpoint, hello);
+                Assert.True(reply.IsFixedText);
+            await AssertRefusedAsync(after.Endpoint, hello);
         }
     }
 
     [Fact]
-    public async Task The_same_hello_of_our_own_client_is_taken_once_and_after_a_restart_with_a_state_never()
+    public async Task A_hello_of_our_own_client_is_accepted_once_and_with_a_state_path_not_after_a_restart()
     {
         using var key = XpraKey.Generate();
-        ListenerOptions options = new() { Key = key, Limits = s_patient, StatePath = _folder["state"] };
+        ListenerOptions options = new() { Key = key, Limits = s_limits, StatePath = _folder["state"] };
         byte[] frame;
         await using (var before = AesListener.Start(options))
         {
@@ -287,7 +287,7 @@ public sealed class SaltReuseTests : IDisposable
     {
         using var key = XpraKey.Generate();
         var clock = new FakeClock();
-        await using var listener = AesListener.Start(new ListenerOptions { Key = key, Limits = s_patient, Clock = clock });
+        await using var listener = AesListener.Start(new ListenerOptions { Key = key, Limits = s_limits, Clock = clock });
         var frame = NewHello(key);
         foreach (var off in new[] { TimeSpan.FromHours(1.01), TimeSpan.FromHours(-1.01), TimeSpan.FromDays(1_000) })
         {
@@ -300,7 +300,7 @@ public sealed class SaltReuseTests : IDisposable
     }
 
     [Fact]
-    public async Task Nothing_of_what_a_stranger_says_comes_back_but_what_real_clients_need()
+    public async Task An_unauthenticated_clients_data_is_echoed_only_where_real_clients_need_it()
     {
         await using var loopback = Start();
         var words = new string('a', 65);
@@ -317,22 +317,22 @@ public sealed class SaltReuseTests : IDisposable
     }
 
     private static Loopback Start(Func<ListenerOptions, ListenerOptions>? configure = null)
-        => Loopback.Start(options => configure?.Invoke(options with { Limits = s_patient }) ?? options with { Limits = s_patient });
+        => Loopback.Start(options => configure?.Invoke(options with { Limits = s_limits }) ?? options with { Limits = s_limits });
 
-    private static async Task AssertNothingAsync(string endpoint, UnauthenticatedHello hello)
+    private static async Task AssertRefusedAsync(string endpoint, UnauthenticatedHello hello)
     {
-        var heard = await hello.SendAsync(endpoint);
-        Assert.Equal(0, heard.EncryptedBytes);
-        Assert.True(heard.IsFixedText, $"{hello}: {heard.Packets} packets, '{heard.Clear}'");
+        var reply = await hello.SendAsync(endpoint);
+        Assert.Equal(0, reply.EncryptedBytes);
+        Assert.True(reply.IsFixedText, $"{hello}: {reply.Packets} packets, '{reply.Plaintext}'");
     }
 
-    /// <summary>What our own client sends first.</summary>
+    /// <summary>The first packet of an XpraAes client.</summary>
     private static byte[] NewHello(XpraKey key)
     {
         var hello = Hello.ForClient(Hello.NewUuid(), null, allowXor: false);
         var parameters = CipherCapabilities.Generate(AesMode.CBC, 32, KeyHash.SHA1, 1_000, PaddingScheme.Pkcs7, 0, stream: true);
         CipherCapabilities.Write(hello, parameters, null);
-        CipherCapabilities.Write(hello, parameters with { Salt = SaltMemory.Of(key).Tags.ForClient(hello, DateTimeOffset.UtcNow) }, null);
+        CipherCapabilities.Write(hello, parameters with { Salt = SaltMemory.Of(key).Tags.CreateClientSalt(hello, DateTimeOffset.UtcNow) }, null);
         return UnauthenticatedHello.Frame(PacketEncoding.RencodePlus, [Hello.PacketType, hello]);
     }
 

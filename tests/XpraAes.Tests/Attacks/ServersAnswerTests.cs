@@ -11,7 +11,7 @@ using XpraAes.Transports;
 
 namespace XpraAes.Tests.Attacks;
 
-/// <summary>A server that holds the key, or one on the way that can change what it says, and asks to be encrypted to in odd ways: the client encrypts nothing under them.</summary>
+/// <summary>A server with the key, or a man in the middle who changes its answer, that asks for an unsafe cipher: the client encrypts nothing with it.</summary>
 [Collection(LoopbackCollection.Name)]
 public sealed class ServersAnswerTests : IDisposable
 {
@@ -40,13 +40,13 @@ public sealed class ServersAnswerTests : IDisposable
 
     [Theory]
     [MemberData(nameof(Odd))]
-    public async Task An_odd_answer_ends_the_connection_before_anything_is_encrypted_under_it(string what, object? value, XpraErrorId cause)
+    public async Task An_invalid_answer_ends_the_connection_before_anything_is_encrypted_with_it(string what, object? value, XpraErrorId cause)
         => Assert.Equal(cause, await FailAsync((_, announced) => announced[what] = value));
 
     [Theory]
     [InlineData("SHA224", 49_000L)]
     [InlineData("SHA512", 49_000L)]
-    public async Task What_costs_too_much_is_refused_though_its_number_is_allowed(string hash, long iterations)
+    public async Task Iterations_are_refused_by_their_cost_even_if_the_number_is_allowed(string hash, long iterations)
         => Assert.Equal(XpraErrorId.IterationsRejected, await FailAsync((_, announced) =>
         {
             announced["key_hash"] = hash;
@@ -54,36 +54,36 @@ public sealed class ServersAnswerTests : IDisposable
         }));
 
     [Fact]
-    public async Task The_clients_own_salt_is_not_taken_back()
+    public async Task The_clients_own_salt_is_not_accepted_from_the_server()
     {
         Assert.Equal(XpraErrorId.SaltReused, await FailAsync((own, announced) => announced["key_salt"] = own.GetBytes("key_salt")));
-        // Nor one that another client of ours made, whenever and wherever that was.
-        var other = SaltMemory.Of(_key).Tags.ForClient(Hello.ForClient("0", null, allowXor: false), DateTimeOffset.UtcNow.AddYears(-1));
+        // Nor one that any other XpraAes client created.
+        var other = SaltMemory.Of(_key).Tags.CreateClientSalt(Hello.ForClient("0", null, allowXor: false), DateTimeOffset.UtcNow.AddYears(-1));
         Assert.Equal(XpraErrorId.SaltReused, await FailAsync((_, announced) => announced["key_salt"] = other));
     }
 
     [Fact]
-    public async Task A_salt_of_a_listener_is_taken_only_in_answer_to_the_hello_that_it_was_made_for()
+    public async Task A_listeners_salt_is_accepted_only_in_answer_to_the_hello_that_it_was_made_for()
     {
         byte[] recorded = [];
         Assert.Null(await FailAsync((own, announced) =>
         {
             var parameters = CipherCapabilities.Read(announced)!.Parameters;
-            recorded = SaltMemory.Of(_key).Tags.ForListener(own.GetBytes("key_salt"), parameters, parameters.Stream);
+            recorded = SaltMemory.Of(_key).Tags.CreateListenerSalt(own.GetBytes("key_salt"), parameters, parameters.Stream);
             announced["key_salt"] = recorded;
         }));
         Assert.Equal(XpraErrorId.HelloAltered, await FailAsync((_, announced) => announced["key_salt"] = recorded));
-        // With other parameters than it came with.
+        // With parameters that it was not created for.
         Assert.Equal(XpraErrorId.HelloAltered, await FailAsync((own, announced) =>
         {
             var parameters = CipherCapabilities.Read(announced)!.Parameters;
-            announced["key_salt"] = SaltMemory.Of(_key).Tags.ForListener(own.GetBytes("key_salt"), parameters, parameters.Stream);
+            announced["key_salt"] = SaltMemory.Of(_key).Tags.CreateListenerSalt(own.GetBytes("key_salt"), parameters, parameters.Stream);
             announced["iv"] = "QRSTUVWXYZabcdef";
         }));
     }
 
     [Fact]
-    public async Task A_salt_that_a_server_gave_before_is_not_taken_again()
+    public async Task A_servers_salt_is_not_accepted_twice()
     {
         var salt = UnauthenticatedHello.NewSalt();
         Assert.Null(await FailAsync((_, announced) => announced["key_salt"] = salt));
@@ -95,7 +95,7 @@ public sealed class ServersAnswerTests : IDisposable
     [InlineData("6.1", 1_000, true)]
     [InlineData("5.1", 10_000, false)]
     [InlineData("6.2", 10_000, false)]
-    public async Task A_generation_that_has_1000_iterations_is_put_up_with_and_said(string name, int iterations, bool warns)
+    public async Task A_generation_with_1000_iterations_is_accepted_with_a_warning(string name, int iterations, bool warns)
     {
         var log = new ListLogger();
         Assert.Null(await FailAsync((_, announced) => announced["key_stretch_iterations"] = (long)iterations, Generation.Named(name), log));
@@ -103,7 +103,7 @@ public sealed class ServersAnswerTests : IDisposable
     }
 
     [Fact]
-    public async Task The_password_is_not_shown_under_xor_unless_that_is_asked_for()
+    public async Task The_password_is_not_sent_with_xor_unless_allowed()
     {
         var seen = new List<string>();
         await using var server = new Listening.FakeServer(_key, async peer =>
@@ -124,7 +124,7 @@ public sealed class ServersAnswerTests : IDisposable
         Assert.DoesNotContain("xor", seen);
     }
 
-    /// <summary>Connects to a server that announces what is changed here; how that fails. Null: the session stands.</summary>
+    /// <summary>Connects to a server with a changed answer. Returns the error, or null if the session is established.</summary>
     private async Task<XpraErrorId?> FailAsync(Action<XpraDictionary, XpraDictionary> change, Generation? generation = null, ILogger? log = null)
     {
         generation ??= Generation.Named("6.2");
@@ -161,7 +161,7 @@ public sealed class ServersAnswerTests : IDisposable
             }
             catch (Exception e) when (e is XpraAesException or EndOfStreamException or ArgumentException)
             {
-                // It goes no further.
+                // The client ends the connection.
             }
             received = peer.Channel.Reader.BytesRead - before;
         });

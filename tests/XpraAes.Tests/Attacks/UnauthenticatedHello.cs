@@ -9,7 +9,7 @@ using XpraAes.Transports;
 
 namespace XpraAes.Tests.Attacks;
 
-/// <summary>The hello of one who has no key and chooses everything that a hello lets him choose, and what he hears of it.</summary>
+/// <summary>The hello of a client without the key that chooses its cipher capabilities freely, and the reply to it.</summary>
 internal sealed record UnauthenticatedHello(byte[] Salt)
 {
     public AesMode Mode { get; init; } = AesMode.CTR;
@@ -22,10 +22,10 @@ internal sealed record UnauthenticatedHello(byte[] Salt)
 
     public string KeyHash { get; init; } = "SHA1";
 
-    /// <summary>Capabilities under <c>cipher.…</c>, as up to 5.1, in place of <c>encryption</c>.</summary>
+    /// <summary>Flat capabilities, <c>cipher.…</c>, as up to 5.1, instead of <c>encryption</c>.</summary>
     public bool IsFlat { get; init; }
 
-    /// <summary>The salt as text of one character for each byte, as the browser client and bencode may write it.</summary>
+    /// <summary>The salt as text with one character per byte, as the browser client and bencode may write it.</summary>
     public bool SaltIsText { get; init; }
 
     public bool? Stream { get; init; } = true;
@@ -36,10 +36,10 @@ internal sealed record UnauthenticatedHello(byte[] Salt)
 
     public (string Name, object? Value)[] More { get; init; } = [];
 
-    /// <summary>Changes the bytes that go out, into something that no dictionary is.</summary>
+    /// <summary>Patches the encoded packet, into something that a dictionary cannot express.</summary>
     public Func<byte[], byte[]> Patch { get; init; } = bytes => bytes;
 
-    /// <summary>A salt of 64 random bytes below 128, so that it is the same as text and as bytes.</summary>
+    /// <summary>A salt of 64 random bytes below 128, which is the same as text and as bytes.</summary>
     public static byte[] NewSalt() => [.. Enumerable.Range(0, 64).Select(_ => (byte)Random.Shared.Next(1, 128))];
 
     public XpraDictionary ToHello()
@@ -84,8 +84,8 @@ internal sealed record UnauthenticatedHello(byte[] Salt)
         return hello;
     }
 
-    /// <summary>Sends it from this address and reads what comes: the first packet, and all that follows within this time or until the other side closes.</summary>
-    public async Task<Heard> SendAsync(string endpoint, string? source = null, TimeSpan? listen = null)
+    /// <summary>Sends the hello from this address and reads the first packet; if that is encrypted, also the packets of the next <paramref name="listen"/>, otherwise everything until the other side closes.</summary>
+    public async Task<Reply> SendAsync(string endpoint, string? source = null, TimeSpan? listen = null)
     {
         using var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
         if (source is not null)
@@ -95,7 +95,7 @@ internal sealed record UnauthenticatedHello(byte[] Salt)
         if (OverWebSocket)
             stream = await WebSocketUpgrade.ConnectAsync(stream, "127.0.0.1", 1, "/", default);
         await stream.WriteAsync(Patch(Frame(Encoding, ["hello", ToHello()])));
-        return await HearAsync(stream, listen ?? TimeSpan.Zero);
+        return await ReadReplyAsync(stream, listen ?? TimeSpan.Zero);
     }
 
     public static byte[] Frame(PacketEncoding encoding, object?[] packet)
@@ -107,58 +107,58 @@ internal sealed record UnauthenticatedHello(byte[] Salt)
         return frame;
     }
 
-    private static async Task<Heard> HearAsync(Stream stream, TimeSpan listen)
+    private static async Task<Reply> ReadReplyAsync(Stream stream, TimeSpan listen)
     {
-        var heard = new Heard();
+        var reply = new Reply();
         using var timeout = new CancellationTokenSource(Loopback.HelloTimeout);
         try
         {
-            await ReadPacketAsync(stream, heard, timeout.Token);
-            // Who is refused is let go at once, and that is waited for.
-            if (listen > TimeSpan.Zero && heard.EncryptedBytes > 0)
+            await ReadPacketAsync(stream, reply, timeout.Token);
+            // A refused client is disconnected at once: wait for that.
+            if (listen > TimeSpan.Zero && reply.EncryptedBytes > 0)
                 timeout.CancelAfter(listen);
-            else if (heard.EncryptedBytes > 0)
-                return heard;
+            else if (reply.EncryptedBytes > 0)
+                return reply;
             while (true)
-                await ReadPacketAsync(stream, heard, timeout.Token);
+                await ReadPacketAsync(stream, reply, timeout.Token);
         }
         catch (Exception e) when (e is EndOfStreamException or IOException or SocketException)
         {
             // Closed.
         }
-        catch (OperationCanceledException) when (heard.EncryptedBytes > 0)
+        catch (OperationCanceledException) when (reply.EncryptedBytes > 0)
         {
-            // It says no more.
+            // The listening time is over.
         }
-        return heard;
+        return reply;
     }
 
-    private static async Task ReadPacketAsync(Stream stream, Heard heard, CancellationToken cancellationToken)
+    private static async Task ReadPacketAsync(Stream stream, Reply reply, CancellationToken cancellationToken)
     {
         var head = new byte[PacketHeader.Size];
         await stream.ReadExactlyAsync(head, cancellationToken);
         var header = PacketHeader.Parse(head);
         var payload = new byte[header.PayloadSize];
         await stream.ReadExactlyAsync(payload, cancellationToken);
-        heard.Packets++;
+        reply.Packets++;
         if (header.IsEncrypted)
-            heard.Encrypted.Write(payload);
+            reply.Encrypted.Write(payload);
         else
-            heard.Clear += System.Text.Encoding.Latin1.GetString(payload);
+            reply.Plaintext += System.Text.Encoding.Latin1.GetString(payload);
     }
 
-    /// <summary>What a stranger heard: packets, encrypted bytes, and clear ones.</summary>
-    internal sealed class Heard
+    /// <summary>The reply: the number of packets, and encrypted and plaintext bytes.</summary>
+    internal sealed class Reply
     {
         public int Packets { get; set; }
 
         public MemoryStream Encrypted { get; } = new();
 
-        public string Clear { get; set; } = "";
+        public string Plaintext { get; set; } = "";
 
         public int EncryptedBytes => (int)Encrypted.Length;
 
-        /// <summary>Refused with the one text, and nothing encrypted.</summary>
-        public bool IsFixedText => EncryptedBytes == 0 && Packets == 1 && Clear.Contains(Refusals.ForUnproven, StringComparison.Ordinal);
+        /// <summary>Whether it is exactly the fixed plaintext refusal.</summary>
+        public bool IsFixedText => EncryptedBytes == 0 && Packets == 1 && Plaintext.Contains(Refusals.ForUnproven, StringComparison.Ordinal);
     }
 }

@@ -5,11 +5,11 @@ using XpraAes.Tests.Listening;
 
 namespace XpraAes.Tests.Attacks;
 
-/// <summary>What one hears and does who has sent a hello and no more: nothing but the answer to it, in a gateway too, whatever the target has to say.</summary>
+/// <summary>A client that has only sent a hello gets nothing but the answer to it, also from a gateway, whatever the target sends.</summary>
 [Collection(LoopbackCollection.Name)]
 public sealed class UnprovenTests
 {
-    private static readonly TimeSpan s_while = TimeSpan.FromMilliseconds(400);
+    private static readonly TimeSpan s_listenTime = TimeSpan.FromMilliseconds(400);
 
     public static TheoryData<string, object?> Requests
     {
@@ -37,38 +37,38 @@ public sealed class UnprovenTests
     [Theory]
     [InlineData(AesMode.GCM)]
     [InlineData(AesMode.CTR)]
-    public async Task A_session_of_a_listener_sends_no_ping_before_the_first_packet_of_the_client(AesMode mode)
+    public async Task A_listeners_session_sends_no_ping_before_the_clients_first_packet(AesMode mode)
     {
         foreach (var allowed in new[] { false, true })
         {
             await using var loopback = Loopback.Start(options => options with { AllowSilentClients = allowed, Limits = new() { PingInterval = TimeSpan.FromMilliseconds(20) } });
-            var heard = await new UnauthenticatedHello(UnauthenticatedHello.NewSalt()) { Mode = mode }.SendAsync(loopback.Listener.Endpoint, listen: s_while);
+            var reply = await new UnauthenticatedHello(UnauthenticatedHello.NewSalt()) { Mode = mode }.SendAsync(loopback.Listener.Endpoint, listen: s_listenTime);
             if (allowed)
-                Assert.InRange(heard.Packets, 2, 1_000);
+                Assert.InRange(reply.Packets, 2, 1_000);
             else
-                Assert.Equal(1, heard.Packets);
+                Assert.Equal(1, reply.Packets);
         }
     }
 
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
-    public async Task Of_what_the_target_sends_after_its_hello_nothing_goes_out_before_the_clients_first_packet(bool allowed)
+    public async Task Nothing_after_the_targets_hello_is_sent_before_the_clients_first_packet(bool allowed)
     {
         await using var rig = new Rig(configure: options => options with { AllowSilentClients = allowed });
-        var hearing = new UnauthenticatedHello(UnauthenticatedHello.NewSalt()).SendAsync(rig.Listener.Endpoint, listen: s_while);
+        var replying = new UnauthenticatedHello(UnauthenticatedHello.NewSalt()).SendAsync(rig.Listener.Endpoint, listen: s_listenTime);
         await using var target = await rig.Target.AcceptAsync();
         for (var i = 0; i < 10; i++)
             await target.SendAsync("draw", 1L, new byte[5_000]);
-        var heard = await hearing;
+        var reply = await replying;
         if (allowed)
-            Assert.InRange(heard.EncryptedBytes, 50_000, 60_000);
+            Assert.InRange(reply.EncryptedBytes, 50_000, 60_000);
         else
-            Assert.Equal(1, heard.Packets);
+            Assert.Equal(1, reply.Packets);
     }
 
     [Fact]
-    public async Task What_was_kept_arrives_once_and_in_order_with_the_first_packet_of_the_client()
+    public async Task Held_packets_arrive_once_and_in_order_after_the_clients_first_packet()
     {
         await using var rig = new Rig();
         var (client, target) = await rig.OpenAsync(AesMode.CTR);
@@ -84,8 +84,8 @@ public sealed class UnprovenTests
 
     [Theory]
     [InlineData(10, 200_000)] // many
-    [InlineData(1, 3_000_000)] // one that is larger than what is kept
-    public async Task What_does_not_fit_stays_with_the_target_and_arrives_too(int count, int size)
+    [InlineData(1, 3_000_000)] // one that is larger than the limit
+    public async Task Packets_beyond_the_limit_stay_with_the_target_and_arrive_later(int count, int size)
     {
         await using var rig = new Rig();
         var (client, target) = await rig.OpenAsync(AesMode.CTR);
@@ -105,17 +105,17 @@ public sealed class UnprovenTests
     }
 
     [Fact]
-    public async Task A_gateway_keeps_no_more_than_its_limit_for_one_who_has_proven_nothing()
+    public async Task A_gateway_holds_no_more_than_its_limit_for_an_unproven_client()
     {
         await using var rig = new Rig();
         var hello = new UnauthenticatedHello(UnauthenticatedHello.NewSalt());
-        var hearing = hello.SendAsync(rig.Listener.Endpoint, listen: TimeSpan.FromSeconds(2));
+        var replying = hello.SendAsync(rig.Listener.Endpoint, listen: TimeSpan.FromSeconds(2));
         await using var target = await rig.Target.AcceptAsync();
         var sent = 0;
         using var full = new CancellationTokenSource(TimeSpan.FromSeconds(1.5));
         try
         {
-            // Far more than the system's own buffers take.
+            // Far more than the socket buffers hold.
             while (sent < 200)
             {
                 await target.SendAsync("draw", 1L, new byte[200_000]).WaitAsync(full.Token);
@@ -124,39 +124,39 @@ public sealed class UnprovenTests
         }
         catch (OperationCanceledException)
         {
-            // It is not read from.
+            // The gateway does not read it.
         }
         Assert.InRange(sent, 1, 100);
-        Assert.Equal(1, (await hearing).Packets);
+        Assert.Equal(1, (await replying).Packets);
     }
 
     [Fact]
-    public async Task A_target_that_closes_before_the_client_has_proven_the_key_ends_the_session_without_a_word()
+    public async Task A_target_that_closes_before_the_key_is_proven_ends_the_session_silently()
     {
         await using var rig = new Rig();
-        var hearing = new UnauthenticatedHello(UnauthenticatedHello.NewSalt()).SendAsync(rig.Listener.Endpoint, listen: TimeSpan.FromSeconds(5));
+        var replying = new UnauthenticatedHello(UnauthenticatedHello.NewSalt()).SendAsync(rig.Listener.Endpoint, listen: TimeSpan.FromSeconds(5));
         await using (var target = await rig.Target.AcceptAsync())
             await target.SendAsync("draw", 1L, new byte[100]);
-        Assert.Equal(1, (await hearing).Packets);
+        Assert.Equal(1, (await replying).Packets);
         await Rig.UntilAsync(() => rig.Listener.Connections.Count == 0);
     }
 
     [Theory]
     [MemberData(nameof(Requests))]
-    public async Task Nothing_that_changes_state_reaches_the_target_for_one_who_has_proven_nothing(string name, object? value)
+    public async Task No_request_that_changes_state_reaches_the_target_from_an_unproven_client(string name, object? value)
     {
         await using var rig = new Rig(configure: options => options with { Limits = options.Limits with { TargetConnectTimeout = TimeSpan.FromMilliseconds(500), HandshakeTimeout = TimeSpan.FromSeconds(1) } });
         foreach (var encoding in new[] { PacketEncoding.RencodePlus, PacketEncoding.Rencode, PacketEncoding.Bencode })
         {
             if (encoding == PacketEncoding.Bencode && value is double)
-                continue; // which it has not
+                continue; // bencode has no floats
             foreach (var beside in new (string, object?)[][] { [], [("request", "info")], [("request", "version")], [("request", "")] })
             {
                 if (beside.Length > 0 && name == "request")
                     continue;
                 var hello = new UnauthenticatedHello(UnauthenticatedHello.NewSalt()) { Encoding = encoding, IsFlat = encoding != PacketEncoding.RencodePlus, Stream = null, More = [.. beside, (name, value)] };
-                var heard = await hello.SendAsync(rig.Listener.Endpoint);
-                Assert.InRange(heard.EncryptedBytes, 1, 600); // refused, or the version told
+                var reply = await hello.SendAsync(rig.Listener.Endpoint);
+                Assert.InRange(reply.EncryptedBytes, 1, 600); // a refusal, or the version
                 Assert.Equal(0, rig.Target.Connects);
             }
         }
@@ -168,7 +168,7 @@ public sealed class UnprovenTests
     [InlineData("version", "stop")]
     [InlineData("stop", "version")]
     [InlineData("command", "connect_test")]
-    public async Task A_name_that_stands_there_twice_asks_for_nothing_more(string first, string second)
+    public async Task A_duplicate_name_in_a_hello_allows_no_other_request(string first, string second)
     {
         await using var rig = new Rig(configure: options => options with { AllowRequests = ["info"], Limits = options.Limits with { TargetConnectTimeout = TimeSpan.FromMilliseconds(500), HandshakeTimeout = TimeSpan.FromSeconds(1) } });
         foreach (var encoding in new[] { PacketEncoding.RencodePlus, PacketEncoding.Rencode, PacketEncoding.Bencode })
@@ -179,23 +179,23 @@ public sealed class UnprovenTests
                 More = [("request", first), ("requesU", second)],
                 Patch = bytes => [.. System.Text.Encoding.Latin1.GetBytes(System.Text.Encoding.Latin1.GetString(bytes).Replace("requesU", "request", StringComparison.Ordinal))],
             };
-            var hearing = hello.SendAsync(rig.Listener.Endpoint);
+            var replying = hello.SendAsync(rig.Listener.Endpoint);
             if (second == "info" && encoding != PacketEncoding.Bencode)
             {
-                // The last one counts, as in Python, and alone goes on.
+                // The last one counts, as in Python, and only that one is forwarded.
                 var (target, _, asked) = await rig.Target.AcceptHelloAsync();
                 await using (target)
                     Assert.Equal("info", asked.Request);
                 Assert.DoesNotContain(asked.PeerHello, item => item.Value is "stop");
             }
-            await hearing;
+            await replying;
         }
         if (second != "info")
             Assert.Equal(0, rig.Target.Connects);
     }
 
     [Fact]
-    public async Task What_a_stranger_sends_after_his_hello_in_clear_is_not_heard()
+    public async Task Unencrypted_packets_after_the_hello_are_ignored()
     {
         await using var rig = new Rig();
         foreach (var packet in new object?[][]
@@ -212,30 +212,30 @@ public sealed class UnprovenTests
                 More = [("aliases", new XpraDictionary { ["start-command"] = 1L, ["command_request"] = 2L })],
                 Patch = bytes => [.. bytes, .. UnauthenticatedHello.Frame(PacketEncoding.RencodePlus, packet)],
             };
-            var hearing = hello.SendAsync(rig.Listener.Endpoint, listen: s_while);
+            var replying = hello.SendAsync(rig.Listener.Endpoint, listen: s_listenTime);
             var (target, handshake, asked) = await rig.Target.AcceptHelloAsync();
             await using (target)
             {
                 Assert.Null(asked.Request);
                 Assert.False(asked.PeerHello.ContainsKey("aliases"));
                 await handshake.SendHelloAsync([], default);
-                // Words of ours to the target, if any, and nothing of the stranger's.
-                var heard = await target.ReceiveAsync();
-                Assert.True(heard is null or { Type: "disconnect" }, heard?.Type);
+                // At most the gateway's own disconnect, and nothing from the client.
+                var reply = await target.ReceiveAsync();
+                Assert.True(reply is null or { Type: "disconnect" }, reply?.Type);
             }
-            Assert.InRange((await hearing).Packets, 1, 2); // the hello, and why it is over
+            Assert.InRange((await replying).Packets, 1, 2); // the hello, and the disconnect
         }
     }
 
     [Fact]
-    public async Task The_targets_information_is_for_those_whose_hello_shows_the_key_for_whom_the_owner_allows_it_or_who_know_the_password()
+    public async Task Info_is_forwarded_only_for_a_hello_from_a_key_holder()
     {
         await using var rig = new Rig();
-        var heard = await new UnauthenticatedHello(UnauthenticatedHello.NewSalt()) { More = [("request", "info")] }.SendAsync(rig.Listener.Endpoint);
-        Assert.InRange(heard.EncryptedBytes, 1, 300);
+        var reply = await new UnauthenticatedHello(UnauthenticatedHello.NewSalt()) { More = [("request", "info")] }.SendAsync(rig.Listener.Endpoint);
+        Assert.InRange(reply.EncryptedBytes, 1, 300);
         Assert.Equal(0, rig.Target.Connects);
 
-        // As Get-XpraCipherInfo -Uri asks: its salt shows the key.
+        // As with Get-XpraCipherInfo -Uri, the salt shows that the client holds the key.
         var client = await rig.ConnectAsync();
         await client.SendHelloAsync(("request", "info"));
         var (target, handshake, asked) = await rig.Target.AcceptHelloAsync();

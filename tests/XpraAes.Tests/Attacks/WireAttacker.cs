@@ -5,7 +5,7 @@ using XpraAes.Packets;
 
 namespace XpraAes.Tests.Attacks;
 
-/// <summary>Somebody on the wire between a client and a listener, who has no key: passes on what comes, but for the packets that he changes.</summary>
+/// <summary>A man in the middle between a client and a listener, without the key: forwards everything, and can change the hello and the answer.</summary>
 internal sealed class WireAttacker : IAsyncDisposable
 {
     private readonly TcpListener _listener = new(IPAddress.Loopback, 0);
@@ -22,22 +22,22 @@ internal sealed class WireAttacker : IAsyncDisposable
 
     public int Port => ((IPEndPoint)_listener.LocalEndpoint).Port;
 
-    /// <summary>Changes the client's first packet, which is in clear.</summary>
+    /// <summary>Changes the client's first packet, which is unencrypted.</summary>
     public Action<XpraDictionary>? ChangeHello { get; init; }
 
     /// <summary>Changes the payload of the listener's first encrypted packet in place.</summary>
     public Action<byte[]>? ChangeAnswer { get; init; }
 
-    /// <summary>The client's first packets, as they came.</summary>
+    /// <summary>The client's first packets, as received.</summary>
     public List<byte[]> Hellos { get; } = [];
 
-    /// <summary>The hellos in them, as they went on.</summary>
-    public List<XpraDictionary> Sent { get; } = [];
+    /// <summary>The hellos as forwarded.</summary>
+    public List<XpraDictionary> ForwardedHellos { get; } = [];
 
-    /// <summary>Encrypted bytes of the listener's.</summary>
+    /// <summary>Encrypted bytes from the listener.</summary>
     public int FromListener { get; private set; }
 
-    /// <summary>Encrypted bytes of the client's.</summary>
+    /// <summary>Encrypted bytes from the client.</summary>
     public int FromClient { get; private set; }
 
     public async ValueTask DisposeAsync()
@@ -48,7 +48,7 @@ internal sealed class WireAttacker : IAsyncDisposable
         _stopping.Dispose();
     }
 
-    /// <summary>Sets one capability of the cipher in each form in which a hello has it, or, after a colon, one of the hello's own.</summary>
+    /// <summary>Sets a cipher capability in both forms, or, after a colon, a capability of the hello itself.</summary>
     public static void Set(XpraDictionary hello, string what, object? value)
     {
         hello[what.StartsWith(':') ? what[1..] : $"cipher.{what}"] = value;
@@ -63,12 +63,12 @@ internal sealed class WireAttacker : IAsyncDisposable
             var client = await _listener.AcceptSocketAsync(_stopping.Token);
             var target = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
             await target.ConnectAsync(IPAddress.Loopback, _target);
-            _ = PassAsync(client, target, fromClient: true);
-            _ = PassAsync(target, client, fromClient: false);
+            _ = RelayAsync(client, target, fromClient: true);
+            _ = RelayAsync(target, client, fromClient: false);
         }
     }
 
-    private async Task PassAsync(Socket from, Socket to, bool fromClient)
+    private async Task RelayAsync(Socket from, Socket to, bool fromClient)
     {
         try
         {
@@ -84,7 +84,7 @@ internal sealed class WireAttacker : IAsyncDisposable
             else
                 ChangeAnswer?.Invoke(payload);
             await to.SendAsync(fromClient ? Change(header, payload) : [.. head, .. payload], _stopping.Token);
-            // Padding, and all that follows the hellos.
+            // The padding, and everything after the hellos.
             var buffer = new byte[64 * 1024];
             while (await stream.ReadAsync(buffer, _stopping.Token) is > 0 and var read)
             {
@@ -95,7 +95,7 @@ internal sealed class WireAttacker : IAsyncDisposable
         }
         catch (Exception e) when (e is EndOfStreamException or IOException or SocketException or ObjectDisposedException or OperationCanceledException)
         {
-            // One side has closed: so does the other.
+            // One side has closed: close the other too.
             from.Dispose();
             to.Dispose();
         }
@@ -116,7 +116,7 @@ internal sealed class WireAttacker : IAsyncDisposable
         var packet = (object?[])PacketCodec.Decode(header.Encoding, payload, new DecodeLimits(32, 20_000))!;
         var hello = (XpraDictionary)packet[1]!;
         ChangeHello?.Invoke(hello);
-        Sent.Add(hello);
+        ForwardedHellos.Add(hello);
         return UnauthenticatedHello.Frame(header.Encoding, packet);
     }
 }

@@ -5,13 +5,13 @@ using XpraAes.Tests.Listening;
 
 namespace XpraAes.Tests.Attacks;
 
-/// <summary>One on the wire who reads and rewrites the hello of a client, between two ends of ours: what he changes is noticed before anything is encrypted under it.</summary>
+/// <summary>A man in the middle between an XpraAes client and listener who rewrites the hello is noticed before anything is encrypted with his changes.</summary>
 [Collection(LoopbackCollection.Name)]
 public sealed class WireTests
 {
-    private static readonly Limits s_patient = new() { FailuresBeforeBlock = 1000, DelayPerFailure = TimeSpan.Zero, CloseGrace = TimeSpan.FromMilliseconds(100) };
+    private static readonly Limits s_limits = new() { FailuresBeforeBlock = 1000, DelayPerFailure = TimeSpan.Zero, CloseGrace = TimeSpan.FromMilliseconds(100) };
 
-    /// <summary>Each changes one thing in the hello that the client sends, in both forms in which it stands there.</summary>
+    /// <summary>Single changes to the client's hello, in both forms of its capabilities.</summary>
     public static TheoryData<string, object?> Changes => new()
     {
         { "mode", "GCM" },
@@ -37,9 +37,9 @@ public sealed class WireTests
 
     [Theory]
     [MemberData(nameof(Changes))]
-    public async Task A_hello_that_was_changed_on_the_way_gets_nothing_encrypted(string what, object? value)
+    public async Task A_hello_changed_in_transit_gets_nothing_encrypted(string what, object? value)
     {
-        await using var loopback = Loopback.Start(options => options with { Limits = s_patient });
+        await using var loopback = Loopback.Start(options => options with { Limits = s_limits });
         await using var attacker = new WireAttacker(loopback.Listener.Port) { ChangeHello = hello => WireAttacker.Set(hello, what, value) };
         await Assert.ThrowsAsync<XpraAesException>(() => loopback.ConnectAsync(Through(attacker)));
         Assert.Equal((0, 0), (attacker.FromListener, attacker.FromClient));
@@ -47,7 +47,7 @@ public sealed class WireTests
     }
 
     [Fact]
-    public async Task A_hello_that_was_not_changed_is_let_in_through_him()
+    public async Task An_unchanged_hello_is_accepted_through_the_attacker()
     {
         await using var loopback = Loopback.Start();
         await using var attacker = new WireAttacker(loopback.Listener.Port);
@@ -59,37 +59,37 @@ public sealed class WireTests
     }
 
     [Fact]
-    public async Task A_hello_that_he_sends_himself_before_he_passes_it_on_locks_the_client_out_and_gives_him_one_answer_that_he_cannot_read()
+    public async Task A_hello_that_the_attacker_sends_first_locks_the_client_out_and_gets_one_answer_that_he_cannot_read()
     {
-        await using var loopback = Loopback.Start(options => options with { Limits = s_patient });
+        await using var loopback = Loopback.Start(options => options with { Limits = s_limits });
         var early = 0;
         await using var attacker = new WireAttacker(loopback.Listener.Port)
         {
             ChangeHello = hello => early = SendAsync(loopback.Listener.Endpoint, hello).GetAwaiter().GetResult(),
         };
         await Assert.ThrowsAsync<XpraAesException>(() => loopback.ConnectAsync(Through(attacker)));
-        // Under the client's own IV: there is nothing else that is encrypted under this salt.
+        // With the client's own IV; nothing else is encrypted under this salt.
         Assert.InRange(early, 1, 2_000);
         Assert.Equal((0, 0), (attacker.FromListener, attacker.FromClient));
     }
 
     [Fact]
-    public async Task A_stolen_salt_under_another_IV_gets_nothing_even_before_the_client_comes()
+    public async Task A_stolen_salt_with_another_IV_gets_nothing_even_before_the_client_connects()
     {
-        await using var loopback = Loopback.Start(options => options with { Limits = s_patient });
-        UnauthenticatedHello.Heard? heard = null;
+        await using var loopback = Loopback.Start(options => options with { Limits = s_limits });
+        UnauthenticatedHello.Reply? reply = null;
         await using var attacker = new WireAttacker(loopback.Listener.Port)
         {
-            ChangeHello = hello => heard = new UnauthenticatedHello(hello.GetDictionary("encryption")!.GetBytes("key_salt")!) { Iterations = 10_000 }.SendAsync(loopback.Listener.Endpoint).GetAwaiter().GetResult(),
+            ChangeHello = hello => reply = new UnauthenticatedHello(hello.GetDictionary("encryption")!.GetBytes("key_salt")!) { Iterations = 10_000 }.SendAsync(loopback.Listener.Endpoint).GetAwaiter().GetResult(),
         };
         await using var connection = await loopback.ConnectAsync(Through(attacker));
-        Assert.Equal(0, heard!.EncryptedBytes);
+        Assert.Equal(0, reply!.EncryptedBytes);
     }
 
     [Fact]
-    public async Task A_salt_of_his_own_in_the_clients_hello_is_a_strangers_and_the_client_reads_none_of_the_answer()
+    public async Task The_client_rejects_the_answer_to_a_hello_with_the_attackers_salt()
     {
-        await using var loopback = Loopback.Start(options => options with { Limits = s_patient });
+        await using var loopback = Loopback.Start(options => options with { Limits = s_limits });
         await using var attacker = new WireAttacker(loopback.Listener.Port) { ChangeHello = hello => WireAttacker.Set(hello, "key_salt", UnauthenticatedHello.NewSalt()) };
         var failure = await Assert.ThrowsAsync<XpraAesException>(() => loopback.ConnectAsync(options => Through(attacker)(options) with { Mode = AesMode.CTR }));
         Assert.Equal(XpraErrorId.KeyMismatch, failure.Id);
@@ -100,9 +100,9 @@ public sealed class WireTests
     [InlineData(AesMode.CTR)]
     [InlineData(AesMode.GCM)]
     [InlineData(AesMode.CFB)]
-    public async Task An_answer_with_any_byte_changed_is_never_the_start_of_a_session_under_another_salt(AesMode mode)
+    public async Task An_answer_with_any_byte_changed_never_starts_a_session_with_a_different_salt(AesMode mode)
     {
-        await using var loopback = Loopback.Start(options => options with { Limits = s_patient });
+        await using var loopback = Loopback.Start(options => options with { Limits = s_limits });
         for (var at = 0; at < 1_200; at += 23)
         {
             await using var attacker = new WireAttacker(loopback.Listener.Port)
@@ -112,7 +112,7 @@ public sealed class WireTests
             try
             {
                 await using var connection = await loopback.ConnectAsync(options => Through(attacker)(options) with { Mode = mode, Timeout = TimeSpan.FromSeconds(2) });
-                // It hit what has no meaning to the cipher: then both ends use one salt.
+                // The changed byte does not matter to the cipher; both ends must then use the same salt.
                 var server = await loopback.SingleConnectionAsync();
                 Assert.Equal(server.GetCipherInfo()[1].Salt, connection.GetCipherInfo()[0].Salt);
                 Assert.Equal(server.GetCipherInfo()[1].IV, connection.GetCipherInfo()[0].IV);

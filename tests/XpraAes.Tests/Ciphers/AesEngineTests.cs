@@ -3,7 +3,7 @@ using Xunit;
 
 namespace XpraAes.Tests.Ciphers;
 
-/// <summary>The two engines against each other, over every number of blocks that takes another way through either.</summary>
+/// <summary>Compares the two engines, for all numbers of blocks that take different code paths in either.</summary>
 public sealed class AesEngineTests
 {
     private const int Block = 16;
@@ -25,7 +25,7 @@ public sealed class AesEngineTests
     };
 
     [Fact]
-    public void The_instructions_are_used_where_the_processor_has_them_and_nobody_forbids_it()
+    public void The_processors_instructions_are_used_unless_disabled()
     {
         bool forbidden = Environment.GetEnvironmentVariable("XPRAAES_PORTABLE_AES") == "1";
         using var chosen = AesEngine.Create(new byte[16]);
@@ -117,7 +117,7 @@ public sealed class AesEngineTests
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
-    public void A_disposed_engine_refuses_to_work(bool portable)
+    public void A_disposed_engine_cannot_be_used(bool portable)
     {
         var engine = AesEngine.Create(new byte[16], portable);
         engine.Dispose();

@@ -5,14 +5,14 @@ using XpraAes.Ciphers;
 
 namespace XpraAes.Tests.Ciphers;
 
-/// <summary>Another implementation of every mode, to compare with.</summary>
+/// <summary>An independent implementation of every mode, to compare with.</summary>
 internal static class BouncyCastle
 {
     public static byte[] Transform(AesMode mode, bool encrypt, byte[] key, byte[] iv, byte[] input)
     {
         if (mode == AesMode.GCM)
         {
-            // Its keystream is the same in both directions; behind it comes the tag that xpra does not have.
+            // The keystream is the same in both directions; the tag after it, which xpra does not have, is cut off.
             var gcm = new GcmBlockCipher(AesUtilities.CreateEngine());
             gcm.Init(forEncryption: true, new AeadParameters(new KeyParameter(key), 128, iv));
             byte[] withTag = new byte[gcm.GetOutputSize(input.Length)];

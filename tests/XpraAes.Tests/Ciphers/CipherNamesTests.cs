@@ -25,7 +25,7 @@ public sealed class CipherNamesTests
     [InlineData("AES-256-CBC")]
     [InlineData("0")]
     [InlineData("CBC ")]
-    public void Other_names_are_no_modes(string name) => Assert.False(CipherNames.TryParseMode(name, out _));
+    public void Other_names_are_not_modes(string name) => Assert.False(CipherNames.TryParseMode(name, out _));
 
     [Fact]
     public void Every_name_that_is_written_is_read_again()
@@ -52,7 +52,7 @@ public sealed class CipherNamesTests
     }
 
     [Fact]
-    public void Names_are_those_of_the_wire()
+    public void Names_are_as_on_the_wire()
     {
         Assert.Equal("AES-GCM", CipherNames.CipherName(AesMode.GCM));
         Assert.Equal("SHA224", CipherNames.HashName(KeyHash.SHA224));
@@ -64,7 +64,7 @@ public sealed class CipherNamesTests
     [InlineData("MD5")]
     [InlineData("1")]
     [InlineData("")]
-    public void Other_names_are_no_hashes_and_no_paddings(string name)
+    public void Other_names_are_neither_hashes_nor_paddings(string name)
     {
         Assert.False(CipherNames.TryParseHash(name, out _));
         Assert.False(CipherNames.TryParsePadding(name, out _));

@@ -5,7 +5,7 @@ using XpraAes.Tests.Listening;
 
 namespace XpraAes.Tests.Ciphers;
 
-/// <summary>In which order keys are derived, and for whom not at all.</summary>
+/// <summary>The order in which keys are derived, and who is evicted.</summary>
 [Trait("Category", "Reliability")]
 public sealed class DerivationGateTests : IDisposable
 {
@@ -37,7 +37,7 @@ public sealed class DerivationGateTests : IDisposable
     }
 
     [Fact]
-    public async Task Who_waits_for_the_same_is_served_in_turns_whoever_has_more_waiting()
+    public async Task Sources_with_equal_costs_take_turns_however_many_each_has_waiting()
     {
         var gate = Gate();
         List<Task> all = [Hold(gate), .. Enumerable.Range(0, 5).Select(i => Queue(gate, s_flood, $"flood {i}"))];
@@ -50,7 +50,7 @@ public sealed class DerivationGateTests : IDisposable
     }
 
     [Fact]
-    public async Task Where_too_many_wait_the_address_with_most_of_them_gives_way()
+    public async Task When_too_many_wait_one_of_the_busiest_address_is_evicted()
     {
         var gate = Gate(capacity: 4);
         Task held = Hold(gate);
@@ -64,7 +64,7 @@ public sealed class DerivationGateTests : IDisposable
     }
 
     [Fact]
-    public async Task A_trusted_address_waits_in_turn_but_is_not_sent_away()
+    public async Task A_trusted_address_takes_turns_but_is_never_evicted()
     {
         var gate = Gate(capacity: 1, isTrusted: address => address.Equals(s_flood));
         List<Task> all = [Hold(gate), .. Enumerable.Range(0, 20).Select(i => Queue(gate, s_flood, "trusted")), Queue(gate, s_other, "other")];
@@ -76,7 +76,7 @@ public sealed class DerivationGateTests : IDisposable
     }
 
     [Fact]
-    public async Task Who_gives_up_leaves_its_place_to_others()
+    public async Task A_cancelled_wait_frees_its_place()
     {
         var gate = Gate(capacity: 1);
         using var impatient = new CancellationTokenSource();
@@ -90,7 +90,7 @@ public sealed class DerivationGateTests : IDisposable
     }
 
     [Fact]
-    public async Task A_derivation_that_fails_gives_its_place_back()
+    public async Task A_failed_derivation_frees_its_place()
     {
         var gate = Gate();
         for (var i = 0; i < 3; i++)
@@ -99,7 +99,7 @@ public sealed class DerivationGateTests : IDisposable
     }
 
     [Fact]
-    public async Task An_address_that_asks_for_dear_keys_gets_no_more_time_than_one_that_asks_for_cheap_ones()
+    public async Task An_address_that_asks_for_expensive_keys_gets_no_more_time_than_one_that_asks_for_cheap_ones()
     {
         var gate = Gate();
         List<Task> all = [Hold(gate), .. Enumerable.Range(0, 4).Select(_ => Queue(gate, s_flood, "D", 10)), .. Enumerable.Range(0, 25).Select(_ => Queue(gate, s_other, "c", 1))];
@@ -109,11 +109,11 @@ public sealed class DerivationGateTests : IDisposable
     }
 
     [Fact]
-    public async Task Whoever_comes_anew_waits_for_none_of_a_flood_that_has_been_served_and_comes_again()
+    public async Task A_newcomer_goes_before_a_flood_that_has_been_served_before()
     {
         var gate = Gate();
         var all = new ConcurrentBag<Task> { Hold(gate) };
-        // 50 addresses that ask again each time they are served; the newcomer comes during the 120th derivation.
+        // 50 addresses that ask again each time they are served; the newcomer arrives during the 120th derivation.
         for (var i = 0; i < 50; i++)
             Ask(i);
         _hold.Set();
@@ -125,7 +125,7 @@ public sealed class DerivationGateTests : IDisposable
         void Ask(int i) => all.Add(gate.For(Number(i)).RunAsync(
             () =>
             {
-                _clock.Advance(TimeSpan.FromMicroseconds(40_000 + 200 * (i * 7 % 50))); // no two alike, as in life
+                _clock.Advance(TimeSpan.FromMicroseconds(40_000 + 200 * (i * 7 % 50))); // all different, as in reality
                 _order.Enqueue("flood");
                 if (_order.Count <= 150)
                     Ask(i);
@@ -137,7 +137,7 @@ public sealed class DerivationGateTests : IDisposable
     }
 
     [Fact]
-    public async Task Whoever_has_been_served_waits_for_ever_new_addresses_only_for_a_while()
+    public async Task An_address_that_was_served_is_not_starved_by_an_endless_supply_of_new_ones()
     {
         var gate = Gate();
         var all = new ConcurrentBag<Task> { Queue(gate, s_other, "first", 40), Hold(gate) };
@@ -150,7 +150,7 @@ public sealed class DerivationGateTests : IDisposable
             await task.WaitAsync(Loopback.HelloTimeout);
         Assert.InRange(_order.TakeWhile(name => name != "second").Count(), 3, 20);
 
-        // Each is one that has never come, and brings the next.
+        // Each is a new address, and queues the next one.
         void Ask(int i) => all.Add(gate.For(Number(i)).RunAsync(
             () =>
             {
@@ -164,9 +164,9 @@ public sealed class DerivationGateTests : IDisposable
     }
 
     [Theory]
-    [InlineData("2001:db8:1:{0}00::1")] // of 56 bits in one of 48
-    [InlineData("2001:db8:1:1{0}::1")] // of 64 bits in one of 56
-    public async Task An_IPv6_network_gets_the_time_of_one_address_and_shares_it(string network)
+    [InlineData("2001:db8:1:{0}00::1")] // /56 networks in a /48
+    [InlineData("2001:db8:1:1{0}::1")] // /64 networks in a /56
+    public async Task An_IPv6_network_gets_one_share_of_time_for_all_its_addresses(string network)
     {
         var gate = Gate();
         List<Task> all = [Hold(gate)];
@@ -180,7 +180,7 @@ public sealed class DerivationGateTests : IDisposable
     }
 
     [Fact]
-    public async Task Where_too_many_wait_an_IPv6_network_gives_way_as_a_whole()
+    public async Task When_too_many_wait_eviction_treats_an_IPv6_network_as_a_whole()
     {
         var gate = Gate(capacity: 4);
         Task held = Hold(gate);
@@ -195,7 +195,7 @@ public sealed class DerivationGateTests : IDisposable
     }
 
     [Fact]
-    public async Task Where_several_run_at_a_time_nobody_runs_two_while_another_waits()
+    public async Task With_concurrency_no_source_runs_two_while_another_waits()
     {
         var gate = Gate(concurrency: 2);
         using var otherRuns = new ManualResetEventSlim();
@@ -214,9 +214,9 @@ public sealed class DerivationGateTests : IDisposable
     }
 
     [Fact]
-    public async Task What_is_remembered_of_strangers_is_bounded_and_nothing_of_those_who_gave_up()
+    public async Task The_number_of_tracked_sources_is_bounded_and_cancelled_ones_are_forgotten()
     {
-        var gate = Gate(remembered: 100);
+        var gate = Gate(maxTracked: 100);
         var most = 0;
         Task held = Hold(gate);
         for (var i = 0; i < 1000; i++)
@@ -226,7 +226,7 @@ public sealed class DerivationGateTests : IDisposable
             await impatient.CancelAsync();
             await Assert.ThrowsAnyAsync<OperationCanceledException>(() => waiting);
         }
-        Assert.Equal(1, gate.Remembered); // who holds the place
+        Assert.Equal(1, gate.Tracked); // the address of the running derivation
         List<Task> all = [held];
         for (var i = 0; i < 30; i++)
             all.Add(Queue(gate, Network(i), "network", i + 1));
@@ -235,27 +235,27 @@ public sealed class DerivationGateTests : IDisposable
         for (var i = 0; i < 1000; i++)
         {
             await Task.WhenAll(Queue(gate, Network(i), "network", 5), Queue(gate, Number(i), "address", 10)).WaitAsync(Loopback.HelloTimeout);
-            most = Math.Max(most, gate.Remembered);
+            most = Math.Max(most, gate.Tracked);
         }
         Assert.InRange(most, 10, 100);
     }
 
     [Fact]
-    public void As_it_is_configured_a_processor_is_left_to_the_sessions_that_stand()
+    public void By_default_one_processor_is_left_to_open_sessions()
         => Assert.InRange(Limits.Default.ConcurrentDerivations, 1, Math.Max(1, Environment.ProcessorCount - 1));
 
-    private DerivationGate Gate(int concurrency = 1, int capacity = int.MaxValue, Func<IPAddress, bool>? isTrusted = null, int remembered = int.MaxValue)
-        => new(concurrency, capacity, isTrusted, remembered, _clock);
+    private DerivationGate Gate(int concurrency = 1, int capacity = int.MaxValue, Func<IPAddress, bool>? isTrusted = null, int maxTracked = int.MaxValue)
+        => new(concurrency, capacity, isTrusted, maxTracked, _clock);
 
     private static IPAddress Number(int number) => new([10, 0, (byte)(number >> 8), (byte)number]);
 
     private static IPAddress Network(int number) => IPAddress.Parse($"2001:db8:{number:x}::1");
 
-    /// <summary>Takes a place until the test says so.</summary>
+    /// <summary>Runs a derivation that blocks until the test sets <see cref="_hold"/>.</summary>
     private Task<bool> Hold(DerivationGate gate)
     {
         using var held = new ManualResetEventSlim();
-        // It runs on the thread of the pool that asks for it.
+        // It runs on the calling pool thread.
         var holding = Task.Run(() => gate.For(s_third).RunAsync(
             () =>
             {
@@ -267,7 +267,7 @@ public sealed class DerivationGateTests : IDisposable
         return holding;
     }
 
-    /// <summary>Asks for a derivation that takes so many milliseconds.</summary>
+    /// <summary>Queues a derivation that takes so many milliseconds.</summary>
     private Task<int> Queue(DerivationGate gate, IPAddress source, string name, int time = 0) => gate.For(source).RunAsync(
         () =>
         {

@@ -6,7 +6,7 @@ namespace XpraAes.Tests.Ciphers;
 
 public sealed class KeyStretchingTests
 {
-    // RFC 6070, to the 16 or 24 bytes that an AES key has, and the same questions to the SHA-2 family.
+    // RFC 6070, with AES key sizes of 16 or 24 bytes, and the same inputs with the SHA-2 family.
     [Theory]
     [InlineData(KeyHash.SHA1, "password", "salt", 1, "0c60c80f961f0e71f3a9b524af601206")]
     [InlineData(KeyHash.SHA1, "password", "salt", 2, "ea6c014dc72d6f8ccd1ed92ace1d41f0")]
@@ -25,13 +25,13 @@ public sealed class KeyStretchingTests
     [InlineData(KeyHash.SHA384, "password", "salt", 4096, "559726be38db125bc85ed7895f6e3cf574c7a01c080c3447db1e8a76764deb3c")]
     [InlineData(KeyHash.SHA512, "password", "salt", 1, "867f70cf1ade02cff3752599a3a53dc4af34c7a669815ae5d513554e1c8cf252")]
     [InlineData(KeyHash.SHA512, "password", "salt", 4096, "d197b1b33db0143e018b12f3d1d1479e6cdebdcc97c5c0f87f6902e072f457b5")]
-    public void Published_passwords_give_the_published_keys(KeyHash hash, string password, string salt, int iterations, string expected)
+    public void Published_test_vectors_give_the_published_keys(KeyHash hash, string password, string salt, int iterations, string expected)
     {
         byte[] key = Derive(hash, Encoding.ASCII.GetBytes(password), Encoding.ASCII.GetBytes(salt), iterations, expected.Length / 2);
         Assert.Equal(expected, Convert.ToHexStringLower(key));
     }
 
-    // .NET has no SHA224 to ask, but HMAC treats these lengths of key alike for the whole family: below, at and above its block of 64 bytes.
+    // Key data below, at and above HMAC's block of 64 bytes, which are handled differently.
     [Theory]
     [InlineData(1)]
     [InlineData(63)]
@@ -54,7 +54,7 @@ public sealed class KeyStretchingTests
     [InlineData(17)]
     [InlineData(64)]
     [InlineData(-16)]
-    public void A_key_size_that_AES_lacks_is_refused(int keySize)
+    public void A_key_size_that_AES_lacks_is_rejected(int keySize)
     {
         var parameters = CipherTestData.Parameters(AesMode.CBC, keySize);
         var exception = Assert.Throws<XpraAesException>(() => KeyStretching.Derive([1], parameters, new byte[Math.Max(0, keySize)]));
@@ -67,7 +67,7 @@ public sealed class KeyStretchingTests
     [InlineData(-1)]
     [InlineData(1_000_001)]
     [InlineData(int.MaxValue)]
-    public void Iterations_out_of_range_are_refused_before_any_work(int iterations)
+    public void Iterations_out_of_range_are_rejected_before_any_work(int iterations)
     {
         var parameters = CipherTestData.Parameters(AesMode.CBC) with { Iterations = iterations };
         var exception = Assert.Throws<XpraAesException>(() => KeyStretching.Derive([1], parameters, new byte[32]));
@@ -76,11 +76,11 @@ public sealed class KeyStretchingTests
     }
 
     [Fact]
-    public void A_buffer_of_another_size_than_the_key_is_refused()
+    public void A_buffer_of_another_size_than_the_key_is_rejected()
         => Assert.Throws<ArgumentException>(() => KeyStretching.Derive([1], CipherTestData.Parameters(AesMode.CBC), new byte[31]));
 
     [Fact]
-    public void A_hash_that_does_not_exist_is_refused()
+    public void A_hash_that_does_not_exist_is_rejected()
         => Assert.Throws<ArgumentOutOfRangeException>(() => Derive((KeyHash)99, [1], [2], 1, 32));
 
     [Theory]
@@ -92,11 +92,11 @@ public sealed class KeyStretchingTests
     [InlineData(KeyHash.SHA256, 32, 5_500)]
     [InlineData(KeyHash.SHA384, 32, 12_000)]
     [InlineData(KeyHash.SHA512, 16, 12_000)]
-    public void The_work_for_a_key_goes_by_its_blocks_and_its_hash(KeyHash hash, int keySize, long work)
+    public void The_cost_of_a_key_depends_on_its_blocks_and_hash(KeyHash hash, int keySize, long work)
         => Assert.Equal(work, KeyStretching.Cost(hash, keySize, 10_000));
 
     [Fact]
-    public void The_most_iterations_of_any_hash_have_a_work_that_can_be_counted()
+    public void The_cost_of_the_most_iterations_does_not_overflow()
         => Assert.All(Enum.GetValues<KeyHash>(), hash => Assert.InRange(KeyStretching.Cost(hash, 32, ProtocolDefaults.MaxIterations), 500_000, 3_500_000));
 
     private static byte[] Derive(KeyHash hash, byte[] keyData, byte[] salt, int iterations, int keySize)

@@ -6,12 +6,12 @@ using Xunit;
 
 namespace XpraAes.Tests.Ciphers;
 
-/// <summary>The Monte Carlo tests of NIST's AESAVS (sections 6.4.1, 6.4.2 and 6.4.4): 100,000 blocks, each an input of those to come, the key changing every thousand.</summary>
+/// <summary>The Monte Carlo tests of NIST's AESAVS (sections 6.4.1, 6.4.2 and 6.4.4): 100,000 chained blocks, with a new key every thousand.</summary>
 public sealed class MonteCarloTests
 {
     private const int Block = 16;
 
-    // First key, IV and input, and the hundredth output, of NIST's CBCMCT128, CBCMCT192 and CBCMCT256 example values.
+    // First key, IV and input, and the 100th output, of NIST's CBCMCT128, CBCMCT192 and CBCMCT256 example values.
     [Theory]
     [InlineData(true, "8809e7dd3a959ee5d8dbb13f501f2274", "e5c0bb535d7d54572ad06d170a0e58ae", "1fd4ee65603e6130cfc2a82ab3d56c24", "7bed7671c8913aa1330f193761523e67")]
     [InlineData(true, "dea64f83cfe6a0a183ddbe865cfca059b3c615c1623d63fc", "426fbc087b50b395c0fc81ef9fd6d1aa", "cd0b8c8a8179ecb171b64c894a4d60fd", "e6457bfc3433e80299c52b2be418f582")]
@@ -50,12 +50,12 @@ public sealed class MonteCarloTests
         }
     }
 
-    // AESAVS has no Monte Carlo test for CTR. A counter's keystream block is the counter in ECB, for which it has one: each block is the next one's input.
+    // AESAVS has no Monte Carlo test for CTR, but one for ECB, and CTR's keystream is the counter encrypted in ECB.
     [Theory]
     [InlineData(16)]
     [InlineData(24)]
     [InlineData(32)]
-    public void CTR_walks_where_BouncyCastles_ECB_walks(int keySize)
+    public void CTR_ends_where_BouncyCastles_ECB_ends(int keySize)
     {
         byte[] key = CipherTestData.Bytes(keySize, seed: keySize);
         byte[] input = CipherTestData.Bytes(Block, seed: 4);
@@ -102,7 +102,7 @@ public sealed class MonteCarloTests
         return (source, destination) => engine.ProcessBlock(source, 0, destination, 0);
     }
 
-    // The plaintext of step j + 1 is the ciphertext of step j - 1, or the IV at first; in decryption the other way round.
+    // The plaintext of step j + 1 is the ciphertext of step j - 1, initially the IV; the reverse in decryption.
     private static byte[] Run(Func<byte[], byte[], Action<byte[], byte[]>> start, byte[] key, byte[] iv, byte[] input)
     {
         byte[] previous = new byte[Block];
@@ -128,7 +128,7 @@ public sealed class MonteCarloTests
         return output;
     }
 
-    // As many bits as the key has of the last two blocks.
+    // The key XORed with the last of these two blocks, as many bytes as the key has.
     private static byte[] NextKey(byte[] key, byte[] previous, byte[] last)
     {
         byte[] change = [.. previous, .. last];

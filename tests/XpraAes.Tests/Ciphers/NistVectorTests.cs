@@ -31,7 +31,7 @@ public sealed class NistVectorTests
 
     [Theory]
     [MemberData(nameof(Vectors))]
-    public void Published_plaintext_and_ciphertext_turn_into_each_other(AesMode mode, string key, string iv, string ciphertext)
+    public void Published_plaintext_and_ciphertext_convert_into_each_other(AesMode mode, string key, string iv, string ciphertext)
     {
         foreach (bool portable in new[] { false, true })
         {

@@ -44,7 +44,7 @@ public sealed class PacketCipherTests
 
     [Theory]
     [MemberData(nameof(Kinds))]
-    public void Every_length_comes_back_in_one_session(AesMode mode, bool stream, int unit, PaddingScheme padding, bool portable)
+    public void Every_length_round_trips_in_one_session(AesMode mode, bool stream, int unit, PaddingScheme padding, bool portable)
     {
         var parameters = CipherTestData.Parameters(mode) with { Stream = stream, PaddingUnit = unit, Padding = padding };
         using var encryptor = PacketCipher.CreateEncryptor(parameters, Key, portable);
@@ -61,7 +61,7 @@ public sealed class PacketCipherTests
 
     [Theory]
     [MemberData(nameof(Kinds))]
-    public void The_wire_is_what_BouncyCastle_makes_of_data_and_padding(AesMode mode, bool stream, int unit, PaddingScheme padding, bool portable)
+    public void The_wire_bytes_are_BouncyCastles_encryption_of_data_and_padding(AesMode mode, bool stream, int unit, PaddingScheme padding, bool portable)
     {
         var parameters = CipherTestData.Parameters(mode) with { Stream = stream, PaddingUnit = unit, Padding = padding };
         using var encryptor = PacketCipher.CreateEncryptor(parameters, Key, portable);
@@ -137,7 +137,7 @@ public sealed class PacketCipherTests
     [InlineData(0)]
     [InlineData(-1)]
     [InlineData(ProtocolDefaults.MaxHeaderPayload + 1)]
-    public void Nothing_and_too_much_cannot_be_sent(int dataLength)
+    public void Empty_and_too_large_data_cannot_be_sent(int dataLength)
     {
         using var encryptor = PacketCipher.CreateEncryptor(CipherTestData.Parameters(AesMode.CBC), Key);
         Assert.Throws<ArgumentOutOfRangeException>(() => encryptor.WireSize(dataLength));
@@ -167,7 +167,7 @@ public sealed class PacketCipherTests
     }
 
     [Fact]
-    public void A_key_size_that_AES_lacks_is_refused()
+    public void A_key_size_that_AES_lacks_is_rejected()
     {
         var parameters = CipherTestData.Parameters(AesMode.CTR) with { KeySize = 20 };
         var exception = Assert.Throws<XpraAesException>(() => PacketCipher.CreateEncryptor(parameters, new byte[20]));
@@ -175,7 +175,7 @@ public sealed class PacketCipherTests
     }
 
     [Fact]
-    public void What_only_a_mistake_of_ours_can_be_is_an_argument_error()
+    public void Programming_errors_are_argument_exceptions()
     {
         var parameters = CipherTestData.Parameters(AesMode.CBC);
         Assert.Throws<ArgumentException>(() => PacketCipher.CreateEncryptor(parameters, new byte[31]));
@@ -186,7 +186,7 @@ public sealed class PacketCipherTests
     }
 
     [Fact]
-    public void Disposed_ciphers_refuse_to_work()
+    public void Disposed_ciphers_cannot_be_used()
     {
         foreach (var mode in Enum.GetValues<AesMode>())
         {
@@ -210,7 +210,7 @@ public sealed class PacketCipherTests
         byte[][] wires = [.. new[] { 1, 64, 257, 1400, 65536 }.Select(length => new byte[encryptor.WireSize(length)])];
         int[] lengths = [1, 64, 257, 1400, 65536];
         RunAll();
-        // What a packet allocates shows in every round; what the runtime does meanwhile, in one of them.
+        // The minimum over several rounds, to ignore what the runtime itself allocates.
         Assert.Equal(0, Enumerable.Range(0, 5).Min(_ => Measure()));
 
         long Measure()

@@ -3,7 +3,7 @@ using Xunit;
 
 namespace XpraAes.Tests.Ciphers;
 
-/// <summary>What the receiver of CBC packets makes of padding: right, wrong, or telling which unit the peer pads to (PROTOCOL sections 7 and 12).</summary>
+/// <summary>How the receiver checks the padding of CBC packets, and detects the peer's padding unit (PROTOCOL sections 7 and 12).</summary>
 public sealed class PacketPaddingTests
 {
     private static readonly byte[] Key = CipherTestData.Bytes(32, seed: 7);
@@ -16,7 +16,7 @@ public sealed class PacketPaddingTests
 
     [Theory]
     [MemberData(nameof(Paddings))]
-    public void A_wrong_bit_in_any_padding_byte_is_wrong(int unit, PaddingScheme padding, bool stream)
+    public void A_flipped_bit_in_any_padding_byte_is_detected(int unit, PaddingScheme padding, bool stream)
     {
         var parameters = Parameters(unit) with { Padding = padding, Stream = stream };
         for (int length = 1; length <= unit + 1; length++)
@@ -37,7 +37,7 @@ public sealed class PacketPaddingTests
 
     [Theory]
     [MemberData(nameof(Paddings))]
-    public void Padding_of_any_other_value_is_wrong(int unit, PaddingScheme padding, bool stream)
+    public void Padding_with_any_other_value_is_detected(int unit, PaddingScheme padding, bool stream)
     {
         var parameters = Parameters(unit) with { Padding = padding, Stream = stream };
         for (int length = 1; length <= unit + 1; length++)
@@ -55,7 +55,7 @@ public sealed class PacketPaddingTests
 
     [Theory]
     [MemberData(nameof(Paddings))]
-    public void Another_key_is_wrong_padding(int unit, PaddingScheme padding, bool stream)
+    public void Another_key_gives_wrong_padding(int unit, PaddingScheme padding, bool stream)
     {
         var parameters = Parameters(unit) with { Padding = padding, Stream = stream };
         int wrong = 0;
@@ -76,7 +76,7 @@ public sealed class PacketPaddingTests
     [InlineData(16, true)]
     [InlineData(32, false)]
     [InlineData(32, true)]
-    public void The_padding_unit_is_learnt_from_the_first_length_that_tells(int unit, bool portable)
+    public void The_padding_unit_is_detected_from_the_first_unambiguous_length(int unit, bool portable)
     {
         for (int first = 1; first <= 65; first++)
         {
@@ -124,7 +124,7 @@ public sealed class PacketPaddingTests
                     : DecryptStatus.WrongPadding;
                 Assert.Equal(expected, Decrypt(Parameters(0), packet, length));
 
-                // One odd byte among them spoils either.
+                // A single different byte makes either wrong.
                 for (int at = length; at < packet.Length && shorter > 1; at++)
                 {
                     byte[] changed = [.. packet];
@@ -154,7 +154,7 @@ public sealed class PacketPaddingTests
     }
 
     [Fact]
-    public void The_unit_can_be_told_before_a_packet_tells_it()
+    public void The_unit_can_be_set_before_a_packet_reveals_it()
     {
         using var encryptor = PacketCipher.CreateEncryptor(Parameters(32), Key);
         using var decryptor = PacketCipher.CreateDecryptor(Parameters(0), Key);
@@ -168,7 +168,7 @@ public sealed class PacketPaddingTests
     }
 
     [Fact]
-    public void Legacy_padding_means_32_and_no_stream_means_16_where_nobody_says()
+    public void Legacy_padding_implies_32_and_no_stream_implies_16()
     {
         using var legacy = PacketCipher.CreateDecryptor(Parameters(0) with { Padding = PaddingScheme.Legacy }, Key);
         Assert.Equal(32, legacy.PaddingUnit);
@@ -190,14 +190,14 @@ public sealed class PacketPaddingTests
 
     private static CipherParameters Parameters(int unit) => CipherTestData.Parameters(AesMode.CBC) with { PaddingUnit = unit };
 
-    /// <summary>Data and right padding, in clear.</summary>
+    /// <summary>Data with correct padding, unencrypted.</summary>
     private static byte[] Padded(int length, int unit, PaddingScheme padding)
     {
         int pad = unit - length % unit;
         return [.. CipherTestData.Bytes(length, seed: length), .. Enumerable.Repeat(padding == PaddingScheme.Legacy ? (byte)' ' : (byte)pad, pad)];
     }
 
-    /// <summary>Encrypts what the test made, padding and all, and lets the decryptor see it.</summary>
+    /// <summary>Encrypts data that already includes its padding, and decrypts it.</summary>
     private static DecryptStatus Decrypt(CipherParameters parameters, byte[] padded, int length)
     {
         byte[] iv = parameters.IV.ToArray();

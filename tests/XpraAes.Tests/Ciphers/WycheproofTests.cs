@@ -4,12 +4,12 @@ using Xunit;
 
 namespace XpraAes.Tests.Ciphers;
 
-/// <summary>Project Wycheproof's vectors: vectors/README.md.</summary>
+/// <summary>Project Wycheproof's test vectors: see vectors/README.md.</summary>
 public sealed class WycheproofTests
 {
-    // A receiver of xpra's knows the data's length from the header. So a right packet fits its own length and no other, and a wrong one fits none.
+    // The receiver knows the data's length from the header: a valid packet is accepted only with its own length, an invalid one with none.
     [Fact]
-    public void CBC_packets_fit_their_own_length_alone()
+    public void CBC_packets_are_valid_only_for_their_own_length()
     {
         int valid = 0;
         foreach (var test in Tests("aes_cbc_pkcs5_test.json"))
@@ -88,7 +88,7 @@ public sealed class WycheproofTests
             if (iterations > ProtocolDefaults.MaxIterations)
                 continue;
 
-            // A shorter key is the beginning of a longer one.
+            // A shorter key is a prefix of a longer one.
             byte[] expected = Hex(test, "dk");
             int keySize = expected.Length >= 32 ? 32 : expected.Length >= 24 ? 24 : 16;
             var parameters = CipherTestData.Parameters(AesMode.CBC, keySize) with { KeyHash = hash, Salt = Hex(test, "salt"), Iterations = iterations };

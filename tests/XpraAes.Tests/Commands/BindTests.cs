@@ -5,7 +5,7 @@ using XpraAes.Tests.Keys;
 
 namespace XpraAes.Tests.Commands;
 
-/// <summary>Start-XpraAesListener in xpra's own words, and passwords on both sides.</summary>
+/// <summary>Start-XpraAesListener with xpra's bind options, and passwords on both sides.</summary>
 [Trait("Category", "Engine")]
 [Collection("Live objects")]
 public sealed class BindTests : IDisposable
@@ -58,7 +58,7 @@ public sealed class BindTests : IDisposable
         Assert.Equal("KeyFile", filled.Text);
     }
 
-    /// <summary>A user in the URI goes with a password from elsewhere, and the user who runs this is meant where none is given.</summary>
+    /// <summary>A user in the URI is used with a password from elsewhere; the default is the current user.</summary>
     [Theory]
     [InlineData("'tcp://ada@127.0.0.1:PORT/?keyfile=key.txt' -PasswordFile p.txt", "ada")]
     [InlineData("'tcp://ada@127.0.0.1:PORT/?keyfile=key.txt' -Credential CREDENTIAL", "ada")]
@@ -169,7 +169,7 @@ public sealed class BindTests : IDisposable
     [InlineData("127.0.0.1:0,encryption=AES,keyfile=key.txt", "-KeyFile key.txt")]
     [InlineData("127.0.0.1:0,encryption=AES,keydata=0x00112233", "-KeyFile key.txt")]
     [InlineData("127.0.0.1:0,encryption=AES,keyfile=key.txt,auth=file:filename=p.txt", "-PasswordFile p.txt")]
-    public void What_is_said_twice_is_refused(string bind, string parameters)
+    public void Conflicting_values_are_refused(string bind, string parameters)
         => AssertFails($"Start-XpraAesListener -Bind '{bind}' {parameters}", XpraErrorId.InvalidOption);
 
     [Fact]

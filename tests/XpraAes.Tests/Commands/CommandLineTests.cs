@@ -5,7 +5,7 @@ using XpraAes.Tests.Keys;
 
 namespace XpraAes.Tests.Commands;
 
-/// <summary>ConvertTo-XpraCommandLine: what it takes, and what it never shows.</summary>
+/// <summary>ConvertTo-XpraCommandLine: its inputs, and what it never shows.</summary>
 [Trait("Category", "Engine")]
 [Collection("Live objects")]
 public sealed class CommandLineTests : IDisposable
@@ -54,7 +54,7 @@ public sealed class CommandLineTests : IDisposable
     {
         var result = _host.Run($"ConvertTo-XpraCommandLine {arguments}");
         Assert.Empty(result.Errors);
-        Assert.Contains("shows the key", Assert.Single(result.Warnings), StringComparison.Ordinal);
+        Assert.Contains("contains the key", Assert.Single(result.Warnings), StringComparison.Ordinal);
         Assert.StartsWith("xpra attach 'tcp://h:14500/?encryption=AES", result.Text, StringComparison.Ordinal);
         Assert.EndsWith($"&keydata={KeyHex}'", result.Text, StringComparison.Ordinal);
     }
@@ -85,7 +85,7 @@ public sealed class CommandLineTests : IDisposable
     }
 
     [Fact]
-    public void A_listener_never_gives_away_a_key_that_is_in_no_file()
+    public void The_command_line_of_a_listener_never_contains_a_key()
     {
         _host.Run($"$l = Start-XpraAesListener -Bind '127.0.0.1:0,encryption=AES,keydata={KeyHex}', '127.0.0.1:0,encryption=AES-CTR,keyfile=key.txt'");
         var result = _host.Run("$l | ConvertTo-XpraCommandLine -XpraVersion 6.2");
@@ -118,7 +118,7 @@ public sealed class CommandLineTests : IDisposable
     [InlineData("-InputObject 1 -XpraVersion 6.2", "InvalidOption")]
     [InlineData("-Uri 'tcp://h/?encryption=AES-CTR' -Mode CBC -KeyFile k -XpraVersion 6.2", "InvalidOption")]
     [InlineData("-Uri 'tcp://h/?keyfile=k' -KeyFile k -XpraVersion 6.2", "InvalidOption")]
-    public void What_cannot_be_said_is_an_error(string arguments, string id)
+    public void What_has_no_command_line_is_an_error(string arguments, string id)
     {
         var result = _host.Run($"ConvertTo-XpraCommandLine {arguments}");
         Assert.Empty(result.Output);

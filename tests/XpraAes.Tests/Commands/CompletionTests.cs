@@ -3,7 +3,7 @@ using XpraAes.Tests.Engine;
 
 namespace XpraAes.Tests.Commands;
 
-/// <summary>What Tab offers.</summary>
+/// <summary>Tab completion.</summary>
 [Trait("Category", "Engine")]
 [Collection("Live objects")]
 public sealed class CompletionTests : IDisposable
@@ -28,7 +28,7 @@ public sealed class CompletionTests : IDisposable
     public void Words_are_offered(string line, string expected) => Assert.Equal(expected, Complete(line));
 
     [Fact]
-    public void Live_ids_are_offered_with_what_they_stand_for()
+    public void Live_ids_are_offered_with_a_description()
     {
         _host.Run("$listener = Start-XpraAesListener -Port 0 -KeyData 0x00112233445566778899aabbccddeeff");
         _host.Run("$connection = Connect-XpraAes -ComputerName 127.0.0.1 -Port $listener.Port -KeyData 0x00112233445566778899aabbccddeeff");

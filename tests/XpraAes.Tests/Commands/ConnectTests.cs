@@ -8,7 +8,7 @@ using Pipeline = System.Management.Automation.PowerShell;
 
 namespace XpraAes.Tests.Commands;
 
-/// <summary>Connect-XpraAes beyond its errors: its inputs, many at once, and a pipeline that has enough.</summary>
+/// <summary>Connect-XpraAes apart from its errors: its inputs, many servers in parallel, and a pipeline that stops early.</summary>
 [Trait("Category", "Engine")]
 [Collection("Live objects")]
 public sealed class ConnectTests : IDisposable
@@ -42,7 +42,7 @@ public sealed class ConnectTests : IDisposable
     [InlineData("-ComputerName localhost -Port PORT -Key (Get-XpraAesKey key.txt)", "CBC")]
     [InlineData("-ComputerName 127.0.0.1 -Port PORT -KeyFile key.txt -Mode CTR -NoStream", "CTR")]
     [InlineData("-ComputerName 127.0.0.1 -Port PORT -KeyFile key.txt -KeySize 192 -KeyHash SHA224 -Iterations 1000 -Timeout 20", "CBC")]
-    public void Every_way_to_say_it_connects(string arguments, string mode)
+    public void Every_form_of_the_parameters_connects(string arguments, string mode)
     {
         var result = _host.Run($"Connect-XpraAes {arguments}".Replace("PORT", $"{_port}", StringComparison.Ordinal));
         Assert.Empty(result.Errors);
@@ -132,9 +132,9 @@ public sealed class ConnectTests : IDisposable
         Assert.Collection(
             result.Warnings,
             warning => Assert.Contains("128 bits are not recommended", warning, StringComparison.Ordinal),
-            warning => Assert.Contains("Whoever sees one encrypted packet can guess", warning, StringComparison.Ordinal),
+            warning => Assert.Contains("Anyone who captures one encrypted packet can try to guess", warning, StringComparison.Ordinal),
             warning => Assert.Contains("as keydata=", warning, StringComparison.Ordinal),
-            warning => Assert.Contains("in GCM it has no secrecy", warning, StringComparison.Ordinal));
+            warning => Assert.Contains("in GCM it is not secret", warning, StringComparison.Ordinal));
     }
 
     private async Task AssertEventuallyAsync(string script, Func<string> expected)

@@ -12,7 +12,7 @@ using XpraAes.Tests.Keys;
 
 namespace XpraAes.Tests.Commands;
 
-/// <summary>Each cause of failure comes out of a cmdlet under its own stable id, with a target and with what to do about it.</summary>
+/// <summary>Each cause of failure has its own stable error id, with a target and a recommended action.</summary>
 [Trait("Category", "Engine")]
 [Collection("Live objects")]
 public sealed class ErrorIdTests : IDisposable
@@ -51,7 +51,7 @@ public sealed class ErrorIdTests : IDisposable
     }
 
     [Fact]
-    public void No_connection_comes_about_in_time()
+    public void No_connection_is_established_in_time()
     {
         Assert.SkipUnless(OperatingSystem.IsLinux(), "A full queue of connections drops packets on Linux; elsewhere it refuses them.");
         using var listener = new Socket(SocketType.Stream, ProtocolType.Tcp);
@@ -97,7 +97,7 @@ public sealed class ErrorIdTests : IDisposable
     }
 
     [Fact]
-    public void The_listener_does_not_take_the_mode_and_the_action_says_where_to_look()
+    public void The_listener_rejects_the_mode_and_the_action_says_where_to_look()
     {
         var port = StartListener($"-KeyData {Key} -Mode CTR, CFB");
         var error = AssertConnectFails(XpraErrorId.PeerDisconnected, ErrorCategory.ConnectionError, port, "-Mode GCM");
@@ -105,7 +105,7 @@ public sealed class ErrorIdTests : IDisposable
     }
 
     [Fact]
-    public void The_server_answers_in_clear()
+    public void The_server_answers_in_plaintext()
     {
         using var peer = FakePeer.Answering(key: null, Hello.PacketType, new XpraDictionary { ["version"] = "6.5.3" });
         AssertConnectFails(XpraErrorId.PlaintextPacket, ErrorCategory.SecurityError, peer.Port);
@@ -117,7 +117,7 @@ public sealed class ErrorIdTests : IDisposable
     [InlineData("unsupported padding 'legacy'", XpraErrorId.PaddingRejected)]
     [InlineData("invalid username ''", XpraErrorId.AuthenticationFailed)]
     [InlineData("session busy", XpraErrorId.PeerDisconnected)]
-    public void The_server_refuses_in_clear(string reason, XpraErrorId id)
+    public void The_server_refuses_in_plaintext(string reason, XpraErrorId id)
     {
         using var peer = FakePeer.Answering(key: null, Hello.DisconnectType, reason);
         var error = Fail(Connect(peer.Port));
@@ -155,7 +155,7 @@ public sealed class ErrorIdTests : IDisposable
     }
 
     [Fact]
-    public async Task The_server_asks_for_a_password_and_takes_only_the_right_one()
+    public async Task The_server_asks_for_a_password_and_accepts_only_the_right_one()
     {
         using var key = XpraKey.FromText(Key);
         using var password = SecretBuffer.FromUtf8("correct horse");

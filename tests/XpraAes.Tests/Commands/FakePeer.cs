@@ -21,13 +21,13 @@ internal sealed class FakePeer : IDisposable
 
     public int Port => ((IPEndPoint)_listener.LocalEndpoint).Port;
 
-    /// <summary>Never says a word.</summary>
+    /// <summary>Never sends anything.</summary>
     public static FakePeer Silent() => new((_, token) => Task.Delay(Timeout.Infinite, token));
 
     /// <summary>Closes the connection as soon as it has read something.</summary>
     public static FakePeer ThatHangsUp() => new(ReadAsync);
 
-    /// <summary>Says the same to everyone, whatever they say first.</summary>
+    /// <summary>Sends the same to everyone, whatever they send first.</summary>
     public static FakePeer Saying(ReadOnlyMemory<byte> greeting) => new(async (stream, token) =>
     {
         await ReadAsync(stream, token);
@@ -35,17 +35,17 @@ internal sealed class FakePeer : IDisposable
         await Task.Delay(Timeout.Infinite, token);
     });
 
-    /// <summary>Speaks a protocol of its own: it answers those who begin with that byte, and waits for the others to go on.</summary>
+    /// <summary>Answers clients whose first byte is this one, and waits for more from others.</summary>
     public static FakePeer AnsweringOnly(byte first, ReadOnlyMemory<byte> answer) => new(async (stream, token) =>
     {
-        var said = new byte[1];
-        await stream.ReadExactlyAsync(said, token);
-        if (said[0] == first)
+        var received = new byte[1];
+        await stream.ReadExactlyAsync(received, token);
+        if (received[0] == first)
             await stream.WriteAsync(answer, token);
         await Task.Delay(Timeout.Infinite, token);
     });
 
-    /// <summary>An xpra server that answers a hello with one packet: in clear without a key, else encrypted as the client announced.</summary>
+    /// <summary>An xpra server that answers a hello with one packet: in plaintext without a key, otherwise encrypted as the client announced.</summary>
     public static FakePeer Answering(XpraKey? key, params object?[] answer) => new(async (stream, token) =>
     {
         await using var channel = new PacketChannel(stream, Limits.Default);

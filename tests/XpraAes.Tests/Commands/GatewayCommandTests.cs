@@ -23,7 +23,7 @@ public sealed class GatewayCommandTests : IDisposable
         _folder.Write("new.txt", "00112233445566778899aabbccddeeff"u8);
         _folder.Write("p.txt", "correct horse"u8);
         _host.Run($"$null = $ExecutionContext.SessionState.Path.SetLocation('{_folder.Root}')");
-        // What the target is does not matter to the gateway: here another listener.
+        // The kind of target does not matter to the gateway: here it is another listener.
         _host.Run("$server = Start-XpraAesListener -Port 0 -KeyFile server.txt -Mode CBC, CTR, GCM, CFB; $uri = \"tcp://$($server.Endpoint)/\"");
     }
 
@@ -76,7 +76,7 @@ public sealed class GatewayCommandTests : IDisposable
     [InlineData("tcp://192.0.2.1:100/?keyfile=server.txt", 0)]
     [InlineData("tcp://192.0.2.1:100/", 1)]
     [InlineData("ws://server.example:100/", 1)]
-    public void A_target_that_is_reached_in_clear_over_a_network_is_warned_of(string target, int warnings)
+    public void There_is_a_warning_about_an_unencrypted_target_over_a_network(string target, int warnings)
     {
         var result = _host.Run($"(Start-XpraAesListener -Port 0 -KeyFile key.txt -Target '{target}').Target");
         Assert.Empty(result.Errors);
@@ -86,7 +86,7 @@ public sealed class GatewayCommandTests : IDisposable
     }
 
     [Fact]
-    public void A_request_is_passed_on_where_it_is_allowed_and_a_source_can_be_trusted()
+    public void An_allowed_request_is_forwarded_and_a_source_can_be_trusted()
     {
         Succeed("$gateway = Start-XpraAesListener -Port 0 -KeyFile key.txt -Target ${uri}?keyfile=server.txt -AllowRequest stop, screenshot -TrustedSource 10.0.0.0/8, 127.0.0.1, ::1");
         Assert.Equal("127.0.0.1", _host.Run("$gateway.Endpoint.Split(':')[0]").Text);
@@ -131,7 +131,7 @@ public sealed class GatewayCommandTests : IDisposable
     }
 
     [Fact]
-    public void Setting_changes_nothing_where_it_fails_and_says_what_it_would_do_with_WhatIf()
+    public void A_failed_change_changes_nothing_and_WhatIf_describes_it()
     {
         AssertFails("$server | Set-XpraAesListener", XpraErrorId.InvalidOption);
         AssertFails("$server | Set-XpraAesListener -KeyFile missing.txt", XpraErrorId.KeyFileNotFound);
@@ -159,7 +159,7 @@ public sealed class GatewayCommandTests : IDisposable
     [Theory]
     [InlineData("-LocalSocket s.sock", 0)]
     [InlineData("-LocalPort 0", 1)]
-    public async Task A_local_end_carries_clients_in_clear_to_the_server(string arguments, int warnings)
+    public async Task A_local_end_forwards_unencrypted_clients_to_the_server(string arguments, int warnings)
     {
         var opened = _host.Run($"$local = Connect-XpraAes -ComputerName 127.0.0.1 -Port $server.Port -KeyFile new.txt, server.txt -Mode CTR {arguments}; $local");
         Assert.Empty(opened.Errors);
@@ -205,15 +205,15 @@ public sealed class GatewayCommandTests : IDisposable
         Succeed("Connect-XpraAes -ComputerName 127.0.0.1 -Port $server.Port -KeyFile server.txt | Disconnect-XpraAes");
         await Rig.UntilAsync(() => EventsReceived() is ["ConnectionOpened 127.0.0.1", "ConnectionClosed 127.0.0.1"], State);
         AssertFails("Connect-XpraAes -ComputerName 127.0.0.1 -Port $server.Port -KeyFile key.txt", XpraErrorId.KeyMismatch);
-        // The client that finds the key wrong may be gone before the listener has said its hello.
+        // The client that finds the key wrong may be gone before the listener has sent its hello.
         await Rig.UntilAsync(() => EventsReceived() is [_, _, "ConnectionOpened 127.0.0.1", "ConnectionClosed 127.0.0.1"] or [_, _, "HandshakeFailed 127.0.0.1"], State);
 
         string State() => string.Join(", ", EventsReceived());
     }
 
     /// <summary>
-    /// In the order in which they were raised: PowerShell's PSLocalEventManager numbers an event at once, but delivers each from a
-    /// thread of the pool of its own, so that a later one can arrive first.
+    /// In the order raised: PowerShell's PSLocalEventManager numbers an event at once, but delivers each from its own
+    /// thread-pool thread, so that a later one can arrive first.
     /// </summary>
     private string[] EventsReceived()
     {

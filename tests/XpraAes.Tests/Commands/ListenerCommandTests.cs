@@ -9,7 +9,7 @@ using Pipeline = System.Management.Automation.PowerShell;
 
 namespace XpraAes.Tests.Commands;
 
-/// <summary>Start-, Get- and Stop-XpraAesListener, the connections that come to them, and Get-XpraCipherInfo.</summary>
+/// <summary>Start-, Get- and Stop-XpraAesListener, their connections, and Get-XpraCipherInfo.</summary>
 [Trait("Category", "Engine")]
 [Collection("Live objects")]
 public sealed class ListenerCommandTests : IDisposable
@@ -28,7 +28,7 @@ public sealed class ListenerCommandTests : IDisposable
     [InlineData("", "^127\\.0\\.0\\.1:[1-9][0-9]+$", "CBC")]
     [InlineData("-BindAddress Any -Mode CTR", "^0\\.0\\.0\\.0:[1-9][0-9]+$", "CTR")]
     [InlineData("-BindAddress 127.0.0.2 -Mode aes-gcm, CFB, GCM", "^127\\.0\\.0\\.2:[1-9][0-9]+$", "GCM CFB")]
-    public void It_listens_where_and_for_what_it_was_told(string arguments, string endpoint, string modes)
+    public void It_listens_as_its_parameters_say(string arguments, string endpoint, string modes)
     {
         var listener = Assert.Single(_host.Run($"Start-XpraAesListener -Port 0 -KeyData {Key} {arguments}").Output);
         Assert.Matches(endpoint, $"{listener.Properties["Endpoint"].Value}");
@@ -40,7 +40,7 @@ public sealed class ListenerCommandTests : IDisposable
     }
 
     [Fact]
-    public void It_is_found_by_id_and_by_port_and_is_gone_once_stopped()
+    public void It_is_found_by_id_and_by_port_until_it_is_stopped()
     {
         _host.Run($"$listener = Start-XpraAesListener -Port 0 -KeyData {Key}; $other = Start-XpraAesListener -Port 0 -KeyData {Key}");
         Assert.Equal("True", _host.Run("[object]::ReferenceEquals((Get-XpraAesListener $listener.Id), $listener)").Text);
@@ -60,7 +60,7 @@ public sealed class ListenerCommandTests : IDisposable
         Assert.Equal($"{Limits.Default with { UnprovenConnections = 7, FirstPacketSize = 65536, HandshakeTimeout = TimeSpan.FromSeconds(2.5), ChallengeTimeout = TimeSpan.FromMinutes(1) }}", LimitsOf(result.Output.Single().BaseObject));
     }
 
-    /// <summary>Of the module's own copy of the library, so by reflection.</summary>
+    /// <summary>By reflection, since the module has its own copy of the library.</summary>
     private static string LimitsOf(object listener)
     {
         var options = listener.GetType().GetProperty("Options", BindingFlags.NonPublic | BindingFlags.Instance)!.GetValue(listener)!;
@@ -156,7 +156,7 @@ public sealed class ListenerCommandTests : IDisposable
     [InlineData("Get-XpraCipherInfo")]
     [InlineData("Get-XpraAesConnection | Get-XpraCipherInfo")]
     [InlineData("$listener | Get-XpraCipherInfo")]
-    public void With_nothing_to_show_it_says_what_could_be(string command)
+    public void With_nothing_to_show_there_is_a_hint(string command)
     {
         _host.Run($"$listener = Start-XpraAesListener -Port 0 -KeyData {Key}");
         var result = _host.Run(command);
@@ -166,7 +166,7 @@ public sealed class ListenerCommandTests : IDisposable
     }
 
     [Fact]
-    public void Piped_input_that_is_empty_is_not_taken_for_everything()
+    public void Empty_pipeline_input_does_not_select_everything()
     {
         _host.Run($"$listener = Start-XpraAesListener -Port 0 -KeyData {Key}; $connection = Connect-XpraAes -ComputerName 127.0.0.1 -Port $listener.Port -KeyData {Key}");
         Assert.Empty(_host.Run("@() | Get-XpraCipherInfo").Output);

@@ -27,7 +27,7 @@ public sealed partial class LogPathTests : IDisposable
     }
 
     [Fact]
-    public async Task The_log_tells_of_every_handshake_and_every_refusal()
+    public async Task The_log_shows_every_handshake_and_every_refusal()
     {
         Assert.Empty(_host.Run($"$listener = Start-XpraAesListener -Port 0 -Mode CTR -KeyData {KeyText} -LogPath log.txt").Errors);
         _host.Run($"Connect-XpraAes -ComputerName 127.0.0.1 -Port $listener.Port -Mode CTR -KeyData {KeyText} | Disconnect-XpraAes");
@@ -36,7 +36,7 @@ public sealed partial class LogPathTests : IDisposable
         await Loopback.Eventually(() => ReadLog().Contains(" stopped", StringComparison.Ordinal));
         var log = ReadLog();
         Assert.Contains("INFO  100 Listening on 127.0.0.1:", log, StringComparison.Ordinal);
-        Assert.Contains("it asks for AES-CTR, 256 bits", log, StringComparison.Ordinal);
+        Assert.Contains("asks for AES-CTR, 256 bits", log, StringComparison.Ordinal);
         Assert.Contains("session open", log, StringComparison.Ordinal);
         Assert.Contains("refused, ModeRejected", log, StringComparison.Ordinal);
         Assert.DoesNotContain(KeyText[2..], log, StringComparison.OrdinalIgnoreCase);
@@ -110,7 +110,7 @@ public sealed partial class LogPathTests : IDisposable
         string Said() => string.Join('\n', pipeline.Streams.Verbose.ToArray().Select(record => record.Message));
     }
 
-    [GeneratedRegex("Listening on 127.* connected .*received hello, .*it asks for AES-CBC.*announced AES-CBC.*sent hello, .*request 'info' answered")]
+    [GeneratedRegex("Listening on 127.* connected .*received hello, .*asks for AES-CBC.*announced AES-CBC.*sent hello, .*request 'info' answered")]
     private static partial Regex Steps();
 
     private string ReadLog() => File.Exists(_folder["log.txt"]) ? File.ReadAllText(_folder["log.txt"]) : "";

@@ -3,7 +3,7 @@ using XpraAes.Tests.Engine;
 
 namespace XpraAes.Tests.Commands;
 
-/// <summary>The README's first command, and the views, as a person sees them.</summary>
+/// <summary>The README's first command, and the formatted views.</summary>
 [Trait("Category", "Engine")]
 public sealed class QuickstartTests
 {

@@ -7,7 +7,7 @@ using XpraAes.Tests.Keys;
 
 namespace XpraAes.Tests.Commands;
 
-/// <summary>Neither key nor password comes out of a cmdlet anywhere but in the key object's own text.</summary>
+/// <summary>No cmdlet outputs a key or password, except in the key object's own text.</summary>
 [Trait("Category", "Engine")]
 [Collection("Live objects")]
 public sealed class SecretTests : IDisposable
@@ -20,7 +20,7 @@ public sealed class SecretTests : IDisposable
 
     public SecretTests()
     {
-        _folder.Write("key.txt", Encoding.ASCII.GetBytes(Key + " ")); // the space is a problem to tell of
+        _folder.Write("key.txt", Encoding.ASCII.GetBytes(Key + " ")); // the space is reported as a problem
         _folder.Write("password.txt", Encoding.ASCII.GetBytes(Password + "\n"));
         _host.Run($"$null = $ExecutionContext.SessionState.Path.SetLocation('{_folder.Root}')");
         _host.Run($"$text = '{Key}'; $uri = 'tcp://ada:{Password}@127.0.0.1:1/?keydata=0x{Hex(Key)}'; $broken = 'tcp://ada:{Password}@127.0.0.1:x/?keydata={Key}'");
@@ -63,21 +63,21 @@ public sealed class SecretTests : IDisposable
 
     [Theory]
     [MemberData(nameof(Commands))]
-    public void Nothing_that_a_command_says_holds_a_secret(string command)
+    public void No_output_of_a_command_contains_a_secret(string command)
     {
         using var pipeline = _host.Create(command);
         var output = pipeline.Invoke();
         var streams = pipeline.Streams;
-        var said = new StringBuilder();
+        var text = new StringBuilder();
         foreach (var item in output)
-            Describe(said, item, depth: 3);
+            Describe(text, item, depth: 3);
         foreach (var error in streams.Error)
-            said.AppendLine($"{error} {error.ErrorDetails?.RecommendedAction} {error.TargetObject} {error.FullyQualifiedErrorId} {error.Exception}");
+            text.AppendLine($"{error} {error.ErrorDetails?.RecommendedAction} {error.TargetObject} {error.FullyQualifiedErrorId} {error.Exception}");
         foreach (var record in streams.Warning.Concat<object>(streams.Verbose).Concat(streams.Debug).Concat(streams.Information).Concat(streams.Progress))
-            said.AppendLine($"{record}");
-        Assert.True(output.Count + streams.Error.Count > 0 || command.Contains("-WhatIf", StringComparison.Ordinal), "it said nothing at all");
+            text.AppendLine($"{record}");
+        Assert.True(output.Count + streams.Error.Count > 0 || command.Contains("-WhatIf", StringComparison.Ordinal), "there was no output");
         foreach (var secret in (string[])[Key, Password, Hex(Key), Convert.ToBase64String(Encoding.ASCII.GetBytes(Key)), Hex(Password)])
-            Assert.DoesNotContain(secret, $"{said}", StringComparison.OrdinalIgnoreCase);
+            Assert.DoesNotContain(secret, $"{text}", StringComparison.OrdinalIgnoreCase);
     }
 
     [Fact]
@@ -92,29 +92,29 @@ public sealed class SecretTests : IDisposable
 
     private static string Hex(string text) => Convert.ToHexString(Encoding.ASCII.GetBytes(text));
 
-    // What Format-List * and ConvertTo-Json show: the names and values of all properties, and of theirs.
-    private static void Describe(StringBuilder said, object? value, int depth)
+    // What Format-List * and ConvertTo-Json show: the names and values of all properties, nested.
+    private static void Describe(StringBuilder text, object? value, int depth)
     {
         if (value is null || depth == 0)
             return;
         var item = PSObject.AsPSObject(value);
         if (item.TypeNames[0] != "XpraAes.XpraKey")
-            said.AppendLine($"{item}");
+            text.AppendLine($"{item}");
         if (item.BaseObject is IEnumerable items and not string)
         {
             foreach (var inner in items)
-                Describe(said, inner, depth - 1);
+                Describe(text, inner, depth - 1);
             return;
         }
         foreach (var property in item.Properties)
         {
             try
             {
-                Describe(said, property.Value, depth - 1);
+                Describe(text, property.Value, depth - 1);
             }
             catch (GetValueException)
             {
-                // A Task's result that is not there yet, and such.
+                // For example, a Task's result that is not available yet.
             }
         }
     }

@@ -10,7 +10,7 @@ using XpraAes.Tests.Keys;
 
 namespace XpraAes.Tests.Commands;
 
-/// <summary>Test-XpraAes, and asking servers about their clients, as pipelines run them.</summary>
+/// <summary>Test-XpraAes, and asking servers about their clients, in pipelines.</summary>
 [Trait("Category", "Engine")]
 [Collection(Listening.LoopbackCollection.Name)]
 public sealed class TestTests : IDisposable
@@ -33,7 +33,7 @@ public sealed class TestTests : IDisposable
     }
 
     [Fact]
-    public void It_gives_a_diagnosis_for_each_check()
+    public void It_returns_a_diagnosis_for_each_check()
     {
         var found = Run($"Test-XpraAes '{Uri("AES-CTR")}' -KeyData {KeyText}").Output;
         Assert.Equal(Enum.GetValues<DiagnosisCheck>().Length, found.Count);
@@ -61,11 +61,11 @@ public sealed class TestTests : IDisposable
     [InlineData("AES-CTR", KeyText, "True")]
     [InlineData("AES-CBC", KeyText, "False")]
     [InlineData("AES-CTR", "another", "False")]
-    public void Quiet_gives_one_boolean(string mode, string key, string expected)
+    public void Quiet_returns_one_boolean(string mode, string key, string expected)
         => Assert.Equal(expected, Run($"Test-XpraAes '{Uri(mode)}' -KeyData {key} -Quiet").Text);
 
     [Fact]
-    public void It_takes_rows_of_a_table_and_keeps_the_findings_of_each_together()
+    public void It_accepts_table_rows_and_keeps_the_findings_of_each_together()
     {
         _folder.Write("key.txt", Convert.FromHexString(KeyText[2..]));
         Run($"$null = $ExecutionContext.SessionState.Path.SetLocation('{_folder.Root}')");
@@ -118,11 +118,11 @@ public sealed class TestTests : IDisposable
     [InlineData("Connect-XpraAes '{0}' -KeyData {1} | Disconnect-XpraAes")]
     public void Verbose_shows_the_handshake_live(string command)
     {
-        var said = string.Join('\n', Run(string.Format(null, command.Replace("{1}", "{1} -Verbose", StringComparison.Ordinal), Uri("AES-CTR"), KeyText)).Verbose);
-        Assert.Contains("announced AES-CTR, 256 bits, SHA1, 10000 iterations", said, StringComparison.Ordinal);
-        Assert.Contains("sent hello, ", said, StringComparison.Ordinal);
-        Assert.Contains("received hello, ", said, StringComparison.Ordinal);
-        Assert.DoesNotContain("ping", said, StringComparison.Ordinal);
+        var verbose = string.Join('\n', Run(string.Format(null, command.Replace("{1}", "{1} -Verbose", StringComparison.Ordinal), Uri("AES-CTR"), KeyText)).Verbose);
+        Assert.Contains("announced AES-CTR, 256 bits, SHA1, 10000 iterations", verbose, StringComparison.Ordinal);
+        Assert.Contains("sent hello, ", verbose, StringComparison.Ordinal);
+        Assert.Contains("received hello, ", verbose, StringComparison.Ordinal);
+        Assert.DoesNotContain("ping", verbose, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -153,7 +153,7 @@ public sealed class TestTests : IDisposable
     }
 
     [Fact]
-    public void A_server_without_clients_and_one_that_fails_are_told_apart()
+    public void A_server_without_clients_and_one_that_fails_are_distinguished()
     {
         var result = _host.Run($"Get-XpraCipherInfo -Uri '{Uri("AES-CTR")}', 'tcp://127.0.0.1:1/' -KeyData {KeyText}");
         Assert.Empty(result.Output);

@@ -11,7 +11,7 @@ using Xunit;
 
 namespace XpraAes.Tests.Connections;
 
-/// <summary>Our connector and servers of every generation, with what is particular to each, and servers that do what no real one does.</summary>
+/// <summary>XpraConnector with servers of every generation, and with misbehaving servers.</summary>
 [Collection(LoopbackCollection.Name)]
 public sealed class ConnectorTests : IDisposable
 {
@@ -29,7 +29,7 @@ public sealed class ConnectorTests : IDisposable
     [MemberData(nameof(ServersAndModes))]
     public async Task Servers_of_every_generation_hold_a_session(string name, AesMode mode)
     {
-        // Servers announce PKCS#7, which we can read, whatever they themselves would like.
+        // Servers announce PKCS#7, which we support, whatever they prefer.
         var generation = Generation.Named(name) with { Padding = "PKCS#7" };
         await using var server = new FakeServer(_key, generation.Encoding == PacketEncoding.RencodePlus || name == "4.4"
             ? [peer => ServeAsync(peer, generation, mode)]
@@ -44,7 +44,7 @@ public sealed class ConnectorTests : IDisposable
         await connection.Completion.WaitAsync(Loopback.HelloTimeout);
         await server.Finished;
         Assert.Equal("the peer disconnected: server exit", connection.CloseReason);
-        // What the packets have shown is not forgotten.
+        // The padding unit from the packets is kept.
         Assert.Equal(rows[0].BlockSize, connection.GetCipherInfo()[1].BlockSize);
     }
 
@@ -52,7 +52,7 @@ public sealed class ConnectorTests : IDisposable
     [InlineData("4.4")]
     [InlineData("6.1")]
     [InlineData("6.2")]
-    public async Task To_ask_for_a_stream_in_words_says_nothing_about_how_the_server_pads(string name)
+    public async Task Asking_for_a_stream_does_not_set_the_servers_padding(string name)
     {
         await using var server = new FakeServer(_key, peer => ServeAsync(peer, Generation.Named(name) with { Padding = "PKCS#7" }, AesMode.CBC));
         var connection = await XpraConnector.ConnectAsync(Options(server) with { Stream = true });
@@ -85,7 +85,7 @@ public sealed class ConnectorTests : IDisposable
             Assert.True(hello.GetBoolean("challenge"));
             Assert.Equal("me", hello.GetString("username"));
             peer.SendUnder(generation.Read(hello));
-            // Several authentication modules challenge one after the other.
+            // Several authentication modules challenge in turn.
             foreach (var (digest, saltDigest) in new[] { ("hmac+sha512", "hmac+sha256"), ("xor", "hmac+sha512"), ("hmac+sha256", "hmac+sha384") })
             {
                 var salt = Encoding.ASCII.GetBytes(new string('s', 64));
@@ -112,7 +112,7 @@ public sealed class ConnectorTests : IDisposable
     [InlineData("kerberos:xpra", "hmac+sha512", XpraErrorId.AuthenticationUnsupported, true)]
     [InlineData("hmac+md5", "hmac+sha512", XpraErrorId.AuthenticationUnsupported, true)]
     [InlineData("hmac+sha512", "xor", XpraErrorId.AuthenticationUnsupported, true)]
-    public async Task A_challenge_that_we_cannot_answer_is_an_error_of_its_own(string digest, string saltDigest, XpraErrorId id, bool hasPassword)
+    public async Task A_challenge_that_cannot_be_answered_has_its_own_error(string digest, string saltDigest, XpraErrorId id, bool hasPassword)
     {
         await using var server = new FakeServer(_key, peer => ChallengeAsync(peer, digest, saltDigest, saltLength: 64));
         using var password = SecretBuffer.FromUtf8("the password");
@@ -125,7 +125,7 @@ public sealed class ConnectorTests : IDisposable
     [InlineData(0)]
     [InlineData(15)]
     [InlineData(257)]
-    public async Task A_challenge_with_a_salt_that_is_none_is_malformed(int saltLength)
+    public async Task A_challenge_with_an_invalid_salt_is_malformed(int saltLength)
     {
         await using var server = new FakeServer(_key, peer => ChallengeAsync(peer, "hmac+sha512", "hmac+sha512", saltLength));
         using var password = SecretBuffer.FromUtf8("the password");
@@ -133,7 +133,7 @@ public sealed class ConnectorTests : IDisposable
     }
 
     [Fact]
-    public async Task A_server_that_challenges_without_end_is_left()
+    public async Task A_server_that_keeps_challenging_is_given_up()
     {
         var generation = Generation.Named("6.2");
         var challenges = 0;
@@ -154,7 +154,7 @@ public sealed class ConnectorTests : IDisposable
     }
 
     [Fact]
-    public async Task A_wrong_password_is_told_by_the_server_encrypted()
+    public async Task The_server_refuses_a_wrong_password_encrypted()
     {
         await using var server = new FakeServer(_key, async peer =>
         {
@@ -171,7 +171,7 @@ public sealed class ConnectorTests : IDisposable
     }
 
     [Fact]
-    public async Task Events_that_overtake_the_hello_are_passed_over()
+    public async Task Events_before_the_hello_are_ignored()
     {
         await using var server = new FakeServer(_key, async peer =>
         {
@@ -187,7 +187,7 @@ public sealed class ConnectorTests : IDisposable
     }
 
     [Fact]
-    public async Task A_server_that_talks_without_end_but_says_no_hello_gets_no_more_than_its_time()
+    public async Task A_server_that_keeps_sending_packets_but_no_hello_times_out()
     {
         await using var server = new FakeServer(_key, async peer =>
         {
@@ -216,7 +216,7 @@ public sealed class ConnectorTests : IDisposable
     [InlineData((byte)PacketEncoding.RencodePlus, 0x21, XpraErrorId.UnsupportedCompression)]
     [InlineData((byte)PacketEncoding.RencodePlus, 0x11, XpraErrorId.KeyMismatch)]
     [InlineData((byte)PacketEncoding.Rencode, 0, XpraErrorId.KeyMismatch)]
-    public async Task An_answer_that_decrypts_to_nonsense_means_another_key_and_one_in_a_form_we_lack_does_not(byte flags, byte compression, XpraErrorId id)
+    public async Task An_answer_that_decrypts_to_garbage_means_another_key_but_an_unsupported_format_does_not(byte flags, byte compression, XpraErrorId id)
     {
         await using var server = new FakeServer(_key, async peer =>
         {
@@ -229,7 +229,7 @@ public sealed class ConnectorTests : IDisposable
     }
 
     [Fact]
-    public async Task A_malformed_packet_in_clear_says_nothing_about_the_key()
+    public async Task A_malformed_unencrypted_packet_is_not_a_key_mismatch()
     {
         await using var server = new FakeServer(_key, async peer =>
         {
@@ -241,7 +241,7 @@ public sealed class ConnectorTests : IDisposable
     }
 
     [Fact]
-    public async Task A_server_that_sends_its_client_away_at_once_is_quoted()
+    public async Task The_reason_of_a_server_that_disconnects_at_once_is_reported()
     {
         await using var server = new FakeServer(_key, async peer =>
         {
@@ -254,7 +254,7 @@ public sealed class ConnectorTests : IDisposable
     }
 
     [Fact]
-    public async Task A_server_that_does_not_echo_the_first_ping_is_not_counted_as_connected()
+    public async Task A_server_that_does_not_echo_the_first_ping_is_not_connected()
     {
         await using var server = new FakeServer(_key, async peer =>
         {
@@ -281,7 +281,7 @@ public sealed class ConnectorTests : IDisposable
     [InlineData(AesMode.CBC, "6.2")]
     [InlineData(AesMode.CTR, "6.2")]
     [InlineData(AesMode.GCM, "5.1")]
-    public async Task Of_several_keys_the_one_that_fits_is_found_in_one_connection(AesMode mode, string name)
+    public async Task The_matching_key_of_several_is_found_in_one_connection(AesMode mode, string name)
     {
         await using var server = new FakeServer(_key, async peer =>
         {
@@ -309,7 +309,7 @@ public sealed class ConnectorTests : IDisposable
         return refused;
     }
 
-    /// <summary>As 3.1 does with a hello in rencodeplus.</summary>
+    /// <summary>Answers in bare text, as 3.1 does to a hello in rencodeplus.</summary>
     private static async Task AnswerInTextAsync(FakePeer peer)
     {
         Assert.Equal(PacketEncoding.RencodePlus, (await peer.ReceiveAsync()).Header.Encoding);
@@ -356,7 +356,7 @@ public sealed class ConnectorTests : IDisposable
         peer.ReceiveUnder(announced);
     }
 
-    /// <summary>Echoes pings until the client goes.</summary>
+    /// <summary>Echoes pings until the client disconnects.</summary>
     private static async Task EchoAsync(FakePeer peer)
     {
         while (await peer.TryReceiveAsync() is { } packet)

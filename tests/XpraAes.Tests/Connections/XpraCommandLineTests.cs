@@ -30,7 +30,7 @@ public sealed class XpraCommandLineTests
     [InlineData("6.3.6", "CFB", "start --bind-tcp=example:10000,encryption=AES-CFB,keyfile=/etc/xpra/key.txt")]
     [InlineData("master", "CTR", "start --bind-tcp=example:10000,encryption=AES-CTR,keyfile=/etc/xpra/key.txt")]
     [InlineData("master", "CBC CTR", "start --bind-tcp=example:10000,encryption=AES,keyfile=/etc/xpra/key.txt")]
-    public void A_server_gets_options_of_its_socket_or_before_4_1_options_for_all(string version, string modes, string arguments)
+    public void A_server_gets_socket_options_or_before_4_1_global_ones(string version, string modes, string arguments)
         => Assert.Equal(arguments, Arguments(XpraRole.Server, version, modes));
 
     [Theory]
@@ -47,18 +47,18 @@ public sealed class XpraCommandLineTests
     [InlineData("6.5.2", "CFB", "attach tcp://example:10000/ --encryption=AES-CFB --encryption-keyfile=/etc/xpra/key.txt")]
     [InlineData("6.5", "CTR", "attach tcp://example:10000/ --encryption=AES-CTR --encryption-keyfile=/etc/xpra/key.txt")]
     [InlineData("master", "", "attach tcp://example:10000/ --encryption=AES --encryption-keyfile=/etc/xpra/key.txt")]
-    public void A_client_gets_a_URI_or_where_it_ignores_encryption_there_options(string version, string modes, string arguments)
+    public void A_client_gets_a_URI_or_options_where_it_ignores_encryption_in_URIs(string version, string modes, string arguments)
         => Assert.Equal(arguments, Arguments(XpraRole.Client, version, modes));
 
     [Theory]
     [InlineData("3.1", "CTR", "came with xpra 4.3")]
     [InlineData("4.2", "GCM", "came with xpra 4.3")]
-    [InlineData("6.2", "GCM", "is gone since xpra 6.2")]
-    [InlineData("6.5", "GCM", "is gone since xpra 6.2")]
-    [InlineData("6.5", "CFB", "is gone since xpra 6.5.3")]
-    [InlineData("6.5.3", "CFB GCM", "AES-CFB is gone since xpra 6.5.3, AES-GCM is gone since xpra 6.2")]
-    [InlineData("master", "CFB", "is gone since xpra 6.5.3")]
-    public void A_mode_that_the_version_lacks_is_refused_with_the_reason(string version, string modes, string reason)
+    [InlineData("6.2", "GCM", "was removed in xpra 6.2")]
+    [InlineData("6.5", "GCM", "was removed in xpra 6.2")]
+    [InlineData("6.5", "CFB", "was removed in xpra 6.5.3")]
+    [InlineData("6.5.3", "CFB GCM", "AES-CFB was removed in xpra 6.5.3, AES-GCM was removed in xpra 6.2")]
+    [InlineData("master", "CFB", "was removed in xpra 6.5.3")]
+    public void An_unsupported_mode_is_refused_with_the_reason(string version, string modes, string reason)
     {
         var error = Fails(XpraErrorId.ModeRejected, () => Arguments(XpraRole.Client, version, modes));
 
@@ -72,10 +72,10 @@ public sealed class XpraCommandLineTests
     [InlineData("6.5")]
     [InlineData("6.5.3")]
     public void A_server_that_ignores_AES_is_refused(string version)
-        => Assert.Contains("without a word", Fails(XpraErrorId.VersionRejected, () => Arguments(XpraRole.Server, version, "CBC")).Message, StringComparison.Ordinal);
+        => Assert.Contains("silently ignore", Fails(XpraErrorId.VersionRejected, () => Arguments(XpraRole.Server, version, "CBC")).Message, StringComparison.Ordinal);
 
     [Fact]
-    public void A_server_cannot_let_in_two_modes_of_four()
+    public void A_server_cannot_accept_two_modes_of_four()
         => Fails(XpraErrorId.InvalidOption, () => Arguments(XpraRole.Server, "5.1", "CBC CTR"));
 
     [Theory]
@@ -84,7 +84,7 @@ public sealed class XpraCommandLineTests
     [InlineData("6.5.3.1")]
     [InlineData("newest")]
     [InlineData("")]
-    public void A_version_that_is_none_is_refused(string version)
+    public void An_invalid_version_is_refused(string version)
         => Fails(XpraErrorId.InvalidOption, () => Arguments(XpraRole.Client, version, ""));
 
     [Theory]
@@ -99,7 +99,7 @@ public sealed class XpraCommandLineTests
     [InlineData(XpraRole.Client, "4.4", "attach tcp://example:10000/?encryption=AES&keydata=0x6b2d")]
     [InlineData(XpraRole.Client, "6.2", "attach tcp://example:10000/?encryption=AES&keydata=0x6b2d")]
     [InlineData(XpraRole.Server, "master", "start --bind-tcp=example:10000,encryption=AES,keydata=0x6b2d")]
-    public void A_key_in_no_file_is_written_as_its_bytes(XpraRole role, string version, string arguments)
+    public void A_key_without_a_file_is_written_as_hexadecimal(XpraRole role, string version, string arguments)
     {
         using var key = XpraKey.FromText("k-");
 
@@ -111,7 +111,7 @@ public sealed class XpraCommandLineTests
     [InlineData(XpraRole.Client, "3.1")]
     [InlineData(XpraRole.Client, "6.5")]
     [InlineData(XpraRole.Client, "master")]
-    public void Where_a_key_is_taken_from_a_file_alone_its_bytes_are_refused(XpraRole role, string version)
+    public void Key_data_is_refused_where_only_a_key_file_is_accepted(XpraRole role, string version)
     {
         using var key = XpraKey.FromText("k-");
 
@@ -123,7 +123,7 @@ public sealed class XpraCommandLineTests
         => Fails(XpraErrorId.KeyMissing, () => XpraCommandLine.Create(XpraRole.Client, "6.2", Tcp, [], null, null));
 
     [Fact]
-    public void Other_transports_have_options_of_their_own()
+    public void Other_transports_have_their_own_options()
     {
         Assert.Equal("start --bind-ws=example:8080,encryption=AES,keyfile=/etc/xpra/key.txt", Arguments(XpraRole.Server, "6.2", "", WebSocket));
         Assert.Equal("start --bind-ws=example:8080 --tcp-encryption=AES --tcp-encryption-keyfile=/etc/xpra/key.txt", Arguments(XpraRole.Server, "3.1", "", WebSocket));
@@ -134,7 +134,7 @@ public sealed class XpraCommandLineTests
     }
 
     [Fact]
-    public void A_password_file_is_named_to_both_ends()
+    public void Both_ends_get_the_password_file()
     {
         Assert.Equal("--password-file=/p", XpraCommandLine.Create(XpraRole.Client, "3.1", Tcp, [], KeyFile, null, "/p").Arguments[^1]);
         Assert.Equal("--tcp-auth=file:filename=/p", XpraCommandLine.Create(XpraRole.Server, "6.2", Tcp, [], KeyFile, null, "/p").Arguments[^1]);
@@ -143,7 +143,7 @@ public sealed class XpraCommandLineTests
     }
 
     [Fact]
-    public void A_user_name_stands_in_the_URI_and_only_for_a_client()
+    public void A_user_name_is_put_in_the_clients_URI_only()
     {
         Assert.Equal("tcp://ada@example:10000/?encryption=AES&keyfile=/etc/xpra/key.txt", XpraCommandLine.Create(XpraRole.Client, "6.2", Tcp, [], KeyFile, null, null, "ada").Arguments[1]);
         Assert.Equal("ws://ada@example:8080/", XpraCommandLine.Create(XpraRole.Client, "6.5", WebSocket, [], KeyFile, null, null, "ada").Arguments[1]);
@@ -157,7 +157,7 @@ public sealed class XpraCommandLineTests
     [InlineData(XpraRole.Server, "6.2", "/k=1")]
     [InlineData(XpraRole.Server, "6.2", "/k ")]
     [InlineData(XpraRole.Client, "4.4", "/my key")]
-    public void A_path_that_the_version_would_read_otherwise_is_refused(XpraRole role, string version, string path)
+    public void A_path_that_the_version_would_misread_is_refused(XpraRole role, string version, string path)
     {
         var error = Fails(XpraErrorId.InvalidOption, () => XpraCommandLine.Create(role, version, Tcp, [], path, null));
 

@@ -9,7 +9,7 @@ namespace XpraAes.Tests.Connections;
 
 public sealed class XpraUriTests
 {
-    // Forms of PROTOCOL section 10 first. Each gives what some real xpra's parser, 4.4 to 6.5, gives for it.
+    // The forms of PROTOCOL section 10 first. Each result matches that of a real xpra parser, 4.4 to 6.5.
     [Theory]
     [InlineData("tcp://H:10000/?encryption=AES&keyfile=KEYFILE", "tcp://h:10000/", AesMode.CBC, "KEYFILE")]
     [InlineData("tcp://H:10000/?encryption=AES-CBC&keyfile=KEYFILE", "tcp://h:10000/", AesMode.CBC, "KEYFILE")]
@@ -85,7 +85,7 @@ public sealed class XpraUriTests
     [InlineData("tcp://H:1/?keydata=b64:a%2Bb/", AesMode.CBC, "6be6ff")]
     [InlineData("tcp://H:1/?encryption-keydata=0x00&keydata=0x01", AesMode.CBC, "00")]
     [InlineData("tcp://H:1/,keydata=base64:a+b/", AesMode.CBC, "6be6ff")]
-    public void A_key_in_the_URI_is_read_by_xpras_rule(string text, AesMode mode, string hex)
+    public void A_key_in_the_URI_is_read_as_xpra_reads_it(string text, AesMode mode, string hex)
     {
         using var uri = XpraUri.Parse(text);
 
@@ -109,7 +109,7 @@ public sealed class XpraUriTests
     [InlineData("socket://u:p/run/x", "u", "p")]
     [InlineData("tcp://H:1/?username=u&password=a%20b", "u", "a b")]
     [InlineData("tcp://u:p@H:1/?username=v&password=q", "u", "p")]
-    public void User_name_and_password_are_found_and_kept_out_of_the_options(string text, string? user, string? password)
+    public void User_name_and_password_are_parsed_and_not_listed_in_the_options(string text, string? user, string? password)
     {
         using var uri = XpraUri.Parse(text);
 
@@ -119,7 +119,7 @@ public sealed class XpraUriTests
     }
 
     [Fact]
-    public void Percent_encoding_in_a_password_is_not_decoded_and_there_is_a_warning()
+    public void Percent_encoding_in_a_password_is_not_decoded_but_warned_about()
     {
         using var uri = XpraUri.Parse("tcp://u:p%40q@H:1/");
 
@@ -128,7 +128,7 @@ public sealed class XpraUriTests
     }
 
     [Fact]
-    public void A_plus_in_key_data_is_a_space_and_there_is_a_warning()
+    public void A_plus_in_key_data_is_a_space_with_a_warning()
     {
         using var uri = XpraUri.Parse("tcp://H:1/?keydata=base64:ab+cd");
 
@@ -142,7 +142,7 @@ public sealed class XpraUriTests
     [InlineData("tcp://H:1/100,speed=1", "100")]
     [InlineData("tcp://H:1/,speed=1", null)]
     [InlineData("tcp://H:1/", null)]
-    public void The_display_is_what_follows_the_slash(string text, string? display)
+    public void The_display_follows_the_slash(string text, string? display)
     {
         using var uri = XpraUri.Parse(text);
 
@@ -150,7 +150,7 @@ public sealed class XpraUriTests
     }
 
     [Fact]
-    public void Other_options_are_kept_but_for_passwords()
+    public void Other_options_are_kept_except_passwords()
     {
         using var uri = XpraUri.Parse("tcp://H:1/?speed=1&quality=2&proxy-password=p&empty=&speed=3");
 
@@ -189,7 +189,7 @@ public sealed class XpraUriTests
     [InlineData("socket://")]
     [InlineData("socket:///")]
     [InlineData("socket://run/x")]
-    public void What_no_xpra_understands_is_refused_with_what_to_do(string text)
+    public void A_URI_that_no_xpra_version_accepts_is_refused_with_advice(string text)
     {
         var error = Assert.Throws<XpraAesException>(() => XpraUri.Parse(text));
 
@@ -205,7 +205,7 @@ public sealed class XpraUriTests
     [InlineData("xpra+ssh://H/", "ssh", "ssh -L")]
     [InlineData("quic://H:1/", "not supported", "tcp://")]
     [InlineData("vsock://10:1/", "not supported", "tcp://")]
-    public void Other_transports_of_xpra_are_refused_with_a_way_around(string text, string message, string action)
+    public void Unsupported_xpra_transports_are_refused_with_an_alternative(string text, string message, string action)
     {
         var error = Assert.Throws<XpraAesException>(() => XpraUri.Parse(text));
 
@@ -240,7 +240,7 @@ public sealed class XpraUriTests
     }
 
     [Fact]
-    public void The_text_of_a_parsed_URI_has_no_secret_in_it()
+    public void The_text_of_a_parsed_URI_contains_no_secret()
     {
         using var uri = XpraUri.Parse("tcp://u:hunter2@H:1/?keydata=0xdeadbeef&keyfile=k&proxy-password=hunter2");
 
@@ -265,7 +265,7 @@ public sealed class XpraUriTests
     [InlineData(TransportKind.WebSocket, "h", 80, "/x", null, null, "ws://h:80/x")]
     [InlineData(TransportKind.Unix, "", 0, "/run/x", AesMode.CFB, "k", "socket:///run/x?encryption=AES-CFB&keyfile=k")]
     [InlineData(TransportKind.Tcp, "h", 1, null, AesMode.CBC, "C:\\a b+c&d=e#f%41\u00e9.txt", "tcp://h:1/?encryption=AES&keyfile=C:%5Ca%20b%2Bc%26d%3De%23f%2541%C3%A9.txt")]
-    public void A_built_URI_reads_back_to_what_it_was_built_from(TransportKind transport, string host, int port, string? path, AesMode? mode, string? keyFile, string expected)
+    public void A_built_URI_parses_back_to_its_parts(TransportKind transport, string host, int port, string? path, AesMode? mode, string? keyFile, string expected)
     {
         var endpoint = new XpraEndpoint(transport, host, port, path);
         var text = XpraUri.Build(endpoint, mode, keyFile);
@@ -276,7 +276,7 @@ public sealed class XpraUriTests
     }
 
     [Fact]
-    public void Random_text_is_read_or_refused_with_the_one_exception()
+    public void Random_text_is_parsed_or_refused_with_the_expected_exception()
     {
         string[] parts = ["tcp", "ws", "socket", ":", "/", "//", "://", "?", "&", "=", ",", "@", "[", "]", "::1", "%", "+", "#", "h", "1", "keydata=", "keyfile=", "encryption=AES", "0x", "base64:", "\uD800", "\u00e9", "\0", " ", "(", ")"];
         var random = new Random(2);

@@ -11,7 +11,7 @@ using XpraAes.Transports;
 
 namespace XpraAes.Tests.Diagnostics;
 
-/// <summary>An xpra server of a given generation on a port of this machine, with that generation's way to pad, to refuse and to answer. It keeps what it was sent, and counts the sessions that were asked of it.</summary>
+/// <summary>An xpra server of a given generation on a local port, which pads, refuses and answers like that generation. It records what it receives and counts session requests.</summary>
 internal sealed class FakeServer : IAsyncDisposable
 {
     private readonly Socket _socket = new(SocketType.Stream, ProtocolType.Tcp);
@@ -22,7 +22,7 @@ internal sealed class FakeServer : IAsyncDisposable
     private readonly ConcurrentBag<RecordingStream> _streams = [];
     private readonly Task _accepting;
 
-    /// <summary>Starts to listen. Without a key AES is off.</summary>
+    /// <summary>Starts to listen. Without a key, AES is off.</summary>
     public FakeServer(ServerTraits traits, XpraKey? key)
     {
         _traits = traits;
@@ -34,22 +34,22 @@ internal sealed class FakeServer : IAsyncDisposable
 
     public XpraEndpoint Endpoint => new(TransportKind.Tcp, "127.0.0.1", ((IPEndPoint)_socket.LocalEndPoint!).Port);
 
-    /// <summary>Whether some of what is asked of it will never be answered.</summary>
+    /// <summary>Whether it leaves some requests unanswered.</summary>
     public bool IsSilent => _traits.Silent;
 
     /// <summary>Connections so far.</summary>
     public int Connections => _streams.Count;
 
-    /// <summary>Hellos that asked for a session and not for an answer.</summary>
+    /// <summary>The number of hellos that asked for a session.</summary>
     public int Sessions { get; private set; }
 
-    /// <summary>Whether a session was asked for that takes something from others: 6.5.3 hears that in any mention of <c>steal</c>.</summary>
+    /// <summary>Whether a client asked to take over other sessions: 6.5.3 takes any mention of <c>steal</c> as that.</summary>
     public bool WasClaimed { get; private set; }
 
-    /// <summary>The requests that came, in clear or not.</summary>
+    /// <summary>The requests received, encrypted or not.</summary>
     public ConcurrentQueue<string> Requests { get; } = [];
 
-    /// <summary>Every byte that was sent to it, connection after connection.</summary>
+    /// <summary>Every byte received, connection by connection.</summary>
     public byte[] Received => [.. _streams.SelectMany(stream => stream.Bytes)];
 
     public async ValueTask DisposeAsync()
@@ -86,7 +86,7 @@ internal sealed class FakeServer : IAsyncDisposable
         }
         catch (Exception e) when (e is OperationCanceledException or IOException or SocketException or XpraAesException)
         {
-            // The client has gone or said what makes no sense, or the test is over.
+            // The client has gone or sent nonsense, or the test is over.
         }
     }
 
@@ -128,12 +128,12 @@ internal sealed class FakeServer : IAsyncDisposable
             return;
         }
         if (_key is null)
-            await ServeInClearAsync(channel, hello);
+            await ServePlaintextAsync(channel, hello);
         else
             await ServeEncryptedAsync(channel, hello);
     }
 
-    private async Task ServeInClearAsync(PacketChannel channel, XpraDictionary hello)
+    private async Task ServePlaintextAsync(PacketChannel channel, XpraDictionary hello)
     {
         if (hello.ContainsKey("encryption") && !_traits.AnswersAnyone)
             await RefuseAsync(channel, _traits.Encoding == PacketEncoding.Rencode ? "unsupported cipher" : "the server does not support encryption on this connection");
@@ -220,7 +220,7 @@ internal sealed class FakeServer : IAsyncDisposable
 
     private async Task<XpraDictionary> HelloAsync(PacketChannel channel) => (await channel.ReceiveAsync(_stopping.Token))?.Dictionary(1) ?? throw new IOException("There came no hello.");
 
-    /// <summary>What this generation finds of the capabilities that a client announces.</summary>
+    /// <summary>The cipher parameters that this generation reads from a client's capabilities.</summary>
     private XpraDictionary OwnForm(XpraDictionary capabilities)
     {
         var own = new XpraDictionary();
@@ -257,7 +257,7 @@ internal sealed class FakeServer : IAsyncDisposable
         channel.Writer.Arm(SessionCiphers.CreateEncryptor(_key!, parameters));
     }
 
-    /// <summary>How the client is to encrypt from here on, in this generation's form.</summary>
+    /// <summary>The cipher parameters that the client is to encrypt with, in this generation's form.</summary>
     private XpraDictionary Announce(PacketChannel channel, CipherCapabilities announced)
     {
         var parameters = CipherCapabilities.Generate(announced.Parameters.Mode, 32, KeyHash.SHA1, _traits.KnowsStream ? 10_000 : 1_000, PaddingScheme.Pkcs7, _traits.PaddingUnit, announced.Parameters.Stream);

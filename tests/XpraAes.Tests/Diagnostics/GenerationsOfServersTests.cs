@@ -4,12 +4,12 @@ using XpraAes.Keys;
 
 namespace XpraAes.Tests.Diagnostics;
 
-/// <summary>Sessions with servers of each generation, with what is particular to each, and how each sends away.</summary>
+/// <summary>Sessions with servers of each generation, with their peculiarities and their refusals.</summary>
 public sealed class GenerationsOfServersTests : ProbeTests
 {
     [Theory]
     [MemberData(nameof(GenerationsAndModes))]
-    public async Task A_session_stands_with_a_server_of_each_generation_in_each_of_its_modes(string version, AesMode mode)
+    public async Task A_session_is_established_with_a_server_of_each_generation_in_each_of_its_modes(string version, AesMode mode)
     {
         await using var server = Serve(version);
         await AssertStandsAsync(server, options => options with { Mode = mode });
@@ -23,7 +23,7 @@ public sealed class GenerationsOfServersTests : ProbeTests
     [InlineData("6.1.3")]
     [InlineData("6.2.5")]
     [InlineData("6.6")]
-    public async Task A_session_stands_with_a_password(string version)
+    public async Task A_session_is_established_with_a_password(string version)
     {
         await using var server = Serve(Named(version) with { Password = "pw" });
         using var password = SecretBuffer.FromUtf8("pw");
@@ -35,7 +35,7 @@ public sealed class GenerationsOfServersTests : ProbeTests
     [InlineData("4.4.6")]
     [InlineData("6.1.3")]
     [InlineData("6.2.5")]
-    public async Task A_session_stands_where_the_first_packet_is_encrypted(string version)
+    public async Task A_session_is_established_with_an_encrypted_first_packet(string version)
     {
         await using var server = Serve(Named(version) with { EncryptsFirstPacket = true });
         foreach (var userName in new[] { "a", "a-name-that-makes-the-hello-longer" }) // so that both paddings are met
@@ -45,7 +45,7 @@ public sealed class GenerationsOfServersTests : ProbeTests
     [Theory]
     [InlineData("6.2.5")]
     [InlineData("6.6")]
-    public async Task A_session_stands_with_an_IV_in_every_packet(string version)
+    public async Task A_session_is_established_with_an_IV_in_every_packet(string version)
     {
         await using var server = Serve(version);
         await AssertStandsAsync(server, options => options with { Stream = false });
@@ -90,7 +90,7 @@ public sealed class GenerationsOfServersTests : ProbeTests
     [Theory]
     [InlineData("4.4.6")]
     [InlineData("6.1.3")]
-    public async Task A_server_that_pads_with_spaces_where_it_was_asked_for_other_padding_is_not_listened_to(string version)
+    public async Task A_server_that_pads_with_spaces_against_the_request_is_refused(string version)
     {
         await using var server = Serve(Named(version) with { Padding = PaddingScheme.Legacy });
         Assert.Equal(XpraErrorId.KeyMismatch, (await FailureAsync(server, options => options)).Id);

@@ -3,7 +3,7 @@ using XpraAes.Listening;
 
 namespace XpraAes.Tests.Diagnostics;
 
-/// <summary>Modes, streams, key sizes, iterations and paddings that the two sides do not agree on.</summary>
+/// <summary>Modes, streams, key sizes, iterations and padding on which the two sides disagree.</summary>
 public sealed class ProbeCipherTests : ProbeTests
 {
     [Theory]
@@ -29,7 +29,7 @@ public sealed class ProbeCipherTests : ProbeTests
     }
 
     [Fact]
-    public async Task A_listener_of_ours_that_does_not_let_the_mode_in_says_so_encrypted()
+    public async Task An_XpraAes_listener_that_does_not_accept_the_mode_is_recognised()
     {
         await using var listener = AesListener.Start(new ListenerOptions { Key = Key, Modes = [AesMode.CTR] });
         var found = await ProbeAsync(listener.Port);
@@ -42,7 +42,7 @@ public sealed class ProbeCipherTests : ProbeTests
     [InlineData("6.5.3", AesMode.GCM)]
     [InlineData("6.5.3", AesMode.CFB)]
     [InlineData("6.6", AesMode.CFB)]
-    public async Task A_mode_that_is_gone_from_the_servers_version_is_called_so(string version, AesMode mode)
+    public async Task A_mode_that_the_servers_version_has_dropped_is_reported_as_unsupported(string version, AesMode mode)
     {
         await using var server = Serve(version);
         AssertCause(await ProbeAsync(server, options => options with { Mode = mode }), DiagnosisFinding.ModeUnsupported);
@@ -64,21 +64,21 @@ public sealed class ProbeCipherTests : ProbeTests
     [InlineData("3.1.3", AesMode.CBC)]
     [InlineData("4.4.6", AesMode.GCM)]
     [InlineData("6.1.3", AesMode.CTR)]
-    public async Task A_server_that_streams_where_an_IV_in_every_packet_was_asked_for_is_recognised(string version, AesMode mode)
+    public async Task A_server_that_streams_although_asked_for_an_IV_in_every_packet_is_recognised(string version, AesMode mode)
     {
         await using var server = Serve(version);
         AssertCause(await ProbeAsync(server, options => options with { Mode = mode, Stream = false }), DiagnosisFinding.StreamIgnored);
     }
 
     [Fact]
-    public async Task A_server_that_derives_aKey_of_its_own_size_is_recognised()
+    public async Task A_server_that_derives_a_key_of_its_own_size_is_recognised()
     {
         await using var server = Serve("3.1.3");
         AssertCause(await ProbeAsync(server, options => options with { KeySize = 16, KeyHash = KeyHash.SHA256 }), DiagnosisFinding.KeySizeIgnored);
     }
 
     [Fact]
-    public async Task A_server_that_does_not_take_the_iterations_says_so()
+    public async Task A_server_that_rejects_the_iterations_says_so()
     {
         await using var server = Serve("6.2.5");
         Assert.Contains("range is 1000", AssertCause(await ProbeAsync(server, options => options with { Iterations = 100 }), DiagnosisFinding.IterationsRejected).Message, StringComparison.Ordinal);
@@ -87,14 +87,14 @@ public sealed class ProbeCipherTests : ProbeTests
     [Theory]
     [InlineData("6.6", 100)]
     [InlineData("6.1.3", 20_000)]
-    public async Task A_silent_server_that_does_not_take_the_iterations_is_asked_with_others(string version, int iterations)
+    public async Task A_silent_server_that_rejects_the_iterations_is_asked_with_others(string version, int iterations)
     {
         await using var server = Serve(Named(version) with { Silent = true });
         AssertCause(await ProbeAsync(server, options => options with { Iterations = iterations }), DiagnosisFinding.IterationsRejected);
     }
 
     [Fact]
-    public async Task A_listener_of_ours_that_does_not_take_the_iterations_is_recognised_by_its_silence_about_the_reason()
+    public async Task An_XpraAes_listener_that_rejects_the_iterations_is_recognised()
     {
         await using var listener = AesListener.Start(new ListenerOptions { Key = Key, Modes = Enum.GetValues<AesMode>() });
         AssertCause(await ProbeAsync(listener.Port, options => options with { Iterations = 200_000 }), DiagnosisFinding.IterationsRejected);

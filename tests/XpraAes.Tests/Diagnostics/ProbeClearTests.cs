@@ -1,7 +1,7 @@
 using XpraAes.Ciphers;
 namespace XpraAes.Tests.Diagnostics;
 
-/// <summary>xpra servers that have AES off, and those that only seem to.</summary>
+/// <summary>xpra servers with AES off, and those that only seem so.</summary>
 public sealed class ProbeClearTests : ProbeTests
 {
     [Theory]
@@ -16,14 +16,14 @@ public sealed class ProbeClearTests : ProbeTests
     {
         await using var server = Serve(Named(version), withKey: false);
         var cause = AssertCause(await ProbeAsync(server), DiagnosisFinding.NotEncrypted);
-        Assert.Contains("gives its information in clear", cause.Message, StringComparison.Ordinal);
-        Assert.Equal(version == "6.5.3", cause.Message.Contains("ignores its options for AES", StringComparison.Ordinal));
+        Assert.Contains("information in plaintext", cause.Message, StringComparison.Ordinal);
+        Assert.Equal(version == "6.5.3", cause.Message.Contains("silently ignores its AES options", StringComparison.Ordinal));
     }
 
     [Theory]
     [InlineData(AesMode.CBC, false, DiagnosisFinding.NotEncrypted)]
     [InlineData(AesMode.GCM, true, DiagnosisFinding.ModeUnsupported)]
-    public async Task What_a_silent_server_says_in_clear_is_not_kept_waiting_for_an_answer_that_will_not_come(AesMode mode, bool withKey, DiagnosisFinding cause)
+    public async Task The_plaintext_answers_of_a_silent_server_end_the_wait_for_its_encrypted_one(AesMode mode, bool withKey, DiagnosisFinding cause)
     {
         await using var server = Serve(Named("6.5.3"), withKey);
         var found = await ProbeAsync(server, options => options with { Mode = mode, Timeout = TimeSpan.FromMinutes(10) }).WaitAsync(TimeSpan.FromMinutes(2));
@@ -37,31 +37,31 @@ public sealed class ProbeClearTests : ProbeTests
     [InlineData("6.4.0-r12", true)]
     [InlineData("6.5.3", true)]
     [InlineData("6.6", false)]
-    public async Task Only_versions_6_4_and_6_5_are_said_to_ignore_AES(string version, bool ignores)
+    public async Task Only_versions_6_4_and_6_5_are_reported_to_ignore_AES(string version, bool ignores)
     {
         await using var server = Serve(ServerTraits.V65 with { ToldVersion = version }, withKey: false);
         var cause = AssertCause(await ProbeAsync(server), DiagnosisFinding.NotEncrypted);
-        Assert.Equal(ignores, cause.Message.Contains("AES may be configured there, and is off", StringComparison.Ordinal));
+        Assert.Equal(ignores, cause.Message.Contains("AES may be configured there, but is off", StringComparison.Ordinal));
     }
 
     [Theory]
     [InlineData("4.4.6")]
     [InlineData("6.5.3")]
-    public async Task A_server_that_asks_for_its_password_in_clear_is_not_encrypted(string version)
+    public async Task A_server_that_asks_for_its_password_in_plaintext_is_not_encrypted(string version)
     {
         await using var server = Serve(Named(version) with { Password = "pw" }, withKey: false);
-        Assert.Contains("password in clear", AssertCause(await ProbeAsync(server), DiagnosisFinding.NotEncrypted).Message, StringComparison.Ordinal);
+        Assert.Contains("password in plaintext", AssertCause(await ProbeAsync(server), DiagnosisFinding.NotEncrypted).Message, StringComparison.Ordinal);
     }
 
     [Fact]
-    public async Task A_server_that_answers_an_AES_client_in_clear_is_not_encrypted()
+    public async Task A_server_that_answers_an_AES_client_in_plaintext_is_not_encrypted()
     {
         await using var server = Serve(ServerTraits.V62 with { AnswersAnyone = true }, withKey: false);
         AssertCause(await ProbeAsync(server), DiagnosisFinding.NotEncrypted);
     }
 
     [Fact]
-    public async Task A_server_that_tells_its_version_in_clear_is_not_for_that_called_unencrypted()
+    public async Task Reporting_the_version_in_plaintext_alone_does_not_mean_that_AES_is_off()
     {
         await using var server = Serve(ServerTraits.V65 with { AlwaysRefuses = "the key has to be bytes" });
         var found = await ProbeAsync(server);

@@ -5,7 +5,7 @@ using XpraAes.Listening;
 
 namespace XpraAes.Tests.Diagnostics;
 
-/// <summary>What the check Enforcement finds: whether a server does something for one who has not proven the key.</summary>
+/// <summary>The check Enforcement: whether a server acts for clients that have not proven the key.</summary>
 public sealed class ProbeEnforcementTests : ProbeTests
 {
     [Theory]
@@ -16,7 +16,7 @@ public sealed class ProbeEnforcementTests : ProbeTests
     [InlineData("6.2.5", true)]
     [InlineData("6.5.3", true)]
     [InlineData("6.6", true)]
-    public async Task A_server_that_takes_commands_and_salts_of_anyone_gets_both_warnings(string version, bool hasStreams)
+    public async Task A_server_that_accepts_commands_and_salts_from_anyone_gets_both_warnings(string version, bool hasStreams)
     {
         await using var server = Serve(Named(version) with { TakesCommands = true });
         var found = await ProbeAsync(server);
@@ -33,7 +33,7 @@ public sealed class ProbeEnforcementTests : ProbeTests
     }
 
     [Fact]
-    public async Task Where_commands_are_off_an_answered_info_tells_as_much()
+    public async Task With_commands_off_an_answered_info_is_evidence_too()
     {
         await using var server = Serve("6.2.5");
         Assert.Contains(DiagnosisFinding.ActsForStrangers, Enforcement(await ProbeAsync(server)));
@@ -43,14 +43,14 @@ public sealed class ProbeEnforcementTests : ProbeTests
     [InlineData("6.1.3")]
     [InlineData("6.2.5")]
     [InlineData("6.6")]
-    public async Task A_server_of_one_mode_without_a_keystream_encrypts_under_no_salt_again_that_matters(string version)
+    public async Task A_server_with_CBC_only_gets_no_warning_about_salts(string version)
     {
         await using var server = Serve(Named(version) with { Mode = AesMode.CBC });
         Assert.Equal([DiagnosisFinding.ActsForStrangers], Enforcement(await ProbeAsync(server)));
     }
 
     [Fact]
-    public async Task A_password_keeps_strangers_requests_out_and_not_their_salts()
+    public async Task A_password_stops_unauthenticated_requests_but_not_their_salts()
     {
         await using var server = Serve(Named("6.2.5") with { Password = "pw", TakesCommands = true });
         using var password = SecretBuffer.FromUtf8("pw");
@@ -68,7 +68,7 @@ public sealed class ProbeEnforcementTests : ProbeTests
     [Theory]
     [InlineData(AesMode.CBC)]
     [InlineData(AesMode.CTR)]
-    public async Task A_gateway_of_ours_keeps_them_out_whatever_is_behind_it(AesMode mode)
+    public async Task A_gateway_keeps_unauthenticated_clients_out_for_any_target(AesMode mode)
     {
         await using var target = Serve(Named("6.2.5") with { TakesCommands = true });
         await using var gateway = AesListener.Start(new ListenerOptions { Key = Key, Modes = [mode], Target = new TargetOptions { Endpoint = target.Endpoint, Keys = [Key] } });
@@ -78,7 +78,7 @@ public sealed class ProbeEnforcementTests : ProbeTests
     }
 
     [Fact]
-    public async Task A_listener_of_ours_that_refuses_the_clients_clock_is_told_from_one_that_refuses_the_mode()
+    public async Task An_XpraAes_listener_that_refuses_the_clients_clock_is_distinguished_from_one_that_refuses_the_mode()
     {
         var ahead = new FakeClock { Date = DateTimeOffset.UtcNow.AddHours(3) };
         await using var listener = AesListener.Start(new ListenerOptions { Key = Key, Clock = ahead });

@@ -11,7 +11,7 @@ public sealed class ProbeKeyTests : ProbeTests
 
     [Theory]
     [MemberData(nameof(GenerationsAndModes))]
-    public async Task A_wrongKey_is_called_wrong_after_one_connection(string version, AesMode mode)
+    public async Task A_wrong_key_is_recognised_after_one_connection(string version, AesMode mode)
     {
         await using var server = Serve(version);
         using var wrong = XpraKey.FromText("another key altogether");
@@ -51,7 +51,7 @@ public sealed class ProbeKeyTests : ProbeTests
     [Fact]
     public async Task A_NUL_at_the_end_of_a_key_of_up_to_64_bytes_makes_no_difference()
     {
-        // HMAC fills its key up with zeros (RFC 2104).
+        // HMAC pads its key with zeros (RFC 2104).
         using var key = XpraKey.FromText("0x" + Hex(KeyText + "\0"));
         await using var server = Serve(ServerTraits.Master);
         Assert.Contains(await ProbeAsync(server, options => options with { Key = key }), diagnosis => diagnosis.Finding == DiagnosisFinding.KeyRight);
@@ -59,7 +59,7 @@ public sealed class ProbeKeyTests : ProbeTests
 
     [Theory]
     [MemberData(nameof(KeyForms))]
-    public async Task AKey_in_another_form_is_recognised_after_one_connection(string ours, string theirs, string how)
+    public async Task A_key_in_another_form_is_recognised_after_one_connection(string ours, string theirs, string how)
     {
         using var key = XpraKey.FromText("0x" + ours);
         using var serverKey = XpraKey.FromText("0x" + theirs);
@@ -70,7 +70,7 @@ public sealed class ProbeKeyTests : ProbeTests
     }
 
     [Fact]
-    public async Task AKey_in_another_form_is_recognised_in_a_mode_that_was_not_asked_for()
+    public async Task A_key_in_another_form_is_recognised_in_another_mode_than_requested()
     {
         using var key = XpraKey.FromText(KeyText + " ", KeySource.KeyData);
         await using var server = Serve("3.1.3");
@@ -79,7 +79,7 @@ public sealed class ProbeKeyTests : ProbeTests
     }
 
     [Fact]
-    public async Task A_server_that_takes_the_password_for_its_key_is_recognised()
+    public async Task A_server_that_uses_the_password_as_its_key_is_recognised()
     {
         using var password = SecretBuffer.FromUtf8("pw");
         using var passwordKey = XpraKey.FromPassword(password.Span);
@@ -102,7 +102,7 @@ public sealed class ProbeKeyTests : ProbeTests
     }
 
     [Fact]
-    public async Task No_form_of_theKey_is_ever_sent()
+    public async Task No_form_of_the_key_is_ever_sent()
     {
         foreach (var traits in new[] { ServerTraits.V31, ServerTraits.V62 with { Mode = AesMode.CTR }, ServerTraits.V65 with { AlwaysRefuses = "no" }, ServerTraits.V61 with { EncryptsFirstPacket = true } })
         {

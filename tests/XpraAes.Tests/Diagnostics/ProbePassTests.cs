@@ -5,7 +5,7 @@ using XpraAes.Tests.Listening;
 
 namespace XpraAes.Tests.Diagnostics;
 
-/// <summary>What an endpoint that works is diagnosed with.</summary>
+/// <summary>The diagnoses of a working endpoint.</summary>
 public sealed class ProbePassTests : ProbeTests
 {
     [Theory]
@@ -23,10 +23,10 @@ public sealed class ProbePassTests : ProbeTests
         if (mode == AesMode.CBC)
         {
             Assert.Contains("a gateway: Start-XpraAesListener -Target", padding.RecommendedAction, StringComparison.Ordinal);
-            // No mode brings clients of xpra 6 together with servers before 5.0 (PROTOCOL section 8).
+            // Clients of xpra 6 and servers before 5.0 have no mode in common that works (PROTOCOL section 8).
             Assert.Equal(version is not ("3.1.3" or "4.4.6"), padding.RecommendedAction!.Contains("AES-CTR", StringComparison.Ordinal));
         }
-        // Two for the check Enforcement.
+        // Two connections for the check Enforcement.
         Assert.Equal(version == "3.1.3" ? 4 : 3, server.Connections);
     }
 
@@ -74,7 +74,7 @@ public sealed class ProbePassTests : ProbeTests
     [InlineData(AesMode.CTR, DiagnosisFinding.NoPadding)]
     [InlineData(AesMode.GCM, DiagnosisFinding.NoPadding)]
     [InlineData(AesMode.CFB, DiagnosisFinding.NoPadding)]
-    public async Task A_listener_of_ours_passes_and_pads_as_each_client_needs_it(AesMode mode, DiagnosisFinding padding)
+    public async Task An_XpraAes_listener_passes_and_adapts_its_padding_to_each_client(AesMode mode, DiagnosisFinding padding)
     {
         await using var listener = AesListener.Start(new ListenerOptions { Key = Key, Modes = Enum.GetValues<AesMode>() });
         var found = await ProbeAsync(listener.Port, options => options with { Mode = mode });
@@ -82,13 +82,13 @@ public sealed class ProbePassTests : ProbeTests
         Assert.Contains(found, diagnosis => diagnosis.Finding == padding);
         Assert.Empty(listener.Connections);
         Assert.Contains(found, diagnosis => diagnosis.Finding == DiagnosisFinding.StrangersKeptOut);
-        // What the check Enforcement asks for as a stranger.
+        // The unauthenticated requests of the check Enforcement.
         await Loopback.Eventually(() => listener.Rejected == 1);
         Assert.Equal([XpraErrorId.RequestRefused], listener.Refusals.Keys);
     }
 
     [Fact]
-    public async Task However_often_a_listener_of_ours_is_asked_it_counts_no_failure()
+    public async Task Probing_an_XpraAes_listener_repeatedly_counts_no_failure()
     {
         await using var listener = AesListener.Start(new ListenerOptions { Key = Key, Limits = new Limits { FailuresBeforeBlock = 1 } });
         for (var i = 0; i < 3; i++)

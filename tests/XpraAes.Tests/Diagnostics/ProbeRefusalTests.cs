@@ -7,7 +7,7 @@ using Peer = XpraAes.Tests.Commands.FakePeer;
 
 namespace XpraAes.Tests.Diagnostics;
 
-/// <summary>Passwords, user names, the first packet, and every other way to be sent away.</summary>
+/// <summary>Refusals because of passwords, user names, the first packet and others.</summary>
 public sealed class ProbeRefusalTests : ProbeTests
 {
     [Theory]
@@ -46,7 +46,7 @@ public sealed class ProbeRefusalTests : ProbeTests
     }
 
     [Fact]
-    public async Task A_server_asks_for_what_we_do_not_have()
+    public async Task A_server_asks_for_an_unsupported_authentication()
     {
         await using var server = Serve(ServerTraits.V62 with { Password = "pw", Digest = "kerberos:xpra" });
         using var password = SecretBuffer.FromUtf8("pw");
@@ -59,20 +59,20 @@ public sealed class ProbeRefusalTests : ProbeTests
     public async Task A_server_wants_the_first_packet_encrypted(string version)
     {
         await using var server = Serve(Named(version) with { EncryptsFirstPacket = true });
-        Assert.Contains("sent one in clear", AssertCause(await ProbeAsync(server), DiagnosisFinding.FirstPacketDisagrees).Message, StringComparison.Ordinal);
+        Assert.Contains("got an unencrypted one", AssertCause(await ProbeAsync(server), DiagnosisFinding.FirstPacketDisagrees).Message, StringComparison.Ordinal);
     }
 
     [Theory]
     [InlineData("4.4.6")]
     [InlineData("6.2.5")]
-    public async Task A_server_wants_the_first_packet_in_clear(string version)
+    public async Task A_server_wants_the_first_packet_unencrypted(string version)
     {
         await using var server = Serve(version);
-        Assert.Contains("sent an encrypted one", AssertCause(await ProbeAsync(server, options => options with { EncryptFirstPacket = true }), DiagnosisFinding.FirstPacketDisagrees).Message, StringComparison.Ordinal);
+        Assert.Contains("got an encrypted one", AssertCause(await ProbeAsync(server, options => options with { EncryptFirstPacket = true }), DiagnosisFinding.FirstPacketDisagrees).Message, StringComparison.Ordinal);
     }
 
     [Fact]
-    public async Task A_wrongKey_for_the_first_packet_is_called_wrong()
+    public async Task A_wrong_key_for_the_first_packet_is_recognised()
     {
         await using var server = Serve(ServerTraits.V62 with { EncryptsFirstPacket = true });
         using var wrong = XpraKey.FromText("another key altogether");
@@ -89,14 +89,14 @@ public sealed class ProbeRefusalTests : ProbeTests
     }
 
     [Fact]
-    public async Task A_server_that_stays_silent_to_everything_but_has_been_refused_in_clear_times_out()
+    public async Task A_server_that_refuses_plaintext_and_ignores_everything_else_times_out()
     {
         await using var server = Serve(ServerTraits.V62 with { AlwaysRefuses = "x", Silent = true });
         AssertCause(await ProbeAsync(server), DiagnosisFinding.HandshakeTimeout);
     }
 
     [Fact]
-    public async Task A_gateway_whose_target_has_anotherKey_points_at_the_target()
+    public async Task A_gateway_whose_target_has_another_key_points_at_the_target()
     {
         using var wrong = XpraKey.FromText("another key altogether");
         await using var target = Serve("6.2.5");
@@ -107,7 +107,7 @@ public sealed class ProbeRefusalTests : ProbeTests
     }
 
     [Fact]
-    public async Task A_probe_ends_when_it_is_told_to()
+    public async Task A_probe_can_be_cancelled()
     {
         using var peer = Peer.Silent();
         using var ending = new CancellationTokenSource(TimeSpan.FromMilliseconds(100));

@@ -7,14 +7,14 @@ using XpraAes.Transports;
 
 namespace XpraAes.Tests.Diagnostics;
 
-/// <summary>Probes of servers on ports of this machine.</summary>
+/// <summary>Base of tests that probe servers on local ports.</summary>
 public abstract class ProbeTests : IDisposable
 {
-    /// <summary>For what answers, which a loaded machine may do late.</summary>
+    /// <summary>Timeout for servers that answer; generous, for loaded machines.</summary>
     private static readonly TimeSpan s_timeout = TimeSpan.FromSeconds(30);
 
-    /// <summary>For what is known not to answer, and all of which is waited for.</summary>
-    private static readonly TimeSpan s_shortPatience = TimeSpan.FromSeconds(2);
+    /// <summary>Timeout for servers that do not answer, which is always waited for in full.</summary>
+    private static readonly TimeSpan s_shortTimeout = TimeSpan.FromSeconds(2);
 
     private protected const string KeyText = "8f3a61d0c5b94e2793d1f0a4b86c7e25";
 
@@ -50,14 +50,14 @@ public abstract class ProbeTests : IDisposable
     private protected Task<IReadOnlyList<Diagnosis>> ProbeAsync(int port, Func<ConnectOptions, ConnectOptions>? change = null)
         => EndpointProbe.RunAsync(change?.Invoke(Options(port)) ?? Options(port), null, default);
 
-    /// <summary>Probes what does not answer.</summary>
+    /// <summary>Probes a server that does not answer.</summary>
     private protected Task<IReadOnlyList<Diagnosis>> ProbeSilentAsync(int port)
-        => ProbeAsync(port, options => options with { Timeout = s_shortPatience });
+        => ProbeAsync(port, options => options with { Timeout = s_shortTimeout });
 
-    /// <summary>Probes, and sees to it that no session was opened.</summary>
+    /// <summary>Probes, and asserts that no session was opened.</summary>
     private protected async Task<IReadOnlyList<Diagnosis>> ProbeAsync(FakeServer server, Func<ConnectOptions, ConnectOptions>? change = null)
     {
-        var options = Options(server.Endpoint.Port) with { Timeout = server.IsSilent ? s_shortPatience : s_timeout };
+        var options = Options(server.Endpoint.Port) with { Timeout = server.IsSilent ? s_shortTimeout : s_timeout };
         var found = await EndpointProbe.RunAsync(change?.Invoke(options) ?? options, null, default);
         Assert.Equal(0, server.Sessions);
         Assert.All(found, diagnosis => Assert.Equal(server.Endpoint.ToString(), diagnosis.Endpoint));

@@ -7,14 +7,14 @@ using Peer = XpraAes.Tests.Commands.FakePeer;
 
 namespace XpraAes.Tests.Diagnostics;
 
-/// <summary>Nobody at all, or something that is no xpra server.</summary>
+/// <summary>Ports on which nothing listens, or something other than an xpra server.</summary>
 public sealed class ProtocolDetectorTests : ProbeTests
 {
     [Fact]
     public async Task Nobody_listens()
     {
         using var socket = new Socket(SocketType.Stream, ProtocolType.Tcp);
-        socket.Bind(new IPEndPoint(IPAddress.Loopback, 0)); // taken, so that nobody else does
+        socket.Bind(new IPEndPoint(IPAddress.Loopback, 0)); // bound, so that nothing else listens there
         var found = await ProbeAsync(((IPEndPoint)socket.LocalEndPoint!).Port);
         AssertCause(found, DiagnosisFinding.ConnectionRefused);
         Assert.All(found.Skip(1), diagnosis => Assert.Equal((DiagnosisResult.Skipped, DiagnosisFinding.NotChecked), (diagnosis.Result, diagnosis.Finding)));
@@ -25,7 +25,7 @@ public sealed class ProtocolDetectorTests : ProbeTests
         => AssertCause(await EndpointProbe.RunAsync(Options(1) with { Endpoint = new XpraEndpoint(TransportKind.Tcp, "no-such-host.invalid", 1) }, null, default), DiagnosisFinding.HostUnreachable);
 
     [Fact]
-    public async Task No_connection_comes_about_in_time()
+    public async Task No_connection_is_established_in_time()
     {
         Assert.SkipUnless(OperatingSystem.IsLinux(), "A full queue of connections drops packets on Linux; elsewhere it refuses them.");
         using var listener = new Socket(SocketType.Stream, ProtocolType.Tcp);
@@ -69,7 +69,7 @@ public sealed class ProtocolDetectorTests : ProbeTests
     }
 
     [Fact]
-    public async Task Something_listens_and_hangs_up()
+    public async Task Something_listens_and_closes_the_connection()
     {
         using var peer = Peer.ThatHangsUp();
         AssertCause(await ProbeAsync(peer.Port), DiagnosisFinding.ConnectionLost);

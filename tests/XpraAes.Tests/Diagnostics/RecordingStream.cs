@@ -2,7 +2,7 @@ using XpraAes.Fuzz;
 
 namespace XpraAes.Tests.Diagnostics;
 
-/// <summary>Keeps what is read from a connection.</summary>
+/// <summary>Records what is read from a connection.</summary>
 internal sealed class RecordingStream(Stream inner) : PeerStream
 {
     private readonly MemoryStream _read = new();

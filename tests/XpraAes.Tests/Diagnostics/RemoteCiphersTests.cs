@@ -6,13 +6,13 @@ using XpraAes.Listening;
 
 namespace XpraAes.Tests.Diagnostics;
 
-/// <summary>What a server's information says of the ciphers of its clients, in the form of every generation.</summary>
+/// <summary>Reading the clients' ciphers from a server's information, in the form of every generation.</summary>
 public sealed class RemoteCiphersTests : ProbeTests
 {
     private const string Server = "tcp://server:10000/";
 
     [Fact]
-    public void One_client_stands_by_itself()
+    public void A_single_client_is_not_numbered()
     {
         var rows = RemoteCiphers.Read(new XpraDictionary { ["client"] = Client("AES-CBC", "PKCS#7", "legacy") }, Server);
         Assert.Equal([CipherDirection.Send, CipherDirection.Receive], rows.Select(row => row.Direction));
@@ -24,7 +24,7 @@ public sealed class RemoteCiphersTests : ProbeTests
     }
 
     [Fact]
-    public void Several_clients_stand_under_their_numbers()
+    public void Several_clients_are_numbered()
     {
         var clients = new XpraDictionary();
         clients.Set(0L, Client("AES-CTR", "", ""));
@@ -60,14 +60,14 @@ public sealed class RemoteCiphersTests : ProbeTests
     }
 
     [Fact]
-    public void Nobody_attached_is_no_row()
+    public void No_attached_client_gives_no_row()
     {
         Assert.Empty(RemoteCiphers.Read(new XpraDictionary(), Server));
         Assert.Empty(RemoteCiphers.Read(new XpraDictionary { ["client"] = new XpraDictionary(), ["clients"] = new XpraDictionary { [""] = 0L } }, Server));
     }
 
     [Fact]
-    public void A_client_that_has_said_no_more_than_its_hello_has_proven_nothing()
+    public void A_client_that_has_sent_only_its_hello_has_not_proven_the_key()
     {
         var client = Client("AES-GCM", "", "");
         client.GetDictionary("connection")!.GetDictionary("input")!["packetcount"] = 1L;
@@ -94,7 +94,7 @@ public sealed class RemoteCiphersTests : ProbeTests
     }
 
     [Fact]
-    public async Task It_is_asked_for_in_a_session_where_requests_are_refused_and_the_asker_is_left_out()
+    public async Task If_requests_are_refused_it_is_asked_for_in_a_session_which_is_not_listed()
     {
         await using var server = Serve(ServerTraits.V62 with
         {
@@ -108,7 +108,7 @@ public sealed class RemoteCiphersTests : ProbeTests
     }
 
     [Fact]
-    public async Task A_wrong_key_is_told()
+    public async Task A_wrong_key_is_an_error()
     {
         await using var server = Serve("6.2.5");
         using var wrong = XpraKey.FromText("another key");
@@ -119,7 +119,7 @@ public sealed class RemoteCiphersTests : ProbeTests
     [Theory]
     [InlineData(1)]
     [InlineData(3)]
-    public async Task A_listener_of_ours_tells_it_as_a_real_server_does(int sessions)
+    public async Task An_XpraAes_listener_reports_it_like_a_real_server(int sessions)
     {
         await using var listener = AesListener.Start(new ListenerOptions { Key = Key, Modes = Enum.GetValues<AesMode>() });
         var options = Options(listener.Port);

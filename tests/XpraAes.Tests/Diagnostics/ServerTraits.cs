@@ -3,7 +3,7 @@ using XpraAes.Encodings;
 
 namespace XpraAes.Tests.Diagnostics;
 
-/// <summary>What tells one generation of xpra's servers from another (PROTOCOL sections 0 and 6), and how one is configured.</summary>
+/// <summary>How the generations of xpra's servers differ (PROTOCOL sections 0 and 6), and how a server is configured.</summary>
 internal sealed record ServerTraits(string Version)
 {
     private static readonly AesMode[] s_all = [AesMode.CBC, AesMode.CTR, AesMode.GCM, AesMode.CFB];
@@ -24,7 +24,7 @@ internal sealed record ServerTraits(string Version)
 
     public static IReadOnlyList<ServerTraits> All { get; } = [V31, V44, V51, V61, V62, V65, Master];
 
-    /// <summary>3: it speaks CBC with 32 byte keys, whatever it is asked for. Up to 5: text errors with a colon.</summary>
+    /// <summary>3: always uses CBC with 32-byte keys. Up to 5: text errors with a colon.</summary>
     public int Generation { get; init; } = 6;
 
     public PacketEncoding Encoding { get; init; } = PacketEncoding.RencodePlus;
@@ -33,50 +33,50 @@ internal sealed record ServerTraits(string Version)
     public int MinIterations { get; init; } = 100;
     public int MaxIterations { get; init; } = 1_000_000;
 
-    /// <summary>It looks for cipher capabilities in <c>encryption</c>, and not for flat ones.</summary>
+    /// <summary>Reads cipher capabilities from <c>encryption</c>, not flat ones.</summary>
     public bool IsNested { get; init; }
 
     public bool KnowsStream { get; init; }
 
-    /// <summary>It refuses ciphers without a word.</summary>
+    /// <summary>Refuses ciphers silently.</summary>
     public bool Silent { get; init; }
 
-    /// <summary>What it tells strangers who ask for the version, where that is not the whole.</summary>
+    /// <summary>The version that it reports to unauthenticated clients, if shortened.</summary>
     public string? ToldVersion { get; init; }
 
-    // How it is configured.
+    // Configuration.
 
     public AesMode? Mode { get; init; }
     public string? UserName { get; init; }
     public string? Password { get; init; }
     public bool EncryptsFirstPacket { get; init; }
 
-    // What no real one does, or only in part.
+    // Behaviour that no real server has, or only in part.
 
-    /// <summary>Pads like this, whatever it is asked for.</summary>
+    /// <summary>Always uses this padding.</summary>
     public PaddingScheme? Padding { get; init; }
 
-    /// <summary>Answers in clear even to a client that asks for AES.</summary>
+    /// <summary>Answers in plaintext even a client that asks for AES.</summary>
     public bool AnswersAnyone { get; init; }
 
     public bool HidesVersion { get; init; }
 
-    /// <summary>Refuses every encrypted client so, or by silence where it is silent.</summary>
+    /// <summary>Refuses every encrypted client with this reason, or silently if it is silent.</summary>
     public string? AlwaysRefuses { get; init; }
 
-    /// <summary>Takes commands of anyone, as real servers do unless told otherwise; else refuses them, encrypted.</summary>
+    /// <summary>Accepts commands from anyone, as real servers do by default; otherwise refuses them, encrypted.</summary>
     public bool TakesCommands { get; init; }
 
     /// <summary>Refuses requests, encrypted, as a proxy server does.</summary>
     public bool RefusesRequests { get; init; }
 
-    /// <summary>The digest that it asks for in place of the strongest common one.</summary>
+    /// <summary>The digest that it asks for instead of the strongest common one.</summary>
     public string? Digest { get; init; }
 
-    /// <summary>What it answers to <c>info</c>.</summary>
+    /// <summary>Its answer to <c>info</c>.</summary>
     public XpraDictionary Info { get; init; } = new();
 
-    /// <summary>What it answers inside a session to the client of that uuid, where that is something else.</summary>
+    /// <summary>Its answer within a session to the client with that uuid, if different.</summary>
     public Func<string, XpraDictionary>? SessionInfo { get; init; }
 
     public override string ToString() => Version;

@@ -3,7 +3,7 @@ using XpraAes.Diagnostics;
 
 namespace XpraAes.Tests.Diagnostics;
 
-/// <summary>docs/troubleshooting.md against what there is: every error and every finding, with its cause and its cure.</summary>
+/// <summary>docs/troubleshooting.md lists every error and every finding, with its cause and its fix.</summary>
 public sealed partial class TroubleshootingTests
 {
     private static readonly string[] s_errors = Enum.GetNames<XpraErrorId>();
@@ -17,7 +17,7 @@ public sealed partial class TroubleshootingTests
     }
 
     [Fact]
-    public void Every_cause_is_told_and_what_fails_has_a_cure()
+    public void Every_row_has_a_cause_and_every_failure_a_fix()
     {
         Assert.All(Rows(), row =>
         {

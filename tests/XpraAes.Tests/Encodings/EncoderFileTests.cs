@@ -4,7 +4,7 @@ using Xunit;
 
 namespace XpraAes.Tests.Encodings;
 
-/// <summary>Values and bytes as xpra's own encoders wrote them.</summary>
+/// <summary>Values, and their bytes as written by xpra's own encoders.</summary>
 public sealed class EncoderFileTests
 {
     public static TheoryData<PacketEncoding, string, string> Encoded => Rows(
@@ -30,7 +30,7 @@ public sealed class EncoderFileTests
 
     [Theory]
     [MemberData(nameof(Encoded))]
-    public void What_xpra_writes_is_refused_when_cut_off_at_any_offset(PacketEncoding encoding, string json, string hex)
+    public void What_xpra_writes_is_rejected_when_truncated_at_any_offset(PacketEncoding encoding, string json, string hex)
     {
         Assert.NotNull(json);
         var bytes = Convert.FromHexString(hex);
@@ -40,7 +40,7 @@ public sealed class EncoderFileTests
 
     [Theory]
     [MemberData(nameof(Refused))]
-    public void A_value_that_xpra_refuses_to_encode_is_refused_here(PacketEncoding encoding, string json, string error)
+    public void A_value_that_xpra_refuses_to_encode_is_rejected_here(PacketEncoding encoding, string json, string error)
     {
         Assert.NotEmpty(error);
         var thrown = Assert.Throws<XpraAesException>(() => PacketCodec.Encode(encoding, Value(json)));

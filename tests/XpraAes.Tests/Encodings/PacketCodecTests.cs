@@ -28,7 +28,7 @@ public sealed class PacketCodecTests
 
     [Theory]
     [MemberData(nameof(Encodings))]
-    public void A_random_value_cut_off_at_any_offset_is_malformed(PacketEncoding encoding)
+    public void A_random_value_truncated_at_any_offset_is_malformed(PacketEncoding encoding)
     {
         var random = new Random(1);
         for (var i = 0; i < 60; i++)
@@ -41,7 +41,7 @@ public sealed class PacketCodecTests
 
     [Theory]
     [MemberData(nameof(Encodings))]
-    public void A_flipped_bit_gives_another_value_or_a_malformed_packet_and_nothing_else(PacketEncoding encoding)
+    public void A_flipped_bit_gives_another_value_or_a_malformed_packet(PacketEncoding encoding)
     {
         var random = new Random(2);
         for (var i = 0; i < 20; i++)
@@ -58,7 +58,7 @@ public sealed class PacketCodecTests
 
     [Theory]
     [MemberData(nameof(Encodings))]
-    public void Random_bytes_give_a_value_or_a_malformed_packet_and_nothing_else(PacketEncoding encoding)
+    public void Random_bytes_give_a_value_or_a_malformed_packet(PacketEncoding encoding)
     {
         var random = new Random(3);
         var bytes = new byte[64];
@@ -122,7 +122,7 @@ public sealed class PacketCodecTests
     [InlineData(PacketEncoding.Bencode, "2147483647:x")]
     [InlineData(PacketEncoding.Bencode, "4294967296:x")]
     [InlineData(PacketEncoding.Bencode, "3/abc")]
-    public void A_string_whose_length_cannot_be_is_malformed_and_costs_no_memory(PacketEncoding encoding, string text)
+    public void A_string_with_an_impossible_length_is_malformed_and_costs_no_memory(PacketEncoding encoding, string text)
     {
         var bytes = Encoding.ASCII.GetBytes(text);
         Assert.Throws<MalformedPacketException>(() => Decode(encoding, bytes));
@@ -240,7 +240,7 @@ public sealed class PacketCodecTests
     }
 
     [Fact]
-    public void Everyday_NET_values_encode_as_their_natural_counterparts()
+    public void Common_NET_types_encode_as_their_natural_counterparts()
     {
         Assert.Equal("c10f", Hex(new List<int> { 15 }));
         Assert.Equal("c20181" + "61", Hex(new ArrayList { (byte)1, "a" }));
@@ -257,7 +257,7 @@ public sealed class PacketCodecTests
     }
 
     [Fact]
-    public void What_has_no_counterpart_is_refused_by_name()
+    public void Types_without_a_counterpart_are_rejected_by_name()
     {
         var thrown = Assert.Throws<XpraAesException>(() => PacketCodec.Encode(Plus, new object[] { new Version(1, 0) }));
         Assert.Equal(XpraErrorId.InvalidOption, thrown.Id);
@@ -266,7 +266,7 @@ public sealed class PacketCodecTests
     }
 
     [Fact]
-    public void A_list_that_holds_itself_is_refused()
+    public void A_list_that_contains_itself_is_rejected()
     {
         var list = new object?[1];
         list[0] = list;
@@ -274,7 +274,7 @@ public sealed class PacketCodecTests
     }
 
     [Fact]
-    public void Yaml_is_refused_with_what_to_do()
+    public void Yaml_is_rejected_with_advice()
     {
         var thrown = Assert.Throws<MalformedPacketException>(() => Decode(PacketEncoding.Yaml, "- ping\n"u8));
         Assert.Equal(XpraErrorId.UnsupportedEncoding, thrown.Id);

@@ -7,12 +7,12 @@ using XpraAes.Packets;
 
 namespace XpraAes.Tests.Encodings;
 
-/// <summary>Packet values for tests: from the capture files' JSON, at random, and as text to compare by.</summary>
+/// <summary>Packet values for tests: read from the captures' JSON, random, and converted to text for comparison.</summary>
 internal static class Values
 {
     public static readonly DecodeLimits Limits = new(32, 500_000);
 
-    /// <summary>What a peer's program was given. A dictionary whose keys are not all text is an IDictionary, so that its byte string keys stay what they are.</summary>
+    /// <summary>The value given to a peer's encoder. A dictionary with non-text keys becomes an IDictionary, which keeps byte keys as bytes.</summary>
     public static object? FromJson(JsonElement json) => json.ValueKind switch
     {
         JsonValueKind.Null => null,
@@ -44,7 +44,7 @@ internal static class Values
         return dictionary;
     }
 
-    /// <summary>What is left of a value after its way through an encoding.</summary>
+    /// <summary>What a value looks like after encoding and decoding.</summary>
     public static object? AfterDecoding(object? value, PacketEncoding encoding) => value switch
     {
         string text when encoding != PacketEncoding.RencodePlus => Encoding.UTF8.GetBytes(text),
@@ -64,7 +64,7 @@ internal static class Values
         return rebuilt;
     }
 
-    /// <summary>The value in one line, types and order included.</summary>
+    /// <summary>The value in one line, including types and order.</summary>
     public static string Describe(object? value) => value switch
     {
         null => "null",
@@ -79,7 +79,7 @@ internal static class Values
         _ => throw new ArgumentException($"{value.GetType()} is no packet value."),
     };
 
-    /// <summary>A value that the encoding can hold.</summary>
+    /// <summary>A random value that the encoding supports.</summary>
     public static object? Random(Random random, PacketEncoding encoding, int depth = 4)
     {
         var kind = random.Next(depth > 0 ? 10 : 6);
@@ -101,7 +101,7 @@ internal static class Values
         }
     }
 
-    /// <summary>Mostly few, sometimes around the count where the layout changes.</summary>
+    /// <summary>A random count, mostly small, sometimes near where the layout changes.</summary>
     private static int RandomCount(Random random, int depth, int change) =>
         depth < 3 && random.Next(8) == 0 ? random.Next(change - 2, change + 3) : random.Next(6);
 

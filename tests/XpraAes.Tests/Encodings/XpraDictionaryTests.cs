@@ -6,7 +6,7 @@ namespace XpraAes.Tests.Encodings;
 public sealed class XpraDictionaryTests
 {
     [Fact]
-    public void Pairs_come_in_the_order_they_were_set_also_after_a_removal()
+    public void Pairs_keep_their_order_also_after_a_removal()
     {
         var dictionary = new XpraDictionary();
         for (var i = 0; i < 30; i++)
@@ -25,7 +25,7 @@ public sealed class XpraDictionaryTests
     }
 
     [Fact]
-    public void An_absent_key_reads_as_nothing()
+    public void An_absent_key_reads_as_null_or_empty()
     {
         var dictionary = new XpraDictionary { ["null"] = null };
         Assert.Null(dictionary["x"]);
@@ -79,7 +79,7 @@ public sealed class XpraDictionaryTests
     }
 
     [Fact]
-    public void Integers_and_booleans_stand_in_for_each_other_where_nothing_is_lost()
+    public void Integers_and_booleans_convert_where_nothing_is_lost()
     {
         var dictionary = new XpraDictionary { ["one"] = 1L, ["zero"] = 0, ["two"] = 2L, ["true"] = true, ["text"] = "1" };
         Assert.True(dictionary.GetBoolean("one"));
@@ -104,7 +104,7 @@ public sealed class XpraDictionaryTests
     }
 
     [Fact]
-    public void A_list_of_texts_is_read_from_lists_and_from_a_lone_text()
+    public void A_list_of_strings_is_read_from_a_list_or_a_single_string()
     {
         var dictionary = new XpraDictionary
         {

@@ -2,14 +2,14 @@ using System.Management.Automation;
 
 namespace XpraAes.Tests.Engine;
 
-/// <summary>What the cmdlets take, a line for each parameter in each parameter set: for the snapshot, and to hold the help against.</summary>
+/// <summary>The syntax of the cmdlets, a line for each parameter in each parameter set, for the snapshot and to compare with the help.</summary>
 internal static class CmdletSyntax
 {
     /// <summary>The cmdlets of the built module.</summary>
     public static IReadOnlyList<CmdletInfo> Cmdlets(EngineHost host) =>
         [.. host.Run("Get-Command -Module XpraAes").Output.Select(item => (CmdletInfo)item.BaseObject).OrderBy(cmdlet => cmdlet.Name, StringComparer.Ordinal)];
 
-    /// <summary>A cmdlet's own parameters, and -WhatIf and -Confirm where it has them.</summary>
+    /// <summary>A cmdlet's own parameters, including -WhatIf and -Confirm if it has them.</summary>
     public static IEnumerable<ParameterMetadata> Parameters(CmdletInfo cmdlet) =>
         cmdlet.Parameters.Values.Where(parameter => !Cmdlet.CommonParameters.Contains(parameter.Name)).OrderBy(parameter => parameter.Name, StringComparer.Ordinal);
 

@@ -5,10 +5,10 @@ using Pipeline = System.Management.Automation.PowerShell;
 
 namespace XpraAes.Tests.Engine;
 
-/// <summary>A runspace of PowerShell, with the built module imported or not.</summary>
+/// <summary>A PowerShell runspace, with or without the built module.</summary>
 internal sealed class EngineHost : IDisposable
 {
-    /// <summary>A runspace without the module, with further cmdlets if any are named.</summary>
+    /// <summary>A runspace without the module, with the given cmdlets.</summary>
     public EngineHost(params SessionStateCommandEntry[] commands)
     {
         InitialSessionState state = InitialSessionState.CreateDefault();
@@ -32,7 +32,7 @@ internal sealed class EngineHost : IDisposable
         return host;
     }
 
-    /// <summary>A pipeline that has not been started; the caller disposes of it.</summary>
+    /// <summary>A pipeline that is not started; the caller disposes of it.</summary>
     public Pipeline Create(string script)
     {
         Pipeline pipeline = Pipeline.Create(Runspace);
@@ -40,7 +40,7 @@ internal sealed class EngineHost : IDisposable
         return pipeline;
     }
 
-    /// <summary>Runs a script to its end. Only what the script itself throws is thrown here; other errors are in the result.</summary>
+    /// <summary>Runs a script to its end. Throws only what the script itself throws; other errors are in the result.</summary>
     public EngineResult Run(string script)
     {
         using Pipeline pipeline = Create(script);

@@ -2,10 +2,10 @@ using System.Management.Automation;
 
 namespace XpraAes.Tests.Engine;
 
-/// <summary>What a pipeline said.</summary>
+/// <summary>The output of a pipeline.</summary>
 internal sealed record EngineResult(
     IReadOnlyList<PSObject> Output, IReadOnlyList<ErrorRecord> Errors, IReadOnlyList<string> Warnings, IReadOnlyList<string> Verbose)
 {
-    /// <summary>The output as text, an item a line.</summary>
+    /// <summary>The output as text, one item per line.</summary>
     public string Text => string.Join('\n', Output);
 }

@@ -3,7 +3,7 @@ using XpraAes.PowerShell;
 
 namespace XpraAes.Tests.Engine;
 
-/// <summary>Our exceptions as error records.</summary>
+/// <summary>XpraAesException as error records.</summary>
 [Trait("Category", "Engine")]
 public sealed class ErrorRecordsTests
 {

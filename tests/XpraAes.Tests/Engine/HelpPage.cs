@@ -17,15 +17,15 @@ internal sealed partial class HelpPage
 
     public static string Folder { get; } = Path.Combine(SharedFiles.Repository, "docs", "cmdlets");
 
-    /// <summary>The cmdlet that it is about.</summary>
+    /// <summary>The cmdlet that it describes.</summary>
     public string Name { get; }
 
     public IReadOnlyList<HelpPageParameter> Parameters { get; }
 
-    /// <summary>Titles, and the code of each.</summary>
+    /// <summary>The examples' titles and code.</summary>
     public IReadOnlyList<(string Title, string Code)> Examples { get; }
 
-    /// <summary>Whether PlatyPS left something to be filled in.</summary>
+    /// <summary>Whether it still has a PlatyPS placeholder.</summary>
     public bool HasPlaceholders => _text.Contains("{{", StringComparison.Ordinal);
 
     public static HelpPage Read(string cmdlet) => new(cmdlet, File.ReadAllText(Path.Combine(Folder, cmdlet + ".md")).ReplaceLineEndings("\n"));
@@ -33,7 +33,7 @@ internal sealed partial class HelpPage
     /// <summary>The text under a heading.</summary>
     public string Section(string heading) => Regex.Match(_text, $@"^## {heading}\n(.*?)(?=^## |\z)", RegexOptions.Multiline | RegexOptions.Singleline).Groups[1].Value.Trim();
 
-    /// <summary>What the page says that the cmdlet takes, in the words of <see cref="CmdletSyntax"/>.</summary>
+    /// <summary>The syntax according to the page, in the format of <see cref="CmdletSyntax"/>.</summary>
     public IEnumerable<string> SyntaxLines() =>
     [
         .. DefaultSetPattern().Matches(Section("SYNTAX")).Select(match => CmdletSyntax.DefaultSet(Name, match.Groups[1].Value)),

@@ -3,7 +3,7 @@ using System.Text.RegularExpressions;
 
 namespace XpraAes.Tests.Engine;
 
-/// <summary>What a help page says of a parameter.</summary>
+/// <summary>A parameter according to a help page.</summary>
 internal sealed partial record HelpPageParameter(string Name, string Description, string Yaml)
 {
     public IEnumerable<string> SyntaxLines(string cmdlet)

@@ -100,7 +100,7 @@ public sealed partial class HelpTests : IDisposable
 
     private static string NameOf(XElement command) => command.Element(Command + "details")!.Element(Command + "name")!.Value;
 
-    // MAML has no names of parameter sets: each is a line of its own. What comes from the pipeline is said per parameter.
+    // MAML has no names of parameter sets: each is a separate line. Pipeline input is given per parameter.
     private static IEnumerable<string> SyntaxOf(CmdletInfo cmdlet) =>
     [
         .. cmdlet.ParameterSets.Select(set => SyntaxLine(cmdlet.Name, set.Parameters.Where(parameter => !Cmdlet.CommonParameters.Contains(parameter.Name))

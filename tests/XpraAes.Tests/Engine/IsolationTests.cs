@@ -1,6 +1,6 @@
 namespace XpraAes.Tests.Engine;
 
-/// <summary>Another module with another version of a dependency of ours, in the same process: neither disturbs the other.</summary>
+/// <summary>Another module with another version of one of our dependencies, in the same process: neither disturbs the other.</summary>
 [Trait("Category", "Engine")]
 public sealed class IsolationTests
 {
@@ -9,7 +9,7 @@ public sealed class IsolationTests
         if (-not $theirs.GetType('Microsoft.Extensions.Logging.Abstractions.NullLogger')::Instance) { throw 'theirs does not work' }
         """;
 
-    // A private context loads late: asking it for the assembly is what the first use of a logger does.
+    // The private context loads assemblies on first use: this is what the first use of a logger does.
     private const string LoadOurs = """
         Import-Module XpraAes -ErrorAction Stop
         $context = [System.Runtime.Loader.AssemblyLoadContext]::All | Where-Object Name -EQ XpraAes

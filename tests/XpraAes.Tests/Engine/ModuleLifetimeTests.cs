@@ -4,7 +4,7 @@ using XpraAes.Tests.Gateway;
 
 namespace XpraAes.Tests.Engine;
 
-/// <summary>What runs in the background ends with the last runspace that removes the module, and not before.</summary>
+/// <summary>Listeners and connections end when the last runspace removes the module, and not before.</summary>
 [Trait("Category", "Engine")]
 [Collection(nameof(ModuleLifetimeTests))]
 [CollectionDefinition(nameof(ModuleLifetimeTests), DisableParallelization = true)] // it ends whatever runs in this process

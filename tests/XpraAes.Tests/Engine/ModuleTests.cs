@@ -3,7 +3,7 @@ using System.Reflection;
 
 namespace XpraAes.Tests.Engine;
 
-/// <summary>The module as the engine sees it: in and out, again, and in two runspaces at once.</summary>
+/// <summary>Importing and removing the module, repeatedly and in two runspaces at once.</summary>
 [Trait("Category", "Engine")]
 public sealed class ModuleTests
 {
@@ -34,7 +34,7 @@ public sealed class ModuleTests
 
     [Theory]
     [MemberData(nameof(Manifests))]
-    public void It_imports_without_a_word_and_exports_what_the_manifest_says(string manifest)
+    public void It_imports_silently_and_exports_what_the_manifest_says(string manifest)
     {
         using EngineHost host = new();
         EngineResult import = host.Run($"Import-Module '{manifest}'");
@@ -64,7 +64,7 @@ public sealed class ModuleTests
     }
 
     [Fact]
-    public void Removing_it_takes_its_commands_away()
+    public void Removing_it_removes_its_commands()
     {
         using EngineHost host = EngineHost.WithModule();
         EngineResult removal = host.Run("Remove-Module XpraAes");
@@ -99,7 +99,7 @@ public sealed class ModuleTests
     }
 
     [Fact]
-    public void A_checkout_that_was_never_built_says_which_command_builds_it()
+    public void A_checkout_that_was_never_built_says_how_to_build_it()
     {
         DirectoryInfo checkout = Directory.CreateTempSubdirectory("xpra-aes-");
         try

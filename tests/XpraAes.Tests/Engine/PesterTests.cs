@@ -5,7 +5,7 @@ using System.Text.Json;
 
 namespace XpraAes.Tests.Engine;
 
-/// <summary>The suite in tests/pester, run by pwsh with the Pesters that the build has brought.</summary>
+/// <summary>Runs the suite in tests/pester with pwsh and the Pester versions that the build has downloaded.</summary>
 [Trait("Category", "Engine")]
 public sealed class PesterTests(PesterTests.Pwsh pwsh) : IClassFixture<PesterTests.Pwsh>
 {
@@ -51,7 +51,7 @@ public sealed class PesterTests(PesterTests.Pwsh pwsh) : IClassFixture<PesterTes
 
         public string Folder => _folder.FullName;
 
-        /// <summary>Why it cannot be had; null: it is there.</summary>
+        /// <summary>Why it is not available; null if it is.</summary>
         public string? Missing { get; private set; }
 
         public async ValueTask InitializeAsync()
@@ -68,7 +68,7 @@ public sealed class PesterTests(PesterTests.Pwsh pwsh) : IClassFixture<PesterTes
             return ValueTask.CompletedTask;
         }
 
-        /// <summary>What pwsh writes. It finds itself on the PATH, as the suite starts it too.</summary>
+        /// <summary>The output of pwsh, which is on its own PATH, since the suite starts it too.</summary>
         public Task<string> RunAsync(params string[] arguments) => RunAsync(Path.Combine(Folder, "pwsh"), arguments);
 
         private async Task<string> RunAsync(string program, params string[] arguments)

@@ -2,7 +2,7 @@ using System.Diagnostics;
 
 namespace XpraAes.Tests.Engine;
 
-/// <summary>Runs xpra-aes as a process of its own.</summary>
+/// <summary>Runs xpra-aes as a separate process.</summary>
 internal static class ShellProcess
 {
     private static readonly TimeSpan Deadline = TimeSpan.FromMinutes(2);
@@ -43,7 +43,7 @@ internal static class ShellProcess
 
     private static Process Start(IReadOnlyDictionary<string, string> environment, string[] arguments)
     {
-        // A process that was itself started in the background of a shell ignores SIGINT and hands that down; env takes it back.
+        // A process started in the background of a shell ignores SIGINT, and so do its children; env resets that.
         string[] prefix = OperatingSystem.IsLinux() ? ["env", "--default-signal=INT", "dotnet", TestPaths.Shell] : ["dotnet", TestPaths.Shell];
         ProcessStartInfo start = new(prefix[0], [.. prefix[1..], .. arguments])
         {

@@ -8,7 +8,7 @@ namespace XpraAes.Tests.Engine;
 public sealed class ShellTests
 {
     [Fact]
-    public async Task A_script_gets_its_arguments_and_knows_where_it_lies()
+    public async Task A_script_gets_its_arguments_and_its_own_path()
     {
         const string Script = """
             param([string] $Name, [int] $Count, [switch] $Loud, [switch] $Quiet)
@@ -33,13 +33,13 @@ public sealed class ShellTests
     [InlineData("$ErrorActionPreference = 'Stop'; No-Command", 1)]
     [InlineData("1/0; 2", 0)]
     [InlineData("if (", 1)]
-    public async Task The_exit_code_tells_how_a_script_ended(string script, int expected)
+    public async Task The_exit_code_shows_how_a_script_ended(string script, int expected)
     {
         Assert.Equal(expected, (await ShellProcess.RunScriptAsync(script)).ExitCode);
     }
 
     [Fact]
-    public async Task The_exit_code_tells_how_a_command_ended()
+    public async Task The_exit_code_shows_how_a_command_ended()
     {
         Assert.Equal(7, (await ShellProcess.RunAsync("-Command", "exit", "7")).ExitCode);
         Assert.Equal(1, (await ShellProcess.RunAsync("-Command", "throw 'no'")).ExitCode);
@@ -110,7 +110,7 @@ public sealed class ShellTests
     }
 
     [Fact]
-    public async Task A_session_that_may_not_load_it_is_told_why()
+    public async Task A_session_that_may_not_load_it_gets_the_reason()
     {
         var (_, output, errors) = await ShellProcess.RunAsync("-Command", "$ExecutionContext.SessionState.LanguageMode = 'ConstrainedLanguage'; Import-Module XpraAes; 'goes on'");
         Assert.Equal("goes on\n", output);
@@ -119,7 +119,7 @@ public sealed class ShellTests
     }
 
     [Fact]
-    public async Task Standard_input_is_run_where_nothing_else_is_given()
+    public async Task Standard_input_is_run_if_nothing_else_is_given()
     {
         using Process process = ShellProcess.Start();
         await process.StandardInput.WriteAsync("'from a pipe'; exit 3");
@@ -139,7 +139,7 @@ public sealed class ShellTests
     }
 
     [Fact]
-    public async Task The_version_names_ours_and_PowerShells()
+    public async Task The_version_shows_the_modules_and_PowerShells()
     {
         var (exitCode, output, _) = await ShellProcess.RunAsync("-Version");
         Assert.Equal(0, exitCode);

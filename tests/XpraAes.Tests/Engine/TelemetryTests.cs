@@ -4,20 +4,20 @@ using XpraAes.Tests.Keys;
 
 namespace XpraAes.Tests.Engine;
 
-/// <summary>PowerShell tells its maker about its use half a minute after its start. xpra-aes does not.</summary>
+/// <summary>PowerShell sends telemetry half a minute after its start. xpra-aes does not.</summary>
 [Trait("Category", "Engine")]
 public sealed class TelemetryTests
 {
     private const string Ask = "$env:POWERSHELL_TELEMETRY_OPTOUT; [psobject].Assembly.GetType('Microsoft.PowerShell.Telemetry.ApplicationInsightsTelemetry').GetProperty('CanSendTelemetry').GetValue($null)";
 
     [Fact]
-    public async Task The_engine_is_told_not_to_before_it_runs()
+    public async Task Telemetry_is_opted_out_before_the_engine_runs()
     {
         var (exitCode, output, errors) = await ShellProcess.RunAsync("-Command", Ask);
         Assert.Equal((0, "1\nFalse\n", ""), (exitCode, output, errors));
     }
 
-    /// <summary>The proof, which takes as long as the engine waits: the runtime's own trace of the names that are looked up.</summary>
+    /// <summary>Checked with the runtime's own trace of DNS lookups, for as long as the engine waits.</summary>
     [Theory(Explicit = true)]
     [InlineData("[System.Threading.Thread]::Sleep(40000)", false)]
     [InlineData("$null = [System.Net.Dns]::GetHostAddresses('localhost')", true)] // the trace shows what there is

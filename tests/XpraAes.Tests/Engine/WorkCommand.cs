@@ -3,7 +3,7 @@ using XpraAes.PowerShell;
 
 namespace XpraAes.Tests.Engine;
 
-/// <summary>A cmdlet that does what ours do: it works in the background, posts from several threads, waits, and fails.</summary>
+/// <summary>A cmdlet like those of the module: it works in the background, posts from several threads, waits, and fails.</summary>
 [Cmdlet(VerbsDiagnostic.Test, "Work")]
 public sealed class WorkCommand : XpraCmdlet
 {
@@ -11,13 +11,13 @@ public sealed class WorkCommand : XpraCmdlet
     {
         None,
 
-        /// <summary>Work that ends when it is told.</summary>
+        /// <summary>Work that ends when it is cancelled.</summary>
         Cancellable,
 
-        /// <summary>Work that never looks whether it should end.</summary>
+        /// <summary>Work that ignores cancellation.</summary>
         Deaf,
 
-        /// <summary>Work that takes its time to end.</summary>
+        /// <summary>Work that takes long to end after cancellation.</summary>
         SlowToCancel,
 
         /// <summary>A wait on the pipeline thread itself.</summary>

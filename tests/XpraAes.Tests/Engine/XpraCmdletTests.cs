@@ -6,14 +6,14 @@ using Pipeline = System.Management.Automation.PowerShell;
 
 namespace XpraAes.Tests.Engine;
 
-/// <summary>What every cmdlet inherits: output from workers, errors with an id, and an end within 200 ms.</summary>
+/// <summary>What every cmdlet inherits: output from workers, errors with an id, and stopping within 200 ms.</summary>
 [Trait("Category", "Engine")]
 public sealed class XpraCmdletTests
 {
     private static readonly SessionStateCmdletEntry Work = new("Test-Work", typeof(WorkCommand), null);
 
     [Fact]
-    public void What_workers_post_comes_out_in_order_on_its_own_stream()
+    public void Posted_output_is_written_in_order_to_its_own_stream()
     {
         using EngineHost host = new(Work);
         EngineResult result = host.Run("Test-Work -Count 3 -Verbose");
@@ -23,7 +23,7 @@ public sealed class XpraCmdletTests
     }
 
     [Fact]
-    public void An_exception_of_ours_becomes_an_error_record_and_the_next_input_is_worked_on()
+    public void An_XpraAesException_becomes_an_error_record_and_the_next_input_is_processed()
     {
         using EngineHost host = new(Work);
         EngineResult result = host.Run("'bad', 'good' | Test-Work -Count 1");
@@ -46,7 +46,7 @@ public sealed class XpraCmdletTests
     }
 
     [Fact]
-    public void An_error_that_a_worker_posts_lets_the_others_go_on()
+    public void An_error_of_one_worker_does_not_stop_the_others()
     {
         using EngineHost host = new(Work);
         EngineResult result = host.Run("Test-Work -Count 2 -Complain");
@@ -63,7 +63,7 @@ public sealed class XpraCmdletTests
     {
         using EngineHost host = new(Work);
 
-        // A busy machine may be late once; a cmdlet that waits for its work is late every time.
+        // On a busy machine it may be late once; a cmdlet that waits for its work is late every time.
         TimeSpan taken = TimeSpan.MaxValue;
         for (int attempt = 0; attempt < 3 && taken > TimeSpan.FromMilliseconds(200); attempt++)
         {

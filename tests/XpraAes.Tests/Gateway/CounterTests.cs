@@ -5,12 +5,12 @@ using XpraAes.Tests.Listening;
 
 namespace XpraAes.Tests.Gateway;
 
-/// <summary>What the listener tells of what it does: events, counters, metrics.</summary>
+/// <summary>The listener's events, counters and metrics.</summary>
 [Collection(LoopbackCollection.Name)]
 public sealed class CounterTests
 {
     [Fact]
-    public async Task Events_tell_of_sessions_that_open_and_close_and_of_handshakes_that_fail()
+    public async Task Events_report_opened_and_closed_sessions_and_failed_handshakes()
     {
         await using var rig = new Rig();
         var events = new ConcurrentQueue<(string Name, ListenerEventArgs Args)>();
@@ -47,7 +47,7 @@ public sealed class CounterTests
     }
 
     [Fact]
-    public async Task Counters_and_metrics_follow_sessions_while_they_stand_and_keep_what_has_ended()
+    public async Task Counters_and_metrics_include_open_and_closed_sessions()
     {
         var seen = new ConcurrentDictionary<string, long>();
         await using var rig = new Rig();
@@ -88,7 +88,7 @@ public sealed class CounterTests
         Assert.Equal((1, 1), (rig.Listener.Accepted, rig.Listener.Rejected));
         Assert.Equal([new(XpraErrorId.RequestRefused, 1)], rig.Listener.Refusals);
         await CheckAsync(open: 0, packetsIn: 3, packetsOut: rig.Listener.PacketsOut);
-        Assert.InRange(rig.Listener.PacketsOut, 3, 4); // with or without a word to the client that had left
+        Assert.InRange(rig.Listener.PacketsOut, 3, 4); // with or without a disconnect to the client that closed
         Assert.Equal(1, seen["xpraaes.connections.accepted"]);
         Assert.Equal(1, seen["xpraaes.connections.refused RequestRefused"]);
 

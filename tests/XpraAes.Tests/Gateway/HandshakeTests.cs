@@ -9,7 +9,7 @@ using XpraAes.Tests.Listening;
 
 namespace XpraAes.Tests.Gateway;
 
-/// <summary>What of a handshake goes through the gateway, and what does not.</summary>
+/// <summary>What the gateway forwards of a handshake, and what it does not.</summary>
 [Collection(LoopbackCollection.Name)]
 public sealed class HandshakeTests : IDisposable
 {
@@ -18,7 +18,7 @@ public sealed class HandshakeTests : IDisposable
     public void Dispose() => _targetKey.Dispose();
 
     [Fact]
-    public async Task The_target_in_clear_sees_the_clients_hello_without_any_cipher_capability()
+    public async Task An_unencrypted_target_gets_the_clients_hello_without_cipher_capabilities()
     {
         await using var rig = new Rig();
         var client = await rig.ConnectAsync();
@@ -36,7 +36,7 @@ public sealed class HandshakeTests : IDisposable
     [Theory]
     [InlineData(null, "ada")]
     [InlineData("grace", "grace")]
-    public async Task The_user_name_of_the_target_goes_before_the_clients(string? user, string expected)
+    public async Task The_targets_user_name_overrides_the_clients(string? user, string expected)
     {
         await using var rig = new Rig(configure: options => options with { Target = options.Target! with { UserName = user } });
         var client = await rig.ConnectAsync();
@@ -47,7 +47,7 @@ public sealed class HandshakeTests : IDisposable
     }
 
     [Fact]
-    public async Task No_shared_memory_passes_the_gateway_by()
+    public async Task Shared_memory_is_removed_from_the_hello()
     {
         await using var rig = new Rig();
         var client = await rig.ConnectAsync();
@@ -58,7 +58,7 @@ public sealed class HandshakeTests : IDisposable
     }
 
     [Fact]
-    public async Task A_target_over_AES_sees_cipher_capabilities_of_the_gateways_own()
+    public async Task An_encrypted_target_gets_the_gateways_cipher_capabilities()
     {
         await using var rig = new Rig(_targetKey, configure: options => options with { Target = options.Target! with { Mode = AesMode.CBC, KeySize = 16, KeyHash = KeyHash.SHA512, Iterations = 2000 } });
         var client = await rig.ConnectAsync(mode: AesMode.GCM);
@@ -75,7 +75,7 @@ public sealed class HandshakeTests : IDisposable
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
-    public async Task The_client_sees_the_targets_hello_with_the_gateways_cipher_capabilities_in_it(bool encryptedTarget)
+    public async Task The_client_gets_the_targets_hello_with_the_gateways_cipher_capabilities(bool encryptedTarget)
     {
         await using var rig = new Rig(encryptedTarget ? _targetKey : null);
         var client = await rig.ConnectAsync();
@@ -87,13 +87,13 @@ public sealed class HandshakeTests : IDisposable
         Assert.Equal([1, 2, 3], Assert.IsType<byte[]>(session.Hello["bytes"]));
         var announced = CipherCapabilities.Read(session.Hello)!.Parameters;
         Assert.Equal(AesMode.CTR, announced.Mode);
-        // And they are what the gateway decrypts with.
+        // And the gateway decrypts with them.
         await session.SendAsync("ping", 17L);
         Assert.Equal(17L, (await target.ReceiveAsync())![1]);
     }
 
     [Fact]
-    public async Task What_the_gateway_cannot_read_is_not_offered_to_the_client_in_the_targets_name()
+    public async Task Encodings_and_compressors_that_the_gateway_cannot_read_are_not_offered_to_the_client()
     {
         await using var rig = new Rig();
         var client = await rig.ConnectAsync();
@@ -113,7 +113,7 @@ public sealed class HandshakeTests : IDisposable
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
-    public async Task The_targets_challenge_passes_through_and_the_clients_response_reaches_it_untouched(bool encryptedTarget)
+    public async Task The_targets_challenge_and_the_clients_response_are_forwarded_unchanged(bool encryptedTarget)
     {
         await using var rig = new Rig(encryptedTarget ? _targetKey : null);
         using var password = SecretBuffer.FromUtf8("only the target knows it");
@@ -123,7 +123,7 @@ public sealed class HandshakeTests : IDisposable
         await using (target)
         {
             Assert.True(first.PeerHello.GetBoolean("challenge"));
-            // Bytes that are text, and must stay bytes all the same.
+            // Bytes that are valid text, but must stay bytes.
             var salt = Encoding.ASCII.GetBytes(new string('s', 64));
             var answered = handshake.ChallengeAsync(["challenge", salt, null, "hmac+sha512", "hmac+sha256", "the target's prompt"], default);
             var challenge = await client.ReceiveAsync();
@@ -168,7 +168,7 @@ public sealed class HandshakeTests : IDisposable
     }
 
     [Fact]
-    public async Task The_targets_refusal_reaches_the_client_in_the_targets_own_words()
+    public async Task The_targets_refusal_is_forwarded_unchanged()
     {
         await using var rig = new Rig();
         var client = await rig.ConnectAsync();
@@ -195,7 +195,7 @@ public sealed class HandshakeTests : IDisposable
         }
         foreach (var request in new[] { "stop", "exit", "detach", "screenshot", "print" })
         {
-            // Up to 4.x whatever Python takes for true.
+            // Up to 4.x, any value that is true in Python.
             forms.Add($"{request}_request", true);
             forms.Add($"{request}_request", 1L);
             forms.Add($"{request}_request", 2L);
@@ -212,7 +212,7 @@ public sealed class HandshakeTests : IDisposable
 
     [Theory]
     [MemberData(nameof(ClearRequests), DisableDiscoveryEnumeration = true)]
-    public async Task A_clear_hello_that_asks_for_more_than_a_session_never_reaches_the_target(string name, object? value)
+    public async Task An_unencrypted_hello_with_a_request_never_reaches_the_target(string name, object? value)
     {
         await using var rig = new Rig();
         foreach (var withPassword in new[] { false, true })
@@ -227,7 +227,7 @@ public sealed class HandshakeTests : IDisposable
     }
 
     [Fact]
-    public async Task An_allowed_request_reaches_the_target_and_no_other_comes_along()
+    public async Task Only_the_allowed_request_reaches_the_target()
     {
         await using var rig = new Rig(configure: options => options with { AllowRequests = ["screenshot"] });
         var client = await rig.ConnectAsync();
@@ -256,7 +256,7 @@ public sealed class HandshakeTests : IDisposable
     [InlineData("command")]
     [InlineData("print")]
     [InlineData("start-new-session")]
-    public async Task Each_request_passes_where_it_is_allowed_and_nowhere_else(string request)
+    public async Task Each_request_is_forwarded_only_where_it_is_allowed(string request)
     {
         await using var rig = new Rig();
         var refused = await rig.ConnectAsync();
@@ -275,11 +275,11 @@ public sealed class HandshakeTests : IDisposable
     [Theory]
     [InlineData(null)]
     [InlineData("info")]
-    public async Task A_session_and_info_reach_the_target_and_what_else_the_hello_asks_for_does_not(string? request)
+    public async Task Only_the_session_or_info_request_of_a_hello_reaches_the_target(string? request)
     {
         await using var rig = new Rig();
         var client = await rig.ConnectAsync();
-        // A server looks at command_request whatever request says. Where request says nothing, an empty list is no command.
+        // A server obeys command_request whatever request says. Without request, an empty list is not a command.
         object?[] command = request is null ? [] : ["exit"];
         await client.SendHelloAsync(("request", request ?? ""), ("command_request", command));
         var (target, handshake, asked) = await rig.Target.AcceptHelloAsync();
@@ -297,7 +297,7 @@ public sealed class HandshakeTests : IDisposable
     [InlineData("version", "version")]
     [InlineData("id", "uuid")]
     [InlineData("connect_test", "connect_test_response")]
-    public async Task Version_id_and_connect_test_are_answered_by_the_gateway_and_encrypted(string request, string key)
+    public async Task The_gateway_answers_version_id_and_connect_test_encrypted(string request, string key)
     {
         await using var rig = new Rig(configure: options => options with { AllowRequests = ["version", "id", "connect_test"] });
         var client = await rig.ConnectAsync();
@@ -313,7 +313,7 @@ public sealed class HandshakeTests : IDisposable
     }
 
     [Fact]
-    public async Task With_a_password_nothing_reaches_the_target_before_it_is_answered()
+    public async Task Nothing_reaches_the_target_before_the_password_is_accepted()
     {
         using var password = SecretBuffer.FromUtf8("secret");
         await using var rig = new Rig(configure: options => options with { Password = password });
@@ -349,7 +349,7 @@ public sealed class HandshakeTests : IDisposable
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
-    public async Task A_targets_refusals_block_an_address_that_has_proven_the_key_only_where_one_with_the_key_gave_a_wrong_password(bool withKey)
+    public async Task A_targets_refusals_block_the_address_of_a_key_holder_only_for_wrong_passwords(bool withKey)
     {
         var limits = Limits.Default with { DelayPerFailure = TimeSpan.Zero, CloseGrace = TimeSpan.FromMilliseconds(100) };
         await using var rig = new Rig(limits: limits, configure: options => options with { Clock = new FakeClock() });
@@ -403,7 +403,7 @@ public sealed class HandshakeTests : IDisposable
 
     [Theory]
     [MemberData(nameof(Ciphers))]
-    public async Task Nothing_of_a_client_with_another_key_goes_on_behind_its_hello(AesMode mode, bool stream)
+    public async Task Nothing_from_a_client_with_another_key_is_forwarded_after_its_hello(AesMode mode, bool stream)
     {
         await using var rig = new Rig();
         using var wrong = XpraKey.FromText("not the key");
@@ -412,7 +412,7 @@ public sealed class HandshakeTests : IDisposable
         await using var target = await rig.Target.AcceptAsync();
         await Rig.UntilAsync(() => rig.Listener.Connections.Count == 1);
         var connection = rig.Listener.Connections[0];
-        // It cannot read how to encrypt to us, so it guesses; of CBC it needs to guess only one byte of padding.
+        // It cannot decrypt the cipher capabilities, so it guesses; with CBC only one byte of padding has to be right.
         client.Channel.Writer.Arm(SessionCiphers.CreateEncryptor(wrong, client.Leg.Receive! with { PaddingUnit = 16 }));
         client.Channel.Writer.Append((byte)PacketEncoding.RencodePlus, 0, 0, PacketCodec.Encode(PacketEncoding.RencodePlus, new object?[] { "shutdown-server" }));
         await client.Channel.Writer.FlushAsync(default);
@@ -433,13 +433,13 @@ public sealed class HandshakeTests : IDisposable
         { [0xc0], 0 }, // []
         { [0xc1, 0x83, .. "\u0001ab"u8], 0 },
         { [0xc1, 0x82, .. "ab"u8], 0 },
-        { [0x84, .. "ping"u8], 0 }, // no list
+        { [0x84, .. "ping"u8], 0 }, // not a list
     };
 
-    /// <summary>One in 256 packets of a stranger has right padding where CBC is cut to leave one byte of it, and every one decrypts in the other modes.</summary>
+    /// <summary>One in 256 forged CBC packets with one byte of padding has the right one; in the other modes every packet decrypts.</summary>
     [Theory]
     [MemberData(nameof(Noise), DisableDiscoveryEnumeration = true)]
-    public async Task A_first_packet_that_decrypts_to_noise_proves_no_key_and_goes_nowhere(byte[] noise, byte compression)
+    public async Task A_first_packet_that_decrypts_to_garbage_proves_no_key_and_is_not_forwarded(byte[] noise, byte compression)
     {
         await using var rig = new Rig();
         var (client, target) = await rig.OpenAsync(AesMode.CBC);
@@ -463,7 +463,7 @@ public sealed class HandshakeTests : IDisposable
     }
 
     [Fact]
-    public async Task A_packet_in_clear_ends_the_session_and_goes_nowhere()
+    public async Task An_unencrypted_packet_ends_the_session_and_is_not_forwarded()
     {
         await using var rig = new Rig();
         var (client, target) = await rig.OpenProvenAsync();
@@ -481,7 +481,7 @@ public sealed class HandshakeTests : IDisposable
     }
 
     [Fact]
-    public async Task A_target_that_answers_in_clear_where_AES_was_asked_for_is_not_trusted()
+    public async Task A_target_that_answers_unencrypted_on_an_AES_leg_is_not_trusted()
     {
         await using var rig = new Rig(_targetKey);
         var client = await rig.ConnectAsync();
@@ -495,7 +495,7 @@ public sealed class HandshakeTests : IDisposable
     }
 
     [Fact]
-    public async Task What_the_target_does_wrong_is_not_held_against_the_client()
+    public async Task The_targets_failures_do_not_count_against_the_client()
     {
         var limits = Limits.Default with { FailuresBeforeBlock = 1 };
         await using var rig = new Rig(_targetKey, limits);

@@ -8,7 +8,7 @@ using XpraAes.Transports;
 
 namespace XpraAes.Tests.Gateway;
 
-/// <summary>A key replaced without cutting anyone off: other options for new connections, several binds, several keys.</summary>
+/// <summary>Replacing a key without disconnecting anyone: new options for new connections, several binds, several keys.</summary>
 [Collection(LoopbackCollection.Name)]
 public sealed class KeyTests : IDisposable
 {
@@ -24,7 +24,7 @@ public sealed class KeyTests : IDisposable
     }
 
     [Fact]
-    public async Task New_connections_come_in_under_the_new_key_modes_and_target_and_those_that_stand_keep_theirs()
+    public async Task New_connections_use_the_new_key_modes_and_target_and_established_ones_keep_theirs()
     {
         await using var rig = new Rig();
         await using var newTarget = new TestTarget();
@@ -64,7 +64,7 @@ public sealed class KeyTests : IDisposable
     }
 
     [Fact]
-    public async Task A_handshake_under_way_is_finished_under_the_options_that_it_began_with()
+    public async Task A_handshake_in_progress_keeps_the_options_that_it_started_with()
     {
         await using var rig = new Rig();
         var client = await rig.ConnectAsync();
@@ -108,7 +108,7 @@ public sealed class KeyTests : IDisposable
     }
 
     [Fact]
-    public async Task Options_that_are_wrong_change_nothing()
+    public async Task Invalid_options_change_nothing()
     {
         await using var rig = new Rig();
         foreach (var (change, id) in new (Func<ListenerOptions, ListenerOptions>, XpraErrorId)[]
@@ -129,7 +129,7 @@ public sealed class KeyTests : IDisposable
     }
 
     [Fact]
-    public async Task Several_binds_serve_each_under_a_key_of_its_own()
+    public async Task Several_binds_each_have_their_own_key()
     {
         await using var target = new TestTarget();
         ListenerOptions Bind(XpraKey key) => new() { Key = key, Modes = [AesMode.CTR], Target = target.Options() };
@@ -171,7 +171,7 @@ public sealed class KeyTests : IDisposable
     }
 
     [Fact]
-    public async Task If_one_bind_fails_none_listens()
+    public async Task If_one_bind_fails_none_of_them_listens()
     {
         await using var taken = AesListener.Start(new ListenerOptions { Key = _old, Modes = Enum.GetValues<AesMode>() });
         int free;
@@ -189,7 +189,7 @@ public sealed class KeyTests : IDisposable
     [InlineData(0, AesMode.CTR)]
     [InlineData(1, AesMode.CTR)]
     [InlineData(1, AesMode.GCM)]
-    public async Task Of_several_keys_for_the_target_the_one_that_fits_is_found_in_one_connection(int place, AesMode mode)
+    public async Task The_matching_target_key_of_several_is_found_in_one_connection(int place, AesMode mode)
     {
         await using var rig = new Rig(_new, configure: options => options with
         {
@@ -205,28 +205,28 @@ public sealed class KeyTests : IDisposable
     }
 
     [Fact]
-    public async Task Where_no_key_fits_the_target_the_client_is_told()
+    public async Task A_client_gets_the_reason_where_no_key_fits_the_target()
     {
         await using var rig = new Rig(_other, configure: options => options with { Target = options.Target! with { Keys = [_old, _new] } });
         var client = await rig.ConnectAsync();
         await client.SendHelloAsync();
         await using var target = await rig.Target.AcceptAsync();
         var refusal = await Assert.ThrowsAsync<RefusedException>(client.ReceiveAsync);
-        Assert.Contains("it holds other key data", refusal.Message, StringComparison.Ordinal);
+        Assert.Contains("the server has a different key", refusal.Message, StringComparison.Ordinal);
         await Rig.UntilAsync(() => rig.Listener.Refusals.GetValueOrDefault(XpraErrorId.KeyMismatch) == 1);
     }
 
     [Theory]
     [InlineData(0)]
     [InlineData(1)]
-    public async Task One_bind_serves_several_keys_where_the_first_packet_is_encrypted(int place)
+    public async Task One_bind_accepts_several_keys_with_an_encrypted_first_packet(int place)
     {
         var key = place == 0 ? _old : _new;
         await using var target = new TestTarget();
         await using var listener = AesListener.Start(new ListenerOptions { Key = _old, Modes = Enum.GetValues<AesMode>(), OtherKeys = [_new], EncryptFirstPacket = true, Target = target.Options() });
         var connecting = XpraConnector.ConnectAsync(new ConnectOptions { Endpoint = new XpraEndpoint(TransportKind.Tcp, "127.0.0.1", listener.Port), Key = key, EncryptFirstPacket = true });
         await using var peer = await target.AcceptAsync();
-        // The ping by which a new connection measures its latency.
+        // The ping that measures a new connection's latency.
         var ping = await peer.ReceiveAsync();
         await peer.SendAsync("ping_echo", ping![1], 0L, 0L, 0L, -1L);
         await using var connection = await connecting.WaitAsync(TestPeer.HelloTimeout);

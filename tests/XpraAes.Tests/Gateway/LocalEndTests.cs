@@ -10,7 +10,7 @@ using XpraAes.Tests.Listening;
 
 namespace XpraAes.Tests.Gateway;
 
-/// <summary>Clients without AES that come in on a socket of this machine, and leave it encrypted.</summary>
+/// <summary>Local clients without AES whose traffic leaves the machine encrypted.</summary>
 [Collection(LoopbackCollection.Name)]
 public sealed class LocalEndTests : IAsyncDisposable
 {
@@ -32,7 +32,7 @@ public sealed class LocalEndTests : IAsyncDisposable
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
-    public async Task A_client_in_clear_has_a_session_with_a_server_over_AES(bool onSocket)
+    public async Task An_unencrypted_client_has_a_session_with_an_AES_server(bool onSocket)
     {
         await using var listener = AesListener.Start(Options(onSocket));
         await using var client = await TestClient.ConnectAsync(listener, key: null);
@@ -66,7 +66,7 @@ public sealed class LocalEndTests : IAsyncDisposable
     }
 
     [Fact]
-    public async Task What_the_listener_shows_of_itself_names_the_socket_and_no_key()
+    public async Task The_listeners_properties_show_the_socket_and_no_key()
     {
         await using var listener = AesListener.Start(Options(onSocket: true));
         Assert.Equal((SocketPath, 0, $"socket://{SocketPath}"), (listener.Endpoint, listener.Port, listener.AttachUri));
@@ -98,7 +98,7 @@ public sealed class LocalEndTests : IAsyncDisposable
     }
 
     [Fact]
-    public async Task A_client_that_has_AES_on_is_told_that_it_is_not_used_here()
+    public async Task A_client_that_asks_for_AES_is_refused_with_the_reason()
     {
         await using var listener = AesListener.Start(Options(onSocket: true));
         await using var client = await TestClient.ConnectAsync(listener, _key);
@@ -113,7 +113,7 @@ public sealed class LocalEndTests : IAsyncDisposable
     [InlineData("stop")]
     [InlineData("exit")]
     [InlineData("screenshot")]
-    public async Task On_the_socket_only_its_owner_can_open_every_request_passes_and_on_a_port_none_that_is_not_allowed(string request)
+    public async Task Every_request_is_forwarded_from_a_private_socket_and_only_allowed_ones_from_a_port(string request)
     {
         await using var listener = AesListener.Start(Options(onSocket: true));
         await using var owner = await TestClient.ConnectAsync(listener, key: null);
@@ -135,7 +135,7 @@ public sealed class LocalEndTests : IAsyncDisposable
     }
 
     [Fact]
-    public async Task A_server_that_has_AES_off_is_refused_and_nothing_goes_to_it_in_clear_but_the_hello()
+    public async Task A_server_without_AES_is_refused_and_gets_only_the_unencrypted_hello()
     {
         await using var plain = new TestTarget();
         await using var listener = AesListener.Start(Options(onSocket: true) with { Target = plain.Options(_key) });
@@ -150,7 +150,7 @@ public sealed class LocalEndTests : IAsyncDisposable
     }
 
     [Fact]
-    public void A_way_in_without_a_key_needs_a_way_out_with_one_and_a_guarded_address()
+    public void A_listener_without_a_key_needs_an_encrypted_target_and_a_local_address()
     {
         var target = _server.Options(_key);
         foreach (var options in new[]
@@ -169,7 +169,7 @@ public sealed class LocalEndTests : IAsyncDisposable
     }
 
     [Fact]
-    public async Task The_file_of_the_socket_is_its_owners_alone_and_goes_with_the_listener()
+    public async Task The_socket_file_is_private_and_removed_with_the_listener()
     {
         var listener = AesListener.Start(Options(onSocket: true));
         Assert.True(!OperatingSystem.IsWindows() && File.GetUnixFileMode(SocketPath) == (UnixFileMode.UserRead | UnixFileMode.UserWrite));
@@ -179,7 +179,7 @@ public sealed class LocalEndTests : IAsyncDisposable
     }
 
     [Fact]
-    public async Task A_file_that_a_program_left_behind_is_replaced_and_a_socket_that_answers_is_not()
+    public async Task A_stale_socket_file_is_replaced_but_not_one_in_use()
     {
         // Closed without removing its file, as when a program is killed.
         using (var left = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified))
@@ -202,7 +202,7 @@ public sealed class LocalEndTests : IAsyncDisposable
     [InlineData("no folder")]
     [InlineData("a path that is too long")]
     [InlineData("a link to a file")]
-    public void What_is_no_socket_is_left_alone(string what)
+    public void A_file_that_is_not_a_socket_is_not_touched(string what)
     {
         var path = SocketPath;
         switch (what)
@@ -233,7 +233,7 @@ public sealed class LocalEndTests : IAsyncDisposable
     }
 
     [Fact]
-    public async Task A_page_in_a_browser_gets_no_websocket_where_no_key_protects_the_server()
+    public async Task A_web_page_gets_no_WebSocket_where_no_key_protects_the_server()
     {
         await using var listener = AesListener.Start(Options(onSocket: false));
         Assert.StartsWith("HTTP/1.1 403 ", await AskAsync("Origin: http://evil.example\r\n"), StringComparison.Ordinal);

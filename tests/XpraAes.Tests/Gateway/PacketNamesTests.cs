@@ -6,7 +6,7 @@ using XpraAes.Tests.Listening;
 
 namespace XpraAes.Tests.Gateway;
 
-/// <summary>The development tree with XPRA_BACKWARDS_COMPATIBLE=0: it says ping-echo and connection-close, and knows no other names.</summary>
+/// <summary>The development tree with XPRA_BACKWARDS_COMPATIBLE=0: it uses ping-echo and connection-close, and does not know the old names.</summary>
 [Collection(LoopbackCollection.Name)]
 public sealed class PacketNamesTests
 {
@@ -23,7 +23,7 @@ public sealed class PacketNamesTests
     [InlineData("22", "HTML5", null, false)]
     [InlineData("22.1", "HTML5", null, false)]
     [InlineData("", null, null, false)]
-    public void A_hello_tells_which_names_its_sender_knows(string version, string? clientType, bool? flush, bool saysNew)
+    public void A_hello_shows_which_packet_names_its_sender_knows(string version, string? clientType, bool? flush, bool saysNew)
     {
         var hello = new XpraAes.Encodings.XpraDictionary { ["version"] = version };
         if (clientType is not null)
@@ -36,7 +36,7 @@ public sealed class PacketNamesTests
     [Theory]
     [InlineData(true, "ping-echo", "connection-close")]
     [InlineData(false, "ping_echo", "disconnect")]
-    public async Task A_listener_answers_in_the_names_of_its_client(bool saysNew, string echo, string farewell)
+    public async Task A_listener_uses_its_clients_packet_names(bool saysNew, string echo, string farewell)
     {
         using var key = XpraKey.Generate();
         await using var listener = AesListener.Start(new ListenerOptions { Key = key });
@@ -52,7 +52,7 @@ public sealed class PacketNamesTests
     [Theory]
     [InlineData(true, "connection-close")]
     [InlineData(false, "disconnect")]
-    public async Task A_refusal_is_in_the_names_of_the_client_too(bool saysNew, string farewell)
+    public async Task A_refusal_uses_the_clients_packet_names(bool saysNew, string farewell)
     {
         using var key = XpraKey.Generate();
         await using var listener = AesListener.Start(new ListenerOptions { Key = key });
@@ -65,7 +65,7 @@ public sealed class PacketNamesTests
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
-    public async Task We_understand_a_server_and_are_understood(bool saysNew)
+    public async Task A_connection_works_with_either_set_of_packet_names(bool saysNew)
     {
         using var key = XpraKey.Generate();
         var target = new TestTarget(key);
@@ -85,7 +85,7 @@ public sealed class PacketNamesTests
     }
 
     [Fact]
-    public async Task The_targets_last_words_come_in_the_clients_names()
+    public async Task The_targets_disconnect_uses_the_clients_packet_names()
     {
         await using var rig = new Rig();
         var client = await rig.ConnectAsync();
@@ -99,7 +99,7 @@ public sealed class PacketNamesTests
         }
     }
 
-    /// <summary>The type, as it is on the wire, of the next packet of another kind.</summary>
+    /// <summary>The type, as sent, of the next packet that is not of this type.</summary>
     private static async Task<object?> NextAsync(TestPeer peer, string but)
     {
         while (true)

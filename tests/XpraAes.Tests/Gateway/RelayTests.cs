@@ -6,11 +6,11 @@ using XpraAes.Tests.Listening;
 
 namespace XpraAes.Tests.Gateway;
 
-/// <summary>What happens to packets once the session stands: nothing but header bit, cipher and padding change.</summary>
+/// <summary>Packets of an established session: only the encryption flag, cipher and padding change.</summary>
 [Collection(LoopbackCollection.Name)]
 public sealed class RelayTests
 {
-    /// <summary>Sizes around blocks, around the padding units, and around what is read and written at once.</summary>
+    /// <summary>Sizes around AES blocks, padding units and buffer sizes.</summary>
     private static readonly int[] s_sizes = [1, 2, 15, 16, 17, 31, 32, 33, 47, 48, 64, 377, 378, 4096, 65527, 65528, 65529, 65536, 65537, 200_000];
 
     public static TheoryData<AesMode, bool?, bool> Legs()
@@ -43,7 +43,7 @@ public sealed class RelayTests
             {
                 var payload = new byte[size];
                 random.NextBytes(payload);
-                // Noise under a header that says lz4, brotli, zlib or nothing: nobody looks.
+                // Random data under a header with lz4, brotli, zlib or no compression: the gateway does not decode it.
                 sent.Add(((byte)PacketEncoding.RencodePlus, 0, 0, payload));
                 sent.Add(((byte)PacketEncoding.RencodePlus | PacketHeader.FlushFlag, 0x11, 0, payload));
                 sent.Add(((byte)PacketEncoding.Rencode, 0x01, 0, payload));
@@ -66,7 +66,7 @@ public sealed class RelayTests
     }
 
     [Fact]
-    public async Task Packets_in_pieces_of_one_byte_arrive_whole()
+    public async Task Packets_sent_byte_by_byte_arrive_whole()
     {
         await using var rig = new Rig();
         await using var client = await TestClient.ConnectAsync(rig.Listener, rig.Key, AesMode.CBC, wrap: stream => new TrickleStream(stream));
@@ -80,7 +80,7 @@ public sealed class RelayTests
     }
 
     [Fact]
-    public async Task A_packet_as_large_as_xpra_allows_goes_through_in_either_direction()
+    public async Task A_packet_of_the_maximum_size_is_relayed_in_both_directions()
     {
         await using var rig = new Rig();
         var (client, target) = await rig.OpenProvenAsync();
@@ -98,7 +98,7 @@ public sealed class RelayTests
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
-    public async Task A_session_that_is_quiet_and_busy_in_turns_loses_nothing(bool fromClient)
+    public async Task A_session_that_alternates_between_idle_and_busy_loses_nothing(bool fromClient)
     {
         await using var rig = new Rig();
         var (client, target) = await rig.OpenProvenAsync();
@@ -108,7 +108,7 @@ public sealed class RelayTests
         {
             var payload = new byte[size];
             random.NextBytes(payload);
-            // While the large one is under way a small one comes the other way, as acknowledgements do.
+            // While the large one is in flight, a small one is sent the other way, as acknowledgements are.
             var sending = from.WriteRawAsync((byte)PacketEncoding.RencodePlus, 0, 0, payload);
             await to.WriteRawAsync((byte)PacketEncoding.RencodePlus, 0, 0, payload[..60]);
             Assert.Equal(payload, (await to.ReadRawAsync()).Payload);
@@ -120,7 +120,7 @@ public sealed class RelayTests
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
-    public async Task A_packet_above_the_limit_of_its_leg_ends_the_session_before_it_is_read(bool fromClient)
+    public async Task A_packet_above_its_legs_limit_ends_the_session_before_it_is_read(bool fromClient)
     {
         await using var rig = new Rig(limits: Limits.Default with { PacketSize = 1000, RelayedPacketSize = 2000 });
         var (client, target) = await rig.OpenProvenAsync();
@@ -136,7 +136,7 @@ public sealed class RelayTests
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
-    public async Task An_end_that_takes_nothing_for_the_idle_timeout_is_given_up(bool clientIsStuck)
+    public async Task A_peer_that_reads_nothing_for_the_idle_timeout_is_disconnected(bool clientIsStuck)
     {
         await using var rig = new Rig(limits: Limits.Default with { IdleTimeout = TimeSpan.FromSeconds(1), CloseGrace = TimeSpan.FromMilliseconds(200) });
         var (client, target) = await rig.OpenProvenAsync(receiveBuffer: 8 * 1024);

@@ -8,14 +8,14 @@ using XpraAes.Tests.Listening;
 
 namespace XpraAes.Tests.Gateway;
 
-/// <summary>What the gateway takes of memory, sockets and tasks, and that it gives everything back.</summary>
+/// <summary>The gateway's use of memory, sockets and tasks, and that it releases everything.</summary>
 [Collection(LoopbackCollection.Name)]
 public sealed class ResourceTests
 {
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
-    public async Task A_slow_reader_gets_everything_and_holds_the_sender_up_instead_of_filling_memory(bool toClient)
+    public async Task A_slow_reader_gets_everything_and_slows_the_sender_instead_of_filling_memory(bool toClient)
     {
         const int Count = 4_000, Size = 16 * 1024;
         await using var rig = new Rig();
@@ -42,7 +42,7 @@ public sealed class ResourceTests
             }
         });
 
-        // The sender gets stuck once the kernel's buffers and the one packet under way are full.
+        // The sender blocks once the kernel's buffers and the one packet in flight are full.
         long stuckAt;
         do
         {
@@ -53,7 +53,7 @@ public sealed class ResourceTests
         Assert.InRange(stuckAt, 1, Count - 1);
         Assert.InRange(GC.GetTotalMemory(forceFullCollection: true) - before, long.MinValue, 8 * 1024 * 1024);
 
-        // Shown; the rest need not trickle through the small window at the pace of delayed acknowledgements.
+        // That is the proof; the rest need not go through the small window at the pace of delayed acknowledgements.
         to.Socket.ReceiveBufferSize = 1024 * 1024;
         for (var i = 0; i < Count; i++)
         {
@@ -71,7 +71,7 @@ public sealed class ResourceTests
     [InlineData(AesMode.CTR, null)]
     [InlineData(AesMode.GCM, null)]
     [InlineData(AesMode.CFB, false)]
-    public async Task A_standing_session_forwards_packets_without_allocating(AesMode mode, bool? stream)
+    public async Task An_established_session_forwards_packets_without_allocating(AesMode mode, bool? stream)
     {
         const int Warmup = 20_000, Count = 100_000, Batch = 100, Size = 200;
         using var targetKey = XpraKey.FromText("a key for the target of a gateway");
@@ -83,7 +83,7 @@ public sealed class ResourceTests
         var before = GC.GetTotalAllocatedBytes(precise: true);
         await MoveAsync(Count);
         var allocated = GC.GetTotalAllocatedBytes(precise: true) - before;
-        // What is left are this test's own awaits, one a batch. Without optimization those of the gateway have objects too.
+        // The rest are this test's own awaits, one per batch. Without optimization the gateway's awaits allocate too.
         var perPacket = (double)allocated / (2 * Count);
         TestContext.Current.SendDiagnosticMessage("{0}: {1:0.00} bytes a packet", mode, perPacket);
         Assert.InRange(perPacket, 0, IsOptimized ? 4 : 64);
@@ -114,7 +114,7 @@ public sealed class ResourceTests
     }
 
     [Fact]
-    public async Task A_thousand_connects_and_disconnects_leave_nothing_behind()
+    public async Task A_thousand_connects_and_disconnects_leak_nothing()
     {
         var limits = Limits.Default with { CloseGrace = TimeSpan.FromMilliseconds(50), HalfCloseTimeout = TimeSpan.FromMilliseconds(50), FailuresBeforeBlock = int.MaxValue };
         await using var rig = new Rig(limits: limits);
@@ -133,7 +133,7 @@ public sealed class ResourceTests
         Assert.Equal(live, LiveObjects.Connections.Count);
         await Rig.UntilAsync(() => OpenSockets() <= sockets);
         Assert.InRange(Heap() - heap, long.MinValue, 2 * 1024 * 1024);
-        // The guard against strangers has let go of them as well.
+        // SourceGuard has released them as well.
         Assert.NotNull(rig.Listener.Guard.TryAcquire(System.Net.IPAddress.Loopback, out _));
         Assert.Equal(1020, rig.Listener.Accepted + rig.Listener.Rejected);
 
@@ -141,11 +141,11 @@ public sealed class ResourceTests
         {
             await using var client = await TestClient.ConnectAsync(rig.Listener, rig.Key);
             if (way % 5 == 0)
-                return; // not a word
+                return; // without sending anything
             await client.SendHelloAsync();
             if (way % 5 == 1)
             {
-                // The target closes on the hello, and on the one in another encoding.
+                // The target closes on both hellos, the second being in another encoding.
                 (await rig.Target.AcceptSocketAsync()).Dispose();
                 (await rig.Target.AcceptSocketAsync()).Dispose();
                 await Assert.ThrowsAsync<XpraAes.Handshake.RefusedException>(client.ReceiveAsync);

@@ -4,7 +4,7 @@ using XpraAes.Tests.Listening;
 
 namespace XpraAes.Tests.Gateway;
 
-/// <summary>A listener in front of a target, and what connects through it.</summary>
+/// <summary>A listener with a target, and the clients that connect through it.</summary>
 internal sealed class Rig : IAsyncDisposable
 {
     private readonly List<IAsyncDisposable> _peers = [];
@@ -17,7 +17,7 @@ internal sealed class Rig : IAsyncDisposable
             Key = Key,
             Modes = Enum.GetValues<AesMode>(),
             Target = targetKey is null ? Target.Options() : Target.Options(targetKey),
-            // Everyone here has the same address.
+            // All tests share one address.
             Limits = (limits ?? Limits.Default) with { UnprovenConnectionsPerSource = 1000, DelayPerFailure = TimeSpan.Zero },
         };
         Listener = AesListener.Start(configure?.Invoke(options) ?? options);
@@ -29,7 +29,7 @@ internal sealed class Rig : IAsyncDisposable
 
     public AesListener Listener { get; }
 
-    /// <summary>A client that has said nothing yet, with the listener's key unless told otherwise.</summary>
+    /// <summary>A client that has sent nothing yet, with the listener's key by default.</summary>
     public async Task<TestClient> ConnectAsync(XpraKey? key = null, AesMode mode = AesMode.CTR, bool? stream = null, int receiveBuffer = 0)
     {
         var client = await TestClient.ConnectAsync(Listener, key ?? Key, mode, stream, receiveBuffer);
@@ -37,7 +37,7 @@ internal sealed class Rig : IAsyncDisposable
         return client;
     }
 
-    /// <summary>A session that stands: its two ends.</summary>
+    /// <summary>The two ends of an established session.</summary>
     public async Task<(TestPeer Client, TestPeer Target)> OpenAsync(AesMode mode = AesMode.CTR, bool? stream = null, int receiveBuffer = 0)
     {
         var client = await ConnectAsync(null, mode, stream, receiveBuffer);
@@ -47,7 +47,7 @@ internal sealed class Rig : IAsyncDisposable
         return (await client.EstablishAsync(), target);
     }
 
-    /// <summary>A session through which a first packet has gone, so that the client has proven its key.</summary>
+    /// <summary>An established session in which the client has proven its key with a first packet.</summary>
     public async Task<(TestPeer Client, TestPeer Target)> OpenProvenAsync(AesMode mode = AesMode.CTR, bool? stream = null, int receiveBuffer = 0)
     {
         var (client, target) = await OpenAsync(mode, stream, receiveBuffer);
@@ -57,7 +57,7 @@ internal sealed class Rig : IAsyncDisposable
         return (client, target);
     }
 
-    /// <summary>Disposes of this peer together with everything else.</summary>
+    /// <summary>Disposes of this peer together with the rig.</summary>
     public void Own(TestPeer peer) => _peers.Add(peer);
 
     public static Task UntilAsync(Func<bool> condition, Func<string>? state = null) => Loopback.Eventually(condition, TestPeer.HelloTimeout, state);

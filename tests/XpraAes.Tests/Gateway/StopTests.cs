@@ -7,12 +7,12 @@ using XpraAes.Tests.Listening;
 
 namespace XpraAes.Tests.Gateway;
 
-/// <summary>How a gateway that stops takes leave.</summary>
+/// <summary>How a gateway stops.</summary>
 [Collection(LoopbackCollection.Name)]
 public sealed class StopTests
 {
     [Fact]
-    public async Task A_gateway_that_stops_tells_both_ends_and_frees_its_port()
+    public async Task A_stopping_gateway_disconnects_both_ends_and_frees_its_port()
     {
         await using var rig = new Rig();
         var (client, target) = await rig.OpenProvenAsync();
@@ -31,7 +31,7 @@ public sealed class StopTests
     }
 
     [Fact]
-    public async Task What_is_under_way_still_arrives_within_the_grace_period_whole_and_in_order()
+    public async Task Packets_in_flight_still_arrive_whole_and_in_order_within_the_grace_period()
     {
         await using var rig = new Rig();
         var (client, target) = await rig.OpenProvenAsync(receiveBuffer: 16 * 1024);
@@ -47,7 +47,7 @@ public sealed class StopTests
                 sent++;
             }
         });
-        // The target is stuck: the gateway has as much in hand as it ever has.
+        // The target does not read: the gateway's buffers are full.
         for (var before = -1; before != Volatile.Read(ref sent); await Task.Delay(300))
             before = Volatile.Read(ref sent);
 
@@ -77,7 +77,7 @@ public sealed class StopTests
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
-    public async Task An_end_that_takes_nothing_is_cut_after_the_grace_period(bool clientIsStuck)
+    public async Task A_peer_that_reads_nothing_is_cut_off_after_the_grace_period(bool clientIsStuck)
     {
         await using var rig = new Rig();
         var (client, target) = await rig.OpenProvenAsync(receiveBuffer: 16 * 1024);
@@ -102,7 +102,7 @@ public sealed class StopTests
     }
 
     [Fact]
-    public async Task A_gateway_stops_while_its_target_still_owes_the_hello()
+    public async Task A_gateway_stops_while_waiting_for_its_targets_hello()
     {
         await using var rig = new Rig();
         var client = await rig.ConnectAsync();
@@ -113,7 +113,7 @@ public sealed class StopTests
     }
 
     [Fact]
-    public async Task Everything_is_closed_when_the_module_goes()
+    public async Task Everything_is_closed_when_the_module_is_removed()
     {
         await using var rig = new Rig();
         var (client, target) = await rig.OpenProvenAsync();

@@ -8,7 +8,7 @@ using XpraAes.Transports;
 
 namespace XpraAes.Tests.Gateway;
 
-/// <summary>Whole sessions through everything that a gateway can be reached by, and reach a target by.</summary>
+/// <summary>Whole sessions over every transport between client and gateway, and gateway and target.</summary>
 [Collection(LoopbackCollection.Name)]
 public sealed class TargetKindTests : IDisposable
 {
@@ -29,11 +29,11 @@ public sealed class TargetKindTests : IDisposable
     [InlineData(TransportKind.Tcp, TransportKind.Unix)]
     [InlineData(TransportKind.WebSocket, TransportKind.Unix)]
     [InlineData(TransportKind.WebSocket, TransportKind.WebSocket)]
-    public async Task A_session_goes_through(TransportKind toGateway, TransportKind toTarget)
+    public async Task A_session_is_relayed(TransportKind toGateway, TransportKind toTarget)
     {
         await using var server = AesListener.Start(new ListenerOptions { Key = _targetsKey, Modes = Enum.GetValues<AesMode>() });
         var target = new TargetOptions { Endpoint = At(toTarget, server), Keys = [_targetsKey] };
-        // Behind a Unix socket packets are in clear: here a local end that carries them on to the server.
+        // Packets to a Unix socket are unencrypted: here they go to a local end that forwards them to the server.
         await using var socket = toTarget != TransportKind.Unix ? null
             : AesListener.Start(new ListenerOptions { Key = null, SocketPath = target.Endpoint.Path, Target = target with { Endpoint = At(TransportKind.Tcp, server) } });
         await using var gateway = AesListener.Start(new ListenerOptions { Key = _clientsKey, Modes = Enum.GetValues<AesMode>(), Target = socket is null ? target : target with { Keys = [] } });

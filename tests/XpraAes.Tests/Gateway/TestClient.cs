@@ -8,7 +8,7 @@ using XpraAes.Transports;
 
 namespace XpraAes.Tests.Gateway;
 
-/// <summary>An xpra client up to the point where its session stands.</summary>
+/// <summary>An xpra client during the handshake.</summary>
 internal sealed class TestClient : IAsyncDisposable
 {
     private readonly Socket _socket;
@@ -22,18 +22,18 @@ internal sealed class TestClient : IAsyncDisposable
             TestPeer.HelloTimeout, Limits.Default, NullLogger.Instance);
     }
 
-    /// <summary>What the packets go through.</summary>
+    /// <summary>The stream that carries the packets.</summary>
     public Stream Transport { get; }
 
     public PacketChannel Channel { get; }
 
     public ClientLeg Leg { get; }
 
-    /// <summary>Connects to a listener, in clear without a key.</summary>
+    /// <summary>Connects to a listener; unencrypted without a key.</summary>
     public static Task<TestClient> ConnectAsync(AesListener listener, XpraKey? key, AesMode mode = AesMode.CTR, bool? stream = null, int receiveBuffer = 0, Func<Stream, Stream>? wrap = null)
         => ConnectAsync(listener.Endpoint, key, mode, stream, receiveBuffer, wrap);
 
-    /// <summary>Connects to an address and port, or to a path.</summary>
+    /// <summary>Connects to an address and port, or to a socket path.</summary>
     public static async Task<TestClient> ConnectAsync(string address, XpraKey? key, AesMode mode = AesMode.CTR, bool? stream = null, int receiveBuffer = 0, Func<Stream, Stream>? wrap = null)
     {
         var socket = address.StartsWith('/')
@@ -46,7 +46,7 @@ internal sealed class TestClient : IAsyncDisposable
         return new TestClient(socket, wrap?.Invoke(transport) ?? transport, key, mode, stream);
     }
 
-    /// <summary>The hello of a client for a session.</summary>
+    /// <summary>A client's hello for a session.</summary>
     public static XpraDictionary NewHello(params (string Name, object? Value)[] capabilities)
     {
         var hello = Hello.ForClient(Hello.NewUuid(), "someone", allowXor: true);
@@ -57,17 +57,17 @@ internal sealed class TestClient : IAsyncDisposable
 
     public Task SendHelloAsync(params (string Name, object? Value)[] capabilities) => Leg.SendHelloAsync(NewHello(capabilities), default);
 
-    /// <summary>The answer to a hello, whatever it is. A disconnect is thrown, as <see cref="ClientLeg.ReceiveAsync"/> does.</summary>
+    /// <summary>Receives the answer to a hello; throws for a disconnect, as <see cref="ClientLeg.ReceiveAsync"/>.</summary>
     public Task<Packet> ReceiveAsync() => Leg.ReceiveAsync(default);
 
-    /// <summary>Takes a challenge for what it says about the cipher and answers with another hello.</summary>
+    /// <summary>Accepts a challenge's cipher capabilities and answers with another hello.</summary>
     public async Task AnswerAsync(Packet challenge, params (string Name, object? Value)[] capabilities)
     {
         Leg.Accept(challenge.Dictionary(2));
         await SendHelloAsync(capabilities);
     }
 
-    /// <summary>Receives the server's hello; from here on the session stands.</summary>
+    /// <summary>Receives the server's hello, which establishes the session.</summary>
     public async Task<TestPeer> EstablishAsync()
     {
         var packet = await ReceiveAsync();

@@ -5,7 +5,7 @@ using XpraAes.Packets;
 
 namespace XpraAes.Tests.Gateway;
 
-/// <summary>One end of a connection through the gateway: its client, or its target.</summary>
+/// <summary>One end of a session through the gateway: the client or the target.</summary>
 internal sealed class TestPeer(Socket socket, PacketChannel channel, XpraDictionary hello) : IAsyncDisposable
 {
     public static readonly TimeSpan HelloTimeout = TimeSpan.FromSeconds(20);
@@ -14,7 +14,7 @@ internal sealed class TestPeer(Socket socket, PacketChannel channel, XpraDiction
 
     public PacketChannel Channel => channel;
 
-    /// <summary>The hello that came from the other end.</summary>
+    /// <summary>The other end's hello.</summary>
     public XpraDictionary Hello => hello;
 
     public Task SendAsync(params object?[] packet) => channel.SendAsync(packet, default).WaitAsync(HelloTimeout);
@@ -22,7 +22,7 @@ internal sealed class TestPeer(Socket socket, PacketChannel channel, XpraDiction
     /// <summary>The next packet; null where the other end has closed.</summary>
     public async Task<Packet?> ReceiveAsync() => await channel.ReceiveAsync(default).AsTask().WaitAsync(HelloTimeout);
 
-    /// <summary>The next packet as it stands, not decoded.</summary>
+    /// <summary>The next packet, not decoded.</summary>
     public async Task<(PacketHeader Header, byte[] Payload)> ReadRawAsync()
     {
         Assert.True(await channel.Reader.ReadAsync(default).AsTask().WaitAsync(HelloTimeout));
@@ -35,7 +35,7 @@ internal sealed class TestPeer(Socket socket, PacketChannel channel, XpraDiction
         await channel.Writer.FlushAsync(default).AsTask().WaitAsync(HelloTimeout);
     }
 
-    /// <summary>That the next packet is a disconnect, and its texts.</summary>
+    /// <summary>Asserts that the next packet is a disconnect, and returns its reason.</summary>
     public async Task<string> ExpectDisconnectAsync()
     {
         var packet = await ReceiveAsync();
@@ -43,7 +43,7 @@ internal sealed class TestPeer(Socket socket, PacketChannel channel, XpraDiction
         return XpraAes.Handshake.Refusals.Reason(packet!);
     }
 
-    /// <summary>That the other end closes without another packet.</summary>
+    /// <summary>Asserts that the other end closes without another packet.</summary>
     public async Task ExpectEndAsync() => Assert.Null(await ReceiveAsync());
 
     public void HalfClose() => socket.Shutdown(SocketShutdown.Send);

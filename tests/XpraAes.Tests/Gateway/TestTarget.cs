@@ -10,7 +10,7 @@ using XpraAes.Transports;
 
 namespace XpraAes.Tests.Gateway;
 
-/// <summary>What a gateway passes its clients on to: an xpra server as far as the handshake goes, in clear or over AES.</summary>
+/// <summary>A gateway's target: the handshake of an xpra server, unencrypted or over AES.</summary>
 internal sealed class TestTarget : IAsyncDisposable
 {
     private readonly Socket _listening = new(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
@@ -32,7 +32,7 @@ internal sealed class TestTarget : IAsyncDisposable
 
     public XpraEndpoint Endpoint { get; }
 
-    /// <summary>TCP connections so far.</summary>
+    /// <summary>The number of TCP connections so far.</summary>
     public int Connects => Volatile.Read(ref _connects);
 
     public TargetOptions Options(params XpraKey[] keys) => new() { Endpoint = Endpoint, Keys = keys };
@@ -41,7 +41,7 @@ internal sealed class TestTarget : IAsyncDisposable
     public async Task<Socket> AcceptSocketAsync(CancellationToken cancellationToken = default)
         => await _accepted.Reader.ReadAsync(cancellationToken).AsTask().WaitAsync(TestPeer.HelloTimeout, cancellationToken);
 
-    /// <summary>The next connection, its client's hello read and not answered. A target that knows one encoding only refuses others in bare text, as xpra's servers do (PROTOCOL section 2).</summary>
+    /// <summary>The next connection, with its hello read but not answered. A target with a single encoding refuses others in bare text, as xpra's servers do (PROTOCOL section 2).</summary>
     public async Task<(TestPeer Peer, ServerHandshake Handshake, HandshakeResult Client)> AcceptHelloAsync(PacketEncoding? only = null)
     {
         var socket = await AcceptSocketAsync();
@@ -66,7 +66,7 @@ internal sealed class TestTarget : IAsyncDisposable
         return (new TestPeer(socket, channel, client.PeerHello), handshake, client);
     }
 
-    /// <summary>The next connection, its hello answered with a hello that holds these too.</summary>
+    /// <summary>The next connection, its hello answered with one that has these capabilities too.</summary>
     public async Task<TestPeer> AcceptAsync(params (string Name, object? Value)[] capabilities)
     {
         var (peer, handshake, _) = await AcceptHelloAsync();
@@ -84,7 +84,7 @@ internal sealed class TestTarget : IAsyncDisposable
         return PacketHeader.Parse(header).Encoding;
     }
 
-    /// <summary>From here on nobody listens.</summary>
+    /// <summary>Stops listening.</summary>
     public void Close() => _listening.Dispose();
 
     public ValueTask DisposeAsync()

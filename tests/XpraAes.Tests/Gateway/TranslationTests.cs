@@ -12,13 +12,13 @@ namespace XpraAes.Tests.Gateway;
 /// </summary>
 public sealed class TranslationTests
 {
-    // Bytes that would pass for text.
+    // Bytes that are valid text.
     private static readonly byte[] s_pixels = "pixels that are valid UTF-8"u8.ToArray();
 
     private static readonly byte[] s_noise = [0xff, 0xfe, 0x00, 0x80];
 
     [Fact]
-    public void What_is_translated_is_decompressed_within_the_limit_only()
+    public void Translated_packets_are_decompressed_only_within_the_limit()
     {
         var limits = Limits.Default with { DecompressedSize = 100_000 };
         var translator = new PacketTranslator(PacketEncoding.Rencode, limits);
@@ -88,7 +88,7 @@ public sealed class TranslationTests
     [InlineData("clipboard-token", 7)]
     [InlineData("clipboard-contents", 6)]
     [InlineData("webcam-frame", 6)]
-    public async Task What_is_bytes_stays_bytes_even_where_it_would_pass_for_text(string type, int position)
+    public async Task Binary_fields_stay_bytes_even_where_they_are_valid_text(string type, int position)
     {
         await using var rig = new Rig(configure: options => options with { AllowSilentClients = true });
         var (client, target) = await OpenAsync(rig, PacketEncoding.RencodePlus, PacketEncoding.Rencode);
@@ -154,11 +154,11 @@ public sealed class TranslationTests
     }
 
     [Fact]
-    public async Task A_client_that_changes_over_to_the_targets_encoding_late_is_translated_until_then()
+    public async Task A_client_that_switches_to_the_targets_encoding_late_is_translated_until_then()
     {
         await using var rig = new Rig();
         var client = await rig.ConnectAsync();
-        // xpra 4.3 and 4.4: the first hello in rencode, and after the server's hello what was queued before it as well.
+        // xpra 4.3 and 4.4 send the first hello in rencode, and also packets that were queued before the server's hello.
         client.Channel.Encoding = PacketEncoding.Rencode;
         await client.SendHelloAsync();
         var (target, handshake, _) = await rig.Target.AcceptHelloAsync(PacketEncoding.RencodePlus);
@@ -179,7 +179,7 @@ public sealed class TranslationTests
     }
 
     [Fact]
-    public async Task Nested_capabilities_of_a_new_client_are_there_for_an_old_target_by_their_flat_names()
+    public async Task An_old_target_gets_a_new_clients_nested_capabilities_by_flat_names_too()
     {
         await using var rig = new Rig();
         var client = await rig.ConnectAsync();
@@ -198,7 +198,7 @@ public sealed class TranslationTests
     }
 
     [Fact]
-    public async Task A_new_clients_keymap_reaches_an_old_target_by_the_names_that_it_reads()
+    public async Task An_old_target_gets_a_new_clients_keymap_by_flat_names_too()
     {
         await using var rig = new Rig();
         var keymap = new XpraDictionary { ["layout"] = "us", ["keycodes"] = new object?[] { new object?[] { 97L, "a", 38L, 0L, 0L } } };
@@ -219,7 +219,7 @@ public sealed class TranslationTests
     [InlineData("6.5", true)]
     [InlineData("6.5.3", true)]
     [InlineData("6.2.5", false)]
-    public async Task A_client_of_6_5_gets_the_file_capability_that_it_cannot_do_without(string version, bool added)
+    public async Task A_6_5_client_gets_the_file_capability_that_it_needs(string version, bool added)
     {
         await using var rig = new Rig();
         var client = await rig.ConnectAsync();
@@ -232,7 +232,7 @@ public sealed class TranslationTests
         Assert.Equal(added, (await client.EstablishAsync()).Hello.ContainsKey("file"));
     }
 
-    /// <summary>A session that stands between a client and a target that know one encoding each.</summary>
+    /// <summary>An established session between a client and a target with one encoding each.</summary>
     private static async Task<(TestPeer Client, TestPeer Target)> OpenAsync(Rig rig, PacketEncoding ofClient, PacketEncoding ofTarget)
     {
         var client = await rig.ConnectAsync();

@@ -8,11 +8,11 @@ using XpraAes.Tests.Listening;
 
 namespace XpraAes.Tests.Gateway;
 
-/// <summary>What the gateway does when things go wrong.</summary>
+/// <summary>Failures of clients and targets.</summary>
 [Collection(LoopbackCollection.Name)]
 public sealed class TroubleTests
 {
-    private static readonly Limits s_impatient = Limits.Default with
+    private static readonly Limits s_shortTimeouts = Limits.Default with
     {
         HandshakeTimeout = TimeSpan.FromSeconds(1),
         TargetConnectTimeout = TimeSpan.FromSeconds(1),
@@ -22,9 +22,9 @@ public sealed class TroubleTests
     };
 
     [Fact]
-    public async Task A_target_that_is_down_is_named_to_the_client_and_the_listener_lives_on()
+    public async Task The_client_gets_the_reason_if_the_target_is_down_and_the_listener_keeps_running()
     {
-        await using var rig = new Rig(limits: s_impatient);
+        await using var rig = new Rig(limits: s_shortTimeouts);
         rig.Target.Close();
         for (var i = 1; i <= 2; i++)
         {
@@ -36,7 +36,7 @@ public sealed class TroubleTests
             await Rig.UntilAsync(() => rig.Listener.Refusals.GetValueOrDefault(XpraErrorId.ConnectionRefused) == i);
         }
 
-        // It comes up again.
+        // The target is started again.
         await using var other = new TestTarget();
         rig.Listener.Reconfigure(options => options with { Target = other.Options() });
         var late = await rig.ConnectAsync();
@@ -46,9 +46,9 @@ public sealed class TroubleTests
     }
 
     [Fact]
-    public async Task A_Unix_socket_that_is_not_there_is_named_to_the_client()
+    public async Task The_client_gets_the_reason_if_the_Unix_socket_is_missing()
     {
-        await using var rig = new Rig(limits: s_impatient, configure: options => options with { Target = new TargetOptions { Endpoint = new XpraAes.Transports.XpraEndpoint(XpraAes.Transports.TransportKind.Unix, "", 0, "/nowhere/at/all") } });
+        await using var rig = new Rig(limits: s_shortTimeouts, configure: options => options with { Target = new TargetOptions { Endpoint = new XpraAes.Transports.XpraEndpoint(XpraAes.Transports.TransportKind.Unix, "", 0, "/nowhere/at/all") } });
         var client = await rig.ConnectAsync();
         await client.SendHelloAsync();
         var refusal = await Assert.ThrowsAsync<RefusedException>(client.ReceiveAsync);
@@ -62,14 +62,14 @@ public sealed class TroubleTests
     [InlineData("resets")]
     [InlineData("speaks HTTP")]
     [InlineData("speaks text")]
-    public async Task A_target_that_is_no_xpra_server_is_named_to_the_client(string kind)
+    public async Task The_client_gets_the_reason_if_the_target_is_not_an_xpra_server(string kind)
     {
-        await using var rig = new Rig(limits: s_impatient);
+        await using var rig = new Rig(limits: s_shortTimeouts);
         var client = await rig.ConnectAsync();
         await client.SendHelloAsync();
         var sockets = Task.Run(async () =>
         {
-            // As often as it is tried, each time in another encoding.
+            // Once per attempt, each in another encoding.
             while (true)
                 await MisbehaveAsync(await rig.Target.AcceptSocketAsync());
         });
@@ -103,9 +103,9 @@ public sealed class TroubleTests
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
-    public async Task A_target_that_dies_in_mid_session_is_told_to_the_client(bool byReset)
+    public async Task The_client_gets_the_reason_if_the_target_dies_during_a_session(bool byReset)
     {
-        await using var rig = new Rig(limits: s_impatient);
+        await using var rig = new Rig(limits: s_shortTimeouts);
         var (client, target) = await rig.OpenProvenAsync();
         var connection = rig.Listener.Connections[0];
         await target.SendAsync("last", "words");
@@ -125,14 +125,14 @@ public sealed class TroubleTests
         await connection.Completion.WaitAsync(TestPeer.HelloTimeout);
         Assert.StartsWith(byReset ? "ConnectionLost: the target: " : "the target closed", connection.CloseReason, StringComparison.Ordinal);
 
-        // The listener lives on.
+        // The listener keeps running.
         await rig.OpenProvenAsync();
     }
 
     [Fact]
-    public async Task A_target_that_dies_in_the_middle_of_a_packet_is_told_to_the_client()
+    public async Task The_client_gets_the_reason_if_the_target_dies_in_the_middle_of_a_packet()
     {
-        await using var rig = new Rig(limits: s_impatient);
+        await using var rig = new Rig(limits: s_shortTimeouts);
         var (client, target) = await rig.OpenProvenAsync();
         await target.Socket.SendAsync(new byte[] { (byte)'P', 0x10, 0, 0, 0, 0, 1, 0, 1, 2, 3 });
         target.Socket.Shutdown(SocketShutdown.Send);
@@ -141,9 +141,9 @@ public sealed class TroubleTests
     }
 
     [Fact]
-    public async Task A_client_that_is_reset_ends_the_targets_session()
+    public async Task A_reset_by_the_client_ends_the_targets_session()
     {
-        await using var rig = new Rig(limits: s_impatient);
+        await using var rig = new Rig(limits: s_shortTimeouts);
         var (client, target) = await rig.OpenProvenAsync();
         var connection = rig.Listener.Connections[0];
         await client.SendAsync("last", "words");
@@ -161,12 +161,12 @@ public sealed class TroubleTests
     [Theory(SkipUnless = nameof(IsLinux), Skip = "Only Linux lets a socket go deaf.")]
     [InlineData(false)]
     [InlineData(true)]
-    public async Task A_client_that_vanished_without_a_word_is_noticed(bool whileDataIsUnderWay)
+    public async Task A_client_that_vanishes_silently_is_noticed(bool whileDataIsUnderWay)
     {
-        await using var rig = new Rig(limits: s_impatient with { KeepAliveTime = TimeSpan.FromSeconds(1), KeepAliveInterval = TimeSpan.FromSeconds(1), KeepAliveRetries = 1 });
+        await using var rig = new Rig(limits: s_shortTimeouts with { KeepAliveTime = TimeSpan.FromSeconds(1), KeepAliveInterval = TimeSpan.FromSeconds(1), KeepAliveRetries = 1 });
         var (client, target) = await rig.OpenProvenAsync();
         var connection = rig.Listener.Connections[0];
-        BecomeDeaf(client.Socket);
+        DropIncoming(client.Socket);
         if (whileDataIsUnderWay)
             await target.SendAsync("ping", 1L);
         await connection.Completion.WaitAsync(TestPeer.HelloTimeout);
@@ -177,20 +177,20 @@ public sealed class TroubleTests
     [Theory(SkipUnless = nameof(IsLinux), Skip = "Only Linux lets a socket go deaf.")]
     [InlineData(false)]
     [InlineData(true)]
-    public async Task A_target_that_vanished_without_a_word_is_noticed(bool whileDataIsUnderWay)
+    public async Task A_target_that_vanishes_silently_is_noticed(bool whileDataIsUnderWay)
     {
-        await using var rig = new Rig(limits: s_impatient with { KeepAliveTime = TimeSpan.FromSeconds(1), KeepAliveInterval = TimeSpan.FromSeconds(1), KeepAliveRetries = 1 });
+        await using var rig = new Rig(limits: s_shortTimeouts with { KeepAliveTime = TimeSpan.FromSeconds(1), KeepAliveInterval = TimeSpan.FromSeconds(1), KeepAliveRetries = 1 });
         var (client, target) = await rig.OpenProvenAsync();
-        BecomeDeaf(target.Socket);
+        DropIncoming(target.Socket);
         if (whileDataIsUnderWay)
             await client.SendAsync("ping", 1L);
         Assert.StartsWith("connection error: the gateway's target: ", await client.ExpectDisconnectAsync(), StringComparison.Ordinal);
     }
 
     [Fact]
-    public async Task A_client_that_closes_its_half_still_gets_what_the_target_has_to_say()
+    public async Task A_client_that_closes_its_half_still_gets_the_targets_packets()
     {
-        await using var rig = new Rig(limits: s_impatient with { HalfCloseTimeout = TimeSpan.FromSeconds(10) });
+        await using var rig = new Rig(limits: s_shortTimeouts with { HalfCloseTimeout = TimeSpan.FromSeconds(10) });
         var (client, target) = await rig.OpenProvenAsync();
         await client.SendAsync("the", "end");
         client.HalfClose();
@@ -208,9 +208,9 @@ public sealed class TroubleTests
     }
 
     [Fact]
-    public async Task A_target_that_closes_its_half_still_gets_what_the_client_has_to_say()
+    public async Task A_target_that_closes_its_half_still_gets_the_clients_packets()
     {
-        await using var rig = new Rig(limits: s_impatient with { HalfCloseTimeout = TimeSpan.FromSeconds(10) });
+        await using var rig = new Rig(limits: s_shortTimeouts with { HalfCloseTimeout = TimeSpan.FromSeconds(10) });
         var (client, target) = await rig.OpenProvenAsync();
         await target.SendAsync("the", "end");
         target.HalfClose();
@@ -230,21 +230,21 @@ public sealed class TroubleTests
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
-    public async Task A_half_that_stays_open_alone_is_closed_after_a_while(bool clientCloses)
+    public async Task A_half_open_session_is_closed_after_a_timeout(bool clientCloses)
     {
-        await using var rig = new Rig(limits: s_impatient);
+        await using var rig = new Rig(limits: s_shortTimeouts);
         var (client, target) = await rig.OpenProvenAsync();
         var connection = rig.Listener.Connections[0];
         var started = Stopwatch.GetTimestamp();
         (clientCloses ? client : target).HalfClose();
         await connection.Completion.WaitAsync(TestPeer.HelloTimeout);
-        Assert.InRange(Stopwatch.GetElapsedTime(started), s_impatient.HalfCloseTimeout, TimeSpan.FromSeconds(5));
+        Assert.InRange(Stopwatch.GetElapsedTime(started), s_shortTimeouts.HalfCloseTimeout, TimeSpan.FromSeconds(5));
     }
 
     [Fact]
-    public async Task Nothing_that_arrived_whole_is_lost_when_the_packet_behind_it_is_broken()
+    public async Task Complete_packets_before_a_broken_one_are_not_lost()
     {
-        await using var rig = new Rig(limits: s_impatient);
+        await using var rig = new Rig(limits: s_shortTimeouts);
         var (client, target) = await rig.OpenProvenAsync();
         for (var i = 0L; i < 50; i++)
             client.Channel.Writer.Append(0x10, 0, 0, PacketCodec.Encode(PacketEncoding.RencodePlus, new object?[] { "number", i }));
@@ -256,8 +256,8 @@ public sealed class TroubleTests
         Assert.StartsWith("protocol error", await client.ExpectDisconnectAsync(), StringComparison.Ordinal);
     }
 
-    /// <summary>Nothing that arrives from here on is even acknowledged: a filter on the socket (BPF, "return 0") drops it. To its peer that is a machine that lost its power.</summary>
-    private static void BecomeDeaf(Socket socket)
+    /// <summary>Drops everything that arrives, without acknowledging it, by a socket filter (BPF, "return 0"). To the peer this looks like a power failure.</summary>
+    private static void DropIncoming(Socket socket)
     {
         const int SolSocket = 1, SoAttachFilter = 26;
         var dropAll = Marshal.AllocHGlobal(sizeof(long));

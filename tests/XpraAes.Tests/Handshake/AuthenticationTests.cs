@@ -14,7 +14,7 @@ using XpraAes.Tests.Listening;
 
 namespace XpraAes.Tests.Handshake;
 
-/// <summary>A listener that demands a password.</summary>
+/// <summary>A listener with a password.</summary>
 [Collection(LoopbackCollection.Name)]
 public sealed class AuthenticationTests : IDisposable
 {
@@ -33,7 +33,7 @@ public sealed class AuthenticationTests : IDisposable
     [InlineData("hmac+sha512", new[] { "hmac+sha224", "hmac+sha512", "hmac+sha256", "xor" })]
     [InlineData("hmac+sha384", new[] { "hmac+sha384", "hmac+sha256" })]
     [InlineData("hmac+sha256", new[] { "xor", "hmac+md5", "hmac+sha1", "hmac+sha224", "hmac+sha256" })]
-    public async Task The_strongest_digest_of_the_clients_is_asked_for_and_the_right_response_lets_it_in(string expected, string[] offered)
+    public async Task The_challenge_uses_the_clients_strongest_digest_and_the_right_response_is_accepted(string expected, string[] offered)
     {
         await using var listener = Start();
         await using var client = await TestClient.ConnectAsync(listener, _key);
@@ -54,7 +54,7 @@ public sealed class AuthenticationTests : IDisposable
     [InlineData("hmac+md5")]
     [InlineData("xor")]
     [InlineData("des")]
-    public async Task A_client_with_weaker_digests_alone_is_told_so(string digest)
+    public async Task A_client_with_only_weaker_digests_gets_the_reason(string digest)
     {
         await using var listener = Start();
         await using var client = await TestClient.ConnectAsync(listener, _key);
@@ -65,7 +65,7 @@ public sealed class AuthenticationTests : IDisposable
     }
 
     [Fact]
-    public async Task The_challenge_says_how_to_encrypt_bare_flat_and_nested()
+    public async Task The_challenge_has_bare_flat_and_nested_cipher_capabilities()
     {
         await using var listener = Start();
         await using var client = await TestClient.ConnectAsync(listener, _key);
@@ -78,7 +78,7 @@ public sealed class AuthenticationTests : IDisposable
     }
 
     [Fact]
-    public async Task Two_challenges_differ_and_a_response_to_one_is_no_response_to_the_other()
+    public async Task Challenges_are_unique_and_a_response_to_one_does_not_answer_another()
     {
         await using var listener = Start();
         await using var first = await TestClient.ConnectAsync(listener, _key);
@@ -97,7 +97,7 @@ public sealed class AuthenticationTests : IDisposable
 
     [Theory]
     [MemberData(nameof(Wrongs))]
-    public async Task Whatever_is_wrong_has_one_outcome(string wrong)
+    public async Task Every_wrong_response_has_the_same_result(string wrong)
     {
         await using var listener = Start(options => options with { UserName = "the user" });
         await using var client = await TestClient.ConnectAsync(listener, _key);
@@ -129,7 +129,7 @@ public sealed class AuthenticationTests : IDisposable
     [InlineData("the user", "the user")]
     [InlineData(null, "anybody")]
     [InlineData(null, "")]
-    public async Task The_right_user_name_passes_and_any_where_none_is_asked_for(string? asked, string given)
+    public async Task The_right_user_name_is_accepted_and_any_name_where_none_is_required(string? asked, string given)
     {
         await using var listener = Start(options => options with { UserName = asked });
         await using var client = await TestClient.ConnectAsync(listener, _key);
@@ -140,7 +140,7 @@ public sealed class AuthenticationTests : IDisposable
     }
 
     [Fact]
-    public async Task A_wrong_response_is_answered_a_second_later_and_holds_nobody_else_up()
+    public async Task A_wrong_response_is_answered_after_a_second_without_delaying_other_clients()
     {
         await using var listener = Start(limits: s_limits with { AuthenticationDelay = Limits.Default.AuthenticationDelay });
         using var wrong = SecretBuffer.FromUtf8("not the password");
@@ -163,7 +163,7 @@ public sealed class AuthenticationTests : IDisposable
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
-    public async Task After_five_wrong_responses_an_address_is_blocked_for_a_while_even_where_others_of_it_know_the_password(bool othersDo)
+    public async Task After_five_wrong_responses_an_address_is_blocked_even_if_other_clients_there_know_the_password(bool othersDo)
     {
         var clock = new FakeClock();
         await using var listener = Start(options => options with { Clock = clock });
@@ -199,7 +199,7 @@ public sealed class AuthenticationTests : IDisposable
     }
 
     [Fact]
-    public async Task Each_failure_of_an_address_delays_its_next_connection_a_little_more()
+    public async Task Each_failure_from_an_address_increases_the_delay_of_its_next_connection()
     {
         await using var listener = Start(limits: s_limits with { DelayPerFailure = TimeSpan.FromMilliseconds(300) });
         using var wrong = SecretBuffer.FromUtf8("not the password");
@@ -253,7 +253,7 @@ public sealed class AuthenticationTests : IDisposable
     [InlineData("info", "challenge")]
     [InlineData("event", "challenge")]
     [InlineData("stop", "challenge")]
-    public async Task The_version_alone_is_told_without_a_password(string request, string answer)
+    public async Task Only_the_version_is_answered_without_a_password(string request, string answer)
     {
         await using var listener = Start();
         await using var client = await TestClient.ConnectAsync(listener, _key);
@@ -262,7 +262,7 @@ public sealed class AuthenticationTests : IDisposable
     }
 
     [Fact]
-    public async Task An_answer_in_clear_is_refused_whatever_it_says()
+    public async Task An_unencrypted_answer_is_always_refused()
     {
         await using var listener = Start();
         await using var client = await TestClient.ConnectAsync(listener, _key);
@@ -278,7 +278,7 @@ public sealed class AuthenticationTests : IDisposable
     }
 
     [Fact]
-    public void Responses_and_user_names_are_compared_in_constant_time_and_nothing_is_decided_before()
+    public void Responses_and_user_names_are_compared_in_constant_time_without_early_exits()
     {
         var called = typeof(Authenticator).GetMethods(BindingFlags.Instance | BindingFlags.NonPublic | BindingFlags.Public | BindingFlags.DeclaredOnly)
             .Where(method => method.Name is "Verify" or "IsRightUser")
@@ -300,7 +300,7 @@ public sealed class AuthenticationTests : IDisposable
     private static Task AnswerAsync(TestClient client, Packet challenge, SecretBuffer password, params (string, object?)[] capabilities)
         => client.AnswerAsync(challenge, [("challenge_response", Respond(challenge, password)), ("challenge_client_salt", new byte[32]), .. capabilities]);
 
-    /// <summary>The methods that a method calls, read from its instructions.</summary>
+    /// <summary>The methods that a method calls, read from its IL.</summary>
     private static IEnumerable<MethodBase> Calls(MethodInfo method)
     {
         var code = method.GetMethodBody()!.GetILAsByteArray()!;
@@ -315,7 +315,7 @@ public sealed class AuthenticationTests : IDisposable
             }
             catch (ArgumentException)
             {
-                // These bytes belong to another instruction's operand.
+                // These bytes are part of another instruction's operand.
             }
             if (called is not null)
                 yield return called;

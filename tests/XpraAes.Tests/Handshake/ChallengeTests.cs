@@ -19,7 +19,7 @@ public sealed class ChallengeTests
     [Theory]
     [MemberData(nameof(Sessions))]
     [Trait("Category", "Captures")]
-    public async Task The_response_is_the_one_that_a_real_client_gave_and_a_real_server_took(string file)
+    public async Task The_response_is_the_one_that_a_real_client_sent_and_a_real_server_accepted(string file)
     {
         var capture = new Capture(file);
         var password = Encoding.ASCII.GetBytes(capture.Root.GetProperty("password").GetString()!);
@@ -49,7 +49,7 @@ public sealed class ChallengeTests
     [Fact]
     public void SHA224_gives_56_digits_of_its_own()
     {
-        // Independent of our own SHA-224: it is in the tests' BouncyCastle.
+        // SHA-224 from BouncyCastle, independent of our own.
         var mac = new Org.BouncyCastle.Crypto.Macs.HMac(new Org.BouncyCastle.Crypto.Digests.Sha224Digest());
         var salt = Encoding.ASCII.GetBytes(Convert.ToHexStringLower(Hmac("hmac+sha512", s_clientSalt, s_serverSalt)));
         mac.Init(new Org.BouncyCastle.Crypto.Parameters.KeyParameter("secret"u8.ToArray()));
@@ -60,7 +60,7 @@ public sealed class ChallengeTests
     }
 
     [Fact]
-    public void Xor_is_the_password_under_the_salt_and_beyond_its_end_the_password_itself()
+    public void Xor_leaves_the_password_unchanged_beyond_the_end_of_the_salt()
     {
         var salt = Convert.ToHexStringLower(Hmac("hmac+sha256", s_clientSalt, s_serverSalt));
         var password = Encoding.ASCII.GetBytes(new string('p', 70));
@@ -93,7 +93,7 @@ public sealed class ChallengeTests
     [InlineData(8, 504)]
     [InlineData(500, 32)]
     [InlineData(2000, 32)]
-    public void Padding_hides_how_long_the_response_is(int responseLength, int paddingLength)
+    public void Padding_hides_the_length_of_the_response(int responseLength, int paddingLength)
     {
         Assert.Equal(paddingLength, Challenge.Padding(responseLength).Length);
         Assert.NotEqual(Challenge.Padding(responseLength), Challenge.Padding(responseLength));

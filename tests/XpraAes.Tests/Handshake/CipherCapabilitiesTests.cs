@@ -24,7 +24,7 @@ public sealed class CipherCapabilitiesTests
         select (encoding, stream));
 
     [Fact]
-    public void A_strangers_thousands_of_capabilities_go_in_one_pass()
+    public void Thousands_of_capabilities_are_removed_in_one_pass()
     {
         var hello = new XpraDictionary();
         for (var i = 0; i < 4_000; i++)
@@ -36,7 +36,7 @@ public sealed class CipherCapabilitiesTests
         var before = GC.GetAllocatedBytesForCurrentThread();
         CipherCapabilities.Remove(hello);
         HelloRequest.Restrict(hello, "7");
-        // One by one, each would build the index of all others anew: gigabytes.
+        // Removing them one by one would rebuild the index each time: gigabytes.
         Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 10 << 20);
         Assert.Equal(4_001, hello.Count);
         Assert.Equal(1L, hello["7_request"]);
@@ -46,7 +46,7 @@ public sealed class CipherCapabilitiesTests
 
     [Theory]
     [MemberData(nameof(EncodingsAndStreams))]
-    public void What_a_hello_says_is_read_back_from_every_encoding(PacketEncoding encoding, bool? stream)
+    public void A_hellos_capabilities_survive_every_encoding(PacketEncoding encoding, bool? stream)
     {
         foreach (var form in new[] { "both", "nested", "flat" })
         {
@@ -59,7 +59,7 @@ public sealed class CipherCapabilitiesTests
 
     [Theory]
     [MemberData(nameof(EncodingsAndStreams))]
-    public void What_a_challenge_says_is_read_back_from_every_encoding(PacketEncoding encoding, bool? stream)
+    public void A_challenges_capabilities_survive_every_encoding(PacketEncoding encoding, bool? stream)
     {
         var challenge = CipherCapabilities.ForChallenge(s_parameters, stream);
         Assert.Equal("CTR", challenge.GetString("mode"));
@@ -74,7 +74,7 @@ public sealed class CipherCapabilitiesTests
     }
 
     [Fact]
-    public void The_nested_form_counts_where_both_are_there()
+    public void The_nested_form_takes_precedence_over_the_flat_one()
     {
         var hello = new XpraDictionary();
         CipherCapabilities.Write(hello, s_parameters, stream: null);
@@ -83,9 +83,9 @@ public sealed class CipherCapabilitiesTests
     }
 
     [Fact]
-    public void What_an_old_peer_leaves_out_is_what_it_has()
+    public void Omitted_capabilities_have_the_defaults_of_old_peers()
     {
-        // As 3.1 sends it: no mode, hash, size or stretching, and its padding by name or not at all.
+        // As sent by 3.1: no mode, hash, size or stretching, and the padding name is optional.
         var hello = new XpraDictionary
         {
             ["cipher"] = "AES"u8.ToArray(),
@@ -106,7 +106,7 @@ public sealed class CipherCapabilitiesTests
     [InlineData(PacketEncoding.RencodePlus)]
     [InlineData(PacketEncoding.Rencode)]
     [InlineData(PacketEncoding.Bencode)]
-    public void The_browser_clients_IV_is_any_16_bytes_as_characters(PacketEncoding encoding)
+    public void The_browser_clients_IV_has_16_characters_for_any_16_bytes(PacketEncoding encoding)
     {
         byte[] iv = [0xee, 0x4c, 0xa9, 0x6f, 0x55, 0x96, 0x47, 0x95, 0x2a, 0xf8, 0x11, 0xb6, 0x32, 0xd8, 0x22, 0x88];
         var hello = new XpraDictionary
@@ -131,14 +131,14 @@ public sealed class CipherCapabilitiesTests
     }
 
     [Fact]
-    public void An_IV_of_16_bytes_of_any_value_passes_in_the_encodings_that_have_only_bytes()
+    public void Any_16_bytes_are_an_IV_in_the_encodings_that_have_only_bytes()
     {
         byte[] iv = [.. Enumerable.Range(0xf0, 16).Select(value => (byte)value)];
         Assert.Equal(iv, CipherCapabilities.Read(Nested("iv", iv))!.Parameters.IV.ToArray());
     }
 
     [Fact]
-    public void Names_are_read_in_any_case()
+    public void Names_are_not_case_sensitive()
     {
         var hello = Nested("cipher", "aes");
         hello.GetDictionary("encryption")!["mode"] = "gcm";
@@ -148,14 +148,14 @@ public sealed class CipherCapabilitiesTests
     }
 
     [Fact]
-    public void Paddings_that_nobody_knows_are_left_out_of_the_options()
+    public void Unknown_padding_options_are_ignored()
     {
         Assert.Equal([PaddingScheme.Legacy, PaddingScheme.Pkcs7], CipherCapabilities.Read(Nested("padding.options", new object?[] { "legacy", "ISO 10126", "PKCS#7" }))!.PaddingOptions);
         Assert.Equal([PaddingScheme.Pkcs7], CipherCapabilities.Read(Nested("padding.options", null))!.PaddingOptions);
     }
 
     [Fact]
-    public void A_peer_without_AES_has_none()
+    public void A_peer_without_AES_has_no_capabilities()
     {
         Assert.Null(CipherCapabilities.Read(null));
         foreach (var nothing in new object?[] { null, "", new XpraDictionary(), new XpraDictionary { ["mode"] = "CBC" } })
@@ -197,7 +197,7 @@ public sealed class CipherCapabilitiesTests
 
     [Theory]
     [MemberData(nameof(Malformed))]
-    public void Each_field_that_is_wrong_has_its_error(string name, object? value, XpraErrorId id)
+    public void Each_invalid_field_has_its_own_error(string name, object? value, XpraErrorId id)
     {
         foreach (var form in new[] { "nested", "flat", "bare" })
         {
@@ -205,7 +205,7 @@ public sealed class CipherCapabilitiesTests
             Keep(capabilities, form);
             var prefix = form == "flat" && name != "cipher" ? "cipher." : "";
             var fields = form == "nested" ? capabilities.GetDictionary("encryption")! : capabilities;
-            // Without its IV a bare form would be taken for a flat one.
+            // Without its IV a bare form would be read as a flat one.
             if (value is null && !(form == "bare" && name == "iv"))
                 fields.Remove(prefix + name);
             else
@@ -219,11 +219,11 @@ public sealed class CipherCapabilitiesTests
     [Theory]
     [InlineData(100)]
     [InlineData(1_000_000)]
-    public void The_ends_of_the_range_of_iterations_pass(long iterations)
+    public void The_limits_of_the_iteration_range_are_accepted(long iterations)
         => Assert.Equal(iterations, CipherCapabilities.Read(Nested("key_stretch_iterations", iterations))!.Parameters.Iterations);
 
     [Fact]
-    public void Removing_takes_every_form_and_nothing_else()
+    public void Remove_removes_every_form_and_nothing_else()
     {
         var hello = CipherCapabilities.ForChallenge(s_parameters, stream: true);
         Keep(hello, "both");
@@ -241,7 +241,7 @@ public sealed class CipherCapabilitiesTests
         Assert.Equal(50, generated.Select(parameters => Convert.ToHexString(parameters.Salt.Span)).Distinct().Count());
         Assert.Equal(50, generated.Select(parameters => Convert.ToHexString(parameters.IV.Span)).Distinct().Count());
         Assert.All(generated, parameters => Assert.Equal((64, 16), (parameters.Salt.Length, parameters.IV.Length)));
-        // Characters that are one byte in every packet encoding.
+        // Characters that are one byte each in every packet encoding.
         Assert.All(generated, parameters => Assert.All(parameters.IV.ToArray(), character => Assert.True(char.IsAsciiLetterOrDigit((char)character) || character is (byte)'-' or (byte)'_')));
     }
 
@@ -259,7 +259,7 @@ public sealed class CipherCapabilitiesTests
         foreach (var key in capabilities.Select(pair => (string)pair.Key).ToList())
         {
             var kind = key == "encryption" ? "nested" : key.StartsWith("cipher.", StringComparison.Ordinal) ? "flat" : "bare";
-            // The cipher's own name stands under one key in both of the forms without nesting.
+            // The bare and the flat form share the key of the cipher's name.
             var keep = form switch
             {
                 "all" => true,

@@ -27,12 +27,12 @@ public sealed class FirstPacketTests : IDisposable
     public async Task Every_generations_first_packet_is_recognised_in_any_mode(int variant, AesMode mode)
     {
         var first = FirstPacket.Variants[variant];
-        // Short and long paddings, of which both units have some alike, compressed and not.
+        // Short and long paddings, some equal for both units, compressed and uncompressed.
         for (var length = 0; length < (mode == AesMode.CBC ? 32 : 2); length += 5)
         {
             object?[] hello = ["hello", new XpraDictionary { ["version"] = "4.4.6", ["filler"] = new string('x', 400 + length) }];
             var bytes = Write(first, mode, hello, compress: length % 2 == 1);
-            // The client waits for an answer: who waits for more than it sent hangs.
+            // The client waits for an answer, so waiting for more bytes would hang.
             using var reader = new PacketReader(new ScriptedStream(bytes, staysOpen: true), Limits.Default.FirstPacketSize);
             var detected = await DetectAsync(reader, Enum.GetValues<AesMode>());
             Assert.NotNull(detected);
@@ -47,7 +47,7 @@ public sealed class FirstPacketTests : IDisposable
     }
 
     [Fact]
-    public async Task Only_the_modes_that_are_allowed_are_tried()
+    public async Task Only_allowed_modes_are_tried()
     {
         var bytes = Write(FirstPacket.Variants[0], AesMode.CTR, ["hello", new XpraDictionary { ["version"] = "6.2.5, and more than one block" }], compress: false);
         using var reader = new PacketReader(new ScriptedStream(bytes, staysOpen: true), Limits.Default.FirstPacketSize);
@@ -59,7 +59,7 @@ public sealed class FirstPacketTests : IDisposable
     [InlineData(AesMode.CBC)]
     [InlineData(AesMode.CTR)]
     [InlineData(AesMode.GCM)]
-    public async Task Under_another_key_nothing_is_recognised_and_nothing_hangs(AesMode mode)
+    public async Task With_another_key_nothing_is_recognised_and_nothing_hangs(AesMode mode)
     {
         using var other = XpraKey.Generate();
         var bytes = Write(FirstPacket.Variants[0], mode, ["hello", new XpraDictionary { ["version"] = "6.2.5" }], compress: false, other);
@@ -68,7 +68,7 @@ public sealed class FirstPacketTests : IDisposable
     }
 
     [Fact]
-    public async Task A_packet_in_clear_is_left_to_the_reader()
+    public async Task An_unencrypted_packet_is_left_to_the_reader()
     {
         using var frames = new Frames();
         using var reader = new PacketReader(new ScriptedStream(frames.Add(["hello", new XpraDictionary()]).ToArray(), staysOpen: true), Limits.Default.FirstPacketSize);

@@ -7,13 +7,13 @@ using Xunit;
 
 namespace XpraAes.Tests.Handshake;
 
-/// <summary>The range of PBKDF2 iterations that any xpra version has (PROTOCOL section 0): 100 to 1,000,000.</summary>
+/// <summary>The range of PBKDF2 iterations that some xpra version accepts (PROTOCOL section 0): 100 to 1,000,000.</summary>
 public sealed class IterationsTests
 {
     [Theory]
     [InlineData(99)]
     [InlineData(1_000_001)]
-    public async Task We_announce_no_number_that_no_server_accepts(int iterations)
+    public async Task Iterations_that_no_server_accepts_are_not_announced(int iterations)
     {
         using var key = XpraKey.Generate();
         var options = new ConnectOptions { Endpoint = new XpraEndpoint(TransportKind.Tcp, "127.0.0.1", 1), Key = key, Iterations = iterations };
@@ -25,7 +25,7 @@ public sealed class IterationsTests
     [InlineData(0)]
     [InlineData(99)]
     [InlineData(1_000_001)]
-    public void We_take_none_from_a_peer_either(int iterations)
+    public void Iterations_out_of_range_are_not_accepted_from_a_peer(int iterations)
     {
         var refusal = Assert.Throws<XpraAesException>(() => CipherCapabilities.Read(Announced(iterations)));
         Assert.Equal(XpraErrorId.IterationsRejected, refusal.Id);
@@ -34,7 +34,7 @@ public sealed class IterationsTests
     [Theory]
     [InlineData(100)]
     [InlineData(1_000_000)]
-    public void The_ends_of_the_range_are_in_it(int iterations)
+    public void The_limits_of_the_range_are_accepted(int iterations)
         => Assert.Equal(iterations, CipherCapabilities.Read(Announced(iterations))!.Parameters.Iterations);
 
     private static XpraDictionary Announced(int iterations)

@@ -7,7 +7,7 @@ namespace XpraAes.Tests.Handshake;
 
 public sealed class RefusalsTests
 {
-    // What servers really say: PROTOCOL sections 4 and 6, and ours.
+    // Reasons as sent by real servers (PROTOCOL sections 4 and 6), and our own.
     [Theory]
     [InlineData("unsupported AES mode 'GCM'", XpraErrorId.ModeRejected)]
     [InlineData("the server is configured for AES-CBC not AES-CTR as requested", XpraErrorId.ModeRejected)]
@@ -29,34 +29,34 @@ public sealed class RefusalsTests
     public void A_servers_reason_gets_the_id_of_its_cause(string reason, XpraErrorId id)
     {
         Assert.Equal(id, Refusals.IdOf(reason));
-        Assert.Equal(id, Refusals.FromServer(Disconnect(reason), inClear: false).Id);
+        Assert.Equal(id, Refusals.FromServer(Disconnect(reason), isPlaintext: false).Id);
     }
 
     [Fact]
-    public void A_refused_padding_is_not_said_to_be_cured_by_another_mode()
+    public void The_advice_for_a_refused_padding_does_not_suggest_another_mode()
     {
         // Servers since 6.2 refuse the legacy padding of clients up to 5.1 before they look at the mode (PROTOCOL section 8).
-        var advice = Refusals.FromServer(Disconnect("unsupported padding 'legacy'"), inClear: true).RecommendedAction!;
+        var advice = Refusals.FromServer(Disconnect("unsupported padding 'legacy'"), isPlaintext: true).RecommendedAction!;
         Assert.Contains("Start-XpraAesListener -Target", advice, StringComparison.Ordinal);
         Assert.DoesNotContain("CTR", advice, StringComparison.Ordinal);
     }
 
     [Fact]
-    public void What_came_in_clear_is_told_from_what_came_encrypted()
+    public void The_message_tells_unencrypted_and_encrypted_refusals_apart()
     {
-        Assert.Contains("in clear", Refusals.FromServer(Disconnect("server exit"), inClear: true).Message, StringComparison.Ordinal);
-        Assert.Contains("the key is right", Refusals.FromServer(Disconnect("server exit"), inClear: false).Message, StringComparison.Ordinal);
+        Assert.Contains("unencrypted", Refusals.FromServer(Disconnect("server exit"), isPlaintext: true).Message, StringComparison.Ordinal);
+        Assert.Contains("the key is right", Refusals.FromServer(Disconnect("server exit"), isPlaintext: false).Message, StringComparison.Ordinal);
     }
 
     [Theory]
     [InlineData("why", null, "why")]
     [InlineData("why", "more", "why: more")]
     [InlineData("line\r\nline\u001b[31m", null, "line  line [31m")]
-    public void Reason_and_details_come_in_one_clean_line(string reason, string? details, string shown)
+    public void Reason_and_details_are_one_sanitized_line(string reason, string? details, string shown)
         => Assert.Equal(shown, Refusals.Reason(Disconnect(reason, details)));
 
     [Fact]
-    public void A_reason_in_bytes_is_text_too()
+    public void A_reason_in_bytes_is_read_as_text()
         => Assert.Equal("server exit", Refusals.Reason(new Packet(["disconnect"u8.ToArray(), "server exit"u8.ToArray()], Header)));
 
     private static PacketHeader Header => new((byte)PacketEncoding.RencodePlus, 0, 0, 1);

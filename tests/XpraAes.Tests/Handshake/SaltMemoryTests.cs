@@ -11,7 +11,7 @@ using XpraAes.Tests.Keys;
 
 namespace XpraAes.Tests.Handshake;
 
-/// <summary>The memory of salts: whose they are, how long they are known, what it takes, and what outlives the process.</summary>
+/// <summary>Salt tags, how long salts are remembered, memory use, and the salt file.</summary>
 public sealed class SaltMemoryTests : IDisposable
 {
     private readonly XpraKey _key = XpraKey.Generate();
@@ -24,13 +24,13 @@ public sealed class SaltMemoryTests : IDisposable
     }
 
     [Fact]
-    public void A_tag_is_recognised_by_holders_of_the_key_alone_and_by_nothing_else()
+    public void A_tag_is_recognised_only_with_the_key()
     {
         using var other = XpraKey.Generate();
         var tags = SaltMemory.Of(_key).Tags;
         var hello = Hello.ForClient(Hello.NewUuid(), "me", allowXor: false);
         var parameters = CipherCapabilities.Generate(AesMode.CBC, 32, KeyHash.SHA1, 1_000, PaddingScheme.Pkcs7, 16, stream: true);
-        var (ofClient, ofListener) = (tags.ForClient(hello, DateTimeOffset.UtcNow), tags.ForListener(parameters.Salt.Span, parameters, true));
+        var (ofClient, ofListener) = (tags.CreateClientSalt(hello, DateTimeOffset.UtcNow), tags.CreateListenerSalt(parameters.Salt.Span, parameters, true));
         Assert.Equal((SaltOrigin.Client, SaltOrigin.Listener), (tags.OriginOf(ofClient), tags.OriginOf(ofListener)));
         Assert.Equal((SaltOrigin.Unknown, SaltOrigin.Unknown), (SaltMemory.Of(other).Tags.OriginOf(ofClient), SaltMemory.Of(other).Tags.OriginOf(ofListener)));
         Assert.Equal(64, ofClient.Length);
@@ -42,31 +42,31 @@ public sealed class SaltMemoryTests : IDisposable
         });
         Assert.Equal(SaltOrigin.Unknown, tags.OriginOf(RandomNumberGenerator.GetBytes(64)));
         Assert.Equal(SaltOrigin.Unknown, tags.OriginOf([]));
-        Assert.True(tags.IsFor(ofClient, hello));
-        Assert.True(tags.Answers(ofListener, parameters.Salt.Span, parameters, true));
-        Assert.False(tags.Answers(ofListener, parameters.Salt.Span, parameters, null));
-        Assert.False(tags.Answers(ofListener, ofClient, parameters, true));
+        Assert.True(tags.IsBoundTo(ofClient, hello));
+        Assert.True(tags.IsAnswerTo(ofListener, parameters.Salt.Span, parameters, true));
+        Assert.False(tags.IsAnswerTo(ofListener, parameters.Salt.Span, parameters, null));
+        Assert.False(tags.IsAnswerTo(ofListener, ofClient, parameters, true));
         Assert.InRange(SaltTags.TimeOf(ofClient), DateTimeOffset.UtcNow.AddMinutes(-1), DateTimeOffset.UtcNow.AddMinutes(1));
     }
 
     [Fact]
-    public void A_clients_tag_is_for_its_hello_in_whichever_encoding_that_travels()
+    public void A_clients_tag_is_bound_to_its_hello_in_every_encoding()
     {
         var tags = SaltMemory.Of(_key).Tags;
         var hello = Hello.ForClient(Hello.NewUuid(), "me", allowXor: false);
         CipherCapabilities.Write(hello, CipherCapabilities.Generate(AesMode.CBC, 32, KeyHash.SHA1, 1_000, PaddingScheme.Pkcs7, 16, stream: true), true);
-        var salt = tags.ForClient(hello, DateTimeOffset.UtcNow);
+        var salt = tags.CreateClientSalt(hello, DateTimeOffset.UtcNow);
         foreach (var encoding in new[] { PacketEncoding.RencodePlus, PacketEncoding.Rencode })
         {
             var received = (object?[])PacketCodec.Decode(encoding, PacketCodec.Encode(encoding, new object?[] { "hello", hello }), new DecodeLimits(32, 10_000))!;
-            Assert.True(tags.IsFor(salt, (XpraDictionary)received[1]!), $"{encoding}");
+            Assert.True(tags.IsBoundTo(salt, (XpraDictionary)received[1]!), $"{encoding}");
             ((XpraDictionary)received[1]!)["more"] = true;
-            Assert.False(tags.IsFor(salt, (XpraDictionary)received[1]!), $"{encoding}");
+            Assert.False(tags.IsBoundTo(salt, (XpraDictionary)received[1]!), $"{encoding}");
         }
     }
 
     [Fact]
-    public void A_table_holds_what_is_put_in_once_and_a_million_in_under_40_MB()
+    public void A_table_holds_each_trace_once_and_a_million_in_under_40_MB()
     {
         const int Count = 1_000_000;
         var table = new SaltTable();
@@ -92,13 +92,13 @@ public sealed class SaltMemoryTests : IDisposable
     }
 
     [Fact]
-    public void A_flood_pushes_out_its_own_salts_and_not_those_of_who_comes_once()
+    public void A_flood_evicts_its_own_salts_and_not_those_of_other_clients()
     {
         const int Capacity = 10_000;
         var salts = new UnprovenSalts();
         for (var i = 0; i < 50; i++)
             Assert.True(salts.Add((UInt128)i, IPAddress.Parse($"10.0.0.{i}"), Capacity));
-        // From one address, from three, and from all of one site's IPv6.
+        // From one address, from three, and from one site's IPv6 /48.
         for (var i = 1; i < 10 * Capacity; i++)
         {
             var from = (i % 3) switch
@@ -112,18 +112,18 @@ public sealed class SaltMemoryTests : IDisposable
         }
         for (var i = 0; i < 50; i++)
             Assert.True(salts.Contains((UInt128)i), $"{i}");
-        // The newest of a flood is known as well.
+        // The newest salts of a flood are remembered too.
         Assert.True(salts.Contains((UInt128)(1_000 + 10 * Capacity - 1)));
     }
 
     [Fact]
-    public void A_client_that_proves_the_key_is_out_of_reach_of_floods()
+    public void Salts_of_proven_clients_are_never_evicted()
     {
         var salts = SaltMemory.Of(_key);
         var limits = Limits.Default with { RememberedSalts = 100 };
         var salt = RandomNumberGenerator.GetBytes(64);
         Use(salts, salt, "192.0.2.1", limits);
-        salts.Prove(salt);
+        salts.MarkProven(salt);
         for (var i = 0; i < 1_000; i++)
             Use(salts, RandomNumberGenerator.GetBytes(64), "192.0.2.1", limits);
         Assert.Equal(XpraErrorId.SaltReused, Assert.Throws<XpraAesException>(() => Use(salts, salt, "192.0.2.2", limits)).Id);
@@ -131,16 +131,16 @@ public sealed class SaltMemoryTests : IDisposable
     }
 
     [Fact]
-    public void What_outlives_the_process_is_its_owners_alone_and_one_process_has_it()
+    public void The_salt_file_is_private_and_used_by_one_process_only()
     {
         var salts = SaltMemory.Of(_key);
         var salt = RandomNumberGenerator.GetBytes(64);
-        salts.Prove(salt); // before there was a file
+        salts.MarkProven(salt); // before the file exists
         var folder = _folder["state"];
-        using (salts.KeepIn(folder, NullLogger.Instance))
-        using (salts.KeepIn(folder, NullLogger.Instance)) // two listeners of one process
+        using (salts.PersistIn(folder, NullLogger.Instance))
+        using (salts.PersistIn(folder, NullLogger.Instance)) // two listeners of one process
         {
-            salts.Prove(RandomNumberGenerator.GetBytes(64));
+            salts.MarkProven(RandomNumberGenerator.GetBytes(64));
             if (!OperatingSystem.IsWindows())
             {
                 Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute, File.GetUnixFileMode(folder));
@@ -151,7 +151,7 @@ public sealed class SaltMemoryTests : IDisposable
             Assert.Equal(XpraErrorId.StateInUse, taken.Id);
         }
         salts.Clear();
-        using (salts.KeepIn(folder, NullLogger.Instance))
+        using (salts.PersistIn(folder, NullLogger.Instance))
         {
             Assert.Equal(2, salts.Proven);
             Assert.Throws<XpraAesException>(() => Use(salts, salt, "192.0.2.1", Limits.Default));
@@ -159,7 +159,7 @@ public sealed class SaltMemoryTests : IDisposable
     }
 
     [Fact]
-    public void What_has_expired_is_not_kept_and_a_torn_end_is_cut_off()
+    public void Expired_records_are_dropped_and_a_partial_one_is_truncated()
     {
         var path = Path.Combine(_folder.Root, "0.salts");
         var now = DateTimeOffset.UtcNow;
@@ -178,13 +178,13 @@ public sealed class SaltMemoryTests : IDisposable
             Assert.Equal([1, 3], records.Select(record => (int)record.Trace));
             Assert.Null(records[0].Expires);
             Assert.InRange(records[1].Expires!.Value, now.AddHours(2), now.AddHours(2).AddMinutes(1));
-            journal.Replace(records);
+            journal.Rewrite(records);
             Assert.Equal(16 + 2 * 20, new FileInfo(path).Length);
         }
     }
 
     [Fact]
-    public void What_is_no_file_of_salts_is_left_alone()
+    public void A_file_that_is_not_a_salt_file_is_not_touched()
     {
         var path = Path.Combine(_folder.Root, "0.salts");
         File.WriteAllText(path, "something that somebody else needs");
@@ -196,7 +196,7 @@ public sealed class SaltMemoryTests : IDisposable
     }
 
     [Fact]
-    public async Task Killed_at_any_moment_a_process_leaves_every_salt_behind_that_it_has_kept()
+    public async Task A_process_killed_at_any_moment_loses_no_recorded_salt()
     {
         const int Kills = 200;
         using var key = XpraKey.FromText(SaltWriter.KeyText);
@@ -211,7 +211,7 @@ public sealed class SaltMemoryTests : IDisposable
             while (count-- >= 0 && await process.StandardOutput.ReadLineAsync() is { } line)
                 said.Add(UInt128.Parse(line, NumberStyles.HexNumber, CultureInfo.InvariantCulture));
             process.Kill();
-            // What it had said by then, in whole lines.
+            // The complete lines that it had written by then.
             var rest = await process.StandardOutput.ReadToEndAsync();
             foreach (var line in rest.Split('\n').SkipLast(1))
                 said.Add(UInt128.Parse(line, NumberStyles.HexNumber, CultureInfo.InvariantCulture));
@@ -226,5 +226,5 @@ public sealed class SaltMemoryTests : IDisposable
     }
 
     private static void Use(SaltMemory salts, byte[] salt, string source, Limits limits)
-        => salts.Use(salt, new XpraDictionary(), IPAddress.Parse(source), isProven: false, limits, DateTimeOffset.UtcNow);
+        => salts.ClaimClientSalt(salt, new XpraDictionary(), IPAddress.Parse(source), isProven: false, limits, DateTimeOffset.UtcNow);
 }

@@ -6,7 +6,7 @@ using XpraAes.Transports;
 
 namespace XpraAes.Tests.Interop;
 
-/// <summary>A real client and a real server with our gateway between them.</summary>
+/// <summary>A real client and a real server with the gateway between them.</summary>
 [Trait("Category", "Interop")]
 [Collection(LoopbackCollection.Name)]
 public sealed class RealGatewayTests(RealXpra xpra) : IClassFixture<RealXpra>
@@ -32,7 +32,7 @@ public sealed class RealGatewayTests(RealXpra xpra) : IClassFixture<RealXpra>
     }
 
     [Fact]
-    public async Task A_graphical_session_shows_its_picture_takes_keys_and_ends_with_a_word()
+    public async Task A_graphical_session_shows_its_picture_accepts_keys_and_ends_with_a_disconnect()
     {
         xpra.Require();
         await RealXpra.RequireGraphicsAsync();
@@ -74,7 +74,7 @@ public sealed class RealGatewayTests(RealXpra xpra) : IClassFixture<RealXpra>
         Assert.Contains("server exit", client.Output, StringComparison.Ordinal);
         await server.WaitForAsync("client request");
 
-        // Why there is nothing to see, the two programs have written.
+        // The output of the two programs shows why there is nothing to see.
         Task SeeAsync(Func<bool> condition)
             => Loopback.Eventually(condition, state: () => $"The client:\n{client.Output}\nThe server:\n{server.Output}");
     }

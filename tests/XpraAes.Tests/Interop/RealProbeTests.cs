@@ -8,7 +8,7 @@ using XpraAes.Transports;
 
 namespace XpraAes.Tests.Interop;
 
-/// <summary>Probes of a real server, and what it says of the clients that are attached to it.</summary>
+/// <summary>Probes of a real server, and what it reports about its attached clients.</summary>
 [Trait("Category", "Interop")]
 [Collection(LoopbackCollection.Name)]
 public sealed class RealProbeTests(RealXpra xpra) : IClassFixture<RealXpra>
@@ -90,7 +90,7 @@ public sealed class RealProbeTests(RealXpra xpra) : IClassFixture<RealXpra>
     }
 
     [Fact]
-    public async Task Its_server_shows_the_client_that_is_attached_and_lets_it_stay()
+    public async Task Its_server_lists_the_attached_client_and_keeps_it()
     {
         xpra.Require();
         await RealXpra.RequireGraphicsAsync();
@@ -104,10 +104,10 @@ public sealed class RealProbeTests(RealXpra xpra) : IClassFixture<RealXpra>
         await Loopback.Eventually(() => RemoteCiphers.GetAsync(options, default).GetAwaiter().GetResult() is { Count: 2 } rows && rows.All(row => row.KeyProven));
         var asked = await RemoteCiphers.GetAsync(options, default);
         AssertAttached(asked, options);
-        // 3.1 starts with its own padding, and has seen what we can read only in its second hello.
+        // 3.1 starts with its own padding, and knows what this end supports only from the second hello.
         Assert.Equal(["legacy", "PKCS#7"], asked.Select(row => row.Padding));
 
-        // The same from inside of a session, which is attached beside it for as long.
+        // The same within a session, which is attached for that time.
         var uuid = Hello.NewUuid();
         await using (var connection = await XpraConnector.ConnectAsync(options with { Uuid = uuid }))
         {

@@ -6,7 +6,7 @@ using XpraAes.Tests.Listening;
 
 namespace XpraAes.Tests.Interop;
 
-/// <summary>One on the wire who rewrites the client's hello, between a real xpra and us: what he learns, in bytes, is no more than one answer, which he cannot read.</summary>
+/// <summary>An attacker in the middle who rewrites the client's hello, between a real xpra and XpraAes, gets no more than one answer, which he cannot read.</summary>
 [Trait("Category", "Interop")]
 [Collection(LoopbackCollection.Name)]
 public sealed class RealWireTests(RealXpra xpra) : IClassFixture<RealXpra>
@@ -36,12 +36,12 @@ public sealed class RealWireTests(RealXpra xpra) : IClassFixture<RealXpra>
         await using var attacker = new WireAttacker(listener.Port) { ChangeHello = hello => WireAttacker.Set(hello, what, value) };
         await using var client = xpra.StartClient("info", attacker.Port);
         await client.WaitForExitAsync();
-        // The answer goes out under the changed hello once, and under a salt that is used up by it. A client that can read it has one that was asked for.
+        // The answer to the changed hello is sent once, under a salt that is then used up.
         Assert.InRange(attacker.FromListener, 0, 4_000);
         Assert.Equal(0, attacker.FromClient);
         Assert.True(what is ":compressors" or ":aliases" || !client.Output.Contains("network.encryption=AES", StringComparison.Ordinal), client.Output);
         // The salt that it answered under, asked for once more.
-        var heard = await new UnauthenticatedHello(attacker.Sent[0].GetBytes("cipher.key_salt")!) { Mode = XpraAes.Ciphers.AesMode.CBC }.SendAsync(listener.Endpoint);
+        var heard = await new UnauthenticatedHello(attacker.ForwardedHellos[0].GetBytes("cipher.key_salt")!) { Mode = XpraAes.Ciphers.AesMode.CBC }.SendAsync(listener.Endpoint);
         Assert.True(attacker.FromListener == 0 ^ heard.EncryptedBytes == 0, "One answer comes under a salt.");
     }
 

@@ -8,7 +8,7 @@ using Xunit;
 
 namespace XpraAes.Tests.Interop;
 
-/// <summary>The xpra of this machine, where it is the version that these tests know, and one server of it for all of them.</summary>
+/// <summary>The installed xpra, if it is the version that these tests know, and one server for all of them.</summary>
 public sealed class RealXpra : IAsyncLifetime
 {
     /// <summary>Debian 12's.</summary>
@@ -25,7 +25,7 @@ public sealed class RealXpra : IAsyncLifetime
     /// <summary>The key that both sides hold.</summary>
     internal XpraKey Key { get; } = XpraKey.Generate();
 
-    /// <summary>Where every program of ours runs, and has its home.</summary>
+    /// <summary>The working directory and home of all programs.</summary>
     internal string Folder => _folder.FullName;
 
     private string KeyFile => Path.Combine(_folder.FullName, "key.txt");
@@ -46,10 +46,10 @@ public sealed class RealXpra : IAsyncLifetime
         _folder.Delete(recursive: true);
     }
 
-    /// <summary>Skips the test where there is no xpra to test with.</summary>
+    /// <summary>Skips the test if there is no suitable xpra.</summary>
     public void Require() => Assert.SkipWhen(_missing is not null, _missing ?? "");
 
-    /// <summary>How to reach the server that all tests share.</summary>
+    /// <summary>Connect options for the server that all tests share.</summary>
     internal ConnectOptions ServerOptions => OptionsFor(_port);
 
     internal ConnectOptions OptionsFor(int port) => new()
@@ -68,12 +68,12 @@ public sealed class RealXpra : IAsyncLifetime
         return (server, port);
     }
 
-    /// <summary>Starts a server in clear on a Unix socket, with this program in its session, and waits until it is ready.</summary>
+    /// <summary>Starts an unencrypted server on a Unix socket, with this program in its session, and waits until it is ready.</summary>
     internal async Task<(XpraProgram Server, string Socket)> StartClearServerAsync(string program)
     {
         var socket = Path.Combine(_folder.FullName, Path.GetRandomFileName());
         var server = await StartServerAsync(encryptFirstPacket: false, $"--bind={socket}", $"--start={program}");
-        // A little later than it says that it is ready.
+        // It is ready a little later than it says.
         await Loopback.Eventually(() => File.Exists(socket));
         return (server, socket);
     }
@@ -99,7 +99,7 @@ public sealed class RealXpra : IAsyncLifetime
         }
     }
 
-    /// <summary>Starts a client against a listener of ours: <c>xpra COMMAND tcp://127.0.0.1:PORT/ --tcp-encryption=AES ...</c></summary>
+    /// <summary>Starts a client against an XpraAes listener: <c>xpra COMMAND tcp://127.0.0.1:PORT/ --tcp-encryption=AES ...</c></summary>
     internal XpraProgram StartClient(string command, int port, XpraKey? key = null, bool encryptFirstPacket = false, params string[] more)
     {
         var keyFile = KeyFile;
@@ -112,7 +112,7 @@ public sealed class RealXpra : IAsyncLifetime
             : XpraProgram.Start(_folder.FullName, "xpra", arguments, encryptFirstPacket);
     }
 
-    /// <summary>Attaches the graphical client to a listener of ours, on that display. Pixels come by the connection, not by shared memory.</summary>
+    /// <summary>Attaches the graphical client to an XpraAes listener, on that display. Pixels come over the connection, not by shared memory.</summary>
     internal XpraProgram Attach(int port, string display) => XpraProgram.Start(_folder.FullName, "xpra",
         ["attach", $"tcp://127.0.0.1:{port}/", "--tcp-encryption=AES", $"--tcp-encryption-keyfile={KeyFile}", "--mmap=no", .. s_withoutExtras], display: display);
 
@@ -133,11 +133,11 @@ public sealed class RealXpra : IAsyncLifetime
         }
     }
 
-    /// <summary>Skips the test where this program is not there.</summary>
+    /// <summary>Skips the test if this program is not installed.</summary>
     public static void RequireProgram(string program, string package)
         => Assert.SkipWhen(FindProgram(program) is null, $"{program} is not on PATH: on Debian 12, apt-get install {package}.");
 
-    /// <summary>A file of the tests' folder.</summary>
+    /// <summary>The path of a file in the tests' folder.</summary>
     internal string WriteFile(string name, string content)
     {
         var path = Path.Combine(_folder.FullName, name);
@@ -145,7 +145,7 @@ public sealed class RealXpra : IAsyncLifetime
         return path;
     }
 
-    /// <summary>Skips the test where Debian's Python, which xpra runs in, lacks what its graphical client cannot do without.</summary>
+    /// <summary>Skips the test if Debian's Python, which xpra runs in, lacks what its graphical client needs.</summary>
     internal static async Task RequireGraphicsAsync()
     {
         await using var python = XpraProgram.Start(Path.GetTempPath(), "/usr/bin/python3", ["-c", "import PIL, gi._gi_cairo; print('there')"]);

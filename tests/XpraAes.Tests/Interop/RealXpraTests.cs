@@ -8,7 +8,7 @@ using Xunit;
 
 namespace XpraAes.Tests.Interop;
 
-/// <summary>Our connector and a real server, our listener and real clients. 3.1.3 has AES in CBC and nothing else.</summary>
+/// <summary>The connector against a real server, and the listener against real clients. 3.1.3 has only AES-CBC.</summary>
 [Trait("Category", "Interop")]
 [Collection(LoopbackCollection.Name)]
 public sealed class RealXpraTests(RealXpra xpra) : IClassFixture<RealXpra>
@@ -24,7 +24,7 @@ public sealed class RealXpraTests(RealXpra xpra) : IClassFixture<RealXpra>
         Assert.All(connection.GetCipherInfo(), row => Assert.Equal(
             ("AES", AesMode.CBC, 256, "PKCS#7", 32, KeyHash.SHA1, true), (row.Cipher, row.Mode, row.KeySize, row.Padding, row.BlockSize, row.KeyHash, row.Stream)));
 
-        // What the server itself says of the two directions of this connection.
+        // What the server itself reports about the two directions of this connection.
         var info = await connection.RequestInfoAsync(Loopback.HelloTimeout, default);
         var ends = info.GetDictionary("client")?.GetDictionary("connection");
         Assert.Equal("AES", ends?.GetDictionary("input")?.GetDictionary("cipher")?.GetString(""));
@@ -51,7 +51,7 @@ public sealed class RealXpraTests(RealXpra xpra) : IClassFixture<RealXpra>
         xpra.Require();
         var refused = await Assert.ThrowsAsync<XpraAesException>(() => XpraConnector.ConnectAsync(xpra.ServerOptions with { Mode = AesMode.CTR }));
         Assert.Equal(XpraErrorId.KeyMismatch, refused.Id);
-        Assert.Contains("speaks CBC whatever mode is asked for", refused.RecommendedAction, StringComparison.Ordinal);
+        Assert.Contains("uses CBC whatever mode is asked for", refused.RecommendedAction, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -69,7 +69,7 @@ public sealed class RealXpraTests(RealXpra xpra) : IClassFixture<RealXpra>
     }
 
     [Fact]
-    public async Task Its_info_shows_the_ciphers_of_whoever_is_attached()
+    public async Task Its_info_shows_the_ciphers_of_attached_clients()
     {
         xpra.Require();
         await using var listener = Listen();
@@ -96,7 +96,7 @@ public sealed class RealXpraTests(RealXpra xpra) : IClassFixture<RealXpra>
     }
 
     [Fact]
-    public async Task Its_monitor_stays_and_since_it_never_speaks_proves_nothing()
+    public async Task Its_monitor_stays_although_it_never_proves_the_key()
     {
         xpra.Require();
         await using var listener = Listen(options => options with { Limits = new Limits { PingInterval = TimeSpan.FromMilliseconds(100), IdleTimeout = TimeSpan.FromSeconds(1) } });
@@ -124,7 +124,7 @@ public sealed class RealXpraTests(RealXpra xpra) : IClassFixture<RealXpra>
     }
 
     [Fact]
-    public async Task Its_client_ends_where_its_mode_is_not_let_in()
+    public async Task Its_client_ends_if_its_mode_is_not_accepted()
     {
         xpra.Require();
         await using var listener = Listen(options => options with { Modes = [AesMode.CTR] });

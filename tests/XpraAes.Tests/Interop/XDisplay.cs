@@ -3,17 +3,17 @@ using System.Globalization;
 
 namespace XpraAes.Tests.Interop;
 
-/// <summary>An X server without a screen: its windows and keys by xdotool, its picture from the file that it keeps it in.</summary>
+/// <summary>An X server without a screen: windows and keys by xdotool, the picture from its framebuffer file.</summary>
 internal sealed class XDisplay(XpraProgram program, string folder) : IAsyncDisposable
 {
     /// <summary>For example <c>:5</c>.</summary>
     public string Name => NameIn(program.Output) ?? throw new InvalidOperationException($"Xvfb did not start:\n{program.Output}");
 
-    /// <summary>The display in what Xvfb has written; null where it has not come yet.</summary>
+    /// <summary>The display in Xvfb's output; null if not written yet.</summary>
     public static string? NameIn(string output)
         => Array.Find(output.Split('\n'), line => int.TryParse(line, NumberStyles.None, CultureInfo.InvariantCulture, out _)) is { } number ? $":{number}" : null;
 
-    /// <summary>The id of the first visible window with this title; null where there is none.</summary>
+    /// <summary>The id of the first visible window with this title, or null.</summary>
     public async Task<string?> FindWindowAsync(string title)
     {
         await using var search = Tool("search", "--onlyvisible", "--name", title);

@@ -4,7 +4,7 @@ using XpraAes.Tests.Listening;
 
 namespace XpraAes.Tests.Interop;
 
-/// <summary>A run of the machine's own xpra, in folders of its own, ended with everything that it started.</summary>
+/// <summary>A run of the installed xpra in its own folders, which is ended with all its child processes.</summary>
 internal sealed class XpraProgram : IAsyncDisposable
 {
     private readonly Process _process;
@@ -22,10 +22,10 @@ internal sealed class XpraProgram : IAsyncDisposable
 
     public bool HasExited => _process.HasExited;
 
-    /// <summary>What it has written so far, to both of its outputs.</summary>
+    /// <summary>Its output so far, stdout and stderr.</summary>
     public string Output => string.Join('\n', _output);
 
-    /// <summary>Starts a program of PATH. Home and run-time folder are below <paramref name="folder"/>.</summary>
+    /// <summary>Starts a program from PATH, with its home and runtime directory below <paramref name="folder"/>.</summary>
     public static XpraProgram Start(string folder, string program, IEnumerable<string> arguments, bool encryptFirstPacket = false, string? display = null)
     {
         var start = new ProcessStartInfo(program, arguments)
@@ -39,7 +39,7 @@ internal sealed class XpraProgram : IAsyncDisposable
             start.Environment.Remove(name);
         start.Environment["HOME"] = start.Environment["XDG_RUNTIME_DIR"] = folder;
         start.Environment["LC_ALL"] = "C.UTF-8";
-        // Not this machine's settings: Debian's start a session of its own in each server, with a terminal where it finds nothing else.
+        // Without the installed settings: Debian's start a desktop session in each server, or at least a terminal.
         start.Environment["XPRA_SYSTEM_CONF_DIRS"] = Path.Combine(folder, "no-settings");
         if (display is not null)
             start.Environment["DISPLAY"] = display;
@@ -48,7 +48,7 @@ internal sealed class XpraProgram : IAsyncDisposable
         return new XpraProgram(Process.Start(start)!);
     }
 
-    /// <summary>Waits until it has written this.</summary>
+    /// <summary>Waits until its output contains this.</summary>
     public async Task WaitForAsync(string text)
     {
         await Loopback.Eventually(() => Output.Contains(text, StringComparison.Ordinal) || _process.HasExited);
@@ -56,7 +56,7 @@ internal sealed class XpraProgram : IAsyncDisposable
             throw new InvalidOperationException($"It ended with {_process.ExitCode} and never said '{text}':\n{Output}");
     }
 
-    /// <summary>Waits for its end, and returns its exit code.</summary>
+    /// <summary>Waits until it exits, and returns its exit code.</summary>
     public async Task<int> WaitForExitAsync()
     {
         using var timeout = new CancellationTokenSource(Loopback.HelloTimeout);
@@ -71,7 +71,7 @@ internal sealed class XpraProgram : IAsyncDisposable
         return _process.ExitCode;
     }
 
-    /// <summary>Asks it to end, as its own children must be ended by it, and kills it with them where it does not.</summary>
+    /// <summary>Asks it to exit, so that it ends its children itself; kills all of them if it does not.</summary>
     public async ValueTask DisposeAsync()
     {
         if (!_process.HasExited)

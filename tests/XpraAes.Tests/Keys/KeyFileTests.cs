@@ -19,7 +19,7 @@ public sealed class KeyFileTests
     [InlineData("key\t", "key\t")]
     [InlineData("0xdeadbeef", "0xdeadbeef")]
     [InlineData("\0key\0", "\0key\0")]
-    public void Only_CR_and_LF_at_the_ends_are_cut(string content, string expected)
+    public void Only_CR_and_LF_at_the_ends_are_stripped(string content, string expected)
     {
         using var folder = new TempFolder();
         using var key = XpraKey.FromFile(folder.Write("key", Encoding.ASCII.GetBytes(content)));
@@ -32,7 +32,7 @@ public sealed class KeyFileTests
     [InlineData("")]
     [InlineData("\n")]
     [InlineData("\r\n\r\n")]
-    public void An_empty_file_can_be_looked_at_and_not_used(string content)
+    public void An_empty_file_can_be_inspected_but_not_used(string content)
     {
         using var folder = new TempFolder();
         using var key = XpraKey.FromFile(folder.Write("key", Encoding.ASCII.GetBytes(content)));
@@ -51,7 +51,7 @@ public sealed class KeyFileTests
     [InlineData("644", "key", "chmod 600 {0}")]
     [InlineData("640", "my key's", "chmod 600 '{0}'")]
     [InlineData("602", "key", "chmod 600 {0}")]
-    public void A_file_that_others_can_read_or_change_comes_with_the_command_that_closes_it(string mode, string name, string command)
+    public void A_file_that_others_can_read_or_change_is_reported_with_the_chmod_to_run(string mode, string name, string command)
     {
         Assert.SkipWhen(OperatingSystem.IsWindows(), "Windows has no file modes.");
         using var folder = new TempFolder();
@@ -65,9 +65,9 @@ public sealed class KeyFileTests
     }
 
     [Theory]
-    [InlineData("440", false)] // as systemd gives a credential to a service's user, by an ACL
+    [InlineData("440", false)] // systemd gives the service's user access by an ACL
     [InlineData("444", true)]
-    public void A_credential_of_systemd_is_not_open_to_its_group(string mode, bool warned)
+    public void A_systemd_credential_is_not_reported_as_group_readable(string mode, bool warned)
     {
         Assert.SkipWhen(OperatingSystem.IsWindows(), "Windows has no systemd.");
         const string Variable = "CREDENTIALS_DIRECTORY";
@@ -90,7 +90,7 @@ public sealed class KeyFileTests
     [InlineData("600")]
     [InlineData("400")]
     [InlineData("700")]
-    public void A_file_of_its_owner_alone_has_no_problem(string mode)
+    public void A_file_only_its_owner_can_access_has_no_problem(string mode)
     {
         Assert.SkipWhen(OperatingSystem.IsWindows(), "Windows has no file modes.");
         using var folder = new TempFolder();
@@ -100,7 +100,7 @@ public sealed class KeyFileTests
     }
 
     [Fact]
-    public void A_missing_file_a_folder_and_an_unreadable_file_are_told_apart()
+    public void A_missing_file_a_folder_and_an_unreadable_file_are_distinguished()
     {
         Assert.SkipWhen(OperatingSystem.IsWindows(), "A socket in the file system stands for what cannot be read.");
         using var folder = new TempFolder();
@@ -126,7 +126,7 @@ public sealed class KeyFileTests
     }
 
     [Fact]
-    public void A_saved_key_is_its_bytes_and_nothing_else_and_is_its_owners_alone()
+    public void A_saved_key_is_exactly_its_bytes_and_readable_only_by_its_owner()
     {
         using var folder = new TempFolder();
         using var key = XpraKey.Generate();
@@ -179,7 +179,7 @@ public sealed class KeyFileTests
     }
 
     [Fact]
-    public async Task Of_many_that_save_at_once_without_force_one_wins_and_its_file_is_whole()
+    public async Task Of_many_concurrent_saves_without_force_exactly_one_succeeds()
     {
         for (var round = 0; round < 25; round++)
         {
@@ -202,7 +202,7 @@ public sealed class KeyFileTests
     }
 
     [Fact]
-    public async Task At_no_moment_can_others_read_a_file_that_is_being_saved_nor_is_it_incomplete()
+    public async Task A_file_being_saved_is_never_incomplete_or_readable_by_others()
     {
         Assert.SkipWhen(OperatingSystem.IsWindows(), "Windows has no file modes.");
         using var folder = new TempFolder();
@@ -225,7 +225,7 @@ public sealed class KeyFileTests
                         }
                         catch (FileNotFoundException)
                         {
-                            // It was renamed since it was listed.
+                            // It was renamed after it was listed.
                         }
                     }
                 }
@@ -242,7 +242,7 @@ public sealed class KeyFileTests
     }
 
     [Fact]
-    public void What_cannot_be_written_is_an_error_and_leaves_nothing_behind()
+    public void A_failed_save_is_an_error_and_leaves_no_files_behind()
     {
         using var folder = new TempFolder();
         Directory.CreateDirectory(folder["folder"]);
@@ -259,7 +259,7 @@ public sealed class KeyFileTests
     [Theory]
     [InlineData("\nkey")]
     [InlineData("key\r")]
-    public void A_key_that_its_file_would_read_back_as_another_is_not_saved(string text)
+    public void A_key_that_would_be_read_back_differently_is_not_saved(string text)
     {
         using var folder = new TempFolder();
         using var key = XpraKey.FromBytes(Encoding.ASCII.GetBytes(text), KeySource.Secret);

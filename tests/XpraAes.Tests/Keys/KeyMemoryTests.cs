@@ -14,10 +14,10 @@ public sealed class KeyMemoryTests
     private const int Length = 64;
 
     [Fact]
-    public void A_key_that_was_made_saved_read_and_disposed_of_leaves_no_copy_in_memory()
+    public void A_generated_saved_read_and_disposed_key_leaves_no_copy_in_memory()
     {
         Assert.SkipUnless(OperatingSystem.IsLinux(), "The search reads /proc/self/mem.");
-        // Allocated first, so that no collection comes between the use of a key and the search.
+        // Allocated first, so that no garbage collection happens between the use of a key and the search.
         using var window = new SecretBuffer(Window);
         using var folder = new TempFolder();
         var path = folder["key"];
@@ -34,7 +34,7 @@ public sealed class KeyMemoryTests
         Assert.False(IsInMemory(MaskedContent(path), window.Span));
     }
 
-    // The middle of the key, longer than any register that may have been spilled, and masked so that the needle itself is not found.
+    // The middle of the key: longer than any spilled register, and masked so that the needle itself is not found.
     private static byte[] MaskedContent(string path)
     {
         Span<byte> content = stackalloc byte[Length];
@@ -57,7 +57,7 @@ public sealed class KeyMemoryTests
             if (!fields[2].StartsWith("rw", StringComparison.Ordinal))
                 continue;
             var end = long.Parse(fields[1], NumberStyles.HexNumber, CultureInfo.InvariantCulture);
-            // Windows overlap by the needle, so that none hides on a border.
+            // Windows overlap by the needle's length, so that none is missed at a border.
             for (var at = long.Parse(fields[0], NumberStyles.HexNumber, CultureInfo.InvariantCulture); at < end; at += Window - masked.Length)
                 found |= Contains(memory, at, window[..(int)Math.Min(Window, end - at)], masked);
         }
@@ -73,7 +73,7 @@ public sealed class KeyMemoryTests
         }
         catch (IOException)
         {
-            // Unmapped since the list was made, or not readable at all, such as [vvar].
+            // Unmapped after it was listed, or not readable at all, such as [vvar].
             return false;
         }
         for (var i = 0; i < read; i++)

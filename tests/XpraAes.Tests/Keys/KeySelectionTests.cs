@@ -20,7 +20,7 @@ public sealed class KeySelectionTests : IDisposable
     }
 
     [Fact]
-    public void The_first_form_given_wins_in_the_order_of_xpra()
+    public void The_first_key_given_in_the_order_of_xpra_wins()
     {
         Environment.SetEnvironmentVariable(Variable, "environment");
         using var key = XpraKey.FromText("object");
@@ -40,7 +40,7 @@ public sealed class KeySelectionTests : IDisposable
     }
 
     [Fact]
-    public void The_key_found_is_the_callers_own()
+    public void The_resolved_key_belongs_to_the_caller()
     {
         using var key = XpraKey.FromText("object");
         new KeySelection { Key = key }.Resolve().Dispose();
@@ -49,7 +49,7 @@ public sealed class KeySelectionTests : IDisposable
     }
 
     [Fact]
-    public void A_named_file_that_is_missing_or_empty_is_an_error_and_no_other_form_is_tried()
+    public void A_missing_or_empty_key_file_is_an_error_without_fallback()
     {
         Environment.SetEnvironmentVariable(Variable, "environment");
         var empty = _folder.Write("empty", "\n"u8);
@@ -59,7 +59,7 @@ public sealed class KeySelectionTests : IDisposable
     }
 
     [Fact]
-    public void Where_no_form_is_given_the_error_says_how_to_give_one()
+    public void Without_a_key_the_error_says_how_to_give_one()
     {
         using var none = SecretBuffer.FromUtf8("");
         var error = Assert.Throws<XpraAesException>(() => new KeySelection { Password = none }.Resolve());
@@ -74,7 +74,7 @@ public sealed class KeySelectionTests : IDisposable
     [InlineData("0xff", "30786666")]
     [InlineData("caf\u00e9", "636166e9")]
     [InlineData("\u20ac\u00e9", "e282acc3a9")]
-    public void The_environment_variable_is_taken_as_Latin1_or_else_as_UTF8_without_newlines_at_its_ends(string value, string hex)
+    public void The_environment_variable_is_read_as_Latin1_or_else_UTF8_without_newlines_at_its_ends(string value, string hex)
     {
         Environment.SetEnvironmentVariable(Variable, value);
         using var key = XpraKey.FromEnvironment();
@@ -86,7 +86,7 @@ public sealed class KeySelectionTests : IDisposable
     [Theory]
     [InlineData(null)]
     [InlineData("\n")]
-    public void An_environment_variable_without_a_key_is_none(string? value)
+    public void An_empty_environment_variable_is_ignored(string? value)
     {
         Environment.SetEnvironmentVariable(Variable, value);
 

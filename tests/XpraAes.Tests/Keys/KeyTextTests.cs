@@ -5,7 +5,7 @@ namespace XpraAes.Tests.Keys;
 
 public sealed class KeyTextTests
 {
-    // The expected bytes are what xpra's own parser gives, 4.4 to 6.5 alike, run on these texts under Python 3.11.
+    // The expected bytes are from xpra's own parser, the same in 4.4 to 6.5, under Python 3.11.
     [Theory]
     [InlineData("0x00ff", "00ff")]
     [InlineData("0X00FF", "00ff")]
@@ -63,7 +63,7 @@ public sealed class KeyTextTests
     [InlineData("ab=")]
     [InlineData("====")]
     [InlineData("\u00e9\u00e9\u00e9\u00e9")]
-    public void Text_in_which_xpra_finds_no_key_is_refused_without_being_repeated(string text)
+    public void Text_in_which_xpra_finds_no_key_is_rejected_without_repeating_it(string text)
     {
         var error = Assert.Throws<XpraAesException>(() => XpraKey.FromXpraText(text));
 
@@ -76,7 +76,7 @@ public sealed class KeyTextTests
     [Theory]
     [InlineData("base64:YW-Jj")]
     [InlineData("b64:YW Jj")]
-    public void Characters_that_base64_skips_are_a_problem_of_the_key(string text)
+    public void Skipped_base64_characters_are_reported_as_a_problem(string text)
     {
         Assert.Contains(XpraKey.FromXpraText(text).Problems, problem => problem.Id == KeyProblemId.CharactersSkipped);
         Assert.Contains(XpraKey.FromText(text).Problems, problem => problem.Id == KeyProblemId.CharactersSkipped);
@@ -104,7 +104,7 @@ public sealed class KeyTextTests
     [InlineData("0xzz")]
     [InlineData("0x123")]
     [InlineData("base64:x")]
-    public void Key_data_that_is_not_what_its_prefix_says_is_refused(string text)
+    public void Key_data_that_does_not_match_its_prefix_is_rejected(string text)
         => Assert.Equal(XpraErrorId.KeyTextInvalid, Assert.Throws<XpraAesException>(() => XpraKey.FromText(text)).Id);
 
     [Fact]

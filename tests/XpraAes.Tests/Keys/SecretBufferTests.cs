@@ -17,7 +17,7 @@ public sealed class SecretBufferTests
     }
 
     [Fact]
-    public void A_disposed_buffer_gives_nothing()
+    public void A_disposed_buffer_cannot_be_used()
     {
         var buffer = new SecretBuffer([1, 2, 3]);
         buffer.Dispose();
@@ -29,7 +29,7 @@ public sealed class SecretBufferTests
     }
 
     [Fact]
-    public void A_clone_lives_by_itself()
+    public void A_clone_has_its_own_lifetime()
     {
         var buffer = new SecretBuffer([1, 2, 3]);
         using var clone = buffer.Clone();
@@ -59,7 +59,7 @@ public sealed class SecretBufferTests
     [InlineData("")]
     [InlineData("secret")]
     [InlineData("schlüssel €𝄞")]
-    public void Text_becomes_UTF8_without_a_mark(string text)
+    public void Text_becomes_UTF8_without_a_byte_order_mark(string text)
     {
         using var buffer = SecretBuffer.FromUtf8(text);
         Assert.Equal(Encoding.UTF8.GetBytes(text), buffer.Span.ToArray());
@@ -69,7 +69,7 @@ public sealed class SecretBufferTests
     public void Broken_text_is_refused() => Assert.Throws<EncoderFallbackException>(() => SecretBuffer.FromUtf8("a\ud800"));
 
     [Fact]
-    public void Its_text_tells_its_length_only()
+    public void ToString_shows_only_the_length()
     {
         using var buffer = SecretBuffer.FromUtf8("secret");
         Assert.Equal("SecretBuffer (6 bytes)", buffer.ToString());

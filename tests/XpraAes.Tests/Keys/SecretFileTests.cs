@@ -4,10 +4,10 @@ using XpraAes.Keys;
 
 namespace XpraAes.Tests.Keys;
 
-/// <summary>What key files and password files have in common: whose they are, who can replace them, and what is no file.</summary>
+/// <summary>What key files and password files have in common: checks of owners and of who can replace them, and pipes.</summary>
 public sealed class SecretFileTests : IDisposable
 {
-    /// <summary>A user that is neither root nor anybody who runs tests.</summary>
+    /// <summary>A user that is neither root nor the one that runs the tests.</summary>
     private const string OtherUser = "47011";
 
     private readonly TempFolder _folder = new();
@@ -19,10 +19,10 @@ public sealed class SecretFileTests : IDisposable
     [Theory]
     [InlineData("775", "", true)]
     [InlineData("757", "", true)]
-    [InlineData("1777", "", false)] // as /tmp: others can write there, and not replace what is ours
+    [InlineData("1777", "", false)] // as /tmp: others can write there, but not replace our files
     [InlineData("755", "", false)]
     [InlineData("777", "inner/deeper", true)]
-    public void A_folder_on_the_way_that_others_can_write_to_comes_with_the_command_that_closes_it(string mode, string inner, bool warned)
+    public void A_folder_on_the_path_that_others_can_write_to_is_reported_with_the_chmod_to_run(string mode, string inner, bool warned)
     {
         var open = MakeFolder("a folder", mode);
         Directory.CreateDirectory(Path.Combine(open, inner));
@@ -41,7 +41,7 @@ public sealed class SecretFileTests : IDisposable
     }
 
     [Fact]
-    public void Folders_on_the_way_of_links_count_too()
+    public void Folders_on_the_path_of_a_link_are_checked_too()
     {
         Write("key");
         MakeFolder("open", "777");
@@ -55,17 +55,17 @@ public sealed class SecretFileTests : IDisposable
     }
 
     [Fact]
-    public void A_ring_of_links_is_no_file_and_no_endless_way()
+    public void A_loop_of_links_is_no_file_and_no_endless_loop()
     {
         File.CreateSymbolicLink(_folder["a"], "b");
         File.CreateSymbolicLink(_folder["b"], "a");
 
         Assert.Throws<IOException>(() => Look(_folder["a"]));
-        Assert.InRange(Way(_folder["a"]), 40, 60);
+        Assert.InRange(CountSteps(_folder["a"]), 40, 60);
     }
 
     [Fact]
-    public void A_file_of_another_user_comes_with_the_command_that_makes_it_ours()
+    public void Another_users_file_is_reported_with_the_chown_to_run()
     {
         RequireRoot();
         var path = Write("key");
@@ -79,7 +79,7 @@ public sealed class SecretFileTests : IDisposable
     }
 
     [Fact]
-    public void A_folder_or_a_link_of_another_user_comes_with_the_command_that_makes_a_copy()
+    public void Another_users_folder_or_link_is_reported_with_the_copy_command_to_run()
     {
         RequireRoot();
         MakeFolder("theirs", "755");
@@ -93,7 +93,7 @@ public sealed class SecretFileTests : IDisposable
     }
 
     [Fact]
-    public void A_file_of_roots_is_nobody_elses()
+    public void A_file_owned_by_root_is_not_reported()
     {
         RequireRoot();
         Assert.Empty(Look(Write("key")));
@@ -101,7 +101,7 @@ public sealed class SecretFileTests : IDisposable
     }
 
     [Fact]
-    public void A_password_file_is_looked_at_as_a_key_file_is()
+    public void A_password_file_is_checked_like_a_key_file()
     {
         MakeFolder("open", "777");
         File.WriteAllText(_folder["open/password"], "secret");
@@ -116,7 +116,7 @@ public sealed class SecretFileTests : IDisposable
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
-    public void A_pipe_with_a_name_is_refused_at_once_whether_somebody_writes_to_it_or_not(bool hasWriter)
+    public void A_named_pipe_is_rejected_at_once_with_or_without_a_writer(bool hasWriter)
     {
         Run("mkfifo", "-m", "600", _folder["pipe"]);
         using var writer = hasWriter ? new FileStream(_folder["pipe"], FileMode.Open, FileAccess.ReadWrite) : null;
@@ -128,7 +128,7 @@ public sealed class SecretFileTests : IDisposable
     }
 
     [Fact]
-    public void A_link_to_a_descriptor_of_ours_is_no_way_to_have_us_wait()
+    public void A_link_to_an_inherited_descriptor_is_not_waited_for()
     {
         Assert.SkipUnless(Directory.Exists("/dev/fd"), "There is no /dev/fd.");
         using var server = new AnonymousPipeServerStream(PipeDirection.Out);
@@ -138,7 +138,7 @@ public sealed class SecretFileTests : IDisposable
     }
 
     [Fact]
-    public async Task A_pipe_that_this_process_was_given_is_read_to_its_end_however_it_comes()
+    public async Task An_inherited_pipe_is_read_to_its_end_however_it_is_split()
     {
         Assert.SkipUnless(Directory.Exists("/dev/fd"), "There is no /dev/fd.");
         using var server = new AnonymousPipeServerStream(PipeDirection.Out);
@@ -157,7 +157,7 @@ public sealed class SecretFileTests : IDisposable
     }
 
     [Fact]
-    public void A_pipe_whose_writer_stays_silent_or_never_ends_is_given_up()
+    public void A_pipe_whose_writer_does_not_finish_times_out()
     {
         Assert.SkipUnless(Directory.Exists("/dev/fd"), "There is no /dev/fd.");
         using var silent = new AnonymousPipeServerStream(PipeDirection.Out);
@@ -186,7 +186,7 @@ public sealed class SecretFileTests : IDisposable
 
     private static string Descriptor(AnonymousPipeServerStream server) => $"/dev/fd/{server.ClientSafePipeHandle.DangerousGetHandle()}";
 
-    private static int Way(string path) => OperatingSystem.IsLinux() || OperatingSystem.IsMacOS() ? UnixFile.Way(path).Count() : 0;
+    private static int CountSteps(string path) => OperatingSystem.IsLinux() || OperatingSystem.IsMacOS() ? UnixFile.Traverse(path).Count() : 0;
 
     private static IReadOnlyList<KeyProblem> Look(string path)
     {
@@ -194,7 +194,7 @@ public sealed class SecretFileTests : IDisposable
         return problems;
     }
 
-    private static void RequireRoot() => Assert.SkipUnless(Environment.IsPrivilegedProcess, "Only root gives files to others.");
+    private static void RequireRoot() => Assert.SkipUnless(Environment.IsPrivilegedProcess, "Only root can change a file's owner.");
 
     private void AssertCopied(string path, string name)
     {

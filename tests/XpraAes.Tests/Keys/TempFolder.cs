@@ -1,6 +1,6 @@
 namespace XpraAes.Tests.Keys;
 
-/// <summary>A folder of a test's own, gone after it.</summary>
+/// <summary>A temporary folder, deleted after the test.</summary>
 internal sealed class TempFolder : IDisposable
 {
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("xpra-keys-");

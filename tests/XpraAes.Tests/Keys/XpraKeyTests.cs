@@ -10,7 +10,7 @@ public sealed class XpraKeyTests
     private const string HexKey = "8f14e45fceea167a5a36dedd4bea2543c9f0f895fb98ab9159f51fd0297e236d";
 
     [Fact]
-    public void One_key_in_every_form_has_one_fingerprint_and_the_same_bytes()
+    public void A_key_has_the_same_fingerprint_and_bytes_in_every_form()
     {
         using var folder = new TempFolder();
         var bytes = Encoding.ASCII.GetBytes(HexKey);
@@ -43,7 +43,7 @@ public sealed class XpraKeyTests
     [Fact]
     public void A_fingerprint_is_64_bits_of_PBKDF2_in_four_groups_and_differs_between_keys()
     {
-        // Computed apart, with Python: hashlib.pbkdf2_hmac("sha256", b"key", b"XpraAes key fingerprint", 100000, 8).hex()
+        // Computed with Python: hashlib.pbkdf2_hmac("sha256", b"key", b"XpraAes key fingerprint", 100000, 8).hex()
         Assert.Equal("ce76-8240-2eb3-067a", XpraKey.FromText("key").Fingerprint);
         Assert.NotEqual(XpraKey.FromText("key").Fingerprint, XpraKey.FromText("Key").Fingerprint);
     }
@@ -56,7 +56,7 @@ public sealed class XpraKeyTests
     [InlineData(KeyFormat.Base64, 192, 192, "^[A-Za-z0-9+/]{32}$")]
     [InlineData(KeyFormat.Base64, 512, 512, "^[A-Za-z0-9+/]{86}==$")]
     [InlineData(KeyFormat.Uuid, null, 122, "^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$")]
-    public void A_made_key_has_its_form_and_strength_and_nothing_wrong_with_it(KeyFormat format, int? bits, int strength, string pattern)
+    public void A_generated_key_has_the_requested_format_and_strength_and_no_problems(KeyFormat format, int? bits, int strength, string pattern)
     {
         using var key = XpraKey.Generate(format, bits);
 
@@ -69,7 +69,7 @@ public sealed class XpraKeyTests
     }
 
     [Fact]
-    public void Made_keys_differ_and_use_every_digit_in_every_place()
+    public void Generated_keys_differ_and_use_every_digit_at_every_position()
     {
         var keys = Enumerable.Range(0, 500).Select(_ => XpraKey.Generate().ToString()).ToList();
 
@@ -85,7 +85,7 @@ public sealed class XpraKeyTests
     [InlineData(KeyFormat.Base64, 100)]
     [InlineData(KeyFormat.Text, null)]
     [InlineData(KeyFormat.Binary, 256)]
-    public void A_form_or_size_that_cannot_be_made_is_refused(KeyFormat format, int? bits)
+    public void A_format_or_size_that_cannot_be_generated_is_rejected(KeyFormat format, int? bits)
         => Assert.Equal(XpraErrorId.InvalidOption, Assert.Throws<XpraAesException>(() => XpraKey.Generate(format, bits)).Id);
 
     [Theory]
@@ -100,7 +100,7 @@ public sealed class XpraKeyTests
     [InlineData("correcthorsebatteryx", KeyFormat.Text, 94)]
     [InlineData("12345678901", KeyFormat.Text, 36)]
     [InlineData("caf\u00e9", KeyFormat.Text, 29)]
-    public void Text_is_told_by_its_form_and_counted_by_its_kinds_of_characters(string text, KeyFormat format, int bits)
+    public void The_format_of_text_is_recognized_and_its_bits_depend_on_its_kinds_of_characters(string text, KeyFormat format, int bits)
     {
         using var key = XpraKey.FromText(text);
 
@@ -108,7 +108,7 @@ public sealed class XpraKeyTests
     }
 
     [Fact]
-    public void Bytes_that_are_not_text_are_binary_and_count_in_full()
+    public void Bytes_that_are_not_text_are_binary_with_8_bits_each()
     {
         using var key = XpraKey.FromText("0x00ff00ff00ff00ff00ff00ff");
 
@@ -141,7 +141,7 @@ public sealed class XpraKeyTests
     }
 
     [Fact]
-    public void A_disposed_key_gives_nothing_and_says_so()
+    public void A_disposed_key_cannot_be_used_and_says_so()
     {
         var key = XpraKey.FromText("secret");
         key.Dispose();
@@ -162,7 +162,7 @@ public sealed class XpraKeyTests
     }
 
     [Fact]
-    public void A_clone_outlives_its_original_and_keeps_what_is_known_of_it()
+    public void A_clone_outlives_its_original_and_keeps_its_properties()
     {
         using var folder = new TempFolder();
         var key = XpraKey.FromFile(folder.Write("key", "short"u8));
@@ -188,7 +188,7 @@ public sealed class XpraKeyTests
     [InlineData("0x0123456789abcdef0123456789abcdef", KeySource.KeyFile, KeyProblemId.PrefixTakenLiterally)]
     [InlineData("BASE64:jxTkX87qFnpaNt7dS+olQw==", KeySource.Environment, KeyProblemId.PrefixTakenLiterally)]
     [InlineData("0x0123456789abcdef0123456789abcdef", KeySource.Secret)]
-    public void What_is_wrong_with_a_key_is_listed(string text, KeySource source, params KeyProblemId[] expected)
+    public void The_problems_of_a_key_are_listed(string text, KeySource source, params KeyProblemId[] expected)
     {
         using var key = XpraKey.FromBytes(Encoding.UTF8.GetBytes(text), source);
 
@@ -206,7 +206,7 @@ public sealed class XpraKeyTests
     [InlineData("utf-16", false)]
     [InlineData("utf-16BE", true)]
     [InlineData("utf-16BE", false)]
-    public void UTF16_is_recognised_with_and_without_a_byte_order_mark_and_after_the_newline_is_cut(string encoding, bool mark)
+    public void UTF16_is_recognized_with_and_without_a_byte_order_mark_and_after_stripping_a_newline(string encoding, bool mark)
     {
         using var folder = new TempFolder();
         var coder = Encoding.GetEncoding(encoding);
@@ -217,7 +217,7 @@ public sealed class XpraKeyTests
     }
 
     [Fact]
-    public void Random_bytes_have_nothing_wrong_with_them()
+    public void Random_bytes_have_no_problems()
     {
         var random = new Random(1);
         var bytes = new byte[32];
@@ -230,7 +230,7 @@ public sealed class XpraKeyTests
     }
 
     [Fact]
-    public void An_empty_password_or_text_is_no_key()
+    public void An_empty_password_or_text_is_rejected()
     {
         Assert.Equal(XpraErrorId.KeyMissing, Assert.Throws<XpraAesException>(() => XpraKey.FromPassword([])).Id);
         Assert.Equal(XpraErrorId.KeyMissing, Assert.Throws<XpraAesException>(() => XpraKey.FromText("\r\n")).Id);

@@ -126,7 +126,7 @@ public sealed class BindOptionsTests
     [InlineData("h:1,auth=exec(command)")]
     [InlineData("a b:1,encryption=AES")]
     [InlineData("[[::1]]:1,encryption=AES")]
-    public void What_would_quietly_not_encrypt_is_refused_with_what_to_do(string text)
+    public void Options_that_would_silently_not_encrypt_are_refused_with_an_action(string text)
     {
         var error = Assert.Throws<XpraAesException>(() => BindOptions.Parse(text));
 

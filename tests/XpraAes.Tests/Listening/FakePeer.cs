@@ -7,10 +7,10 @@ using XpraAes.Packets;
 
 namespace XpraAes.Tests.Listening;
 
-/// <summary>A client or server made of our lower layers alone, which does what a test says and knows nothing of our handshakes.</summary>
+/// <summary>A scriptable client or server that uses only the packet layer of XpraAes, not its handshakes.</summary>
 internal sealed class FakePeer : IAsyncDisposable
 {
-    /// <summary>More than any loaded machine takes for what is expected of it.</summary>
+    /// <summary>Generous, for loaded machines.</summary>
     private static readonly TimeSpan s_timeout = TimeSpan.FromSeconds(30);
 
     private readonly XpraKey _key;
@@ -27,7 +27,7 @@ internal sealed class FakePeer : IAsyncDisposable
 
     public PacketChannel Channel { get; }
 
-    /// <summary>Connects to a port of this machine's, from an address such as 127.1.2.3 where one is given.</summary>
+    /// <summary>Connects to a local port, optionally from an address such as 127.1.2.3.</summary>
     public static async Task<FakePeer> ConnectAsync(int port, XpraKey key, IPAddress? source = null)
     {
         var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
@@ -52,11 +52,11 @@ internal sealed class FakePeer : IAsyncDisposable
         return Channel.Writer.FlushAsync(default).AsTask();
     }
 
-    /// <summary>The hellos of a client, up to where its session stands: the listener's hello, and how it wants to be written to.</summary>
-    /// <param name="generation">Of what generation it is.</param>
-    /// <param name="mode">The mode that it asks for.</param>
-    /// <param name="change">What is to be different in its hello.</param>
-    /// <param name="derive">What runs each derivation of a key; null: nothing but this.</param>
+    /// <summary>Exchanges a client's hellos until the session is established. Returns the listener's hello and its cipher parameters.</summary>
+    /// <param name="generation">The client's xpra generation.</param>
+    /// <param name="mode">The mode to ask for.</param>
+    /// <param name="change">Changes the hello before it is sent.</param>
+    /// <param name="derive">Wraps each key derivation; null for none.</param>
     public async Task<(XpraDictionary Hello, CipherParameters Asked)> OpenSessionAsync(Generation generation, AesMode mode, Action<XpraDictionary>? change = null, Action<Action>? derive = null)
     {
         derive ??= derivation => derivation();
@@ -72,10 +72,10 @@ internal sealed class FakePeer : IAsyncDisposable
         return (answer, asked);
     }
 
-    /// <summary>Bytes as they are, past every cipher.</summary>
+    /// <summary>Sends raw bytes, bypassing the cipher.</summary>
     public async Task SendRawAsync(ReadOnlyMemory<byte> bytes) => await Socket.SendAsync(bytes, SocketFlags.None);
 
-    /// <summary>Begins with these bytes, and sends further ones by and by until the other side has had enough.</summary>
+    /// <summary>Sends these bytes, then one more at a time until the other side closes.</summary>
     public async Task DripAsync(ReadOnlyMemory<byte> begin, TimeSpan pause)
     {
         try
@@ -89,11 +89,11 @@ internal sealed class FakePeer : IAsyncDisposable
         }
         catch (Exception e) when (e is SocketException or ObjectDisposedException)
         {
-            // Cut off.
+            // The other side has closed.
         }
     }
 
-    /// <summary>The next packet; null where the other side has closed.</summary>
+    /// <summary>The next packet; null if the other side has closed.</summary>
     public async Task<Packet?> TryReceiveAsync()
     {
         using var timeout = new CancellationTokenSource(s_timeout);
@@ -109,7 +109,7 @@ internal sealed class FakePeer : IAsyncDisposable
 
     public async Task<Packet> ReceiveAsync() => await TryReceiveAsync() ?? throw new EndOfStreamException("The other side closed the connection.");
 
-    /// <summary>The next packet of that type; pings are answered, others passed over.</summary>
+    /// <summary>The next packet of that type; answers pings and skips others.</summary>
     public async Task<Packet> ReceiveAsync(string type)
     {
         while (true)
@@ -122,7 +122,7 @@ internal sealed class FakePeer : IAsyncDisposable
         }
     }
 
-    /// <summary>Waits until the other side has closed, whatever it sends until then.</summary>
+    /// <summary>Waits until the other side closes, and ignores what it sends until then.</summary>
     public async Task WaitForCloseAsync()
     {
         while (await TryReceiveAsync() is not null)
@@ -134,7 +134,7 @@ internal sealed class FakePeer : IAsyncDisposable
 
     public void ReceiveUnder(CipherParameters parameters) => Channel.Reader.Arm(SessionCiphers.CreateDecryptor(_key, parameters));
 
-    /// <summary>Vanishes: the other side gets a reset.</summary>
+    /// <summary>Aborts the connection: the other side gets a reset.</summary>
     public void Reset()
     {
         Socket.LingerState = new LingerOption(true, 0);

@@ -3,7 +3,7 @@ using System.Net.Sockets;
 
 namespace XpraAes.Tests.Listening;
 
-/// <summary>A port on which each connection meets the next of a test's scripts; the last one serves all that follow.</summary>
+/// <summary>A server that handles each connection with the next of a test's scripts, and all further ones with the last.</summary>
 internal sealed class FakeServer : IAsyncDisposable
 {
     private readonly TcpListener _listener = new(IPAddress.Loopback, 0);
@@ -22,7 +22,7 @@ internal sealed class FakeServer : IAsyncDisposable
     /// <summary>Connections so far.</summary>
     public int Accepted => _scripts.Count;
 
-    /// <summary>Waits for the scripts so far, and throws what they threw.</summary>
+    /// <summary>Waits for the scripts so far and rethrows their exceptions.</summary>
     public Task Finished => Task.WhenAll(_scripts).WaitAsync(Loopback.HelloTimeout);
 
     public async ValueTask DisposeAsync()

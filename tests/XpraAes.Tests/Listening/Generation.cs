@@ -6,7 +6,7 @@ using XpraAes.Packets;
 
 namespace XpraAes.Tests.Listening;
 
-/// <summary>What tells one generation of xpra from another on the wire (PROTOCOL sections 0, 5 and 11).</summary>
+/// <summary>How the generations of xpra differ on the wire (PROTOCOL sections 0, 5 and 11).</summary>
 internal sealed record Generation(string Name)
 {
     private const string Pkcs7 = "PKCS#7", Legacy = "legacy";
@@ -37,7 +37,7 @@ internal sealed record Generation(string Name)
 
     public static Generation Named(string name) => All.Single(generation => generation.Name == name);
 
-    /// <summary>A hello with new cipher capabilities in it, and what they mean: how the other side is to encrypt.</summary>
+    /// <summary>A hello with new cipher capabilities, and the parameters they ask the other side to encrypt with.</summary>
     public (XpraDictionary Hello, CipherParameters Parameters) Announce(AesMode mode)
     {
         var parameters = new CipherParameters
@@ -61,7 +61,7 @@ internal sealed record Generation(string Name)
         return (hello, parameters);
     }
 
-    /// <summary>What this generation finds in the other side's hello or challenge: how it is to encrypt itself.</summary>
+    /// <summary>The parameters that this generation reads from the other side's hello or challenge, to encrypt with.</summary>
     public CipherParameters Read(XpraDictionary capabilities)
     {
         var own = new XpraDictionary();

@@ -6,7 +6,7 @@ using Xunit;
 
 namespace XpraAes.Tests.Listening;
 
-/// <summary>Clients of every generation, with what is particular to each, against our listener.</summary>
+/// <summary>Clients of every generation, with their peculiarities, against the listener.</summary>
 [Collection(LoopbackCollection.Name)]
 public sealed class GenerationTests
 {
@@ -25,7 +25,7 @@ public sealed class GenerationTests
         var (hello, _) = await client.OpenSessionAsync(generation, mode);
         Assert.Equal(ProtocolDefaults.AnnouncedVersion, hello.GetString("version"));
 
-        // Every remainder of the length that padding can meet, in both directions: the echo carries the session id back.
+        // Every padding length, in both directions: the echo returns the session id.
         for (var filler = 0; filler < 33; filler++)
         {
             await client.SendAsync("ping", (long)filler, 0L, new string('s', filler));
@@ -115,7 +115,7 @@ public sealed class GenerationTests
     [InlineData("stop")]
     [InlineData("command")]
     [InlineData("bell\u0007")]
-    public async Task What_is_not_served_is_refused_politely_and_encrypted(string request)
+    public async Task An_unsupported_request_is_refused_encrypted(string request)
     {
         await using var loopback = Loopback.Start();
         var refused = await RefusedAsync(loopback, hello => hello["request"] = request);
@@ -125,7 +125,7 @@ public sealed class GenerationTests
     }
 
     [Fact]
-    public async Task A_client_that_needs_a_display_hears_that_there_is_none()
+    public async Task A_client_that_needs_a_display_is_refused_with_the_reason()
     {
         await using var loopback = Loopback.Start();
         var refused = await RefusedAsync(loopback, hello =>

@@ -5,11 +5,11 @@ using XpraAes.Listening;
 using XpraAes.Logging;
 using XpraAes.Tests.Listening;
 using XpraAes.Tests.Logging;
-using Stranger = XpraAes.Tests.Reliability.UnauthenticatedClient;
+using XpraAes.Tests.Reliability;
 
 namespace XpraAes.Tests.Listening;
 
-/// <summary>What a log tells of strangers, and what it only counts.</summary>
+/// <summary>What is logged about unauthenticated clients, and what is only counted.</summary>
 public sealed partial class LogThrottleTests : IDisposable
 {
     private const int Refused = 111;
@@ -25,25 +25,25 @@ public sealed partial class LogThrottleTests : IDisposable
     public void Dispose() => _log.Dispose();
 
     [Fact]
-    public void The_first_connections_of_an_address_are_told_of_step_by_step_and_the_others_counted_after_a_minute()
+    public void The_first_connections_of_an_address_are_logged_in_full_and_the_rest_are_counted_after_a_minute()
     {
         for (var i = 0; i < 1000; i++)
-            Come(s_address, XpraErrorId.KeyMismatch);
+            ConnectAndRefuse(s_address, XpraErrorId.KeyMismatch);
         Assert.Equal((4, 4, 0), (Lines(110), Lines(Refused), Lines(Counted)));
 
         _clock.Advance(LogThrottle.Window);
-        Assert.StartsWith("192.0.2.1: 996 more connections within a minute, told of one by one no longer: 996 KeyMismatch |", Assert.Single(_lines.Events, line => line.Id == Counted).Text, StringComparison.Ordinal);
+        Assert.StartsWith("192.0.2.1: 996 more connections within a minute, not logged individually: 996 KeyMismatch |", Assert.Single(_lines.Events, line => line.Id == Counted).Text, StringComparison.Ordinal);
     }
 
     [Fact]
-    public void Each_different_cause_is_told_of_in_its_own_words()
+    public void Each_different_cause_is_logged_once()
     {
         for (var i = 0; i < 100; i++)
-            Come(s_address, XpraErrorId.NotXpra);
+            ConnectAndRefuse(s_address, XpraErrorId.NotXpra);
         foreach (var cause in Enum.GetValues<XpraErrorId>())
         {
-            Come(s_address, cause);
-            Come(s_address, cause);
+            ConnectAndRefuse(s_address, cause);
+            ConnectAndRefuse(s_address, cause);
         }
 
         foreach (var cause in Enum.GetValues<XpraErrorId>())
@@ -55,55 +55,55 @@ public sealed partial class LogThrottleTests : IDisposable
     [InlineData(100_000, "10.0.0.0", 1)]
     [InlineData(100_000, "2001:db8::", 1)]
     [InlineData(100_000, "0.0.0.0", 40_000)]
-    public void However_many_come_the_lines_and_the_memory_are_bounded(int count, string first, int step)
+    public void Log_lines_and_memory_are_bounded_for_any_number_of_connections(int count, string first, int step)
     {
         for (var i = 0; i < count; i++)
-            Come(Plus(IPAddress.Parse(first), (uint)(i * step)), (XpraErrorId)(i % 20));
-        // 128 connections at most are told of, in two lines each here, and each of 20 causes once in each of the networks that are counted.
+            ConnectAndRefuse(Plus(IPAddress.Parse(first), (uint)(i * step)), (XpraErrorId)(i % 20));
+        // At most 128 connections are logged in full, with two lines each here, and each of 20 causes once for each prefix.
         Assert.InRange(_lines.Events.Count, 1, 4000);
         Assert.InRange(_log.Remembered, 1, 128 * 4 + 1);
 
         _clock.Advance(LogThrottle.Window);
-        var told = _lines.Events.Where(line => line.Id == Refused).Count();
-        Assert.Equal(count, told + _lines.Events.Where(line => line.Id == Counted).Sum(line => int.Parse(Number().Match(line.Text).Groups[1].Value, null)));
+        var logged = _lines.Events.Where(line => line.Id == Refused).Count();
+        Assert.Equal(count, logged + _lines.Events.Where(line => line.Id == Counted).Sum(line => int.Parse(Number().Match(line.Text).Groups[1].Value, null)));
         Assert.Equal(0, _log.Remembered);
     }
 
     [Fact]
-    public void A_flood_from_one_network_leaves_others_their_lines()
+    public void A_flood_from_one_network_does_not_use_up_the_budget_of_others()
     {
         for (var i = 0; i < 10_000; i++)
-            Come(Plus(IPAddress.Parse("10.0.0.0"), (uint)i * 97), XpraErrorId.KeyMismatch);
+            ConnectAndRefuse(Plus(IPAddress.Parse("10.0.0.0"), (uint)i * 97), XpraErrorId.KeyMismatch);
         var before = _lines.Events.Count;
-        Come(s_address, XpraErrorId.KeyMismatch);
+        ConnectAndRefuse(s_address, XpraErrorId.KeyMismatch);
 
         Assert.Equal([110, Refused], _lines.Events.Skip(before).Select(line => line.Id));
     }
 
     [Fact]
-    public void Counts_are_for_the_narrowest_network_whose_share_is_used_up()
+    public void Counts_are_for_the_narrowest_network_whose_budget_is_used_up()
     {
         for (var i = 0; i < 300; i++)
-            Come(Plus(IPAddress.Parse("10.1.2.0"), (uint)(i % 60)), XpraErrorId.KeyMismatch);
+            ConnectAndRefuse(Plus(IPAddress.Parse("10.1.2.0"), (uint)(i % 60)), XpraErrorId.KeyMismatch);
         for (var i = 0; i < 300; i++)
-            Come(s_address, XpraErrorId.KeyMismatch);
+            ConnectAndRefuse(s_address, XpraErrorId.KeyMismatch);
         _log.Dispose();
 
         Assert.Equal(["192.0.2.1: 296", "10.1.2.0/24: 284"], _lines.Events.Where(line => line.Id == Counted).Select(line => line.Text[..line.Text.IndexOf(" more", StringComparison.Ordinal)]));
     }
 
     [Fact]
-    public void A_network_of_64_bits_of_IPv6_is_one_address()
+    public void IPv6_sources_are_counted_by_64_bit_prefix()
     {
         for (var i = 0; i < 300; i++)
-            Come(Plus(IPAddress.Parse("2001:db8::"), (uint)i), XpraErrorId.KeyMismatch);
+            ConnectAndRefuse(Plus(IPAddress.Parse("2001:db8::"), (uint)i), XpraErrorId.KeyMismatch);
         _log.Dispose();
 
         Assert.StartsWith("2001:db8::/64: 296 more", Assert.Single(_lines.Events, line => line.Id == Counted).Text, StringComparison.Ordinal);
     }
 
     [Fact]
-    public void Who_proves_the_key_is_told_of_whoever_else_comes_from_there_and_uses_up_nothing()
+    public void A_client_that_proves_the_key_is_always_logged_and_costs_no_budget()
     {
         for (var i = 0; i < 100; i++)
         {
@@ -115,7 +115,7 @@ public sealed partial class LogThrottleTests : IDisposable
         Assert.Equal((100, 100), (Lines(110), Lines(113)));
 
         for (var i = 0; i < 100; i++)
-            Come(s_address, XpraErrorId.KeyMismatch);
+            ConnectAndRefuse(s_address, XpraErrorId.KeyMismatch);
         using (var honest = _log.Connect(_lines, s_address))
         {
             Assert.False(honest.IsEnabled(LogLevel.Debug));
@@ -137,58 +137,58 @@ public sealed partial class LogThrottleTests : IDisposable
         for (var i = 0; i < 50; i++)
         {
             using var asking = _log.Connect(_lines, s_address);
-            Log.RequestAnswered(asking, "stranger", "info");
+            Log.RequestAnswered(asking, "client", "info");
         }
         for (var i = 0; i < 50; i++)
         {
             using var sitting = _log.Connect(_lines, s_address);
-            Log.SessionOpened(sitting, "stranger", "6.2", "AES-CTR");
-            Log.SessionClosed(sitting, "stranger", "gone");
+            Log.SessionOpened(sitting, "client", "6.2", "AES-CTR");
+            Log.SessionClosed(sitting, "client", "gone");
         }
         _log.Dispose();
 
         Assert.Equal((4, 0), (Lines(112), Lines(113)));
-        Assert.Contains("96 more connections within a minute, told of one by one no longer: 50 SessionOpened, 46 RequestAnswered |", Assert.Single(_lines.Events, line => line.Id == Counted).Text, StringComparison.Ordinal);
+        Assert.Contains("96 more connections within a minute, not logged individually: 50 SessionOpened, 46 RequestAnswered |", Assert.Single(_lines.Events, line => line.Id == Counted).Text, StringComparison.Ordinal);
     }
 
     [Fact]
-    public void A_failure_of_ours_that_strangers_can_repeat_is_told_of_once_more_and_then_counted()
+    public void An_internal_failure_that_clients_can_repeat_is_logged_once_over_budget_and_then_counted()
     {
         for (var i = 0; i < 100; i++)
         {
             using var killer = _log.Connect(_lines, s_address);
-            Log.SessionFailed(killer, "stranger", new InvalidOperationException());
+            Log.SessionFailed(killer, "client", new InvalidOperationException());
         }
         for (var i = 0; i < 10; i++)
-            Come(IPAddress.Parse("192.0.2.2"), XpraErrorId.NotXpra);
+            ConnectAndRefuse(IPAddress.Parse("192.0.2.2"), XpraErrorId.NotXpra);
         using (var killer = _log.Connect(_lines, IPAddress.Parse("192.0.2.2")))
-            Log.SessionFailed(killer, "stranger", new InvalidOperationException());
+            Log.SessionFailed(killer, "client", new InvalidOperationException());
 
-        Assert.Equal(5, Lines(115)); // of the first address its share, of the second the first
+        Assert.Equal(5, Lines(115)); // the budget of the first address, and the first failure of the second
     }
 
     [Fact]
-    public void The_next_minute_begins_anew_and_a_late_timer_does_not_matter()
+    public void The_next_minute_starts_a_new_budget_even_if_the_timer_is_late()
     {
         for (var i = 0; i < 10; i++)
-            Come(s_address, XpraErrorId.KeyMismatch);
+            ConnectAndRefuse(s_address, XpraErrorId.KeyMismatch);
         _clock.Pass(LogThrottle.Window);
-        Come(s_address, XpraErrorId.KeyMismatch);
+        ConnectAndRefuse(s_address, XpraErrorId.KeyMismatch);
         Assert.Equal((5, 1), (Lines(Refused), Lines(Counted)));
 
         _clock.Advance(LogThrottle.Window);
-        Assert.Equal(1, Lines(Counted)); // nothing was left out, and nobody says so
+        Assert.Equal(1, Lines(Counted)); // everything was logged, so there are no counts
     }
 
     [Fact]
-    public void A_connection_that_outlasts_its_minute_is_counted_in_the_one_it_ends_in()
+    public void A_connection_is_counted_in_the_minute_in_which_it_ends()
     {
         for (var i = 0; i < 4; i++)
-            Come(s_address, XpraErrorId.KeyMismatch);
+            ConnectAndRefuse(s_address, XpraErrorId.KeyMismatch);
         using (var slow = _log.Connect(_lines, s_address))
         {
             _clock.Advance(2 * LogThrottle.Window);
-            Come(s_address, XpraErrorId.KeyMismatch);
+            ConnectAndRefuse(s_address, XpraErrorId.KeyMismatch);
             slow.Refuse("slow", new XpraAesException(XpraErrorId.KeyMismatch, "the reason"));
         }
         _clock.Advance(LogThrottle.Window);
@@ -197,13 +197,13 @@ public sealed partial class LogThrottleTests : IDisposable
     }
 
     [Fact]
-    public async Task A_listener_tells_of_a_few_strangers_and_counts_the_others_when_it_stops()
+    public async Task A_listener_logs_a_few_unauthenticated_clients_and_counts_the_rest_when_it_stops()
     {
         var loopback = Loopback.Start(options => options with { Logger = _lines, Limits = new Limits { CloseGrace = TimeSpan.FromMilliseconds(50) } });
         await using (loopback)
         {
             for (var i = 0; i < 20; i++)
-                await Stranger.ComeAsync(new IPEndPoint(IPAddress.Loopback, loopback.Listener.Port), IPAddress.Loopback, "clear", TestContext.Current.CancellationToken);
+                await UnauthenticatedClient.ConnectAsync(new IPEndPoint(IPAddress.Loopback, loopback.Listener.Port), IPAddress.Loopback, "clear", TestContext.Current.CancellationToken);
             await Loopback.Eventually(() => loopback.Listener.Serving == 0);
             var before = Lines(113);
             await using var client = await loopback.ConnectAsync();
@@ -212,10 +212,10 @@ public sealed partial class LogThrottleTests : IDisposable
         }
 
         Assert.Equal(4, Lines(110));
-        Assert.Contains(_lines.Events, line => line.Id == Counted && line.Text.StartsWith("127.0.0.1: 16 more connections within a minute, told of one by one no longer: 16 CipherCapabilitiesMissing |", StringComparison.Ordinal));
+        Assert.Contains(_lines.Events, line => line.Id == Counted && line.Text.StartsWith("127.0.0.1: 16 more connections within a minute, not logged individually: 16 CipherCapabilitiesMissing |", StringComparison.Ordinal));
     }
 
-    private void Come(IPAddress address, XpraErrorId cause)
+    private void ConnectAndRefuse(IPAddress address, XpraErrorId cause)
     {
         using var connection = _log.Connect(_lines, address);
         Log.PeerConnected(connection, $"{address}:1");

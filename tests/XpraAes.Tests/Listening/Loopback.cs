@@ -7,7 +7,7 @@ using XpraAes.Transports;
 
 namespace XpraAes.Tests.Listening;
 
-/// <summary>A listener of ours, and clients of ours to it, that hold one key.</summary>
+/// <summary>A listener and clients with the same key.</summary>
 internal sealed class Loopback : IAsyncDisposable
 {
     private Loopback(XpraKey key, AesListener listener)
@@ -16,7 +16,7 @@ internal sealed class Loopback : IAsyncDisposable
         Listener = listener;
     }
 
-    /// <summary>Within this a loaded machine does what an idle one does at once.</summary>
+    /// <summary>Generous, for loaded machines.</summary>
     public static TimeSpan HelloTimeout { get; } = TimeSpan.FromSeconds(30);
 
     public XpraKey Key { get; }
@@ -33,7 +33,7 @@ internal sealed class Loopback : IAsyncDisposable
     public static Loopback Start(Func<ListenerOptions, ListenerOptions>? configure = null)
     {
         var key = XpraKey.Generate();
-        // Once for all of its copies.
+        // Created once for all copies of the key.
         _ = key.Fingerprint;
         var options = new ListenerOptions { Key = key, Modes = Enum.GetValues<AesMode>() };
         return new Loopback(key, AesListener.Start(configure?.Invoke(options) ?? options));
@@ -42,7 +42,7 @@ internal sealed class Loopback : IAsyncDisposable
     public Task<XpraConnection> ConnectAsync(Func<ConnectOptions, ConnectOptions>? configure = null, CancellationToken cancellationToken = default)
         => XpraConnector.ConnectAsync(configure?.Invoke(Options) ?? Options, cancellationToken);
 
-    /// <summary>The failure of a connection that must not come about.</summary>
+    /// <summary>The failure of a connection that must not be established.</summary>
     public async Task<XpraAesException> FailToConnectAsync(Func<ConnectOptions, ConnectOptions>? configure = null)
     {
         try
@@ -58,8 +58,8 @@ internal sealed class Loopback : IAsyncDisposable
 
     public Task<FakePeer> ConnectFakeAsync(XpraKey? key = null, IPAddress? source = null) => FakePeer.ConnectAsync(Listener.Port, key ?? Key, source);
 
-    /// <summary>Whether a client with the key that comes from there gets an answer to its hello, and to a ping.</summary>
-    public async Task<bool> LetsInAsync(IPAddress? source = null)
+    /// <summary>Whether a client with the key, from this address, gets an answer to its hello and to a ping.</summary>
+    public async Task<bool> AcceptsAsync(IPAddress? source = null)
     {
         await using var client = await ConnectFakeAsync(source: source);
         try
@@ -75,17 +75,17 @@ internal sealed class Loopback : IAsyncDisposable
         }
     }
 
-    /// <summary>The listener's end of the one connection that stands.</summary>
+    /// <summary>The listener's end of the only open connection.</summary>
     public async Task<XpraConnection> SingleConnectionAsync()
     {
         await Eventually(() => Listener.Connections.Count == 1);
         return Listener.Connections[0];
     }
 
-    /// <summary>Waits for what comes true without an event to tell so.</summary>
-    /// <param name="condition">What is waited for.</param>
-    /// <param name="timeout">How long; null: <see cref="HelloTimeout"/>.</param>
-    /// <param name="state">Says how things stand, for the failure's message.</param>
+    /// <summary>Polls until a condition is true.</summary>
+    /// <param name="condition">The condition.</param>
+    /// <param name="timeout">The timeout; null for <see cref="HelloTimeout"/>.</param>
+    /// <param name="state">Describes the current state for the failure's message.</param>
     public static async Task Eventually(Func<bool> condition, TimeSpan? timeout = null, Func<string>? state = null)
     {
         var start = Stopwatch.GetTimestamp();

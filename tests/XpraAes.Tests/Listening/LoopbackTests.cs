@@ -10,7 +10,7 @@ using Xunit;
 
 namespace XpraAes.Tests.Listening;
 
-/// <summary>Our connector and our listener, and what each makes of a peer that holds something else.</summary>
+/// <summary>The connector against the listener, and how each handles a peer with other options.</summary>
 [Collection(LoopbackCollection.Name)]
 public sealed class LoopbackTests
 {
@@ -40,7 +40,7 @@ public sealed class LoopbackTests
         foreach (var row in clientRows.Concat(serverRows))
         {
             Assert.Equal(("AES", mode, 256, stream ?? true), (row.Cipher, row.Mode, row.KeySize, row.Stream));
-            // Who does not say stream is taken for a peer of before 6.2.
+            // A peer that does not announce stream counts as older than 6.2.
             Assert.Equal(mode != AesMode.CBC ? 0 : stream is null ? 32 : 16, row.BlockSize);
             Assert.Equal(mode == AesMode.CBC ? "PKCS#7" : "none", row.Padding);
             Assert.Equal((KeyHash.SHA1, 10_000, false, true), (row.KeyHash, row.Iterations, row.Authenticated, row.KeyProven));
@@ -57,7 +57,7 @@ public sealed class LoopbackTests
     [InlineData(16, KeyHash.SHA224, 24, KeyHash.SHA512)]
     [InlineData(24, KeyHash.SHA384, 24, KeyHash.SHA224)]
     [InlineData(32, KeyHash.SHA512, 32, KeyHash.SHA384)]
-    public async Task Each_side_says_how_it_wants_to_be_written_to(int clientSize, KeyHash clientHash, int serverSize, KeyHash serverHash)
+    public async Task Each_side_announces_the_cipher_parameters_it_receives_with(int clientSize, KeyHash clientHash, int serverSize, KeyHash serverHash)
     {
         await using var loopback = Loopback.Start(options => options with { KeySize = serverSize, KeyHash = serverHash, Iterations = 1234 });
         await using var client = await loopback.ConnectAsync(options => options with { KeySize = clientSize, KeyHash = clientHash, Iterations = 4321 });
@@ -68,13 +68,13 @@ public sealed class LoopbackTests
     }
 
     [Fact]
-    public async Task A_refused_mode_is_answered_in_clear_with_one_fixed_text()
+    public async Task A_refused_mode_is_answered_in_plaintext_with_a_fixed_text()
     {
         await using var loopback = Loopback.Start(options => options with { Modes = [AesMode.CTR, AesMode.GCM] });
         var refused = await loopback.FailToConnectAsync(options => options with { Mode = AesMode.CBC });
         Assert.Equal(XpraErrorId.PeerDisconnected, refused.Id);
         Assert.Contains(Refusals.ForUnproven, refused.Message, StringComparison.Ordinal);
-        Assert.Contains("in clear, so the reason is unproven", refused.Message, StringComparison.Ordinal);
+        Assert.Contains("unencrypted, so the reason may be forged", refused.Message, StringComparison.Ordinal);
         Assert.Contains("-Mode", refused.RecommendedAction, StringComparison.Ordinal);
         Assert.Equal(loopback.Options.Endpoint.ToString(), refused.Target);
         await Loopback.Eventually(() => loopback.Listener.Refusals.GetValueOrDefault(XpraErrorId.ModeRejected) == 1);
@@ -86,7 +86,7 @@ public sealed class LoopbackTests
 
     [Theory]
     [MemberData(nameof(Modes))]
-    public async Task A_client_with_another_key_hears_so_within_a_second(AesMode mode)
+    public async Task A_client_with_another_key_fails_with_KeyMismatch_within_a_second(AesMode mode)
     {
         await using var loopback = Loopback.Start();
         using var other = XpraKey.Generate();
@@ -100,7 +100,7 @@ public sealed class LoopbackTests
 
     [Theory]
     [MemberData(nameof(Modes))]
-    public async Task A_listener_cuts_a_client_that_writes_under_another_key_within_a_second(AesMode mode)
+    public async Task A_listener_disconnects_a_client_with_another_key_within_a_second(AesMode mode)
     {
         await using var loopback = Loopback.Start();
         await using var client = await loopback.ConnectFakeAsync();
@@ -119,7 +119,7 @@ public sealed class LoopbackTests
     }
 
     [Fact]
-    public async Task The_key_is_proven_by_the_first_packet_that_decrypts_not_by_a_hello_in_clear()
+    public async Task The_key_is_proven_by_the_first_packet_that_decrypts_not_by_a_plaintext_hello()
     {
         await using var loopback = Loopback.Start();
         await using var client = await loopback.ConnectFakeAsync();
@@ -132,7 +132,7 @@ public sealed class LoopbackTests
     }
 
     [Fact]
-    public async Task A_client_in_clear_is_told_the_fixed_text_in_clear()
+    public async Task An_unencrypted_client_gets_the_fixed_text_in_plaintext()
     {
         await using var loopback = Loopback.Start(options => options with { Modes = [AesMode.GCM] });
         await using var client = await loopback.ConnectFakeAsync();
@@ -169,7 +169,7 @@ public sealed class LoopbackTests
 
     [Theory]
     [MemberData(nameof(Modes))]
-    public async Task A_client_with_a_password_gets_a_challenge_even_where_none_is_asked_for(AesMode mode)
+    public async Task A_client_with_a_password_gets_a_challenge_even_if_the_listener_has_no_password(AesMode mode)
     {
         await using var loopback = Loopback.Start();
         using var password = SecretBuffer.FromUtf8("whatever");
@@ -205,7 +205,7 @@ public sealed class LoopbackTests
     }
 
     [Fact]
-    public async Task A_client_that_says_it_wants_no_challenge_gets_none()
+    public async Task A_client_that_declines_a_challenge_gets_none()
     {
         await using var loopback = Loopback.Start();
         await using var client = await loopback.ConnectFakeAsync();
@@ -218,7 +218,7 @@ public sealed class LoopbackTests
 
     [Theory]
     [MemberData(nameof(Modes))]
-    public async Task The_first_packet_is_encrypted_where_both_sides_want_it(AesMode mode)
+    public async Task The_first_packet_is_encrypted_if_both_sides_want_it(AesMode mode)
     {
         foreach (var modes in new AesMode[][] { Enum.GetValues<AesMode>(), [mode] })
         {
@@ -232,7 +232,7 @@ public sealed class LoopbackTests
     }
 
     [Fact]
-    public async Task A_first_packet_in_clear_is_refused_where_an_encrypted_one_is_expected()
+    public async Task An_unencrypted_first_packet_is_refused_if_an_encrypted_one_is_expected()
     {
         await using var loopback = Loopback.Start(options => options with { EncryptFirstPacket = true });
         Assert.Equal(XpraErrorId.ConnectionLost, (await loopback.FailToConnectAsync()).Id);
@@ -240,7 +240,7 @@ public sealed class LoopbackTests
     }
 
     [Fact]
-    public async Task An_encrypted_first_packet_is_refused_where_a_clear_one_is_expected()
+    public async Task An_encrypted_first_packet_is_refused_if_an_unencrypted_one_is_expected()
     {
         await using var loopback = Loopback.Start();
         Assert.Equal(XpraErrorId.ConnectionLost, (await loopback.FailToConnectAsync(options => options with { EncryptFirstPacket = true })).Id);
@@ -249,7 +249,7 @@ public sealed class LoopbackTests
 
     [Theory]
     [MemberData(nameof(Modes))]
-    public async Task A_wrong_key_on_an_encrypted_first_packet_hangs_nobody(AesMode mode)
+    public async Task A_wrong_key_on_an_encrypted_first_packet_does_not_hang(AesMode mode)
     {
         await using var loopback = Loopback.Start(options => options with { EncryptFirstPacket = true, Modes = [mode], Limits = new Limits { FailuresBeforeBlock = 100, DelayPerFailure = TimeSpan.Zero } });
         using var other = XpraKey.Generate();
@@ -259,7 +259,7 @@ public sealed class LoopbackTests
     }
 
     [Fact]
-    public async Task A_port_in_use_and_an_address_of_another_machine_are_told_apart()
+    public async Task A_port_in_use_and_an_address_of_another_machine_have_different_errors()
     {
         await using var loopback = Loopback.Start();
         var inUse = Assert.Throws<XpraAesException>(() => AesListener.Start(new ListenerOptions { Key = loopback.Key, Port = loopback.Listener.Port }));
@@ -274,7 +274,7 @@ public sealed class LoopbackTests
     [InlineData(0, 20, 10_000, XpraErrorId.InvalidOption)]
     [InlineData(0, 32, 99, XpraErrorId.IterationsRejected)]
     [InlineData(0, 32, 1_000_001, XpraErrorId.IterationsRejected)]
-    public void Options_that_nobody_can_meet_are_refused_before_anything_listens(int port, int keySize, int iterations, XpraErrorId id)
+    public void Invalid_options_are_refused_before_anything_listens(int port, int keySize, int iterations, XpraErrorId id)
     {
         using var key = XpraKey.Generate();
         var before = LiveObjects.Listeners.Count;
@@ -283,7 +283,7 @@ public sealed class LoopbackTests
     }
 
     [Fact]
-    public async Task Listening_on_every_address_takes_IPv4_and_IPv6()
+    public async Task Listening_on_every_address_accepts_IPv4_and_IPv6()
     {
         await using var loopback = Loopback.Start(options => options with { Address = IPAddress.IPv6Any });
         foreach (var host in new[] { "127.0.0.1", "::1", "localhost" })

@@ -3,7 +3,7 @@ using XpraAes.Listening;
 
 namespace XpraAes.Tests.Listening;
 
-/// <summary>Who counts as one that has proven the key, and for how long.</summary>
+/// <summary>Which sources count as proven, and for how long.</summary>
 public sealed class ProvenSourcesTests
 {
     private static readonly TimeSpan s_memory = TimeSpan.FromHours(1);
@@ -15,12 +15,12 @@ public sealed class ProvenSourcesTests
     {
         var proven = new ProvenSources(s_memory, 10, _clock);
         Assert.False(proven.Contains(Source(1)));
-        proven.Enter(Source(1));
-        proven.Enter(Source(1));
-        proven.Leave(Source(1));
+        proven.AddSession(Source(1));
+        proven.AddSession(Source(1));
+        proven.RemoveSession(Source(1));
         _clock.Advance(10 * s_memory);
         Assert.True(proven.Contains(Source(1)));
-        proven.Leave(Source(1));
+        proven.RemoveSession(Source(1));
         _clock.Advance(s_memory);
         Assert.True(proven.Contains(Source(1)));
         _clock.Advance(TimeSpan.FromTicks(1));
@@ -29,15 +29,15 @@ public sealed class ProvenSourcesTests
     }
 
     [Fact]
-    public void Only_so_many_are_remembered_and_the_one_gone_for_longest_is_forgotten()
+    public void Capacity_is_bounded_and_the_longest_absent_source_is_removed()
     {
         var proven = new ProvenSources(s_memory, 3, _clock);
-        proven.Enter(Source(0));
+        proven.AddSession(Source(0));
         for (var i = 1; i <= 4; i++)
         {
             _clock.Advance(TimeSpan.FromSeconds(1));
-            proven.Enter(Source(i));
-            proven.Leave(Source(i));
+            proven.AddSession(Source(i));
+            proven.RemoveSession(Source(i));
         }
         Assert.Equal([true, false, true, true, true], Enumerable.Range(0, 5).Select(i => proven.Contains(Source(i))));
     }

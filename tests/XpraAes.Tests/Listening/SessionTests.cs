@@ -10,7 +10,7 @@ using Xunit;
 
 namespace XpraAes.Tests.Listening;
 
-/// <summary>How sessions live and end, and that nothing of them is left.</summary>
+/// <summary>How sessions run and end, and that they leak nothing.</summary>
 [Collection(LoopbackCollection.Name)]
 public sealed class SessionTests
 {
@@ -34,7 +34,7 @@ public sealed class SessionTests
     }
 
     [Fact]
-    public async Task Both_sides_ping_by_themselves()
+    public async Task Both_sides_send_pings()
     {
         await using var loopback = Loopback.Start(options => options with { Limits = s_quick with { IdleTimeout = Loopback.HelloTimeout } });
         await using var client = await loopback.ConnectAsync();
@@ -76,23 +76,23 @@ public sealed class SessionTests
     }
 
     [Fact]
-    public async Task A_client_that_no_longer_echoes_is_sent_away()
+    public async Task A_client_that_no_longer_echoes_is_disconnected()
     {
         await using var loopback = Loopback.Start(options => options with { Limits = s_quick });
         await using var client = await loopback.ConnectFakeAsync();
         await client.OpenSessionAsync(Generation.Named("6.2"), AesMode.CBC);
         var server = await loopback.SingleConnectionAsync();
         await client.SendAsync("ping", 1L);
-        var said = "";
+        var reason = "";
         while (await client.TryReceiveAsync() is { } packet)
-            said = packet.Type == "disconnect" ? packet.Text(1) : said;
-        Assert.Equal("client ping timeout", said);
+            reason = packet.Type == "disconnect" ? packet.Text(1) : reason;
+        Assert.Equal("client ping timeout", reason);
         await server.Completion.WaitAsync(Loopback.HelloTimeout);
         Assert.Equal("client ping timeout", server.CloseReason);
     }
 
     [Fact]
-    public async Task A_client_that_asks_without_end_and_reads_nothing_is_cut_off()
+    public async Task A_client_that_keeps_asking_but_never_reads_is_disconnected()
     {
         await using var loopback = Loopback.Start(options => options with { Limits = s_quick });
         await using var client = await loopback.ConnectFakeAsync();
@@ -116,7 +116,7 @@ public sealed class SessionTests
     }
 
     [Fact]
-    public async Task A_session_closed_by_the_client_is_over_on_both_sides()
+    public async Task A_session_closed_by_the_client_ends_on_both_sides()
     {
         await using var loopback = Loopback.Start();
         var client = await loopback.ConnectAsync();
@@ -134,13 +134,13 @@ public sealed class SessionTests
         await Loopback.Eventually(() => loopback.Listener.Connections.Count == 0);
         var refused = await Assert.ThrowsAsync<XpraAesException>(() => client.PingAsync(Loopback.HelloTimeout));
         Assert.Equal(XpraErrorId.Closed, refused.Id);
-        // What it used can still be looked at.
+        // Its ciphers can still be read.
         Assert.Equal(2, client.GetCipherInfo().Count);
         Assert.True(client.BytesIn > 0 && client.BytesOut > 0);
     }
 
     [Fact]
-    public async Task A_ping_under_way_when_the_session_ends_says_so()
+    public async Task A_pending_ping_fails_when_the_session_ends()
     {
         await using var loopback = Loopback.Start();
         await using var client = await loopback.ConnectFakeAsync();
@@ -153,7 +153,7 @@ public sealed class SessionTests
     }
 
     [Fact]
-    public async Task A_client_that_vanishes_is_noticed()
+    public async Task A_client_that_disappears_is_noticed()
     {
         await using var loopback = Loopback.Start();
         var client = await loopback.ConnectFakeAsync();
@@ -180,7 +180,7 @@ public sealed class SessionTests
     }
 
     [Fact]
-    public async Task A_listener_that_stops_tells_its_clients_and_frees_its_port()
+    public async Task Stopping_a_listener_disconnects_its_clients_and_frees_its_port()
     {
         var loopback = Loopback.Start();
         var clients = await Task.WhenAll(Enumerable.Range(0, 5).Select(_ => loopback.ConnectAsync()));
@@ -203,7 +203,7 @@ public sealed class SessionTests
     }
 
     [Fact]
-    public async Task A_listener_that_stops_waits_no_longer_than_told_for_clients_that_do_not_go()
+    public async Task Stopping_a_listener_waits_at_most_the_grace_period()
     {
         await using var loopback = Loopback.Start();
         await using var client = await loopback.ConnectFakeAsync();
@@ -215,7 +215,7 @@ public sealed class SessionTests
     }
 
     [Fact]
-    public async Task A_listener_stops_in_the_middle_of_a_handshake()
+    public async Task A_listener_stops_during_a_handshake()
     {
         var loopback = Loopback.Start(options => options with { Limits = new Limits { HandshakeTimeout = TimeSpan.FromMinutes(5), ChallengeTimeout = TimeSpan.FromMinutes(5) } });
         await using var silent = await loopback.ConnectFakeAsync();
@@ -235,7 +235,7 @@ public sealed class SessionTests
     }
 
     [Fact]
-    public async Task Everything_is_ended_at_once_when_the_module_goes()
+    public async Task Everything_ends_at_once_when_the_module_is_removed()
     {
         await using var loopback = Loopback.Start();
         var client = await loopback.ConnectAsync();
@@ -249,7 +249,7 @@ public sealed class SessionTests
     }
 
     [Fact]
-    public async Task Two_hundred_connections_leave_nothing_behind()
+    public async Task Two_hundred_connections_leak_nothing()
     {
         await using var loopback = Loopback.Start();
         var ids = new List<int>();
@@ -276,10 +276,10 @@ public sealed class SessionTests
         loopback.Listener.ConnectionClosed += Throw;
         loopback.Listener.HandshakeFailed += Throw;
 
-        await using (var stranger = await loopback.ConnectFakeAsync())
+        await using (var unauthenticatedClient = await loopback.ConnectFakeAsync())
         {
-            await stranger.SendRawAsync("nonsense"u8.ToArray());
-            await stranger.WaitForCloseAsync();
+            await unauthenticatedClient.SendRawAsync("nonsense"u8.ToArray());
+            await unauthenticatedClient.WaitForCloseAsync();
         }
         var log = new ListLogger();
         var client = await loopback.ConnectAsync(options => options with { Logger = log });
@@ -292,11 +292,11 @@ public sealed class SessionTests
         Assert.Empty(loopback.Listener.Connections);
         await loopback.Listener.StopAsync(Loopback.HelloTimeout).WaitAsync(Loopback.HelloTimeout);
         Assert.Equal(ListenerState.Stopped, loopback.Listener.State);
-        await Loopback.Eventually(() => log.All.Contains("a handler of its events failed", StringComparison.Ordinal));
+        await Loopback.Eventually(() => log.All.Contains("an event handler failed", StringComparison.Ordinal));
     }
 
     [Fact]
-    public async Task Events_tell_what_happens_to_clients()
+    public async Task Events_report_what_happens_to_clients()
     {
         await using var loopback = Loopback.Start();
         var events = new System.Collections.Concurrent.ConcurrentQueue<string>();
@@ -311,7 +311,7 @@ public sealed class SessionTests
     }
 
     [Fact]
-    public async Task A_packet_in_an_encoding_that_is_not_here_says_nothing_about_the_key()
+    public async Task A_packet_in_an_unsupported_encoding_is_not_a_key_mismatch()
     {
         await using var loopback = Loopback.Start();
         await using var client = await loopback.ConnectFakeAsync();
@@ -324,7 +324,7 @@ public sealed class SessionTests
     }
 
     [Fact]
-    public async Task An_encrypted_first_packet_sent_again_by_another_proves_nothing()
+    public async Task A_replayed_encrypted_first_packet_does_not_prove_the_key()
     {
         await using var loopback = Loopback.Start(options => options with { EncryptFirstPacket = true });
         var generation = Generation.Named("6.2");

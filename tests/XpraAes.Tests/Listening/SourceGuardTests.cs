@@ -3,7 +3,7 @@ using XpraAes.Listening;
 
 namespace XpraAes.Tests.Listening;
 
-/// <summary>Who may come in, and who has to go for that.</summary>
+/// <summary>Which connections are accepted, and which are evicted for them.</summary>
 [Trait("Category", "Reliability")]
 public sealed class SourceGuardTests
 {
@@ -33,7 +33,7 @@ public sealed class SourceGuardTests
     }
 
     [Fact]
-    public void Failures_that_are_further_apart_block_nobody()
+    public void Failures_further_apart_do_not_block()
     {
         var guard = Guard();
         for (var i = 0; i < 20; i++)
@@ -45,7 +45,7 @@ public sealed class SourceGuardTests
     }
 
     [Fact]
-    public void Each_failure_lets_the_address_wait_longer_until_it_is_forgotten()
+    public void Each_failure_increases_the_delay_until_it_expires()
     {
         var guard = Guard();
         for (var i = 0; i < 4; i++)
@@ -62,7 +62,7 @@ public sealed class SourceGuardTests
     [Theory]
     [InlineData(-3650)]
     [InlineData(3650)]
-    public void A_jump_of_the_date_neither_frees_nor_holds_anybody(int days)
+    public void A_change_of_the_date_does_not_affect_blocks(int days)
     {
         var guard = Guard();
         for (var i = 0; i < 5; i++)
@@ -74,7 +74,7 @@ public sealed class SourceGuardTests
     }
 
     [Fact]
-    public void No_bound_applies_to_a_trusted_address()
+    public void No_limit_applies_to_a_trusted_address()
     {
         var guard = new SourceGuard(Limits.Default, address => address.Equals(s_someone), _clock);
         for (var i = 0; i < 1000; i++)
@@ -87,7 +87,7 @@ public sealed class SourceGuardTests
     }
 
     [Fact]
-    public void One_address_has_eight_places_and_gets_back_what_it_gives_back()
+    public void One_address_has_eight_slots_and_can_reuse_freed_ones()
     {
         var guard = Guard();
         var slots = Enter(guard, s_someone, 8);
@@ -111,7 +111,7 @@ public sealed class SourceGuardTests
     }
 
     [Fact]
-    public async Task The_oldest_silent_session_gives_way_to_its_own_address()
+    public async Task An_address_over_its_share_evicts_its_own_oldest_silent_session()
     {
         var guard = Guard();
         var slots = Enter(guard, s_someone, 8);
@@ -121,55 +121,55 @@ public sealed class SourceGuardTests
         _clock.Advance(TimeSpan.FromSeconds(11));
         slots[1].MarkEstablished();
         Assert.NotNull(Enter(guard, s_someone));
-        await LostAsync(slots[3]);
+        await WaitUntilEvictedAsync(slots[3]);
         Assert.NotNull(Enter(guard, s_someone));
-        await LostAsync(slots[5]);
+        await WaitUntilEvictedAsync(slots[5]);
         Assert.Null(Enter(guard, s_someone));
     }
 
     [Fact]
-    public async Task Where_all_places_are_taken_the_address_that_has_most_gives_way()
+    public async Task When_all_slots_are_taken_a_connection_of_the_busiest_address_is_evicted()
     {
         var guard = Guard(new Limits { UnprovenConnections = 10 });
         var few = Enter(guard, s_other, 2);
         var many = Enter(guard, s_someone, 8);
         var newcomer = Enter(guard, Address(1));
         Assert.NotNull(newcomer);
-        await LostAsync(many[0]);
+        await WaitUntilEvictedAsync(many[0]);
         Assert.Null(Enter(guard, s_someone));
         Assert.All(few.Append(newcomer), slot => Assert.False(slot.Evicted.IsCancellationRequested));
     }
 
     [Fact]
-    public async Task Among_equals_a_silent_session_gives_way_and_then_the_oldest_handshake()
+    public async Task At_equal_load_a_silent_session_is_evicted_first_then_the_oldest_handshake()
     {
         var (guard, slots) = Full(3);
         slots[1].MarkEstablished();
         _clock.Advance(TimeSpan.FromSeconds(11));
         Assert.NotNull(Enter(guard, Address(3)));
-        await LostAsync(slots[1]);
+        await WaitUntilEvictedAsync(slots[1]);
         Assert.NotNull(Enter(guard, Address(4)));
-        await LostAsync(slots[0]);
+        await WaitUntilEvictedAsync(slots[0]);
         Assert.False(slots[2].Evicted.IsCancellationRequested);
     }
 
     [Fact]
-    public async Task Among_equals_who_has_come_furthest_stays()
+    public async Task At_equal_load_the_most_advanced_connection_stays()
     {
         var (guard, slots) = Full(3);
         slots[0].HasSentHello = true;
         slots[0].MarkEstablished();
         slots[1].HasSentHello = true;
         Assert.NotNull(Enter(guard, Address(3)));
-        await LostAsync(slots[2]);
+        await WaitUntilEvictedAsync(slots[2]);
         Enter(guard, Address(4))!.HasSentHello = true;
         Assert.NotNull(Enter(guard, Address(5)));
-        await LostAsync(slots[1]);
+        await WaitUntilEvictedAsync(slots[1]);
         Assert.False(slots[0].Evicted.IsCancellationRequested);
     }
 
     [Fact]
-    public void Nobody_who_comes_for_the_first_time_gives_way_to_a_flood_that_comes_again_and_again()
+    public void A_returning_flood_does_not_evict_new_sources()
     {
         var guard = Guard();
         for (var i = 0; i < 1000; i++)
@@ -187,7 +187,7 @@ public sealed class SourceGuardTests
     }
 
     [Fact]
-    public void An_address_that_proves_the_key_weighs_no_more_than_one_that_comes_for_the_first_time()
+    public void An_address_that_proves_the_key_has_the_load_of_a_new_one()
     {
         var guard = Guard(new Limits { UnprovenConnections = 2 });
         for (var i = 0; i < 10; i++)
@@ -202,7 +202,7 @@ public sealed class SourceGuardTests
     }
 
     [Fact]
-    public void What_is_remembered_of_strangers_is_bounded_whatever_they_do()
+    public void The_number_of_records_is_bounded()
     {
         var guard = Guard(new Limits { RememberedSources = 500 });
         var held = Enter(guard, s_someone)!;
@@ -218,7 +218,7 @@ public sealed class SourceGuardTests
     }
 
     [Fact]
-    public async Task Who_comes_for_the_first_time_waits_until_one_who_did_has_had_time_to_prove_itself()
+    public async Task A_new_source_waits_until_another_new_source_has_had_its_grace_period()
     {
         var (guard, slots) = Full(3);
         Assert.Null(guard.TryAcquire(Address(3), out var later));
@@ -233,27 +233,27 @@ public sealed class SourceGuardTests
         _clock.Advance(TimeSpan.FromMilliseconds(1));
         Assert.NotNull(guard.TryAcquire(Address(4), out later));
         Assert.Null(later);
-        await LostAsync(slots[0]);
+        await WaitUntilEvictedAsync(slots[0]);
         Assert.False(slots[2].Evicted.IsCancellationRequested);
     }
 
     [Fact]
-    public async Task Nobody_waits_for_a_place_of_an_address_that_comes_again_and_again()
+    public async Task Nobody_waits_for_the_slot_of_a_returning_address()
     {
         var (guard, slots) = Full(3);
         slots[2].Dispose();
         var again = Enter(guard, Address(2))!;
         Assert.NotNull(guard.TryAcquire(Address(3), out var later));
         Assert.Null(later);
-        await LostAsync(again);
-        // Nor does it itself, and hold up those behind it.
+        await WaitUntilEvictedAsync(again);
+        // Nor does it wait itself, which would hold up clients behind it.
         Assert.Null(guard.TryAcquire(Address(2), out later));
         Assert.Null(later);
         Assert.All(slots[..2], slot => Assert.False(slot.Evicted.IsCancellationRequested));
     }
 
     [Fact]
-    public async Task Who_waits_for_a_place_gets_it_when_one_is_free()
+    public async Task A_waiting_source_gets_a_slot_as_soon_as_one_is_free()
     {
         var guard = Guard(new Limits { UnprovenConnections = 1 });
         var first = Enter(guard, Address(0))!;
@@ -267,17 +267,17 @@ public sealed class SourceGuardTests
     [Theory]
     [InlineData("2001:db8:1:{0}00::1")] // networks of 56 bits in one of 48
     [InlineData("2001:db8:1:1{0}::1")] // of 64 in one of 56
-    public async Task A_whole_IPv6_network_gives_way_to_others_and_pushes_out_none_but_its_own(string network)
+    public async Task A_flooding_IPv6_network_evicts_only_its_own_connections(string network)
     {
         var guard = Guard(new Limits { UnprovenConnections = 10 });
         var others = new[] { s_someone, s_other }.Select(address => Enter(guard, address)!).ToList();
         var flood = Enumerable.Range(0x10, 8).Select(i => Enter(guard, Inside(i))!).ToArray();
         others.Add(guard.TryAcquire(Address(1), out var later)!);
         Assert.Null(later);
-        await LostAsync(flood[0]);
+        await WaitUntilEvictedAsync(flood[0]);
         others.Add(guard.TryAcquire(IPAddress.Parse("2001:db8:2::1"), out later)!);
         Assert.Null(later);
-        await LostAsync(flood[1]);
+        await WaitUntilEvictedAsync(flood[1]);
         for (var i = 0; i < 1000; i++)
             Enter(guard, Inside(0x10 + i % 0xF0));
         Assert.All(others, slot => Assert.False(slot.Evicted.IsCancellationRequested));
@@ -286,17 +286,17 @@ public sealed class SourceGuardTests
     }
 
     [Fact]
-    public async Task Within_an_IPv6_network_that_gives_way_the_neighbours_of_a_flood_stay()
+    public async Task Neighbours_of_a_flood_within_its_IPv6_network_are_not_evicted()
     {
         var guard = Guard(new Limits { UnprovenConnections = 10 });
         var neighbour = Enter(guard, IPAddress.Parse("2001:db8:1:ff00::1"))!;
         var flood = Enumerable.Range(1, 9).Select(i => Enter(guard, IPAddress.Parse($"2001:db8:1:{i}::1"))!).ToArray();
-        // Both of the network that weighs most, of which the flood's part weighs more.
+        // Both are in the network with the highest load, within which the flood's part has more.
         var second = Enter(guard, IPAddress.Parse("2001:db8:1:ee00::1"));
         Assert.NotNull(second);
-        await LostAsync(flood[0]);
+        await WaitUntilEvictedAsync(flood[0]);
         Assert.NotNull(Enter(guard, s_someone));
-        await LostAsync(flood[1]);
+        await WaitUntilEvictedAsync(flood[1]);
         for (var i = 0; i < 1000; i++)
             Enter(guard, IPAddress.Parse($"2001:db8:1:{i % 256:x}::1"));
         Assert.False(neighbour.Evicted.IsCancellationRequested);
@@ -304,7 +304,7 @@ public sealed class SourceGuardTests
     }
 
     [Fact]
-    public void A_proof_takes_from_the_networks_around_it_only_what_it_had_put_there()
+    public void A_proof_reduces_the_load_of_its_networks_only_by_its_own_share()
     {
         var guard = Guard(new Limits { UnprovenConnections = 2 });
         for (var i = 0; i < 3; i++)
@@ -313,15 +313,15 @@ public sealed class SourceGuardTests
         Enter(guard, IPAddress.Parse("2001:db8:1:2::1"))!.MarkProven();
         for (var i = 0; i < 2; i++)
             Enter(guard, s_someone)!.Dispose();
-        var ofNetwork = Enter(guard, IPAddress.Parse("2001:db8:1:2::1"))!; // its network has three that went, and this one
-        var someone = Enter(guard, s_someone)!; // two that went, and this one
+        var ofNetwork = Enter(guard, IPAddress.Parse("2001:db8:1:2::1"))!; // its network has three ended connections, and this one
+        var someone = Enter(guard, s_someone)!; // two ended connections, and this one
         Assert.NotNull(Enter(guard, s_other));
         Assert.True(SpinWait.SpinUntil(() => ofNetwork.Evicted.IsCancellationRequested, Loopback.HelloTimeout));
         Assert.False(someone.Evicted.IsCancellationRequested);
     }
 
     [Fact]
-    public void Failures_all_over_an_IPv6_network_delay_it_but_block_none_of_it()
+    public void Failures_across_an_IPv6_network_delay_it_but_do_not_block_it()
     {
         var guard = Guard();
         for (var i = 0; i < 50; i++)
@@ -342,7 +342,7 @@ public sealed class SourceGuardTests
         session.MarkProven();
         _clock.Advance(TimeSpan.FromHours(5));
         Fail(guard, s_someone, 50);
-        Assert.NotNull(Enter(guard, s_someone)); // its session stands
+        Assert.NotNull(Enter(guard, s_someone)); // its session is open
         session.Dispose();
         session.Dispose();
         _clock.Advance(TimeSpan.FromMinutes(59));
@@ -359,7 +359,7 @@ public sealed class SourceGuardTests
     }
 
     [Fact]
-    public void A_block_ends_for_a_source_that_proves_the_key_meanwhile()
+    public void Proving_the_key_ends_a_block()
     {
         var guard = Guard();
         var session = Enter(guard, s_someone)!;
@@ -370,11 +370,11 @@ public sealed class SourceGuardTests
     }
 
     [Fact]
-    public void Who_is_let_in_without_proof_is_blocked_like_anyone()
+    public void A_source_accepted_without_proof_can_be_blocked()
     {
         var guard = Guard();
-        using (var inClear = Enter(guard, s_someone)!)
-            inClear.Release();
+        using (var unencrypted = Enter(guard, s_someone)!)
+            unencrypted.Release();
         var tooLate = Enter(guard, s_someone)!;
         tooLate.Dispose();
         tooLate.MarkProven();
@@ -383,7 +383,7 @@ public sealed class SourceGuardTests
     }
 
     [Fact]
-    public void Wrong_passwords_block_a_source_that_has_proven_the_key_too_whatever_comes_between_them()
+    public void Wrong_passwords_block_a_proven_source_too_even_between_other_failures()
     {
         var guard = Guard();
         Enter(guard, s_someone)!.MarkProven();
@@ -398,20 +398,20 @@ public sealed class SourceGuardTests
     }
 
     [Fact]
-    public async Task A_source_that_has_proven_the_key_finds_a_place_where_strangers_have_taken_its_eight_and_none_at_the_cost_of_others()
+    public async Task A_proven_source_gets_a_slot_beyond_its_share_but_not_at_the_expense_of_others()
     {
         var guard = Guard(new Limits { UnprovenConnections = 12 });
         Enter(guard, s_someone)!.MarkProven();
         var others = Enter(guard, s_other, 2);
-        var strangers = Enter(guard, s_someone, 10);
+        var unauthenticatedClients = Enter(guard, s_someone, 10);
         Assert.Null(Enter(guard, s_someone));
         Assert.NotNull(Enter(guard, Address(1)));
-        await LostAsync(strangers[0]);
+        await WaitUntilEvictedAsync(unauthenticatedClients[0]);
         Assert.All(others, slot => Assert.False(slot.Evicted.IsCancellationRequested));
     }
 
     [Fact]
-    public void That_a_source_is_turned_away_is_said_once_a_minute_and_of_IPv6_once_for_a_network()
+    public void A_rejection_is_reported_once_a_minute_and_for_IPv6_once_per_network()
     {
         var guard = Guard();
         Assert.Equal("192.0.2.1", guard.TryReportRejection(s_someone)?.ToString());
@@ -423,7 +423,7 @@ public sealed class SourceGuardTests
         _clock.Advance(TimeSpan.FromSeconds(1));
         Assert.NotNull(guard.TryReportRejection(s_someone));
         Fail(guard, s_other, 5);
-        Assert.Null(guard.TryReportRejection(s_other)); // that it is blocked has been said
+        Assert.Null(guard.TryReportRejection(s_other)); // that it is blocked has been logged
         for (var i = 0; i < 30_000; i++)
             guard.TryReportRejection(Address(i));
         Assert.InRange(guard.Remembered, 1, Limits.Default.RememberedSources);
@@ -437,7 +437,7 @@ public sealed class SourceGuardTests
 
     private SourceGuard Guard(Limits? limits = null) => new(limits ?? Limits.Default, _ => false, _clock);
 
-    /// <summary>A guard of so many places, each taken by an address of its own, from number 0 on.</summary>
+    /// <summary>A guard with that many slots, each taken by another address, from number 0 on.</summary>
     private (SourceGuard Guard, SourceGuard.Slot[] Slots) Full(int places)
     {
         var guard = Guard(new Limits { UnprovenConnections = places });
@@ -446,7 +446,7 @@ public sealed class SourceGuardTests
 
     private static IPAddress Address(int number) => new([10, (byte)(number >> 16), (byte)(number >> 8), (byte)number]);
 
-    /// <summary>Takes a place, and has waited for it where that was needed.</summary>
+    /// <summary>Takes a slot, after waiting for it if needed.</summary>
     private SourceGuard.Slot? Enter(SourceGuard guard, IPAddress address)
     {
         while (true)
@@ -461,6 +461,6 @@ public sealed class SourceGuardTests
     private SourceGuard.Slot[] Enter(SourceGuard guard, IPAddress address, int count)
         => [.. Enumerable.Range(0, count).Select(_ => Enter(guard, address) ?? throw new InvalidOperationException("There was no place."))];
 
-    // Told from a thread of the pool.
-    private static Task LostAsync(SourceGuard.Slot slot) => Loopback.Eventually(() => slot.Evicted.IsCancellationRequested);
+    // Cancelled on a thread-pool thread.
+    private static Task WaitUntilEvictedAsync(SourceGuard.Slot slot) => Loopback.Eventually(() => slot.Evicted.IsCancellationRequested);
 }

@@ -6,17 +6,17 @@ using Xunit;
 
 namespace XpraAes.Tests.Listening;
 
-/// <summary>What a listener makes of those who have proven nothing.</summary>
+/// <summary>How a listener handles clients that have not proven the key.</summary>
 [Collection(LoopbackCollection.Name)]
 public sealed class UnauthenticatedClientTests
 {
-    /// <summary>A test's own failures must not block the address of all tests.</summary>
-    private static readonly Limits s_patient = new() { FailuresBeforeBlock = 1000, DelayPerFailure = TimeSpan.Zero, CloseGrace = TimeSpan.FromMilliseconds(200) };
+    /// <summary>Failures of a test must not block the address that all tests share.</summary>
+    private static readonly Limits s_lenientLimits = new() { FailuresBeforeBlock = 1000, DelayPerFailure = TimeSpan.Zero, CloseGrace = TimeSpan.FromMilliseconds(200) };
 
     [Fact]
-    public async Task A_silent_client_is_cut_off_after_the_handshakes_timeout()
+    public async Task A_silent_client_is_disconnected_after_the_handshake_timeout()
     {
-        await using var loopback = Loopback.Start(options => options with { Limits = s_patient with { HandshakeTimeout = TimeSpan.FromMilliseconds(300) } });
+        await using var loopback = Loopback.Start(options => options with { Limits = s_lenientLimits with { HandshakeTimeout = TimeSpan.FromMilliseconds(300) } });
         await using var client = await loopback.ConnectFakeAsync();
         var start = Stopwatch.GetTimestamp();
         await client.WaitForCloseAsync();
@@ -26,9 +26,9 @@ public sealed class UnauthenticatedClientTests
     }
 
     [Fact]
-    public async Task A_client_that_sends_its_hello_drop_by_drop_is_cut_off_too()
+    public async Task A_client_that_sends_its_hello_slowly_is_disconnected_too()
     {
-        await using var loopback = Loopback.Start(options => options with { Limits = s_patient with { HandshakeTimeout = TimeSpan.FromMilliseconds(300) } });
+        await using var loopback = Loopback.Start(options => options with { Limits = s_lenientLimits with { HandshakeTimeout = TimeSpan.FromMilliseconds(300) } });
         await using var client = await loopback.ConnectFakeAsync();
         var dripping = Task.Run(() => client.DripAsync(new byte[] { (byte)'P', 0x10, 0, 0, 0, 1, 0, 0 }, TimeSpan.FromMilliseconds(20)));
         await client.WaitForCloseAsync();
@@ -37,9 +37,9 @@ public sealed class UnauthenticatedClientTests
     }
 
     [Fact]
-    public async Task A_client_that_does_not_answer_its_challenge_is_cut_off()
+    public async Task A_client_that_does_not_answer_its_challenge_is_disconnected()
     {
-        await using var loopback = Loopback.Start(options => options with { Limits = s_patient with { ChallengeTimeout = TimeSpan.FromMilliseconds(300) } });
+        await using var loopback = Loopback.Start(options => options with { Limits = s_lenientLimits with { ChallengeTimeout = TimeSpan.FromMilliseconds(300) } });
         await using var client = await loopback.ConnectFakeAsync();
         var (hello, announced) = Generation.Named("6.2").Announce(AesMode.CBC);
         hello["challenge"] = true;
@@ -65,12 +65,12 @@ public sealed class UnauthenticatedClientTests
     [InlineData("P\u0012\u0000\u0000\u0000\u0000\u0000\u0010................", XpraErrorId.UnexpectedEncryption)]
     [InlineData("P\u0004\u0000\u0000\u0000\u0000\u0000\u0008- hello\n", XpraErrorId.UnsupportedEncoding)]
     [InlineData("P\u0010\u0081\u0000\u0000\u0000\u0000\u0008........", XpraErrorId.UnsupportedCompression)]
-    public async Task Every_stranger_is_refused_for_what_it_is(string said, XpraErrorId cause)
+    public async Task Every_non_xpra_client_is_refused_with_its_own_error(string sent, XpraErrorId cause)
     {
-        await using var loopback = Loopback.Start(options => options with { Limits = s_patient });
+        await using var loopback = Loopback.Start(options => options with { Limits = s_lenientLimits });
         await using (var client = await loopback.ConnectFakeAsync())
         {
-            await client.SendRawAsync(Encoding.Latin1.GetBytes(said));
+            await client.SendRawAsync(Encoding.Latin1.GetBytes(sent));
             await Loopback.Eventually(() => loopback.Listener.Rejected == 1);
             Assert.Equal([cause], loopback.Listener.Refusals.Keys);
         }
@@ -81,7 +81,7 @@ public sealed class UnauthenticatedClientTests
     [Fact]
     public async Task A_client_that_closes_before_its_hello_is_no_harm()
     {
-        await using var loopback = Loopback.Start(options => options with { Limits = s_patient });
+        await using var loopback = Loopback.Start(options => options with { Limits = s_lenientLimits });
         await (await loopback.ConnectFakeAsync()).DisposeAsync();
         (await loopback.ConnectFakeAsync()).Reset();
         await Loopback.Eventually(() => loopback.Listener.Serving == 0 && loopback.Listener.Rejected == 2);
@@ -89,30 +89,30 @@ public sealed class UnauthenticatedClientTests
     }
 
     [Fact]
-    public async Task One_address_has_only_so_many_connections_that_have_proven_nothing()
+    public async Task Connections_without_proof_are_limited_per_address()
     {
-        await using var loopback = Loopback.Start(options => options with { Limits = s_patient with { UnprovenConnectionsPerSource = 3 } });
-        var strangers = new List<FakePeer>();
+        await using var loopback = Loopback.Start(options => options with { Limits = s_lenientLimits with { UnprovenConnectionsPerSource = 3 } });
+        var unauthenticatedClients = new List<FakePeer>();
         for (var i = 0; i < 3; i++)
-            strangers.Add(await loopback.ConnectFakeAsync());
+            unauthenticatedClients.Add(await loopback.ConnectFakeAsync());
         await Loopback.Eventually(() => loopback.Listener.Serving == 3);
 
         await using (var fourth = await loopback.ConnectFakeAsync())
             await fourth.WaitForCloseAsync();
         Assert.Equal([XpraErrorId.LimitReached], loopback.Listener.Refusals.Keys);
 
-        await strangers[0].DisposeAsync();
+        await unauthenticatedClients[0].DisposeAsync();
         await Loopback.Eventually(() => loopback.Listener.Serving == 2);
         await using var client = await loopback.ConnectAsync();
         Assert.Equal(ConnectionState.Open, client.State);
-        foreach (var stranger in strangers)
-            await stranger.DisposeAsync();
+        foreach (var unauthenticatedClient in unauthenticatedClients)
+            await unauthenticatedClient.DisposeAsync();
     }
 
     [Fact]
-    public async Task Connections_that_have_proven_the_key_take_no_strangers_place()
+    public async Task Proven_connections_use_no_slots()
     {
-        await using var loopback = Loopback.Start(options => options with { Limits = s_patient with { UnprovenConnectionsPerSource = 1, UnprovenConnections = 1 } });
+        await using var loopback = Loopback.Start(options => options with { Limits = s_lenientLimits with { UnprovenConnectionsPerSource = 1, UnprovenConnections = 1 } });
         var clients = new List<XpraConnection>();
         for (var i = 0; i < 5; i++)
         {
@@ -124,9 +124,9 @@ public sealed class UnauthenticatedClientTests
     }
 
     [Fact]
-    public async Task A_session_that_has_proven_nothing_may_be_silent_until_its_place_is_needed()
+    public async Task An_unproven_session_may_be_silent_until_its_slot_is_needed()
     {
-        await using var loopback = Loopback.Start(options => options with { Limits = s_patient with { UnprovenConnectionsPerSource = 1, HandshakeTimeout = TimeSpan.FromSeconds(2) } });
+        await using var loopback = Loopback.Start(options => options with { Limits = s_lenientLimits with { UnprovenConnectionsPerSource = 1, HandshakeTimeout = TimeSpan.FromSeconds(2) } });
         await using var silent = await loopback.ConnectFakeAsync();
         await silent.OpenSessionAsync(Generation.Named("3.1"), AesMode.CBC);
         var connection = await loopback.SingleConnectionAsync();
@@ -137,10 +137,10 @@ public sealed class UnauthenticatedClientTests
         await silent.WaitForCloseAsync();
         await connection.Completion.WaitAsync(Loopback.HelloTimeout);
         Assert.False(connection.KeyProven);
-        Assert.Contains("gave way", connection.CloseReason, StringComparison.Ordinal);
+        Assert.Contains("evicted", connection.CloseReason, StringComparison.Ordinal);
         await next.PingAsync(Loopback.HelloTimeout);
 
-        // Who has proven the key gives way to nobody.
+        // Proven connections are never evicted.
         await using var third = await loopback.ConnectAsync();
         await next.PingAsync(Loopback.HelloTimeout);
         await third.PingAsync(Loopback.HelloTimeout);
@@ -149,7 +149,7 @@ public sealed class UnauthenticatedClientTests
     [Fact]
     public async Task A_hello_that_inflates_or_holds_too_many_values_is_refused()
     {
-        await using var loopback = Loopback.Start(options => options with { Limits = s_patient });
+        await using var loopback = Loopback.Start(options => options with { Limits = s_lenientLimits });
         await using var bomb = await loopback.ConnectFakeAsync();
         await bomb.SendCompressedAsync(XpraAes.Packets.PacketCompression.Lz4Header, "hello", new XpraDictionary { ["filler"] = new string('x', 2 << 20) });
         await bomb.WaitForCloseAsync();
@@ -162,7 +162,7 @@ public sealed class UnauthenticatedClientTests
     [Fact]
     public async Task Bytes_of_refused_clients_are_counted_too()
     {
-        await using var loopback = Loopback.Start(options => options with { Limits = s_patient });
+        await using var loopback = Loopback.Start(options => options with { Limits = s_lenientLimits });
         await using (var client = await loopback.ConnectFakeAsync())
         {
             await client.SendAsync("hello", new XpraDictionary { ["version"] = "6.2.5" });

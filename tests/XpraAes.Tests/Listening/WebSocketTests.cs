@@ -35,7 +35,7 @@ public sealed class WebSocketTests
     }
 
     [Fact]
-    public async Task A_listener_that_stops_says_so_over_websocket_too()
+    public async Task Stopping_a_listener_disconnects_WebSocket_clients_too()
     {
         await using var loopback = Loopback.Start();
         await using var client = await loopback.ConnectAsync(WebSocket);
@@ -127,7 +127,7 @@ public sealed class WebSocketTests
         Assert.Equal(XpraErrorId.HandshakeTimeout, (await Assert.ThrowsAsync<XpraAesException>(() => XpraConnector.ConnectAsync(options))).Id);
     }
 
-    /// <summary>It derives a key while it already sends on: with what it has, or in clear.</summary>
+    /// <summary>It keeps sending while it derives a key: under the old cipher, or in plaintext.</summary>
     [Fact]
     public async Task The_browser_client_keeps_the_key_of_its_challenge_and_gets_no_more_iterations_than_it_announces()
     {
@@ -143,7 +143,7 @@ public sealed class WebSocketTests
         var capabilities = challenge.Dictionary(2)!;
         var asked = CipherCapabilities.Read(capabilities.GetDictionary("encryption") is { } nested ? new XpraDictionary { ["encryption"] = nested } : null)!.Parameters;
         Assert.Equal((1_000, false), (asked.Iterations, asked.Stream));
-        // It looks for them bare, servers of other generations write them flat or nested.
+        // It expects them unprefixed; servers of other generations write them flat or nested.
         Assert.Equal(capabilities["iv"], capabilities["cipher.iv"]);
         Assert.Equal(capabilities.GetBytes("key_salt"), asked.Salt.ToArray());
 
@@ -174,7 +174,7 @@ public sealed class WebSocketTests
         return await reader.ReadToEndAsync().WaitAsync(Loopback.HelloTimeout);
     }
 
-    /// <summary>The server's side of the upgrade by hand (RFC 6455 section 4.2.2).</summary>
+    /// <summary>Answers the upgrade request by hand (RFC 6455 section 4.2.2).</summary>
     private static async Task UpgradeAsync(Socket socket)
     {
         var buffer = new byte[10_000];

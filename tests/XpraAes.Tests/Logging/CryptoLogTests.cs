@@ -12,7 +12,7 @@ using XpraAes.Transports;
 
 namespace XpraAes.Tests.Logging;
 
-/// <summary>What the log tells of a connection, on both sides, and what it never tells.</summary>
+/// <summary>What the log contains about a connection, on both sides, and what it never contains.</summary>
 [Collection(LoopbackCollection.Name)]
 public sealed class CryptoLogTests : IDisposable
 {
@@ -30,27 +30,27 @@ public sealed class CryptoLogTests : IDisposable
     }
 
     [Fact]
-    public async Task It_tells_the_steps_the_parameters_the_sizes_and_the_padding_on_both_sides()
+    public async Task Steps_parameters_sizes_and_padding_are_logged_on_both_sides()
     {
         var server = new ListLogger();
         await using var listener = Start(server, options => options with { Password = _password });
         await using (var connection = await ConnectAsync(listener, options => options with { Mode = AesMode.CBC, Password = _password, Iterations = 2000 }))
             await connection.PingAsync(TimeSpan.FromSeconds(30));
 
-        AssertTells(_log,
+        AssertLogs(_log,
             "connecting",
             "announced AES-CBC, 256 bits, SHA1, 2000 iterations, PKCS#7 padding to 16 or 32 bytes, stream True",
-            "sent hello, ", "in RencodePlus, in clear",
+            "sent hello, ", "in RencodePlus, unencrypted",
             "received challenge, ", "compression none, AES-CBC with ",
             "challenge received, digest hmac+sha512",
-            "it asks for AES-CBC, 256 bits, SHA1, 10000 iterations",
+            "asks for AES-CBC, 256 bits, SHA1, 10000 iterations",
             "sent hello, ", "AES-CBC with ", "bytes of padding",
             "received hello, ",
             "session open, xpra ", "sent ping, ", "received ping_echo, ");
-        AssertTells(server,
+        AssertLogs(server,
             "Listening on ", "connected",
-            "received hello, ", "in clear",
-            "it asks for AES-CBC, 256 bits, SHA1, 2000 iterations",
+            "received hello, ", "unencrypted",
+            "asks for AES-CBC, 256 bits, SHA1, 2000 iterations",
             "announced AES-CBC, 256 bits, SHA1, 10000 iterations",
             "challenge sent, digest hmac+sha512", "sent challenge, ",
             "response to the challenge is right",
@@ -59,7 +59,7 @@ public sealed class CryptoLogTests : IDisposable
     }
 
     [Fact]
-    public async Task Packets_of_a_session_are_told_at_trace_level_only()
+    public async Task Packets_of_a_session_are_logged_at_trace_level_only()
     {
         await using var listener = Start(new ListLogger());
         await using (var connection = await ConnectAsync(listener))
@@ -70,33 +70,33 @@ public sealed class CryptoLogTests : IDisposable
     }
 
     [Fact]
-    public async Task It_tells_why_either_side_refuses()
+    public async Task The_reason_of_a_refusal_is_logged_on_either_side()
     {
         var server = new ListLogger();
         await using var listener = Start(server, options => options with { Modes = [AesMode.CTR] });
         var refusal = await Assert.ThrowsAsync<XpraAesException>(() => ConnectAsync(listener, options => options with { Mode = AesMode.GCM }));
         Assert.Equal(XpraErrorId.PeerDisconnected, refusal.Id);
-        AssertTells(_log, "received disconnect", "failed, PeerDisconnected: ", "needs AES encryption with a shared key");
+        AssertLogs(_log, "received disconnect", "failed, PeerDisconnected: ", "needs AES encryption with a shared key");
         await Loopback.Eventually(() => server.All.Contains("refused, ModeRejected", StringComparison.Ordinal));
 
         using var other = XpraKey.FromText("another key");
         await using var otherListener = Start(server);
         refusal = await Assert.ThrowsAsync<XpraAesException>(() => ConnectAsync(otherListener, options => options with { Key = other }));
         Assert.Equal(XpraErrorId.KeyMismatch, refusal.Id);
-        AssertTells(_log, "failed, KeyMismatch: ");
+        AssertLogs(_log, "failed, KeyMismatch: ");
     }
 
     [Fact]
-    public async Task It_tells_which_of_several_keys_is_right()
+    public async Task The_chosen_key_is_logged()
     {
         using var other = XpraKey.FromText("another key");
         await using var listener = Start(new ListLogger());
         await (await ConnectAsync(listener, options => options with { Key = other, OtherKeys = [_key] })).CloseAsync();
-        AssertTells(_log, $"of several keys, {_key.Fingerprint} decrypts");
+        AssertLogs(_log, $"chose key {_key.Fingerprint}, which decrypts");
     }
 
     [Fact]
-    public async Task It_never_tells_a_key_a_derived_key_or_a_password()
+    public async Task Keys_derived_keys_and_passwords_are_never_logged()
     {
         var secrets = new HashSet<string>();
         AddSecret(secrets, Encoding.UTF8.GetBytes(KeyText));
@@ -122,11 +122,11 @@ public sealed class CryptoLogTests : IDisposable
             Assert.DoesNotContain(found, diagnosis => secrets.Any(secret => diagnosis.ToString().Contains(secret, StringComparison.OrdinalIgnoreCase) || diagnosis.Message.Contains(secret, StringComparison.OrdinalIgnoreCase)));
         }
         Assert.Equal(2 * 3 + 2 * 2 * 4 * 3 * 2, secrets.Count);
-        AssertTellsNone(secrets);
+        AssertLogsNone(secrets);
     }
 
     [Fact]
-    public async Task It_never_tells_them_in_a_gateway_either()
+    public async Task A_gateway_never_logs_them_either()
     {
         const string frontKeyText = "the key of the gateway's clients";
         using var frontKey = XpraKey.FromText(frontKeyText);
@@ -150,9 +150,9 @@ public sealed class CryptoLogTests : IDisposable
         using var wrongPassword = SecretBuffer.FromUtf8(PasswordText + "!");
         await Assert.ThrowsAsync<XpraAesException>(() => ConnectAsync(gateway, options => options with { Key = frontKey, Password = wrongPassword }));
         await Assert.ThrowsAsync<XpraAesException>(() => ConnectAsync(gateway, options => options with { Password = _password })); // the target's key
-        AssertTells(_log, "it asks for AES-CBC", "it asks for AES-CTR");
+        AssertLogs(_log, "asks for AES-CBC", "asks for AES-CTR");
         Assert.Equal(3 * 3 + 4 * 2 * 3, secrets.Count);
-        AssertTellsNone(secrets);
+        AssertLogsNone(secrets);
     }
 
     private AesListener Start(ListLogger log, Func<ListenerOptions, ListenerOptions>? change = null)
@@ -174,8 +174,8 @@ public sealed class CryptoLogTests : IDisposable
 
     private static IEnumerable<string> Steps(ListLogger log) => log.Events.Select(e => e.Text);
 
-    /// <summary>The texts come one after the other, whatever else is between them.</summary>
-    private static void AssertTells(ListLogger log, params string[] texts)
+    /// <summary>The texts were logged in this order, possibly with others between them.</summary>
+    private static void AssertLogs(ListLogger log, params string[] texts)
     {
         var all = log.All;
         var place = 0;
@@ -187,8 +187,8 @@ public sealed class CryptoLogTests : IDisposable
         }
     }
 
-    /// <summary>At every level; from Trace on there was something.</summary>
-    private void AssertTellsNone(HashSet<string> secrets)
+    /// <summary>None of the secrets was logged at any level, Trace included.</summary>
+    private void AssertLogsNone(HashSet<string> secrets)
     {
         Assert.Equal([LogLevel.Trace, LogLevel.Debug, LogLevel.Information], _log.Events.Select(e => e.Level).Distinct().Order());
         Assert.All(secrets, secret => Assert.DoesNotContain(secret, _log.All, StringComparison.OrdinalIgnoreCase));

@@ -24,7 +24,7 @@ public sealed class FileLoggerTests : IDisposable
     }
 
     [Fact]
-    public void It_appends_to_what_is_there()
+    public void It_appends_to_an_existing_file()
     {
         File.WriteAllText(FilePath, "before\n");
         using (var log = NewLog())
@@ -34,7 +34,7 @@ public sealed class FileLoggerTests : IDisposable
     }
 
     [Fact]
-    public void A_new_file_is_its_owners_alone_and_one_that_is_there_keeps_its_mode()
+    public void A_new_file_has_mode_0600_and_an_existing_one_keeps_its_mode()
     {
         if (OperatingSystem.IsWindows())
         {
@@ -51,7 +51,7 @@ public sealed class FileLoggerTests : IDisposable
     }
 
     [Fact]
-    public void Nothing_that_a_peer_says_makes_a_line_of_its_own()
+    public void Text_from_a_peer_cannot_start_a_new_line()
     {
         using (var log = NewLog())
         {
@@ -62,7 +62,7 @@ public sealed class FileLoggerTests : IDisposable
     }
 
     [Fact]
-    public void Packets_of_sessions_stay_out()
+    public void Packets_of_sessions_are_not_logged()
     {
         using var log = NewLog();
         Assert.False(log.IsEnabled(LogLevel.Trace));
@@ -86,7 +86,7 @@ public sealed class FileLoggerTests : IDisposable
     }
 
     [Fact]
-    public async Task It_starts_anew_where_the_file_is_taken_away()
+    public async Task A_removed_file_is_created_again()
     {
         Assert.SkipWhen(OperatingSystem.IsWindows(), "A file that is open cannot be renamed there.");
         using var log = NewLog();
@@ -99,13 +99,13 @@ public sealed class FileLoggerTests : IDisposable
     }
 
     [Fact]
-    public async Task What_could_not_be_written_is_counted_once_it_can_be_again()
+    public async Task Dropped_lines_are_counted_once_the_file_can_be_written_again()
     {
         Assert.SkipWhen(OperatingSystem.IsWindows(), "A file that is open cannot be removed there.");
         using var log = NewLog();
         MakeUnwritable();
         for (var i = 0; i < 20_000; i++)
-            Log.PeerConnected(log, "lost"); // returns at once, whatever becomes of it
+            Log.PeerConnected(log, "lost"); // returns at once
         await Task.Delay(TimeSpan.FromMilliseconds(200));
         Directory.Delete(FilePath);
         await Loopback.Eventually(() =>
@@ -117,7 +117,7 @@ public sealed class FileLoggerTests : IDisposable
     }
 
     [Fact]
-    public async Task A_file_that_cannot_be_written_does_not_hold_its_end_up()
+    public async Task A_file_that_cannot_be_written_does_not_delay_disposal()
     {
         Assert.SkipWhen(OperatingSystem.IsWindows(), "A file that is open cannot be removed there.");
         var log = NewLog();
@@ -127,7 +127,7 @@ public sealed class FileLoggerTests : IDisposable
     }
 
     [Fact]
-    public void A_file_that_gets_too_large_becomes_the_older_one_and_no_more_than_two_are_ever_there()
+    public void A_file_that_gets_too_large_is_rotated_and_at_most_two_exist()
     {
         const int Limit = 20_000;
         for (var round = 0; round < 10; round++)
@@ -143,12 +143,12 @@ public sealed class FileLoggerTests : IDisposable
         Assert.InRange(files[1].Length, Limit / 2, Limit);
         var lines = File.ReadAllLines(FilePath + ".1").Concat(File.ReadAllLines(FilePath)).Select(line => line.Split(' ')[^2]).ToArray();
         Assert.Equal("9-499:", lines[^1]);
-        // The newest are there, whole, and in their order.
+        // The newest lines are there, complete and in order.
         Assert.Equal(Enumerable.Range(0, 5000).TakeLast(lines.Length).Select(i => $"{i / 500}-{i % 500}:"), lines);
     }
 
     [Fact]
-    public void What_others_have_put_at_the_older_name_is_replaced_and_not_written_to()
+    public void A_trap_at_the_rotated_name_is_replaced_and_not_written_to()
     {
         Assert.SkipWhen(OperatingSystem.IsWindows(), "Making links needs a right there.");
         File.WriteAllText(_folder["victim"], "untouched");
@@ -180,9 +180,9 @@ public sealed class FileLoggerTests : IDisposable
     [InlineData("symbolic link", "ln -s log.txt log.txt")]
     [InlineData("hard link", "ln victim log.txt")]
     [InlineData("pipe", "mkfifo log.txt && (sleep 60 < log.txt > /dev/null &)")]
-    public void What_others_can_have_put_there_to_have_us_write_elsewhere_is_refused(string word, string trap)
+    public void Links_and_pipes_at_the_path_are_rejected(string word, string trap)
     {
-        Assert.SkipWhen(OperatingSystem.IsWindows(), "Windows is spared this.");
+        Assert.SkipWhen(OperatingSystem.IsWindows(), "These checks do not exist on Windows.");
         File.WriteAllText(_folder["victim"], "untouched");
         Run(trap);
 
@@ -196,9 +196,9 @@ public sealed class FileLoggerTests : IDisposable
     [Theory]
     [InlineData("ln -s victim log.txt")]
     [InlineData("ln victim log.txt")]
-    public void So_it_is_where_they_put_it_there_later(string trap)
+    public void Links_and_pipes_that_appear_later_are_not_written_to(string trap)
     {
-        Assert.SkipWhen(OperatingSystem.IsWindows(), "Windows is spared this.");
+        Assert.SkipWhen(OperatingSystem.IsWindows(), "These checks do not exist on Windows.");
         File.WriteAllText(_folder["victim"], "untouched");
         using (var log = NewLog())
         {
@@ -209,7 +209,7 @@ public sealed class FileLoggerTests : IDisposable
     }
 
     [Fact]
-    public void A_file_of_another_user_is_refused()
+    public void Another_users_file_is_rejected()
     {
         Assert.SkipUnless(Environment.IsPrivilegedProcess && !OperatingSystem.IsWindows(), "Only root gives files to others.");
         Run("touch log.txt && chown 47011 log.txt");
@@ -220,7 +220,7 @@ public sealed class FileLoggerTests : IDisposable
     }
 
     [Fact]
-    public void A_device_is_refused()
+    public void A_device_is_rejected()
     {
         Assert.SkipUnless(OperatingSystem.IsLinux(), "/dev/full is Linux's.");
         Assert.Contains("device", Assert.Throws<XpraAesException>(() => new FileLogger("/dev/full", Limits.Default.LogFileSize)).Message, StringComparison.Ordinal);
@@ -229,7 +229,7 @@ public sealed class FileLoggerTests : IDisposable
     [Theory]
     [InlineData("no/such/folder/log.txt")]
     [InlineData("")]
-    public void What_cannot_be_a_log_file_is_refused_at_once(string path)
+    public void An_unusable_path_is_rejected_at_once(string path)
     {
         var refusal = Assert.Throws<XpraAesException>(() => new FileLogger(_folder[path], Limits.Default.LogFileSize));
         Assert.Equal((XpraErrorId.LogUnwritable, _folder[path]), (refusal.Id, refusal.Target));
@@ -237,7 +237,7 @@ public sealed class FileLoggerTests : IDisposable
 
     private FileLogger NewLog() => new(FilePath, Limits.Default.LogFileSize);
 
-    /// <summary>A folder in place of the file: as a full disk, but without one.</summary>
+    /// <summary>Puts a folder in place of the file, which makes writing fail like a full disk.</summary>
     private void MakeUnwritable()
     {
         File.Delete(FilePath);

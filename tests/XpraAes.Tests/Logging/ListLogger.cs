@@ -4,7 +4,7 @@ using XpraAes.Logging;
 
 namespace XpraAes.Tests.Logging;
 
-/// <summary>Keeps every event of every level: its text, and the values in it.</summary>
+/// <summary>Records every event of every level, with its text and values.</summary>
 internal sealed class ListLogger : ILogger
 {
     public ConcurrentQueue<(LogLevel Level, int Id, string Text)> Events { get; } = [];

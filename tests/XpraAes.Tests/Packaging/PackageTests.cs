@@ -7,7 +7,7 @@ using System.Text.Json;
 
 namespace XpraAes.Tests.Packaging;
 
-/// <summary>What src/Package.proj makes in two copies of the source, in folders with other names.</summary>
+/// <summary>What src/Package.proj builds from two copies of the source, in differently named folders.</summary>
 [Trait("Category", "Packaging")]
 public sealed class PackageTests(PackageTests.Packages packages) : IClassFixture<PackageTests.Packages>
 {
@@ -105,7 +105,7 @@ public sealed class PackageTests(PackageTests.Packages packages) : IClassFixture
 
         public IReadOnlyList<string> Copies => [Path.Combine(_folder.FullName, "one"), Path.Combine(_folder.FullName, "another, with a longer name")];
 
-        /// <summary>False where the tool that writes bills of materials cannot be had.</summary>
+        /// <summary>False if the tool that writes bills of materials is not available.</summary>
         public bool WereMade { get; private set; }
 
         public string Output { get; private set; } = "";

@@ -20,13 +20,13 @@ public sealed class PacketBuffersTests
     }
 
     [Fact]
-    public async Task No_two_have_the_same_buffer_at_a_time()
+    public async Task No_buffer_is_rented_twice_at_a_time()
     {
         await Task.WhenAll(Enumerable.Range(1, 8).Select(mark => Task.Run(() =>
         {
             for (var round = 0; round < 2000; round++)
             {
-                // More at a time than are kept before the shared pool.
+                // More at a time than are kept in front of the shared pool.
                 var buffers = Enumerable.Range(0, 5).Select(_ => PacketBuffers.Rent(4096)).ToArray();
                 Array.ForEach(buffers, buffer => buffer.AsSpan().Fill((byte)mark));
                 Assert.All(buffers, buffer => Assert.Equal(-1, buffer.AsSpan().IndexOfAnyExcept((byte)mark)));
@@ -36,9 +36,9 @@ public sealed class PacketBuffersTests
     }
 
     [Fact]
-    public async Task What_one_thread_returns_another_is_given()
+    public async Task A_buffer_returned_by_one_thread_is_reused_by_another()
     {
-        // Where all come and go on other threads, as a session's loops do.
+        // Rented and returned on different threads, as in a session's loops.
         const int Size = 1024 * 1024;
         var allocated = new List<long>();
         for (var round = 0; round < 20; round++)
@@ -50,7 +50,7 @@ public sealed class PacketBuffersTests
                 allocated.Add(GC.GetAllocatedBytesForCurrentThread() - before);
             }, TaskCreationOptions.LongRunning);
         }
-        // Other tests of this process take some now and then.
+        // Other tests in this process may rent some too.
         Assert.InRange(allocated.Count(bytes => bytes >= Size), 0, 10);
     }
 }

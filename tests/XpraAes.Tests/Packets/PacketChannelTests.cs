@@ -16,7 +16,7 @@ public sealed class PacketChannelTests
     [InlineData(PacketEncoding.RencodePlus, "\"ping\"")]
     [InlineData(PacketEncoding.Rencode, "<70696E67>")]
     [InlineData(PacketEncoding.Bencode, "<70696E67>")]
-    public async Task Packets_come_in_every_encoding(PacketEncoding encoding, string type)
+    public async Task Packets_are_received_in_every_encoding(PacketEncoding encoding, string type)
     {
         using var frames = new Frames();
         await using var channel = Channel(frames.Add(["ping", 12345L], encoding));
@@ -30,7 +30,7 @@ public sealed class PacketChannelTests
     [InlineData(0x11)]
     [InlineData(0x01)]
     [InlineData(0x45)]
-    public async Task Compressed_packets_come_in_decompressed(byte compression)
+    public async Task Compressed_packets_are_decompressed(byte compression)
     {
         var data = PacketCodec.Encode(PacketEncoding.RencodePlus, new object?[] { "hello", new string('x', 5000) });
         using var frames = new Frames(Frames.Kinds["CBC 16"].Sent);
@@ -40,7 +40,7 @@ public sealed class PacketChannelTests
     }
 
     [Fact]
-    public async Task An_alias_is_a_type_by_number()
+    public async Task An_alias_is_a_numeric_type()
     {
         using var frames = new Frames();
         await using var channel = Channel(frames.Add([14L, 1L], PacketEncoding.Rencode));
@@ -52,7 +52,7 @@ public sealed class PacketChannelTests
     [InlineData("05")]
     [InlineData("6685")]
     [InlineData("84ping")]
-    public async Task What_is_not_a_list_with_a_type_is_malformed(string content)
+    public async Task Anything_but_a_list_with_a_type_is_malformed(string content)
     {
         var bytes = content.EndsWith("ping", StringComparison.Ordinal) ? [0x84, .. "ping"u8] : Convert.FromHexString(content);
         using var frames = new Frames();
@@ -65,7 +65,7 @@ public sealed class PacketChannelTests
     [InlineData("CBC 32")]
     [InlineData("CBC per packet")]
     [InlineData("GCM")]
-    public async Task Chunks_take_the_places_of_the_items_they_belong_to(string kind)
+    public async Task Chunks_replace_the_items_they_belong_to(string kind)
     {
         using var frames = new Frames(Frames.Kinds[kind].Sent);
         frames.AddChunk(3, s_pixels).AddChunk(1, [1, 2, 3]);
@@ -84,7 +84,7 @@ public sealed class PacketChannelTests
     }
 
     [Fact]
-    public async Task A_chunk_without_an_item_to_take_its_place_is_malformed()
+    public async Task A_chunk_without_an_item_to_replace_is_malformed()
     {
         using var frames = new Frames();
         await using var channel = Channel(frames.AddChunk(3, s_pixels).Add(["draw", "", ""]));
@@ -92,7 +92,7 @@ public sealed class PacketChannelTests
     }
 
     [Fact]
-    public async Task A_chunk_that_comes_twice_is_malformed()
+    public async Task A_repeated_chunk_is_malformed()
     {
         using var frames = new Frames();
         await using var channel = Channel(frames.AddChunk(2, s_pixels).AddChunk(2, s_pixels).Add(["draw", "", ""]));
@@ -100,7 +100,7 @@ public sealed class PacketChannelTests
     }
 
     [Fact]
-    public async Task Three_chunks_may_wait_and_not_a_fourth()
+    public async Task Three_chunks_may_be_pending_but_not_four()
     {
         using var three = new Frames();
         await using var right = Channel(three.AddChunk(1, [1]).AddChunk(2, [2]).AddChunk(3, [3]).Add(["draw", "", "", "", ""]));
@@ -112,21 +112,21 @@ public sealed class PacketChannelTests
     }
 
     [Fact]
-    public async Task A_chunk_in_clear_never_becomes_a_part_of_an_encrypted_packet()
+    public async Task A_plaintext_chunk_never_becomes_part_of_an_encrypted_packet()
     {
-        // While the client waits for the server's first packet it reads clear ones, for a refusal's sake.
+        // While the client waits for the server's first packet it accepts plaintext, to read refusals.
         using var clear = new Frames();
         using var encrypted = new Frames(Frames.Kinds["CTR"].Sent);
         byte[] bytes = [.. clear.AddChunk(3, "xor"u8.ToArray()).ToArray(), .. encrypted.Add(["challenge", "salt", "", "hmac+sha512", "hmac+sha512"]).ToArray()];
         await using var channel = new PacketChannel(new ScriptedStream(bytes), Limits.Default);
         channel.Reader.Arm(PacketCipher.CreateDecryptor(Frames.Kinds["CTR"].Known!, Frames.Key));
-        channel.Reader.AllowClear = true;
+        channel.Reader.AllowPlaintext = true;
         var refused = await Assert.ThrowsAsync<XpraAesException>(async () => await channel.ReceiveAsync(default));
         Assert.Equal(XpraErrorId.PlaintextPacket, refused.Id);
     }
 
     [Fact]
-    public async Task A_stranger_has_tighter_bounds()
+    public async Task An_unauthenticated_peer_has_tighter_limits()
     {
         var limits = new Limits { FirstPacketItems = 100, FirstPacketDecompressedSize = 1000, FirstPacketSize = 2000 };
         object?[] many = ["hello", .. Enumerable.Repeat<object?>(1L, 100)];
@@ -149,7 +149,7 @@ public sealed class PacketChannelTests
     }
 
     [Fact]
-    public async Task Many_may_send_at_once_and_every_packet_arrives_whole()
+    public async Task Concurrent_sends_do_not_mix_their_packets()
     {
         var stream = new ScriptedStream();
         await using var channel = new PacketChannel(stream, Limits.Default);
@@ -168,7 +168,7 @@ public sealed class PacketChannelTests
     }
 
     [Fact]
-    public async Task A_send_given_up_in_the_middle_ends_the_connection_since_half_a_packet_may_be_out()
+    public async Task A_send_cancelled_midway_ends_the_connection()
     {
         var stream = new ScriptedStream() { BlocksWrites = true };
         await using var channel = new PacketChannel(stream, Limits.Default);
@@ -182,7 +182,7 @@ public sealed class PacketChannelTests
     }
 
     [Fact]
-    public async Task A_send_given_up_before_its_turn_leaves_no_trace()
+    public async Task A_send_cancelled_before_its_turn_sends_nothing()
     {
         var stream = new ScriptedStream();
         await using var channel = new PacketChannel(stream, Limits.Default);
@@ -195,7 +195,7 @@ public sealed class PacketChannelTests
     }
 
     [Fact]
-    public async Task What_cannot_be_encoded_is_not_sent_and_harms_nothing()
+    public async Task A_packet_that_cannot_be_encoded_is_not_sent_and_does_no_harm()
     {
         var stream = new ScriptedStream();
         await using var channel = new PacketChannel(stream, Limits.Default) { Encoding = PacketEncoding.Bencode };
@@ -206,7 +206,7 @@ public sealed class PacketChannelTests
     }
 
     [Fact]
-    public async Task A_closed_channel_sends_nothing_neither_encrypted_nor_in_clear()
+    public async Task A_closed_channel_sends_nothing_encrypted_or_not()
     {
         var stream = new ScriptedStream();
         var channel = new PacketChannel(stream, Limits.Default);

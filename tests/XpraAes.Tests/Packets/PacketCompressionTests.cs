@@ -17,7 +17,7 @@ public sealed class PacketCompressionTests
     public static TheoryData<byte> Algorithms => [Lz4, Brotli, Zlib];
 
     [Fact]
-    public void Every_first_packet_in_clear_decompresses_and_decodes()
+    public void Every_unencrypted_first_packet_decompresses_and_decodes()
     {
         var algorithms = new HashSet<string>();
         foreach (var capture in Capture.All.Where(capture => !capture.IsWebSocket))
@@ -43,7 +43,7 @@ public sealed class PacketCompressionTests
 
     [Theory]
     [MemberData(nameof(Algorithms))]
-    public void What_is_compressed_comes_back_up_to_a_limit_of_exactly_its_size(byte compression)
+    public void Compressed_data_round_trips_with_a_limit_of_exactly_its_size(byte compression)
     {
         var random = new Random(4);
         foreach (var size in new[] { 1, 2, 63, 4095, 4096, 4097, 70_000, 300_001 })
@@ -60,7 +60,7 @@ public sealed class PacketCompressionTests
 
     [Theory]
     [MemberData(nameof(Algorithms))]
-    public void A_bomb_is_refused_before_it_takes_the_memory(byte compression)
+    public void A_decompression_bomb_is_rejected_before_it_takes_memory(byte compression)
     {
         var bomb = Compress(compression, new byte[200 << 20]);
         Assert.Throws<MalformedPacketException>(() => PacketCompression.Decompress(compression, bomb, Limit));
@@ -72,7 +72,7 @@ public sealed class PacketCompressionTests
 
     [Theory]
     [MemberData(nameof(Algorithms))]
-    public void What_is_cut_off_at_any_offset_or_followed_by_more_is_malformed(byte compression)
+    public void Truncated_data_and_trailing_data_are_malformed(byte compression)
     {
         var packed = Compress(compression, Encoding.ASCII.GetBytes(string.Concat(Enumerable.Range(0, 200).Select(n => "item" + n))));
         for (var length = 0; length < packed.Length; length++)
@@ -82,7 +82,7 @@ public sealed class PacketCompressionTests
 
     [Theory]
     [MemberData(nameof(Algorithms))]
-    public void Corrupt_data_gives_some_content_or_a_malformed_packet_and_nothing_else(byte compression)
+    public void Corrupt_data_gives_some_content_or_a_malformed_packet(byte compression)
     {
         var random = new Random(5);
         var packed = Compress(compression, Encoding.ASCII.GetBytes(string.Concat(Enumerable.Range(0, 300).Select(n => "item" + n))));
@@ -103,9 +103,9 @@ public sealed class PacketCompressionTests
     }
 
     [Theory]
-    [InlineData("78bb0000000100000000")] // the bit for it set, then a dictionary's checksum
+    [InlineData("78bb0000000100000000")] // the FDICT bit set, then a dictionary's checksum
     [InlineData("78f9000000010300000000")]
-    public void Zlib_data_that_asks_for_a_dictionary_is_malformed(string hex)
+    public void Zlib_data_that_needs_a_preset_dictionary_is_malformed(string hex)
         => Assert.Throws<MalformedPacketException>(() => PacketCompression.Decompress(PacketCompression.ZlibHeader, Convert.FromHexString(hex), Limit));
 
     [Theory]
@@ -116,7 +116,7 @@ public sealed class PacketCompressionTests
     [InlineData(0x7fffffffu)]
     [InlineData(0x80000000u)]
     [InlineData(0xffffffffu)]
-    public void An_lz4_size_that_is_not_the_contents_is_malformed(uint announced)
+    public void An_lz4_size_that_does_not_match_the_content_is_malformed(uint announced)
     {
         var packed = PacketCompression.CompressLz4(new byte[100]);
         BinaryPrimitives.WriteUInt32LittleEndian(packed, announced);
@@ -125,7 +125,7 @@ public sealed class PacketCompressionTests
     }
 
     [Fact]
-    public void An_lz4_size_that_its_few_bytes_cannot_reach_costs_no_memory()
+    public void An_impossible_lz4_size_costs_no_memory()
     {
         byte[] packed = [0xff, 0xff, 0xff, 0x00, 0x1f, 0x00];
         Assert.Throws<MalformedPacketException>(() => PacketCompression.Decompress(Lz4, packed, int.MaxValue));
@@ -138,7 +138,7 @@ public sealed class PacketCompressionTests
     [Theory]
     [InlineData(0x21, "lzo")]
     [InlineData(0x81, "zstd")]
-    public void Algorithms_that_are_not_here_are_refused_by_name(byte compression, string name)
+    public void Unsupported_algorithms_are_rejected_by_name(byte compression, string name)
     {
         var thrown = Assert.Throws<MalformedPacketException>(() => PacketCompression.Decompress(compression, new byte[10], Limit));
         Assert.Equal(XpraErrorId.UnsupportedCompression, thrown.Id);
@@ -157,7 +157,7 @@ public sealed class PacketCompressionTests
     }
 
     [Fact]
-    public void Uncompressed_content_is_bounded_too()
+    public void Uncompressed_content_is_limited_too()
     {
         Assert.Equal([1, 2, 3], PacketCompression.Decompress(0, [1, 2, 3], 3));
         Assert.Throws<MalformedPacketException>(() => PacketCompression.Decompress(0, [1, 2, 3], 2));

@@ -5,11 +5,11 @@ using Xunit;
 
 namespace XpraAes.Tests.Packets;
 
-/// <summary>The bounds of PROTOCOL section 1.</summary>
+/// <summary>The limits of PROTOCOL section 1.</summary>
 public sealed class PacketHeaderTests
 {
     [Fact]
-    public void Known_flags_with_one_encoder_at_most_pass_and_no_others()
+    public void Only_known_flags_with_at_most_one_encoder_are_accepted()
     {
         byte[] encoders = [0, 0x01, 0x04, 0x10];
         byte[] others = [0, 0x02, 0x08, 0x0a];
@@ -31,7 +31,7 @@ public sealed class PacketHeaderTests
     [InlineData(0x04, PacketEncoding.Yaml, false)]
     [InlineData(0x10, PacketEncoding.RencodePlus, false)]
     [InlineData(0x1a, PacketEncoding.RencodePlus, true)]
-    public void Flags_tell_the_encoder_and_whether_it_is_encrypted(byte flags, PacketEncoding encoding, bool encrypted)
+    public void Flags_give_the_encoder_and_whether_it_is_encrypted(byte flags, PacketEncoding encoding, bool encrypted)
     {
         var header = PacketHeader.Parse(Bytes(flags));
         Assert.Equal(encoding, header.Encoding);
@@ -39,7 +39,7 @@ public sealed class PacketHeaderTests
     }
 
     [Fact]
-    public void Every_packet_starts_with_a_P()
+    public void Every_packet_must_start_with_a_P()
     {
         for (var first = 0; first <= 0xff; first++)
         {
@@ -53,7 +53,7 @@ public sealed class PacketHeaderTests
     }
 
     [Fact]
-    public void Chunk_indexes_end_at_15_and_0_is_no_chunk()
+    public void Chunk_indexes_end_at_15_and_0_is_the_main_packet()
     {
         for (var index = 0; index <= 0xff; index++)
         {
@@ -69,7 +69,7 @@ public sealed class PacketHeaderTests
     [InlineData(1)]
     [InlineData(0x01020304)]
     [InlineData(256 * 1024 * 1024)]
-    public void Sizes_up_to_256_MiB_are_possible(uint size)
+    public void Sizes_up_to_256_MiB_are_accepted(uint size)
         => Assert.Equal((int)size, PacketHeader.Parse(Bytes(size: size)).PayloadSize);
 
     [Theory]
@@ -77,7 +77,7 @@ public sealed class PacketHeaderTests
     [InlineData(256 * 1024 * 1024 + 1)]
     [InlineData(0x80000000)]
     [InlineData(0xffffffff)]
-    public void Nothing_and_more_than_256_MiB_are_malformed(uint size)
+    public void Zero_and_more_than_256_MiB_are_malformed(uint size)
         => Assert.Throws<MalformedPacketException>(() => PacketHeader.Parse(Bytes(size: size)));
 
     [Fact]

@@ -17,7 +17,7 @@ public sealed class PacketReaderTests
 
     [Theory]
     [MemberData(nameof(Kinds))]
-    public async Task Packets_come_whole_wherever_the_network_splits_them(string kind)
+    public async Task Packets_are_reassembled_wherever_the_network_splits_them(string kind)
     {
         var (sent, known) = Frames.Kinds[kind];
         var bytes = Write(sent, s_payloads);
@@ -28,7 +28,7 @@ public sealed class PacketReaderTests
 
     [Theory]
     [MemberData(nameof(Kinds))]
-    public async Task Packets_around_and_beyond_the_size_of_one_read_come_whole(string kind)
+    public async Task Packets_around_and_beyond_the_size_of_one_read_are_reassembled(string kind)
     {
         var (sent, known) = Frames.Kinds[kind];
         byte[][] payloads = [.. new[] { 3, 65_520, 65_527, 65_528, 65_529, 1, 70_000, 2, 300_000, 65_536, 4 }.Select(size => CipherTestData.Bytes(size, seed: size))];
@@ -39,12 +39,12 @@ public sealed class PacketReaderTests
 
     [Theory]
     [MemberData(nameof(UnknownUnits))]
-    public async Task A_padding_unit_that_nobody_told_is_learnt_whatever_the_first_length(string kind)
+    public async Task An_unknown_padding_unit_is_detected_whatever_the_first_length(string kind)
     {
         var (sent, known) = Frames.Kinds[kind];
         for (var length = 1; length <= 130; length++)
         {
-            // The second packet tells where the first leaves it open.
+            // If the first packet is ambiguous, the second decides.
             byte[][] payloads = [CipherTestData.Bytes(length, seed: 1), CipherTestData.Bytes(5, seed: 2), CipherTestData.Bytes(length, seed: 3)];
             var bytes = Write(sent, payloads);
             foreach (var segmentSize in new[] { 1, 16, int.MaxValue })
@@ -57,7 +57,7 @@ public sealed class PacketReaderTests
 
     [Theory]
     [MemberData(nameof(Kinds))]
-    public async Task A_stream_may_end_between_two_packets_and_nowhere_else(string kind)
+    public async Task A_stream_may_only_end_between_two_packets(string kind)
     {
         var (sent, known) = Frames.Kinds[kind];
         byte[][] payloads = [CipherTestData.Bytes(20, seed: 1), CipherTestData.Bytes(40, seed: 2)];
@@ -79,11 +79,11 @@ public sealed class PacketReaderTests
     }
 
     [Fact]
-    public async Task A_packet_above_the_limit_is_refused_at_its_header()
+    public async Task A_packet_above_the_limit_is_rejected_at_its_header()
     {
         foreach (var (size, refused) in new[] { (999, false), (1000, false), (1001, true), (200_000_000, true) })
         {
-            // No payload follows: who waits for it hangs.
+            // No payload follows: a reader that waited for it would hang.
             using var reader = Frames.Reader(new ScriptedStream(Header(size, encrypted: false), staysOpen: true), maxPayloadSize: 1000);
             using var timeout = new CancellationTokenSource(refused ? TimeSpan.FromSeconds(20) : TimeSpan.FromMilliseconds(20));
             var reading = reader.ReadAsync(timeout.Token).AsTask();
@@ -95,10 +95,10 @@ public sealed class PacketReaderTests
     }
 
     [Fact]
-    public async Task Memory_is_taken_for_what_has_come_not_for_what_was_announced()
+    public async Task Memory_is_allocated_for_what_has_arrived_not_for_what_was_announced()
     {
         byte[] bytes = [.. Header(200 << 20, encrypted: false), .. new byte[1000]];
-        await ReadAsync(); // so that the buffer of the pool is there already
+        await ReadAsync(); // so that the pool already has a buffer
         var before = GC.GetTotalAllocatedBytes(precise: true);
         await ReadAsync();
         Assert.InRange(GC.GetTotalAllocatedBytes(precise: true) - before, 0, 4 << 20);
@@ -111,7 +111,7 @@ public sealed class PacketReaderTests
     }
 
     [Fact]
-    public async Task A_packet_in_clear_is_refused_once_a_cipher_is_set()
+    public async Task A_plaintext_packet_is_rejected_once_a_cipher_is_set()
     {
         using var frames = new Frames();
         using var reader = Frames.Reader(new ScriptedStream(frames.Add(s_payloads[0]).ToArray()), Frames.Kinds["CTR"].Known);
@@ -120,18 +120,18 @@ public sealed class PacketReaderTests
     }
 
     [Fact]
-    public async Task A_packet_in_clear_passes_where_its_reader_looks_for_last_words()
+    public async Task A_plaintext_packet_is_read_if_the_caller_allows_it()
     {
         using var frames = new Frames();
         using var reader = Frames.Reader(new ScriptedStream(frames.Add(s_payloads[0]).ToArray()), Frames.Kinds["CTR"].Known);
-        reader.AllowClear = true;
+        reader.AllowPlaintext = true;
         Assert.True(await reader.ReadAsync(default));
         Assert.False(reader.Header.IsEncrypted);
         Assert.Equal(s_payloads[0], reader.Payload.ToArray());
     }
 
     [Fact]
-    public async Task An_encrypted_packet_is_refused_while_no_cipher_is_set()
+    public async Task An_encrypted_packet_is_rejected_while_no_cipher_is_set()
     {
         using var reader = Frames.Reader(new ScriptedStream(Write(Frames.Kinds["CTR"].Sent, s_payloads)));
         var refused = await Assert.ThrowsAsync<XpraAesException>(async () => await reader.ReadAsync(default));
@@ -144,7 +144,7 @@ public sealed class PacketReaderTests
     [InlineData("CBC 16 unknown")]
     [InlineData("CBC 32 legacy")]
     [InlineData("CBC per packet")]
-    public async Task Under_another_key_the_padding_is_wrong(string kind)
+    public async Task With_another_key_the_padding_is_wrong(string kind)
     {
         var (sent, known) = Frames.Kinds[kind];
         using var reader = new PacketReader(new ScriptedStream(Write(sent, s_payloads)), ProtocolDefaults.MaxPacketSize);
@@ -156,7 +156,7 @@ public sealed class PacketReaderTests
     [Theory]
     [InlineData(1)]
     [InlineData(16)]
-    public async Task A_payload_that_is_nothing_but_its_IV_is_malformed(int size)
+    public async Task A_payload_without_data_after_its_IV_is_malformed(int size)
     {
         byte[] bytes = [.. Header(size, encrypted: true), .. new byte[64]];
         using var reader = Frames.Reader(new ScriptedStream(bytes), Frames.Kinds["CFB per packet"].Known);
@@ -181,12 +181,12 @@ public sealed class PacketReaderTests
     [InlineData("\u007fELF\u0002\u0001\u0001", XpraErrorId.NotXpra)]
     [InlineData("x", XpraErrorId.NotXpra)]
     [InlineData("\u00e9\u00e8\u00ea\u00eb", XpraErrorId.NotXpra)]
-    public async Task Another_program_is_named_by_its_first_words(string greeting, XpraErrorId id)
+    public async Task Another_protocol_is_identified_by_its_greeting(string greeting, XpraErrorId id)
     {
         var bytes = Encoding.Latin1.GetBytes(greeting);
         foreach (var staysOpen in new[] { false, true })
         {
-            // In small pieces too, and by one that then waits for an answer.
+            // Also in small pieces, and from a peer that then waits for an answer.
             foreach (var segmentSize in new[] { 3, int.MaxValue })
             {
                 using var reader = Frames.Reader(new ScriptedStream(bytes, segmentSize, staysOpen));
@@ -215,7 +215,7 @@ public sealed class PacketReaderTests
     }
 
     [Fact]
-    public async Task After_a_packet_nothing_is_taken_for_a_greeting()
+    public async Task After_a_packet_nothing_is_treated_as_a_greeting()
     {
         byte[] bytes = [.. Write(null, s_payloads[..1]), .. "GET / HTTP/1.1\r\n\r\n"u8];
         using var reader = Frames.Reader(new ScriptedStream(bytes, staysOpen: true));
@@ -235,7 +235,7 @@ public sealed class PacketReaderTests
     }
 
     [Fact]
-    public async Task Bytes_are_counted_as_they_come()
+    public async Task Bytes_are_counted_as_they_arrive()
     {
         var bytes = Write(Frames.Kinds["CBC 32"].Sent, s_payloads);
         using var reader = await AssertReadsAsync(new ScriptedStream(bytes), Frames.Kinds["CBC 32"].Known, s_payloads);

@@ -11,7 +11,7 @@ public sealed class PacketWriterTests
     private const byte Flags = (byte)PacketEncoding.RencodePlus;
 
     [Fact]
-    public async Task Packets_that_wait_leave_in_one_write()
+    public async Task Buffered_packets_are_sent_in_one_write()
     {
         var stream = new ScriptedStream();
         using var writer = new PacketWriter(stream);
@@ -32,7 +32,7 @@ public sealed class PacketWriterTests
     }
 
     [Fact]
-    public async Task A_cipher_holds_from_the_packet_after_it_was_set()
+    public async Task A_cipher_applies_from_the_packet_after_it_was_set()
     {
         var stream = new ScriptedStream();
         using var writer = new PacketWriter(stream);
@@ -65,7 +65,7 @@ public sealed class PacketWriterTests
     }
 
     [Fact]
-    public void After_its_end_nothing_is_framed_in_clear_in_place_of_encrypted()
+    public void After_disposal_nothing_is_framed_unencrypted()
     {
         var stream = new ScriptedStream();
         var writer = new PacketWriter(stream);

@@ -2,7 +2,7 @@ using XpraAes.Fuzz;
 
 namespace XpraAes.Tests.Packets;
 
-/// <summary>A stream whose reads return what a test laid down, one segment (or the rest of it) at a time, and whose writes are kept.</summary>
+/// <summary>A stream whose reads return the test's segments, at most one at a time, and whose writes are recorded.</summary>
 internal sealed class ScriptedStream(IEnumerable<byte[]> segments, bool staysOpen = false) : PeerStream
 {
     private readonly Queue<ReadOnlyMemory<byte>> _segments = new(segments.Where(segment => segment.Length > 0).Select(segment => (ReadOnlyMemory<byte>)segment));
@@ -17,10 +17,10 @@ internal sealed class ScriptedStream(IEnumerable<byte[]> segments, bool staysOpe
     {
     }
 
-    /// <summary>What each write brought.</summary>
+    /// <summary>The data of each write.</summary>
     public List<byte[]> Writes { get; } = [];
 
-    /// <summary>Makes writes hang until they are cancelled, as where a peer does not read, or until the stream is closed.</summary>
+    /// <summary>Makes writes hang until they are cancelled or the stream is closed, as with a peer that does not read.</summary>
     public bool BlocksWrites { get; init; }
 
     public bool IsDisposed { get; private set; }

@@ -10,44 +10,44 @@ using XpraAes.Tests.Listening;
 namespace XpraAes.Tests.Reliability;
 
 /// <summary>
-/// Clients that come evenly, each from an address of its own, and go once they have their answer and an echo, at a share of what the
-/// keys of their sessions allow. Both ends derive two keys each, on the same processors, whose speed changes from second to second
-/// where others use them too: so the clients measure what deriving a key takes of a processor's time just then, and come as that allows.
+/// Clients that arrive at an even rate, each from its own address, and leave after the hello and an echo. The rate is a share of what key
+/// derivation allows: both ends derive two keys for each session, on processors whose speed may vary with other load, so the clients
+/// keep measuring the CPU time of a derivation.
 /// </summary>
 internal sealed class Arrivals(Loopback loopback, int iterations)
 {
-    /// <summary>Of both ends together.</summary>
+    /// <summary>Of both ends.</summary>
     private const int KeysOfSession = 4;
 
-    /// <summary>Clients at a time, each a thread: as many as wait in a listener's backlog.</summary>
-    private const int MaxAtOnce = 512;
+    /// <summary>Concurrent clients, one thread each: as many as fit in a listener's backlog.</summary>
+    private const int MaxConcurrent = 512;
 
-    /// <summary>How much the newest key counts in the mean: enough that it follows the processors within the second.</summary>
-    private const double Newest = 1 / 32.0;
+    /// <summary>The weight of the newest measurement in the moving average, which follows the processors within a second.</summary>
+    private const double NewestWeight = 1 / 32.0;
 
-    /// <summary>Of so many clients one measures: asking the system for a thread's time is not free either.</summary>
-    private const int Measuring = 4;
+    /// <summary>One of so many clients measures, since reading a thread's CPU time has a cost.</summary>
+    private const int MeasureEvery = 4;
 
     private readonly ConcurrentQueue<TimeSpan> _waits = new();
-    private readonly ConcurrentQueue<Exception> _turnedAway = new();
-    private readonly Queue<long> _due = new(); // its lock wakes the threads, and guards the mean
+    private readonly ConcurrentQueue<Exception> _rejections = new();
+    private readonly Queue<long> _due = new(); // its lock wakes the threads, and guards the average
     private bool _isOver;
     private double _secondsForKey;
-    private int _came;
-    private int _here;
-    private int _most;
+    private int _started;
+    private int _connected;
+    private int _maxConnected;
 
-    /// <summary>From when each client was due until it had its echo, the shortest first.</summary>
+    /// <summary>The time from when each client was due until it had its echo, the shortest first.</summary>
     public TimeSpan[] Waits => [.. _waits.Order()];
 
-    /// <summary>What those met that were not let in.</summary>
-    public IReadOnlyList<Exception> TurnedAway => [.. _turnedAway];
+    /// <summary>The errors of clients that were not accepted.</summary>
+    public IReadOnlyList<Exception> Rejections => [.. _rejections];
 
-    /// <summary>How many were there at a time.</summary>
-    public int Most => Volatile.Read(ref _most);
+    /// <summary>The most clients at a time.</summary>
+    public int MaxConnected => Volatile.Read(ref _maxConnected);
 
-    /// <summary>The sessions a second that all processors could derive the keys of if they did nothing else.</summary>
-    private double KeysAllow
+    /// <summary>The sessions per second whose keys all processors could derive if they did nothing else.</summary>
+    private double AllowedRate
     {
         get
         {
@@ -56,8 +56,8 @@ internal sealed class Arrivals(Loopback loopback, int iterations)
         }
     }
 
-    /// <summary>The same as all processors do it in two seconds, in loops that derive keys and do nothing else.</summary>
-    public double LoopsAllow()
+    /// <summary>The same, measured on all processors in loops of two seconds that only derive keys.</summary>
+    public double MeasureAllowedRate()
     {
         var parameters = CipherCapabilities.Generate(AesMode.CTR, ProtocolDefaults.KeySize, ProtocolDefaults.KeyHash, iterations, PaddingScheme.Pkcs7, 16, true);
         long count = 0;
@@ -73,15 +73,15 @@ internal sealed class Arrivals(Loopback loopback, int iterations)
         return count / Stopwatch.GetElapsedTime(started).TotalSeconds / KeysOfSession;
     }
 
-    /// <summary>Comes once, so that it is known what a key takes.</summary>
-    public Task ComeOnceAsync() => ExchangeAsync(Interlocked.Increment(ref _came));
+    /// <summary>Connects once, to measure the cost of a key.</summary>
+    public Task RunOnceAsync() => ExchangeAsync(Interlocked.Increment(ref _started));
 
-    /// <summary>Lets clients come for that long and waits until all have gone. Returns how many came a second, and how many the keys would have allowed meanwhile, on average.</summary>
-    public (double Came, double Allowed) Run(double share, TimeSpan time)
+    /// <summary>Lets clients connect for that long and waits until all have gone. Returns how many connected per second, and how many the keys would have allowed, on average.</summary>
+    public (double Rate, double Allowed) Run(double share, TimeSpan time)
     {
         _waits.Clear();
         _isOver = false;
-        var threads = Enumerable.Range(0, MaxAtOnce).Select(_ => new Thread(ComeAsTheyAreDue, maxStackSize: 256 * 1024)).ToArray();
+        var threads = Enumerable.Range(0, MaxConcurrent).Select(_ => new Thread(RunDueClients, maxStackSize: 256 * 1024)).ToArray();
         foreach (var thread in threads)
             thread.Start();
         var (count, allowed) = (0, 0.0);
@@ -100,7 +100,7 @@ internal sealed class Arrivals(Loopback loopback, int iterations)
                 Monitor.Pulse(_due);
             }
             count++;
-            var rate = KeysAllow;
+            var rate = AllowedRate;
             var interval = 1 / (share * rate);
             allowed += rate * interval;
             due += (long)(interval * Stopwatch.Frequency);
@@ -116,7 +116,7 @@ internal sealed class Arrivals(Loopback loopback, int iterations)
         return (count / seconds, allowed / seconds);
     }
 
-    private void ComeAsTheyAreDue()
+    private void RunDueClients()
     {
         while (true)
         {
@@ -129,34 +129,34 @@ internal sealed class Arrivals(Loopback loopback, int iterations)
                         return;
                     Monitor.Wait(_due);
                 }
-                _most = Math.Max(_most, Interlocked.Increment(ref _here));
+                _maxConnected = Math.Max(_maxConnected, Interlocked.Increment(ref _connected));
             }
-            Come(due);
-            Interlocked.Decrement(ref _here);
+            RunClient(due);
+            Interlocked.Decrement(ref _connected);
         }
     }
 
-    private void Come(long due)
+    private void RunClient(long due)
     {
         try
         {
-            ExchangeAsync(Interlocked.Increment(ref _came)).GetAwaiter().GetResult();
+            ExchangeAsync(Interlocked.Increment(ref _started)).GetAwaiter().GetResult();
             _waits.Enqueue(Stopwatch.GetElapsedTime(due));
         }
         catch (Exception e) when (e is SocketException or EndOfStreamException or XpraAesException)
         {
-            _turnedAway.Enqueue(e);
+            _rejections.Enqueue(e);
         }
     }
 
-    /// <summary>Nothing in here waits but in the system: <see cref="BlockingStream"/>.</summary>
+    /// <summary>Waits only in system calls: <see cref="BlockingStream"/>.</summary>
     private async Task ExchangeAsync(int number)
     {
         var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true, ReceiveTimeout = (int)Loopback.HelloTimeout.TotalMilliseconds };
         await using var client = new FakePeer(socket, loopback.Key, new BlockingStream(socket));
         socket.Bind(new IPEndPoint(Sources.Number(number), 0));
         socket.Connect(IPAddress.Loopback, loopback.Listener.Port);
-        await client.OpenSessionAsync(Generation.Named("6.2") with { Iterations = iterations }, AesMode.CTR, derive: number % Measuring == 1 ? Measure : null);
+        await client.OpenSessionAsync(Generation.Named("6.2") with { Iterations = iterations }, AesMode.CTR, derive: number % MeasureEvery == 1 ? Measure : null);
         await client.SendAsync("ping", 1L);
         await client.ReceiveAsync("ping_echo");
     }
@@ -167,10 +167,10 @@ internal sealed class Arrivals(Loopback loopback, int iterations)
         derivation();
         var took = ThreadTime() - before;
         lock (_due)
-            _secondsForKey = _secondsForKey == 0 ? took : _secondsForKey + Newest * (took - _secondsForKey);
+            _secondsForKey = _secondsForKey == 0 ? took : _secondsForKey + NewestWeight * (took - _secondsForKey);
     }
 
-    /// <summary>The seconds of a processor that this thread has had: clock_gettime(2), CLOCK_THREAD_CPUTIME_ID of Linux.</summary>
+    /// <summary>The CPU time of this thread in seconds: clock_gettime(2), CLOCK_THREAD_CPUTIME_ID of Linux.</summary>
     private static double ThreadTime()
     {
         const int ThreadCpuTime = 3;

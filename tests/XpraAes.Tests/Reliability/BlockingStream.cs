@@ -4,8 +4,8 @@ using XpraAes.Fuzz;
 namespace XpraAes.Tests.Reliability;
 
 /// <summary>
-/// A socket whose asynchronous reads and writes block and are over when they return: a client on it runs on one thread of its own and
-/// waits in the system, which costs the processors least. What they are measured with is the listener's.
+/// A socket whose asynchronous reads and writes block and complete synchronously: a client on it runs on its own thread and waits in the
+/// system, which costs the least CPU time, so that the listener's load is measured.
 /// </summary>
 internal sealed class BlockingStream(Socket socket) : PeerStream
 {

@@ -6,7 +6,7 @@ using XpraAes.Tests.Listening;
 
 namespace XpraAes.Tests.Reliability;
 
-/// <summary>Everything that happens to a listener and a gateway in a day, over and over, and what is left of it. The long one: <c>-explicit only -class XpraAes.Tests.Reliability.ChurnTests</c>.</summary>
+/// <summary>All that happens to a listener and a gateway in a day, repeated, and what it leaks. The long one: <c>-explicit only -class XpraAes.Tests.Reliability.ChurnTests</c>.</summary>
 [Trait("Category", "Reliability")]
 [Collection(LoopbackCollection.Name)]
 public sealed class ChurnTests
@@ -28,7 +28,7 @@ public sealed class ChurnTests
     [Fact(Explicit = true)]
     public Task Ten_minutes_of_churn_leave_nothing_behind() => ChurnAsync(rounds: 20, TimeSpan.FromSeconds(30));
 
-    /// <summary>After each round all is quiet, and what is held is compared with what was held after the first, when everything had been used once.</summary>
+    /// <summary>After each round, compares what the process holds with what it held after the first, when everything had been used once.</summary>
     private static async Task ChurnAsync(int rounds, TimeSpan time)
     {
         using var unobserved = new UnobservedExceptions();
@@ -77,7 +77,7 @@ public sealed class ChurnTests
         switch (i % 9)
         {
             case 0 or 1:
-                await loopback.LetsInAsync(source);
+                await loopback.AcceptsAsync(source);
                 break;
             case 2:
                 await TryAsync(async () =>
@@ -95,7 +95,7 @@ public sealed class ChurnTests
                 });
                 break;
             case 4 or 5:
-                await UnauthenticatedClient.ComeAsync(new IPEndPoint(IPAddress.Loopback, i % 2 == 0 ? loopback.Listener.Port : rig.Listener.Port), Sources.Exist ? Sources.Number(1000 + i) : source, UnauthenticatedClient.Ways[i % UnauthenticatedClient.Ways.Count], default);
+                await UnauthenticatedClient.ConnectAsync(new IPEndPoint(IPAddress.Loopback, i % 2 == 0 ? loopback.Listener.Port : rig.Listener.Port), Sources.Exist ? Sources.Number(1000 + i) : source, UnauthenticatedClient.Kinds[i % UnauthenticatedClient.Kinds.Count], default);
                 break;
             case 6 or 7:
                 await TryAsync(async () =>
@@ -111,12 +111,12 @@ public sealed class ChurnTests
                 break;
             default:
                 await using (var brief = Loopback.Start(options => options with { Limits = s_quick }))
-                    await brief.LetsInAsync();
+                    await brief.AcceptsAsync();
                 break;
         }
     }
 
-    /// <summary>Beside strangers a client may have to give way: that is no failure here.</summary>
+    /// <summary>Among unauthenticated clients, a client may be evicted: that is no failure here.</summary>
     private static async Task TryAsync(Func<Task> action)
     {
         try
@@ -125,7 +125,7 @@ public sealed class ChurnTests
         }
         catch (XpraAesException)
         {
-            // Refused, or cut off.
+            // Refused or disconnected.
         }
     }
 

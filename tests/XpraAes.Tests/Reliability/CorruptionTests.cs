@@ -3,8 +3,8 @@ using XpraAes.Ciphers;
 namespace XpraAes.Tests.Reliability;
 
 /// <summary>
-/// A session that somebody on the way changes: it ends, or (no mode has an integrity check) goes on with other data. What came whole
-/// before the change arrives as it was; nothing hangs, crashes, or leaves an exception to nobody.
+/// A session that is altered in transit: it ends, or (no mode has an integrity check) continues with other data. What arrived intact
+/// before the change is delivered unchanged; nothing hangs, crashes, or leaves an unobserved exception.
 /// </summary>
 [Trait("Category", "Reliability")]
 public sealed class CorruptionTests(ITestOutputHelper output)
@@ -28,7 +28,7 @@ public sealed class CorruptionTests(ITestOutputHelper output)
                 unchanged++;
             else
                 changed++;
-            // The listener's side and the connector's. They end at a disconnect, so that what comes behind no longer matters.
+            // The listener's side and the connector's. They end at a disconnect, so what follows does not matter.
             foreach (var isClient in new[] { false, true })
                 await session.RunEndpointAsync(wire, isClient);
         }
@@ -74,7 +74,7 @@ public sealed class CorruptionTests(ITestOutputHelper output)
             var whole = client.PacketsBefore(length);
             var (packets, end) = client.Read(client.Wire[..length]);
             Assert.Equal(client.Packets.Take(whole), packets);
-            // A chunk that came whole is no packet yet.
+            // A complete chunk is not yet a packet.
             Assert.True(end is null or { Id: XpraErrorId.ConnectionLost });
             await client.RunEndpointAsync(client.Wire[..length], isClient: length % 2 == 0);
             var (toTarget, _, _) = await relayed.RunAsync(client.Wire[..length], target.Wire);
@@ -97,7 +97,7 @@ public sealed class CorruptionTests(ITestOutputHelper output)
             byte[] wire = [.. parts.SelectMany(part => part)];
             var (packets, _) = session.Read(wire);
             Assert.Equal(session.Packets.Take(intact), packets.Take(intact));
-            // With an IV of its own every packet stands for itself: nothing in xpra's protocol tells that it was moved or came before.
+            // With its own IV, every packet is independent: xpra's protocol cannot detect that it was moved or replayed.
             if (!stream && parts.All(part => Enumerable.Range(0, session.Packets.Count).Any(n => session.Part(n).SequenceEqual(part))))
                 Assert.Equal(parts.Count, packets.Count);
             await session.RunEndpointAsync(wire, isClient: false);

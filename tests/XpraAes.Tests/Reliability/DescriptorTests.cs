@@ -39,25 +39,25 @@ public sealed class DescriptorTests
             RedirectStandardError = true,
         };
         using var process = Process.Start(start)!;
-        var strangers = new List<Socket>();
+        var unauthenticatedClients = new List<Socket>();
         try
         {
             var port = int.Parse((await process.StandardOutput.ReadLineAsync().WaitAsync(TimeSpan.FromMinutes(1)))!, CultureInfo.InvariantCulture);
             for (var i = 0; i < Descriptors + 100; i++)
             {
-                var stranger = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
-                strangers.Add(stranger);
-                await stranger.ConnectAsync(IPAddress.Loopback, port);
+                var unauthenticatedClient = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+                unauthenticatedClients.Add(unauthenticatedClient);
+                await unauthenticatedClient.ConnectAsync(IPAddress.Loopback, port);
             }
-            // Those that came last are sent away; those that came first stay.
-            Assert.Equal(0, await strangers[^1].ReceiveAsync(new byte[1]).WaitAsync(Loopback.HelloTimeout));
+            // The last ones are disconnected; the first ones stay.
+            Assert.Equal(0, await unauthenticatedClients[^1].ReceiveAsync(new byte[1]).WaitAsync(Loopback.HelloTimeout));
             Assert.InRange(Directory.GetFileSystemEntries($"/proc/{process.Id}/fd").Length, Descriptors - 80, Descriptors - 1);
-            // As long as that may have taken .NET to end the process.
+            // As long as .NET may take to end the process.
             await Task.Delay(TimeSpan.FromSeconds(5));
             Assert.False(process.HasExited);
 
-            foreach (var stranger in strangers)
-                stranger.Dispose();
+            foreach (var unauthenticatedClient in unauthenticatedClients)
+                unauthenticatedClient.Dispose();
             await using var client = await FakePeer.ConnectAsync(port, key);
             await client.OpenSessionAsync(Generation.Named("6.2"), AesMode.CBC);
             await client.SendAsync("ping", 1L);
@@ -69,8 +69,8 @@ public sealed class DescriptorTests
         }
         finally
         {
-            foreach (var stranger in strangers)
-                stranger.Dispose();
+            foreach (var unauthenticatedClient in unauthenticatedClients)
+                unauthenticatedClient.Dispose();
             if (!process.HasExited)
                 process.Kill(entireProcessTree: true);
         }

@@ -10,7 +10,7 @@ using XpraAes.Tests.Listening;
 
 namespace XpraAes.Tests.Reliability;
 
-/// <summary>Ctrl+C and Remove-Module at any moment of what the cmdlets do.</summary>
+/// <summary>Ctrl+C and Remove-Module at any moment.</summary>
 [Trait("Category", "Reliability")]
 [Collection(nameof(EndTests))]
 [CollectionDefinition(nameof(EndTests), DisableParallelization = true)] // removing the module ends whatever runs in this process
@@ -61,7 +61,7 @@ public sealed class EndTests : IDisposable
         Assert.InRange(Leaks.Handles, 0, handles + 20);
     }
 
-    /// <summary>Ctrl+C: what runs ends at once, whatever it is; then the module goes.</summary>
+    /// <summary>Ctrl+C: whatever runs ends at once; then the module is removed.</summary>
     private static async Task StopAsync(EngineHost host, string script, int delay)
     {
         using var pipeline = host.Create(script);
@@ -84,7 +84,7 @@ public sealed class EndTests : IDisposable
         {
             while (!over.IsCancellationRequested)
             {
-                await UnauthenticatedClient.ComeAsync(new IPEndPoint(IPAddress.Loopback, port), IPAddress.Loopback, UnauthenticatedClient.Ways[i % UnauthenticatedClient.Ways.Count], over.Token);
+                await UnauthenticatedClient.ConnectAsync(new IPEndPoint(IPAddress.Loopback, port), IPAddress.Loopback, UnauthenticatedClient.Kinds[i % UnauthenticatedClient.Kinds.Count], over.Token);
                 try
                 {
                     await using var client = await FakePeer.ConnectAsync(port, key);
@@ -105,7 +105,7 @@ public sealed class EndTests : IDisposable
         await clients.WaitAsync(s_timeout);
     }
 
-    /// <summary>Nobody listens there any more, nor soon.</summary>
+    /// <summary>A port on which nothing listens.</summary>
     private static async Task FreeAsync(int port, int round)
     {
         var started = Stopwatch.GetTimestamp();

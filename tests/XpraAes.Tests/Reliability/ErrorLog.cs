@@ -4,7 +4,7 @@ using XpraAes.Logging;
 
 namespace XpraAes.Tests.Reliability;
 
-/// <summary>Keeps what is logged as an error: a failure that nobody foresaw.</summary>
+/// <summary>Collects what is logged as an error: an unexpected failure.</summary>
 internal sealed class ErrorLog : ILogger
 {
     public ConcurrentQueue<string> Errors { get; } = new();

@@ -2,7 +2,7 @@ using XpraAes.Fuzz;
 
 namespace XpraAes.Tests.Reliability;
 
-/// <summary>A connection on which one bit is changed on the way: of what is read where <paramref name="reads"/> says so, else of what is written.</summary>
+/// <summary>A connection on which one bit is flipped: of what is read if <paramref name="reads"/> is true, otherwise of what is written.</summary>
 /// <param name="inner">The connection.</param>
 /// <param name="bit">The bit's number, counted from the first byte of that direction.</param>
 /// <param name="reads">The direction.</param>

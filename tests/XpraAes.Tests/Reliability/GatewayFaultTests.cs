@@ -8,17 +8,17 @@ using XpraAes.Tests.Listening;
 
 namespace XpraAes.Tests.Reliability;
 
-/// <summary>A target that comes and goes, and streams through the gateway while others make trouble.</summary>
+/// <summary>A flapping target, and streams through the gateway while others misbehave.</summary>
 [Trait("Category", "Reliability")]
 [Collection(LoopbackCollection.Name)]
 public sealed class GatewayFaultTests
 {
-    private static readonly Limits s_impatient = Limits.Default with { TargetConnectTimeout = TimeSpan.FromSeconds(2), HalfCloseTimeout = TimeSpan.FromMilliseconds(100), CloseGrace = TimeSpan.FromMilliseconds(100) };
+    private static readonly Limits s_shortTimeouts = Limits.Default with { TargetConnectTimeout = TimeSpan.FromSeconds(2), HalfCloseTimeout = TimeSpan.FromMilliseconds(100), CloseGrace = TimeSpan.FromMilliseconds(100) };
 
     [Fact]
-    public async Task A_target_that_comes_and_goes_ends_its_sessions_and_no_others_chance()
+    public async Task A_flapping_target_ends_only_its_own_sessions()
     {
-        await using var rig = new Rig(limits: s_impatient);
+        await using var rig = new Rig(limits: s_shortTimeouts);
         var port = rig.Target.Endpoint.Port;
         rig.Target.Close();
         for (var round = 0; round < 20; round++)
@@ -50,10 +50,10 @@ public sealed class GatewayFaultTests
     [Fact(Explicit = true)]
     public Task Many_long_streams_arrive_once_and_in_order_beside_a_flood() => StreamAsync(sessions: 50, megabytes: 100);
 
-    /// <summary>Each session sends that much in both directions at once, in packets of all sizes; what arrives has the same number of bytes and the same SHA-256.</summary>
+    /// <summary>Each session sends that much in both directions at once, in packets of all sizes; what arrives has the same length and SHA-256.</summary>
     private static async Task StreamAsync(int sessions, int megabytes)
     {
-        await using var rig = new Rig(limits: s_impatient);
+        await using var rig = new Rig(limits: s_shortTimeouts);
         var endpoint = System.Net.IPEndPoint.Parse(rig.Listener.Endpoint);
         using var over = new CancellationTokenSource();
         var ends = new List<(TestPeer Client, TestPeer Target)>();
@@ -69,7 +69,7 @@ public sealed class GatewayFaultTests
             ? Task.WhenAll(Enumerable.Range(0, 20).Select(source => Task.Run(async () =>
             {
                 for (var i = source; !over.IsCancellationRequested; i++)
-                    await UnauthenticatedClient.ComeAsync(endpoint, Sources.Number(source), UnauthenticatedClient.Ways[i % 4], over.Token);
+                    await UnauthenticatedClient.ConnectAsync(endpoint, Sources.Number(source), UnauthenticatedClient.Kinds[i % 4], over.Token);
             })))
             : Task.CompletedTask;
 

@@ -10,13 +10,13 @@ using XpraAes.Tests.Keys;
 
 namespace XpraAes.Tests.Reliability;
 
-/// <summary>Walks the managed heap of xpra-aes, live objects and what the collector has not swept yet, for secrets that should be gone.</summary>
+/// <summary>Searches the managed heap of xpra-aes, including what is not collected yet, for secrets that should be gone.</summary>
 [Trait("Category", "Reliability")]
 public sealed class HeapTests
 {
     private const string Password = "NobodyShallFindThisPassword-4567";
 
-    /// <summary>How a script comes to its key, without its text on the way.</summary>
+    /// <summary>How a script gets its key without containing its text.</summary>
     public static TheoryData<string> Ways =>
     [
         "-KeyFile $KeyFile",
@@ -31,7 +31,7 @@ public sealed class HeapTests
     {
         Assert.SkipUnless(OperatingSystem.IsLinux(), "The heap of another process is read as on Linux.");
         using var folder = new TempFolder();
-        // 64 letters, and each run of the test another key.
+        // 64 letters, and another key on each run.
         var text = RandomNumberGenerator.GetHexString(64, lowercase: true);
         folder.Write("key", Encoding.ASCII.GetBytes(text));
         folder.Write("password", Encoding.ASCII.GetBytes(Password));
@@ -69,7 +69,7 @@ public sealed class HeapTests
             Assert.Equal(16, derived.Count);
 
             var heap = ReadHeap(process.Id);
-            // What the script names is found, so the search finds what is there.
+            // What the script contains is found, so the search works.
             Assert.True(Contains(heap, Encoding.Unicode.GetBytes("Get-XpraCipherInfo")), "The search does not find a text that is there.");
             foreach (var (what, bytes) in Forms(text).Concat(Forms(Password)))
                 Assert.False(Contains(heap, bytes), $"{what} is on the heap.");
@@ -120,7 +120,7 @@ public sealed class HeapTests
     {
         using var target = DataTarget.AttachToProcess(processId, suspend: false);
         var version = target.ClrVersions.Single();
-        // The library that knows this runtime's heap lies beside it.
+        // The library that can read this runtime's heap is next to it.
         using var runtime = version.CreateRuntime(Path.Combine(Path.GetDirectoryName(version.ModuleInfo.FileName)!, "libmscordaccore.so"), ignoreMismatch: true);
         var segments = new List<byte[]>();
         foreach (var segment in runtime.Heap.Segments)

@@ -2,7 +2,7 @@ using System.Diagnostics;
 
 namespace XpraAes.Tests.Reliability;
 
-/// <summary>What this process holds of the system.</summary>
+/// <summary>The system resources that this process holds.</summary>
 internal static class Leaks
 {
     /// <summary>Files, sockets and pipes that are open.</summary>
@@ -17,7 +17,7 @@ internal static class Leaks
         }
     }
 
-    /// <summary>Bytes of objects that are still reachable, finalizers done.</summary>
+    /// <summary>Bytes of reachable objects, after finalizers have run.</summary>
     public static long Heap()
     {
         for (var i = 0; i < 2; i++)

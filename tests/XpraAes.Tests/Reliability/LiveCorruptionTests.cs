@@ -6,7 +6,7 @@ using XpraAes.Tests.Listening;
 
 namespace XpraAes.Tests.Reliability;
 
-/// <summary>Bits flipped in live connections, from the first byte of the handshake on: the listener stays as it was, whatever came.</summary>
+/// <summary>Bits flipped in live connections, from the first byte of the handshake on, do not affect the listener.</summary>
 /// <remarks>Every bit of every byte, in every mode, takes an hour: XPRA_AES_FLIPS says how many to try.</remarks>
 [Trait("Category", "Reliability")]
 [Collection(LoopbackCollection.Name)]
@@ -16,8 +16,8 @@ public sealed class LiveCorruptionTests(ITestOutputHelper output)
 
     private static readonly int s_flips = int.TryParse(Environment.GetEnvironmentVariable("XPRA_AES_FLIPS"), CultureInfo.InvariantCulture, out var flips) ? flips : DefaultFlips;
 
-    // Whoever waits for bytes that the flip has announced gives up soon.
-    private static readonly Limits s_impatient = new()
+    // Who waits for bytes that a flipped size has announced must time out soon.
+    private static readonly Limits s_shortTimeouts = new()
     {
         HandshakeTimeout = TimeSpan.FromMilliseconds(200),
         CloseGrace = TimeSpan.FromMilliseconds(50),
@@ -45,7 +45,7 @@ public sealed class LiveCorruptionTests(ITestOutputHelper output)
         {
             Modes = Enum.GetValues<AesMode>(),
             Key = key,
-            Limits = s_impatient,
+            Limits = s_shortTimeouts,
             Logger = log,
             Iterations = Limits.Default.MinIterations,
             Target = throughGateway ? target.Options() : null,
@@ -68,7 +68,7 @@ public sealed class LiveCorruptionTests(ITestOutputHelper output)
             {
                 // The last is a client that expects a hello, and gets a packet of another name.
                 broken++;
-                // It may still be waiting: what it fails of once its connection is gone is of no interest.
+                // It may still be waiting: how it fails once its connection is gone does not matter.
                 _ = talk.ContinueWith(late => late.Exception, TaskScheduler.Default);
             }
         }

@@ -15,7 +15,7 @@ namespace XpraAes.Tests.Reliability;
 
 /// <summary>
 /// Someone who changes encrypted packets on the way, or sends noise, must not learn from what follows how far it came: wrong padding,
-/// compression and encoding have one error, one message, one answer. (What is wrong in a packet's header stands there in clear.)
+/// compression and encoding have one error, one message, one answer. (A packet's header is unencrypted anyway.)
 /// </summary>
 [Trait("Category", "Reliability")]
 [Collection(LoopbackCollection.Name)]
@@ -32,7 +32,7 @@ public sealed class OneOutcomeTests
 
     [Theory]
     [MemberData(nameof(Modes))]
-    public void A_receiver_says_the_same_of_whatever_does_not_decrypt(AesMode mode, bool stream, int unit)
+    public void A_receiver_reacts_the_same_way_to_anything_that_does_not_decrypt(AesMode mode, bool stream, int unit)
     {
         foreach (var trusted in new[] { false, true })
             AssertAllEqual(Bad(Cipher(mode, stream, unit)).Select(bad => (bad.What, Receive(Cipher(mode, stream, unit), bad.Wire, trusted))));
@@ -58,7 +58,7 @@ public sealed class OneOutcomeTests
 
     [Theory]
     [MemberData(nameof(Modes))]
-    public async Task A_relay_tells_both_ends_the_same_whatever_does_not_decrypt(AesMode mode, bool stream, int unit)
+    public async Task A_relay_sends_both_ends_the_same_for_anything_that_does_not_decrypt(AesMode mode, bool stream, int unit)
     {
         var cipher = Cipher(mode, stream, unit);
         foreach (var (good, nameless) in new[] { (0, true), (1, false) })
@@ -113,7 +113,7 @@ public sealed class OneOutcomeTests
     }
 
     [Fact]
-    public async Task A_stranger_hears_the_same_bytes_whatever_its_hello_lacks_and_however_the_listener_is_configured()
+    public async Task An_unauthenticated_client_gets_the_same_bytes_for_any_hello_and_any_configuration()
     {
         using var password = new SecretBuffer("password"u8);
         Func<ListenerOptions, ListenerOptions>[] configurations =
@@ -163,8 +163,8 @@ public sealed class OneOutcomeTests
                 hello["request"] = request;
             await client.SendAsync("hello", hello);
             client.ReceiveUnder(announced);
-            // A clear packet would be taken for what it is.
-            client.Channel.Reader.AllowClear = true;
+            // An unencrypted packet would be processed.
+            client.Channel.Reader.AllowPlaintext = true;
             var first = await client.ReceiveAsync();
             if (mode == AesMode.CBC)
             {
@@ -175,7 +175,7 @@ public sealed class OneOutcomeTests
                 continue;
             }
             Assert.True(first.Header.IsEncrypted);
-            // A session stands, and waits for the client's first packet; everything else ends here.
+            // A session is open and waits for the client's first packet; everything else ends here.
             if (first.Type == "hello" && request is null)
                 continue;
             while (await client.TryReceiveAsync() is { } packet)
@@ -184,7 +184,7 @@ public sealed class OneOutcomeTests
     }
 
     [Fact]
-    public async Task A_refused_client_that_has_not_spoken_in_clear_is_told_nothing_in_clear()
+    public async Task A_refused_client_that_has_sent_no_plaintext_gets_none()
     {
         await using var loopback = Loopback.Start(options => options with { EncryptFirstPacket = true, Modes = [AesMode.CTR] });
         await using var client = await loopback.ConnectFakeAsync();
@@ -215,7 +215,7 @@ public sealed class OneOutcomeTests
     private static IEnumerable<(string What, byte[] Wire)> Bad(CipherParameters cipher, int good = 0, bool nameless = false)
     {
         using var encryptor = PacketCipher.CreateEncryptor(cipher, s_key);
-        // What each begins with is the same, so the encryptor starts anew for each.
+        // Each begins with the same packets, so each needs a new encryptor.
         foreach (var what in Bad(encryptor, nameless).Select(bad => bad.What).ToArray())
         {
             using var fresh = PacketCipher.CreateEncryptor(cipher, s_key);
@@ -224,7 +224,7 @@ public sealed class OneOutcomeTests
         }
     }
 
-    /// <summary>Packets that the receiver cannot make sense of, each in another way.</summary>
+    /// <summary>Packets that are invalid in different ways.</summary>
     private static IEnumerable<(string What, byte[] Wire)> Bad(PacketEncryptor encryptor, bool nameless, string? only = null)
     {
         var ping = PacketCodec.Encode(PacketEncoding.RencodePlus, s_good);
@@ -295,7 +295,7 @@ public sealed class OneOutcomeTests
         await using var relay = new RelaySession(
             clientChannel, CipherLeg.Of("client", null, cipher, cipher, null, clientChannel.Reader),
             targetChannel, CipherLeg.Of("target", null, cipher, cipher, null, targetChannel.Reader),
-            new PacketTranslator(PacketEncoding.Rencode, Limits.Default), new PacketTranslator(PacketEncoding.Rencode, Limits.Default), buffers: false, Limits.Default);
+            new PacketTranslator(PacketEncoding.Rencode, Limits.Default), new PacketTranslator(PacketEncoding.Rencode, Limits.Default), holdUntilProven: false, Limits.Default);
         var end = await Assert.ThrowsAnyAsync<XpraAesException>(() => relay.RunAsync(default).WaitAsync(SentSession.HelloTimeout));
         return $"{Describe(end)} {clientChannel.Writer.BytesWritten} {targetChannel.Writer.BytesWritten}";
     }

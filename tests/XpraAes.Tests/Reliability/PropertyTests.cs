@@ -6,7 +6,7 @@ using XpraAes.Tests.Encodings;
 
 namespace XpraAes.Tests.Reliability;
 
-/// <summary>What is sent is what is received, for generated packets, ciphers and splits of the stream. A failure names the seed that repeats it.</summary>
+/// <summary>What is received equals what was sent, for generated packets, ciphers and splits of the stream. A failure shows the seed to repeat it.</summary>
 [Trait("Category", "Reliability")]
 public sealed class PropertyTests
 {

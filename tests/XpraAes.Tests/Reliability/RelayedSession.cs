@@ -6,10 +6,10 @@ using XpraAes.Packets;
 
 namespace XpraAes.Tests.Reliability;
 
-/// <summary>A gateway's relay between a client and a target who have both said all that they will say.</summary>
+/// <summary>A gateway's relay between a client and a target that have both sent everything.</summary>
 internal sealed class RelayedSession(SentSession client, SentSession target)
 {
-    /// <summary>Relays these bytes of both: what arrived at each end, and whether it ended in order.</summary>
+    /// <summary>Relays these bytes of both. Returns what arrived at each end, and whether it ended in order.</summary>
     public async Task<(byte[] ToTarget, byte[] ToClient, XpraAesException? End)> RunAsync(byte[] fromClient, byte[] fromTarget)
     {
         var (clientStream, targetStream) = (new PiecesStream(fromClient), new PiecesStream(fromTarget));
@@ -19,7 +19,7 @@ internal sealed class RelayedSession(SentSession client, SentSession target)
         await using var relay = new RelaySession(
             clientChannel, CipherLeg.Of("client", null, target.Cipher, client.Cipher, null, clientChannel.Reader),
             targetChannel, CipherLeg.Of("target", null, client.Cipher, target.Cipher, null, targetChannel.Reader),
-            toTarget: null, toClient: null, buffers: false, Limits.Default);
+            toTarget: null, toClient: null, holdUntilProven: false, Limits.Default);
         XpraAesException? end = null;
         try
         {
@@ -32,7 +32,7 @@ internal sealed class RelayedSession(SentSession client, SentSession target)
         return (targetStream.Written.ToArray(), clientStream.Written.ToArray(), end);
     }
 
-    /// <summary>What the client is told in the end; null: nothing.</summary>
+    /// <summary>The disconnect reason that the client gets; null if none.</summary>
     public string? LastWords(byte[] toClient)
         => target.Read(toClient).Packets is [.., var last] && last.Contains(Convert.ToHexString("disconnect"u8), StringComparison.Ordinal) ? last : null;
 

@@ -10,7 +10,7 @@ namespace XpraAes.Tests.Reliability;
 /// <summary>One direction of a short session on the wire: small packets, one with a chunk, one compressed, and a disconnect.</summary>
 internal sealed class SentSession
 {
-    /// <summary>Packets of this process's are read in no time: whoever is not done by then waits for something.</summary>
+    /// <summary>Packets from the same process are read quickly: a reader that is not done by then is waiting for more.</summary>
     public static readonly TimeSpan HelloTimeout = TimeSpan.FromSeconds(60);
 
     private readonly List<int> _ends = [];
@@ -74,7 +74,7 @@ internal sealed class SentSession
 
     public PacketEncryptor Encryptor() => PacketCipher.CreateEncryptor(Cipher, Key);
 
-    /// <summary>What a receiver makes of other bytes, and how it ended: null is in order.</summary>
+    /// <summary>What a receiver reads from other bytes, and the error that ended it; null if it ended in order.</summary>
     public (List<string> Packets, XpraAesException? End) Read(byte[] wire)
     {
         var channel = new PacketChannel(new PiecesStream(wire), Limits.Default);
@@ -97,7 +97,7 @@ internal sealed class SentSession
         }
     }
 
-    /// <summary>Runs a session of ours to its end at the receiving side; false where it broke off.</summary>
+    /// <summary>Runs the receiving side of a session to its end; false if it broke off.</summary>
     public async Task<bool> RunEndpointAsync(byte[] wire, bool isClient)
     {
         var channel = new PacketChannel(new PiecesStream(wire), Limits.Default);

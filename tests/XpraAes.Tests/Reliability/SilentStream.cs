@@ -2,7 +2,7 @@ using XpraAes.Fuzz;
 
 namespace XpraAes.Tests.Reliability;
 
-/// <summary>A peer that says nothing and stays, until whoever reads from it gives up waiting: then it closes too.</summary>
+/// <summary>A peer that stays silent until its reader gives up; then it closes too.</summary>
 internal sealed class SilentStream : PeerStream
 {
     private bool _closed;

@@ -7,12 +7,12 @@ using XpraAes.Tests.Listening;
 
 namespace XpraAes.Tests.Reliability;
 
-/// <summary>Sizes that are announced and never sent, and packets that come in drops: neither takes memory, and only the latter work.</summary>
+/// <summary>Sizes that are announced but never sent, and packets that arrive slowly: neither uses memory, and only the latter work.</summary>
 [Trait("Category", "Reliability")]
 [Collection(LoopbackCollection.Name)]
 public sealed class SizeTests
 {
-    private static readonly Limits s_patient = new() { FailuresBeforeBlock = 10_000, DelayPerFailure = TimeSpan.Zero, CloseGrace = TimeSpan.FromMilliseconds(50) };
+    private static readonly Limits s_lenientLimits = new() { FailuresBeforeBlock = 10_000, DelayPerFailure = TimeSpan.Zero, CloseGrace = TimeSpan.FromMilliseconds(50) };
 
     /// <summary>What announces gigabytes: a payload; values inside one; what it decompresses to; a frame around it.</summary>
     public static TheoryData<string, string> Announcements => new()
@@ -36,10 +36,10 @@ public sealed class SizeTests
 
     [Theory]
     [MemberData(nameof(Announcements))]
-    public async Task A_size_that_is_only_announced_takes_no_memory(string what, string said)
+    public async Task An_announced_size_alone_allocates_no_memory(string what, string said)
     {
         const int Count = 20, Megabyte = 1024 * 1024;
-        await using var loopback = Loopback.Start(options => options with { Limits = s_patient });
+        await using var loopback = Loopback.Start(options => options with { Limits = s_lenientLimits });
         var bytes = Encoding.Latin1.GetBytes(said);
         await SayAsync();
         var before = GC.GetTotalAllocatedBytes(precise: true);
@@ -52,10 +52,10 @@ public sealed class SizeTests
 
         async Task SayAsync()
         {
-            await using var stranger = await loopback.ConnectFakeAsync();
-            await stranger.SendRawAsync(bytes);
+            await using var unauthenticatedClient = await loopback.ConnectFakeAsync();
+            await unauthenticatedClient.SendRawAsync(bytes);
             var waste = new byte[4096];
-            while (await stranger.Socket.ReceiveAsync(waste).WaitAsync(Loopback.HelloTimeout) > 0)
+            while (await unauthenticatedClient.Socket.ReceiveAsync(waste).WaitAsync(Loopback.HelloTimeout) > 0)
             {
             }
             await Loopback.Eventually(() => loopback.Listener.Serving <= 1);
@@ -67,7 +67,7 @@ public sealed class SizeTests
     [InlineData(ProtocolDefaults.MaxPacketSize + 1)]
     public async Task A_client_with_the_key_announces_no_more_than_the_limit_either(int size)
     {
-        await using var loopback = Loopback.Start(options => options with { Limits = s_patient });
+        await using var loopback = Loopback.Start(options => options with { Limits = s_lenientLimits });
         await using var client = await loopback.ConnectFakeAsync();
         await client.OpenSessionAsync(Generation.Named("6.2"), AesMode.CTR);
         await client.SendAsync("ping", 1L);

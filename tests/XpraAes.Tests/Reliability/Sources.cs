@@ -2,7 +2,7 @@ using System.Net;
 
 namespace XpraAes.Tests.Reliability;
 
-/// <summary>Addresses of this machine that a listener takes for different ones: all of 127.0.0.0/8 on Linux.</summary>
+/// <summary>Local addresses that are different sources to a listener: all of 127.0.0.0/8 on Linux.</summary>
 internal static class Sources
 {
     public static bool Exist => OperatingSystem.IsLinux();

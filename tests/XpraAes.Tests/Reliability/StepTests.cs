@@ -12,7 +12,7 @@ namespace XpraAes.Tests.Reliability;
 [Collection(LoopbackCollection.Name)]
 public sealed class StepTests
 {
-    private static readonly Limits s_impatient = Limits.Default with
+    private static readonly Limits s_shortTimeouts = Limits.Default with
     {
         HandshakeTimeout = TimeSpan.FromSeconds(5),
         HalfCloseTimeout = TimeSpan.FromMilliseconds(100),
@@ -31,7 +31,7 @@ public sealed class StepTests
     [MemberData(nameof(Ends))]
     public async Task A_client_that_ends_at_any_step_leaves_nothing_behind(string end)
     {
-        await using var loopback = Loopback.Start(options => options with { Limits = s_impatient });
+        await using var loopback = Loopback.Start(options => options with { Limits = s_shortTimeouts });
         foreach (var step in s_clientSteps)
         {
             await using (var client = await TestClient.ConnectAsync(loopback.Listener, loopback.Key))
@@ -40,9 +40,9 @@ public sealed class StepTests
                 End(((NetworkStream)client.Transport).Socket, end);
                 await Loopback.Eventually(() => loopback.Listener.Serving == 0);
             }
-            Assert.True(await loopback.LetsInAsync());
+            Assert.True(await loopback.AcceptsAsync());
         }
-        // None of this is held against the address.
+        // None of this counts against the address.
         Assert.Equal(TimeSpan.Zero, loopback.Listener.Guard.DelayFor(System.Net.IPAddress.Loopback));
     }
 
@@ -50,7 +50,7 @@ public sealed class StepTests
     [MemberData(nameof(Ends))]
     public async Task A_client_of_a_gateway_that_ends_at_any_step_leaves_nothing_behind(string end)
     {
-        await using var rig = new Rig(limits: s_impatient);
+        await using var rig = new Rig(limits: s_shortTimeouts);
         foreach (var step in s_clientSteps)
         {
             await using var client = await TestClient.ConnectAsync(rig.Listener, rig.Key);
@@ -66,9 +66,9 @@ public sealed class StepTests
 
     [Theory]
     [MemberData(nameof(Ends))]
-    public async Task A_target_that_ends_at_any_step_leaves_nothing_behind_and_the_client_is_told(string end)
+    public async Task A_target_that_ends_at_any_step_leaks_nothing_and_the_client_gets_the_reason(string end)
     {
-        await using var rig = new Rig(limits: s_impatient);
+        await using var rig = new Rig(limits: s_shortTimeouts);
         var step = "";
         using var over = new CancellationTokenSource();
         var misbehaving = MisbehaveAsync(rig.Target, () => step, end, over.Token);
@@ -88,7 +88,7 @@ public sealed class StepTests
                 }
                 catch (RefusedException)
                 {
-                    // The word that the client gets before its session stands.
+                    // The disconnect that the client gets before its session is established.
                 }
                 catch (XpraAesException e) when (e.Id == XpraErrorId.ConnectionLost)
                 {
@@ -163,7 +163,7 @@ public sealed class StepTests
         }
     }
 
-    /// <summary>As often as the gateway tries, each time in another encoding.</summary>
+    /// <summary>Once for each of the gateway's attempts, each in another encoding.</summary>
     private static async Task MisbehaveAsync(TestTarget target, Func<string> step, string end, CancellationToken over)
     {
         while (!over.IsCancellationRequested)
@@ -187,7 +187,7 @@ public sealed class StepTests
             }
             catch (Exception e) when (e is IOException or ObjectDisposedException or XpraAesException or SocketException)
             {
-                // Ended, as it should be.
+                // It ended, as it should.
             }
         }
     }

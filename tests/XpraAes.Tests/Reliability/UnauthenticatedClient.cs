@@ -8,17 +8,17 @@ using XpraAes.Tests.Listening;
 
 namespace XpraAes.Tests.Reliability;
 
-/// <summary>Connections of those who mean no good, as many as a test wants.</summary>
+/// <summary>Connections of misbehaving clients without the key.</summary>
 internal static class UnauthenticatedClient
 {
-    /// <summary>What strangers do, in turns.</summary>
-    public static IReadOnlyList<string> Ways { get; } = ["silent", "garbage", "broken packet", "clear", "hello and gone", "hello and stay", "half a hello", "TLS"];
+    /// <summary>The kinds of misbehaviour, used in turn.</summary>
+    public static IReadOnlyList<string> Kinds { get; } = ["silent", "garbage", "broken packet", "clear", "hello and gone", "hello and stay", "half a hello", "TLS"];
 
-    /// <summary>A hello in clear of one who has no key, as anybody can write it.</summary>
+    /// <summary>An unencrypted hello, which anyone can write without the key.</summary>
     public static byte[] Hello { get; } = Frame(Generation.Named("6.2").Announce(AesMode.CTR).Hello);
 
-    /// <summary>Comes from that address, does its worst, and stays until it is sent away or a second has passed. True: it got through to the port.</summary>
-    public static async Task<bool> ComeAsync(IPEndPoint listener, IPAddress source, string way, CancellationToken cancellationToken)
+    /// <summary>Connects from that address, misbehaves, and stays until it is disconnected or a second has passed. True: it could connect.</summary>
+    public static async Task<bool> ConnectAsync(IPEndPoint listener, IPAddress source, string kind, CancellationToken cancellationToken)
     {
         using var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
         using var timeout = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
@@ -27,8 +27,8 @@ internal static class UnauthenticatedClient
         {
             socket.Bind(new IPEndPoint(source, 0));
             await socket.ConnectAsync(listener, timeout.Token);
-            await socket.SendAsync(Words(way), timeout.Token);
-            if (way == "hello and gone")
+            await socket.SendAsync(OpeningBytes(kind), timeout.Token);
+            if (kind == "hello and gone")
                 return true;
             var waste = new byte[4096];
             while (await socket.ReceiveAsync(waste, timeout.Token) > 0)
@@ -46,7 +46,7 @@ internal static class UnauthenticatedClient
         }
     }
 
-    private static byte[] Words(string way) => way switch
+    private static byte[] OpeningBytes(string kind) => kind switch
     {
         "garbage" => [0, 1, 2, 3, 4, 5, 6, 7, 8, 9],
         "broken packet" => [(byte)'P', 0x10, 0, 0, 0, 0, 0, 1, 0xc0],

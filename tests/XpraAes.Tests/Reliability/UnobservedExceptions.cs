@@ -2,14 +2,14 @@ using System.Collections.Concurrent;
 
 namespace XpraAes.Tests.Reliability;
 
-/// <summary>Exceptions in tasks of the module's own that nobody awaited, from wherever in this process, for as long as this lives.</summary>
+/// <summary>Collects unobserved exceptions of the module's tasks in this process, until it is disposed of.</summary>
 internal sealed class UnobservedExceptions : IDisposable
 {
     private readonly ConcurrentQueue<string> _seen = new();
 
     public UnobservedExceptions() => TaskScheduler.UnobservedTaskException += Keep;
 
-    /// <summary>Has the collector bring out what is hidden.</summary>
+    /// <summary>Collects garbage, so that pending ones are raised.</summary>
     public void AssertNone()
     {
         GC.Collect();

@@ -7,7 +7,7 @@ using Xunit;
 
 namespace XpraAes.Tests.Replay;
 
-/// <summary>Every recorded session between real xpra programs, read and written again by our own code.</summary>
+/// <summary>Every recorded session between real xpra programs, read and written again by XpraAes.</summary>
 [Trait("Category", "Captures")]
 public sealed class CaptureTests
 {

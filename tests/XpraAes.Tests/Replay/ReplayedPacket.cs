@@ -2,7 +2,7 @@ using XpraAes.Packets;
 
 namespace XpraAes.Tests.Replay;
 
-/// <summary>One packet of a recorded session as our own code read it.</summary>
+/// <summary>One packet of a recorded session, as read by XpraAes.</summary>
 /// <param name="Number">Its place in the order of arrival, from 0.</param>
 /// <param name="Direction">c2s or s2c.</param>
 /// <param name="Offset">Where its header starts in the direction's stream.</param>

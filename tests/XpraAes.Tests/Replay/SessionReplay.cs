@@ -7,8 +7,8 @@ using XpraAes.Packets;
 namespace XpraAes.Tests.Replay;
 
 /// <summary>
-/// Runs both directions of a recorded session through our own reader, ciphers and decoders, in the order of arrival. What it knows
-/// beforehand is the key data and the order of the directions; every cipher comes from capabilities found in the streams themselves.
+/// Runs both directions of a recorded session through XpraAes' reader, ciphers and decoders, in the order of arrival. It knows only
+/// the key data and the order of the directions in advance; every cipher comes from the capabilities in the streams.
 /// </summary>
 internal sealed class SessionReplay : IDisposable
 {
@@ -128,7 +128,7 @@ internal sealed class SessionReplay : IDisposable
         var offset = side.Offset;
         side.Offset += size;
         var payload = side.Reader.Payload.ToArray();
-        // A chunk is raw data, such as a picture: it has its place in the packet that follows it.
+        // A chunk is raw data, such as a picture, that belongs to the packet that follows it.
         if (header.IsChunk)
             return new ReplayedPacket(number, direction, offset, side.Bytes[offset..side.Offset], payload, new Packet([], header));
         var data = header.Compression == 0 ? payload : PacketCompression.Decompress(header.Compression, payload, Limits.Default.DecompressedSize);

@@ -2,7 +2,7 @@ using System.Buffers.Binary;
 
 namespace XpraAes.Tests.Replay;
 
-/// <summary>Takes one recorded direction of a WebSocket apart (RFC 6455 section 5.2), independently of any reader of ours.</summary>
+/// <summary>Parses one recorded direction of a WebSocket (RFC 6455 section 5.2), independently of XpraAes.</summary>
 internal static class WebSocketRecording
 {
     private const byte Continuation = 0, Text = 1, Binary = 2;

@@ -4,7 +4,7 @@ using System.Runtime.CompilerServices;
 
 namespace XpraAes.Tests.Snapshots;
 
-/// <summary>The public types and members of an assembly, a line each, as C# would declare them.</summary>
+/// <summary>The public types and members of an assembly, one per line, as C# would declare them.</summary>
 internal static class PublicApi
 {
     private const BindingFlags Declared = BindingFlags.Public | BindingFlags.NonPublic | BindingFlags.Instance | BindingFlags.Static | BindingFlags.DeclaredOnly;

@@ -2,7 +2,7 @@ using XpraAes.Tests.Engine;
 
 namespace XpraAes.Tests.Snapshots;
 
-/// <summary>What others build on changes only on purpose.</summary>
+/// <summary>The public API and the cmdlets' syntax change only on purpose.</summary>
 [Trait("Category", "Engine")]
 public sealed class SnapshotTests
 {

@@ -3,7 +3,7 @@ using XpraAes.Fuzz;
 
 namespace XpraAes.Tests.Transports;
 
-/// <summary>One end of a connection in memory.</summary>
+/// <summary>One end of an in-memory connection.</summary>
 internal sealed class DuplexStream : PeerStream
 {
     private readonly Stream _reader;

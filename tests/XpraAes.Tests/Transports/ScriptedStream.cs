@@ -2,9 +2,9 @@ using XpraAes.Fuzz;
 
 namespace XpraAes.Tests.Transports;
 
-/// <summary>A peer that says what it was told to, in pieces, and then ends; what is written to it is kept.</summary>
+/// <summary>A stream with fixed input that ends after it, and records what is written.</summary>
 /// <param name="input">What can be read.</param>
-/// <param name="splits">Cuts it into random pieces, some of which take a moment to come; without it, reads get all they ask for.</param>
+/// <param name="splits">Splits the input into random pieces, some of them delayed; null returns as much as each read asks for.</param>
 internal sealed class ScriptedStream(byte[] input, Random? splits = null) : PeerStream
 {
     private int _position;
@@ -14,7 +14,7 @@ internal sealed class ScriptedStream(byte[] input, Random? splits = null) : Peer
     /// <summary>The size of every write.</summary>
     public List<int> Writes { get; } = [];
 
-    /// <summary>A write waits for it before it is done.</summary>
+    /// <summary>Writes complete only once this has.</summary>
     public Task Gate { get; set; } = Task.CompletedTask;
 
     /// <summary>How much has been read.</summary>

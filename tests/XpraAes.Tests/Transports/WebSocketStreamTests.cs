@@ -16,7 +16,7 @@ public sealed class WebSocketStreamTests
 
     [Theory]
     [MemberData(nameof(MaskedOrNot))]
-    public async Task What_is_written_is_read_however_the_network_cuts_it(bool masks)
+    public async Task What_is_written_is_read_however_the_network_splits_it(bool masks)
     {
         for (var seed = 0; seed < 20; seed++)
         {
@@ -72,7 +72,7 @@ public sealed class WebSocketStreamTests
     }
 
     [Fact]
-    public async Task A_client_masks_each_frame_with_a_key_of_its_own()
+    public async Task A_client_masks_each_frame_with_a_new_key()
     {
         var network = new ScriptedStream([]);
         await using var client = new WebSocketStream(network, masks: true);
@@ -123,7 +123,7 @@ public sealed class WebSocketStreamTests
     }
 
     [Fact]
-    public async Task Unmasked_frames_of_a_client_are_accepted_as_are_masked_ones_of_a_server()
+    public async Task Unmasked_client_frames_and_masked_server_frames_are_accepted()
     {
         // xpra's Python clients do not mask.
         Assert.Equal("xpra", await ReadTextAsync("820478707261", masks: false));
@@ -170,7 +170,7 @@ public sealed class WebSocketStreamTests
     [InlineData("8800", "8800")]
     [InlineData("880203e9", "880203e9")]
     [InlineData("880503e9627965", "880203e9")]
-    public async Task A_close_ends_the_reading_is_echoed_and_ends_the_writing(string close, string answer)
+    public async Task A_close_ends_reading_is_echoed_and_ends_writing(string close, string answer)
     {
         var network = new ScriptedStream(Convert.FromHexString("820161" + close + "820162"));
         await using var stream = new WebSocketStream(network, masks: false);
@@ -183,12 +183,12 @@ public sealed class WebSocketStreamTests
     }
 
     [Fact]
-    public async Task After_our_own_close_reading_goes_on_and_nothing_more_is_sent()
+    public async Task After_our_own_close_reading_continues_and_nothing_more_is_sent()
     {
         var network = new ScriptedStream(Convert.FromHexString("820161" + "8900" + "820162" + "880203e8"));
         await using var stream = new WebSocketStream(network, masks: false);
-        await stream.CloseAsync(CancellationToken.None);
-        await stream.CloseAsync(CancellationToken.None);
+        await stream.CloseSendAsync(CancellationToken.None);
+        await stream.CloseSendAsync(CancellationToken.None);
         await Assert.ThrowsAsync<XpraAesException>(async () => await stream.WriteAsync(new byte[1]));
         Assert.Equal("ab"u8.ToArray(), await ReadAllAsync(stream));
         Assert.Equal("880203e8", Convert.ToHexStringLower(network.Written.ToArray()));
@@ -215,14 +215,14 @@ public sealed class WebSocketStreamTests
     [InlineData("827f7fffffffffffffff")]
     [InlineData("827f8000000000000000")]
     [InlineData("827fffffffffffffffff")]
-    public async Task Frames_that_break_the_rules_are_malformed(string hex)
+    public async Task Frames_that_violate_the_RFC_are_malformed(string hex)
     {
         await using var stream = new WebSocketStream(new ScriptedStream(Convert.FromHexString(hex), new Random(1)), masks: false);
         await Assert.ThrowsAsync<MalformedPacketException>(() => ReadAllAsync(stream));
     }
 
     [Fact]
-    public async Task A_connection_cut_off_at_any_offset_gives_what_came_and_then_the_end()
+    public async Task A_connection_cut_at_any_offset_gives_the_payload_so_far_and_then_the_end()
     {
         var wire = Convert.FromHexString("8284" + "01020304" + "79727165" + "8900" + "827e0003" + "616263");
         var payload = "xpraabc"u8.ToArray();
@@ -239,7 +239,7 @@ public sealed class WebSocketStreamTests
     }
 
     [Fact]
-    public async Task Random_bytes_give_payload_or_a_malformed_frame_and_nothing_else()
+    public async Task Random_bytes_give_payload_or_a_malformed_frame()
     {
         var random = new Random(6);
         for (var i = 0; i < 5_000; i++)
@@ -259,7 +259,7 @@ public sealed class WebSocketStreamTests
     }
 
     [Fact]
-    public async Task A_cancelled_read_loses_nothing_and_leaves_the_writing_alone()
+    public async Task A_cancelled_read_loses_nothing_and_does_not_affect_writing()
     {
         var (near, far) = DuplexStream.CreatePair();
         await using var stream = new WebSocketStream(near, masks: false);
@@ -299,7 +299,7 @@ public sealed class WebSocketStreamTests
     }
 
     [Fact]
-    public async Task After_a_write_that_was_cut_short_nothing_more_is_written()
+    public async Task After_an_interrupted_write_nothing_more_is_written()
     {
         var network = new ScriptedStream([]) { Gate = new TaskCompletionSource().Task };
         await using var stream = new WebSocketStream(network, masks: true);
@@ -315,7 +315,7 @@ public sealed class WebSocketStreamTests
     }
 
     [Fact]
-    public async Task An_empty_read_waits_until_there_is_something()
+    public async Task An_empty_read_waits_for_data()
     {
         var (near, far) = DuplexStream.CreatePair();
         await using var stream = new WebSocketStream(near, masks: false);
@@ -333,7 +333,7 @@ public sealed class WebSocketStreamTests
     }
 
     [Fact]
-    public async Task Frames_are_written_and_read_without_a_buffer_each()
+    public async Task Frames_are_written_and_read_without_allocating_buffers()
     {
         var loop = new MemoryStream(200_000);
         await using var writer = new WebSocketStream(loop, masks: true);
@@ -356,13 +356,13 @@ public sealed class WebSocketStreamTests
         var before = GC.GetAllocatedBytesForCurrentThread();
         await CycleAsync(1000);
 
-        // A debug build makes an object of every async call; a release build allocates nothing at all.
+        // Debug builds allocate an object for every async call; release builds allocate nothing.
         Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 1000 * 1024);
     }
 
     [Theory]
     [MemberData(nameof(MaskedOrNot))]
-    public async Task The_WebSocket_of_NET_understands_us_and_we_it(bool weAreTheClient)
+    public async Task The_WebSocket_of_NET_interoperates_with_ours(bool weAreTheClient)
     {
         var (near, far) = DuplexStream.CreatePair();
         await using var ours = new WebSocketStream(near, masks: weAreTheClient);
@@ -395,9 +395,9 @@ public sealed class WebSocketStreamTests
         Assert.Equal(WebSocketCloseStatus.NormalClosure, theirs.CloseStatus);
     }
 
-    /// <summary>Each packet stands where the capture says, and decrypts to what the capture says.</summary>
+    /// <summary>Each packet is at the capture's offset, and decrypts to the capture's content.</summary>
     [Fact]
-    public async Task A_broken_frame_takes_nothing_with_it_that_came_before()
+    public async Task An_invalid_frame_does_not_discard_the_payload_before_it()
     {
         // "abc", then a frame with reserved bits, in one piece.
         await using var stream = Open("8203616263" + "f200");
@@ -432,7 +432,7 @@ public sealed class WebSocketStreamTests
         Assert.Equal(payload.Length, end);
     }
 
-    /// <summary>xpra's server sends one frame a packet, and so do we: the same bytes.</summary>
+    /// <summary>xpra's server sends one frame per packet, and so do we: the bytes are the same.</summary>
     private static async Task AssertFramedAsync(Capture capture, byte[] payload, byte[] frames)
     {
         var network = new ScriptedStream([]);

@@ -14,7 +14,7 @@ public sealed class WebSocketUpgradeTests
         + "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Protocol: binary\r\n\r\n";
 
     [Fact]
-    public async Task Client_and_server_find_each_other_and_exchange_bytes()
+    public async Task Client_and_server_connect_and_exchange_bytes()
     {
         var (near, far) = DuplexStream.CreatePair();
         var accepting = WebSocketUpgrade.AcceptAsync(far, default, ["http://x"], CancellationToken.None);
@@ -66,7 +66,7 @@ public sealed class WebSocketUpgradeTests
     [InlineData("Sec-WebSocket-Protocol: binary", "Sec-WebSocket-Protocol: base64, binary")]
     [InlineData("Sec-WebSocket-Protocol: binary", "Sec-WebSocket-Protocol: base64\r\nSec-WebSocket-Protocol: binary")]
     [InlineData("Host: x:1", "Origin: http://x\r\nSec-WebSocket-Extensions: permessage-deflate")]
-    public async Task What_HTTP_leaves_open_in_a_request_is_accepted(string field, string instead)
+    public async Task Variations_that_HTTP_allows_in_a_request_are_accepted(string field, string instead)
     {
         var network = new ScriptedStream(Encoding.ASCII.GetBytes(Request.Replace(field, instead, StringComparison.Ordinal)));
         await using var stream = await WebSocketUpgrade.AcceptAsync(network, default, ["http://x"], CancellationToken.None);
@@ -85,7 +85,7 @@ public sealed class WebSocketUpgradeTests
     [InlineData("GET / HTTP/1.1\r\nHost : x\r\n\r\n", "400 Bad Request")]
     [InlineData("GET / HTTP/1.1\nHost: x\n\n", "400 Bad Request")]
     [InlineData("GET / HTTP/1.1\r\n\0\r\n\r\n", "400 Bad Request")]
-    public async Task A_request_that_is_no_websocket_gets_an_honest_answer(string request, string status)
+    public async Task A_request_for_something_else_gets_a_correct_status(string request, string status)
     {
         await AssertRefusedAsync(request, status);
     }
@@ -99,7 +99,7 @@ public sealed class WebSocketUpgradeTests
     [InlineData("dGhlIHNhbXBsZSBub25jZQ==", "short", "400 Bad Request")]
     [InlineData("dGhlIHNhbXBsZSBub25jZQ==", "dGhlIHNhbXBsZSBub25jZQAA", "400 Bad Request")]
     [InlineData("GET /path", "HEAD /path", "400 Bad Request")]
-    public async Task A_websocket_request_that_lacks_something_gets_an_honest_answer(string part, string instead, string status)
+    public async Task An_incomplete_websocket_request_gets_a_correct_status(string part, string instead, string status)
     {
         Assert.Contains(part, Request, StringComparison.Ordinal);
         await AssertRefusedAsync(Request.Replace(part, instead, StringComparison.Ordinal), status);
@@ -125,7 +125,7 @@ public sealed class WebSocketUpgradeTests
     [InlineData("", false)]
     [InlineData("*", false)]
     [InlineData("file://", false)]
-    public async Task A_page_is_let_in_whose_origin_is_allowed_and_no_other(string origin, bool isAllowed)
+    public async Task Only_pages_of_allowed_origins_may_connect(string origin, bool isAllowed)
     {
         string[] allowed = ["http://x", "https://y.example:8443"];
         var request = Request.Replace("Host: x:1", $"Host: x:1\r\nOrigin: {origin}", StringComparison.Ordinal);
@@ -143,7 +143,7 @@ public sealed class WebSocketUpgradeTests
     }
 
     [Fact]
-    public async Task A_request_without_end_is_refused_after_8_KB()
+    public async Task An_endless_request_is_rejected_after_8_KB()
     {
         var endless = Encoding.ASCII.GetBytes("GET / HTTP/1.1\r\n" + string.Concat(Enumerable.Repeat("Cookie: 0123456789\r\n", 5_000)));
         var network = new ScriptedStream(endless, new Random(1));
@@ -154,7 +154,7 @@ public sealed class WebSocketUpgradeTests
     }
 
     [Fact]
-    public async Task A_peer_that_leaves_in_the_middle_is_a_lost_connection()
+    public async Task A_peer_that_disconnects_midway_is_a_lost_connection()
     {
         for (var length = 0; length < Request.Length; length += 7)
         {
@@ -165,7 +165,7 @@ public sealed class WebSocketUpgradeTests
     }
 
     [Fact]
-    public async Task A_slow_peer_is_waited_for_no_longer_than_the_caller_says()
+    public async Task A_slow_peer_is_given_no_more_time_than_the_caller_allows()
     {
         var (near, far) = DuplexStream.CreatePair();
         await near.WriteAsync(Encoding.ASCII.GetBytes(Request[..50]));
@@ -185,7 +185,7 @@ public sealed class WebSocketUpgradeTests
     [InlineData("P\u0010\0\0\0\0\0\u0005", XpraErrorId.NotXpra, "xpra packet")]
     [InlineData("HTTP/1.1 101 Switching Protocols\r\n", XpraErrorId.ConnectionLost, "closed")]
     [InlineData("", XpraErrorId.ConnectionLost, "closed")]
-    public async Task An_answer_that_is_no_websocket_says_what_it_is(string answer, XpraErrorId id, string message)
+    public async Task An_answer_other_than_a_websocket_is_explained(string answer, XpraErrorId id, string message)
     {
         var network = new ScriptedStream(Encoding.Latin1.GetBytes(answer), new Random(1));
         var thrown = await Assert.ThrowsAsync<XpraAesException>(() => WebSocketUpgrade.ConnectAsync(network, "h", 1, "/", CancellationToken.None));
@@ -194,7 +194,7 @@ public sealed class WebSocketUpgradeTests
     }
 
     [Fact]
-    public async Task A_server_that_speaks_something_else_is_not_waited_for()
+    public async Task A_server_of_another_protocol_is_detected_at_once()
     {
         var (near, far) = DuplexStream.CreatePair();
         await far.WriteAsync("SSH-2.0-OpenSSH_9.2\r\n"u8.ToArray());
@@ -207,7 +207,7 @@ public sealed class WebSocketUpgradeTests
     [InlineData("Sec-WebSocket-Protocol: binary\r\n", "", "subprotocol")]
     [InlineData("Sec-WebSocket-Protocol: binary", "Sec-WebSocket-Protocol: base64", "subprotocol")]
     [InlineData("Sec-WebSocket-Protocol: binary", "Sec-WebSocket-Protocol: binary\r\nSec-WebSocket-Extensions: permessage-deflate", "extension")]
-    public async Task An_upgrade_that_we_did_not_ask_for_is_refused(string part, string instead, string message)
+    public async Task An_upgrade_that_we_did_not_ask_for_is_rejected(string part, string instead, string message)
     {
         var (near, far) = DuplexStream.CreatePair();
         var connecting = WebSocketUpgrade.ConnectAsync(near, "h", 1, "/", CancellationToken.None);
@@ -230,7 +230,7 @@ public sealed class WebSocketUpgradeTests
     [InlineData("h", "/\r\nX-Evil: 1")]
     [InlineData("h\r\nX-Evil: 1", "/")]
     [InlineData("", "/")]
-    public async Task A_path_or_host_that_would_break_the_request_is_refused(string host, string path)
+    public async Task A_path_or_host_that_would_break_the_request_is_rejected(string host, string path)
     {
         var network = new ScriptedStream([]);
         var thrown = await Assert.ThrowsAsync<XpraAesException>(() => WebSocketUpgrade.ConnectAsync(network, host, 1, path, CancellationToken.None));
@@ -242,7 +242,7 @@ public sealed class WebSocketUpgradeTests
     [InlineData("::1", "Host: [::1]:14500\r\n")]
     [InlineData("[::1]", "Host: [::1]:14500\r\n")]
     [InlineData("example.org", "Host: example.org:14500\r\n")]
-    public async Task The_request_names_host_and_port(string host, string field)
+    public async Task The_request_contains_host_and_port(string host, string field)
     {
         var network = new ScriptedStream([]);
         await Assert.ThrowsAsync<XpraAesException>(() => WebSocketUpgrade.ConnectAsync(network, host, 14500, "/a?b=c", CancellationToken.None));

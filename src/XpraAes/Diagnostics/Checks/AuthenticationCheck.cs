@@ -2,23 +2,23 @@ using XpraAes.Handshake;
 
 namespace XpraAes.Diagnostics.Checks;
 
-/// <summary>Whether the server lets the user in.</summary>
+/// <summary>Whether the server accepts the user name and password.</summary>
 internal sealed class AuthenticationCheck(ProbeContext context)
 {
     public void ReportAccepted(HandshakeResult hello)
     {
         if (hello.IsAuthenticated)
-            context.Report.Add(DiagnosisFinding.Authenticated, "The server took the password.");
+            context.Report.Add(DiagnosisFinding.Authenticated, "The server accepted the password.");
         else
-            context.Report.Add(DiagnosisFinding.NoAuthentication, "The server asks for no password.");
+            context.Report.Add(DiagnosisFinding.NoAuthentication, "The server does not ask for a password.");
     }
 
-    /// <summary>The key is right, and the server refuses all the same.</summary>
+    /// <summary>The key is right, but the server refuses the client.</summary>
     public void ReportRefused(XpraAesException failure)
     {
-        // A proxy server has no information of its own, and says so encrypted: that is an answer too.
+        // A proxy server has no information of its own and says so, encrypted: that is an answer too.
         if (failure.Id == XpraErrorId.PeerDisconnected && failure.Message.Contains("info", StringComparison.OrdinalIgnoreCase))
-            context.Report.Add(DiagnosisFinding.NoAuthentication, $"The server lets us in, but gives no information: {failure.Message}");
+            context.Report.Add(DiagnosisFinding.NoAuthentication, $"The server accepts the client, but reports no information: {failure.Message}");
         else
             context.Report.Add(failure);
     }

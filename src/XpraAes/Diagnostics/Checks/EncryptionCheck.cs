@@ -2,23 +2,23 @@ using XpraAes.Connections;
 
 namespace XpraAes.Diagnostics.Checks;
 
-/// <summary>Whether the server has AES on, from the packet on that was asked for.</summary>
+/// <summary>Whether the server has AES on, and from which packet on.</summary>
 internal sealed class EncryptionCheck(ProbeContext context)
 {
     public void ReportEncrypted(string message) => context.Report.Add(DiagnosisFinding.Encrypted, message);
 
-    /// <summary>AES is off: the server talks in clear.</summary>
-    /// <param name="info">Its answer to the request <c>info</c> in clear.</param>
-    /// <param name="otherwise">What else shows it.</param>
-    public void ReportNotEncrypted(ProbeAnswer info, string otherwise)
+    /// <summary>AES is off: the server answers in plaintext.</summary>
+    /// <param name="info">Its answer to a plaintext request for <c>info</c>.</param>
+    /// <param name="evidence">What else shows it, if that does not.</param>
+    public void ReportNotEncrypted(ProbeAnswer info, string evidence)
     {
-        var how = info.Hello is not null ? "It gives its information in clear."
-            : TalksInClear(info) ? "It asks for a password in clear."
-            : otherwise;
+        var how = info.Hello is not null ? "It answers a request for information in plaintext."
+            : ShowsPlaintext(info) ? "It asks for a password in plaintext."
+            : evidence;
         if (XpraRelease.FromPeer(context.Report.PeerVersion) is { ServerIgnoresAes: true })
         {
-            context.Report.Add(DiagnosisFinding.NotEncrypted, $"AES is off on this server. {how} xpra {context.Report.PeerVersion} ignores its options for AES without a word, as all servers of 6.4 and 6.5 do: AES may be configured there, and is off.",
-                "Use a server of xpra 6.3 or earlier, or 6.6 or later; or bind it to a Unix socket alone, and put a gateway before that: Start-XpraAesListener -Target. Until then, whatever connects to it is unprotected.");
+            context.Report.Add(DiagnosisFinding.NotEncrypted, $"AES is off on this server. {how} xpra {context.Report.PeerVersion} silently ignores its AES options, as all servers of 6.4 and 6.5 do: AES may be configured there, but is off.",
+                "Use xpra 6.3 or earlier, or 6.6 or later, on the server; or bind it only to a Unix socket, and put a gateway in front of it: Start-XpraAesListener -Target. Until then, all connections to it are unprotected.");
         }
         else
         {
@@ -26,24 +26,24 @@ internal sealed class EncryptionCheck(ProbeContext context)
         }
     }
 
-    /// <summary>One side encrypts its first packet (XPRA_ENCRYPT_FIRST_PACKET), and the other does not.</summary>
+    /// <summary>One side encrypts its first packet (XPRA_ENCRYPT_FIRST_PACKET), the other does not.</summary>
     public void ReportFirstPacketDisagrees()
     {
         if (context.Options.EncryptFirstPacket)
-            context.Report.Add(DiagnosisFinding.FirstPacketDisagrees, "The server wants its first packet in clear, and was sent an encrypted one.", "Leave -EncryptFirstPacket out, or set XPRA_ENCRYPT_FIRST_PACKET=1 for the server.");
+            context.Report.Add(DiagnosisFinding.FirstPacketDisagrees, "The server expects an unencrypted first packet, but got an encrypted one.", "Omit -EncryptFirstPacket, or set XPRA_ENCRYPT_FIRST_PACKET=1 for the server.");
         else
-            context.Report.Add(DiagnosisFinding.FirstPacketDisagrees, "The server wants its first packet encrypted, and was sent one in clear.", "Use -EncryptFirstPacket, or unset XPRA_ENCRYPT_FIRST_PACKET for the server.");
+            context.Report.Add(DiagnosisFinding.FirstPacketDisagrees, "The server expects an encrypted first packet, but got an unencrypted one.", "Use -EncryptFirstPacket, or unset XPRA_ENCRYPT_FIRST_PACKET for the server.");
     }
 
     public void ReportSilent(XpraAesException failure)
-        => context.Report.Add(DiagnosisFinding.HandshakeTimeout, $"The server has AES on, but gives an encrypted hello no answer: {failure.Message}",
-            "See the server's log (-d crypto,auth). Servers since 6.2 fail silently where a password has to serve as the key: give them a key file.");
+        => context.Report.Add(DiagnosisFinding.HandshakeTimeout, $"The server has AES on, but does not answer an encrypted hello: {failure.Message}",
+            "See the server's log (-d crypto,auth). Servers since 6.2 fail silently if they have to use a password as the key: give them a key file.");
 
-    /// <summary>The clocks differ: a listener of this module takes the same hello when it does not tell the time.</summary>
+    /// <summary>The clocks differ: a listener of this module accepts the same hello without a timestamp.</summary>
     public void ReportExpired()
-        => context.Report.Add(DiagnosisFinding.HelloExpired, "A listener of this module has AES on, and refuses only hellos that tell the time: the clocks of the two machines differ by more than it allows.",
-            "Set the clocks of both machines; or allow more: Start-XpraAesListener -Limit @{ HelloAge = … }.");
+        => context.Report.Add(DiagnosisFinding.HelloExpired, "A listener of this module has AES on, but refuses hellos with a timestamp: the clocks of the two machines differ by more than it allows.",
+            "Synchronize the clocks of both machines, or allow a larger difference: Start-XpraAesListener -Limit @{ HelloAge = … }.");
 
-    /// <summary>Whether this answer to a request in clear shows that AES is off.</summary>
-    public static bool TalksInClear(ProbeAnswer info) => info.Hello is not null || info.Failure?.Id is XpraErrorId.AuthenticationRequired or XpraErrorId.AuthenticationUnsupported;
+    /// <summary>Whether this answer to a plaintext request shows that AES is off.</summary>
+    public static bool ShowsPlaintext(ProbeAnswer info) => info.Hello is not null || info.Failure?.Id is XpraErrorId.AuthenticationRequired or XpraErrorId.AuthenticationUnsupported;
 }

@@ -1,12 +1,12 @@
 using dnlib.DotNet;
 using dnlib.DotNet.Emit;
 
-namespace XpraAes.Tests.Rooms;
+namespace XpraAes.Tests.Layers;
 
-/// <summary>Which types of an assembly use which others of it, in signatures, attributes and code; nested and compiler-made types count as the one that declares them.</summary>
+/// <summary>Which types of an assembly use which others of it, in signatures, attributes and code; nested and compiler-generated types count as their declaring type.</summary>
 internal static class TypeReferences
 {
-    /// <summary>Each pair once: the type that uses, and the type that is used.</summary>
+    /// <summary>Distinct pairs of the using and the used type.</summary>
     public static IEnumerable<(TypeDef From, TypeDef To)> Of(ModuleDef module)
         => module.GetTypes().SelectMany(type => Used(type).SelectMany(Parts).OfType<ITypeDefOrRef>().Select(used => used.ResolveTypeDef()).OfType<TypeDef>()
                 .Where(used => used.Module == module)
@@ -41,7 +41,7 @@ internal static class TypeReferences
 
     private static IEnumerable<object?> Constraints(ITypeOrMethodDef owner) => owner.GenericParameters.SelectMany(parameter => parameter.GenericParamConstraints).Select(constraint => constraint.Constraint);
 
-    /// <summary>The types that a signature, a token or a type of types is made of.</summary>
+    /// <summary>The types that occur in a signature, a token or a generic type.</summary>
     private static IEnumerable<ITypeDefOrRef?> Parts(object? used) => used switch
     {
         TypeSpec spec => Parts(spec.TypeSig),
