@@ -35,10 +35,10 @@ public sealed class BindReaderTests : IDisposable
     [Theory]
     [InlineData("auth=password:value=secret", "secret")]
     [InlineData("auth=file:filename=p.txt", "of p.txt")]
-    [InlineData("auth=env:name=XPRA_AES_TEST_PASSWORD", "from the environment")]
+    [InlineData("auth=env:name=XPRA_AES_TEST_BIND_READER", "from the environment")]
     public void Passwords_come_from_xpras_modules(string auth, string password)
     {
-        Environment.SetEnvironmentVariable("XPRA_AES_TEST_PASSWORD", "from the environment");
+        Environment.SetEnvironmentVariable("XPRA_AES_TEST_BIND_READER", "from the environment");
         var options = NewReader().Read($"h:1,encryption=AES,keydata=abcdef0123,{auth}".Replace("h:", "127.0.0.1:", StringComparison.Ordinal));
         Assert.Equal(System.Text.Encoding.UTF8.GetBytes(password), options.Password!.Span.ToArray());
     }
