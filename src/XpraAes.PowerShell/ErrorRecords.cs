@@ -21,10 +21,10 @@ internal static class ErrorRecords
             or XpraErrorId.CipherCapabilitiesInvalid or XpraErrorId.VersionRejected => ErrorCategory.ProtocolError,
         XpraErrorId.KeyMismatch or XpraErrorId.ModeRejected or XpraErrorId.PlaintextPacket or XpraErrorId.UnexpectedEncryption
             or XpraErrorId.IterationsRejected or XpraErrorId.PaddingRejected
-            or XpraErrorId.SaltReused or XpraErrorId.HelloAltered or XpraErrorId.HelloExpired => ErrorCategory.SecurityError,
+            or XpraErrorId.SaltReused or XpraErrorId.TlsFailed or XpraErrorId.HelloAltered or XpraErrorId.HelloExpired => ErrorCategory.SecurityError,
         XpraErrorId.AuthenticationRequired or XpraErrorId.AuthenticationFailed
             or XpraErrorId.AuthenticationUnsupported => ErrorCategory.AuthenticationError,
-        XpraErrorId.RequestRefused => ErrorCategory.PermissionDenied,
+        XpraErrorId.RequestRefused or XpraErrorId.TransportRefused => ErrorCategory.PermissionDenied,
         XpraErrorId.KeyFileNotFound or XpraErrorId.NotFound => ErrorCategory.ObjectNotFound,
         XpraErrorId.KeyFileUnreadable or XpraErrorId.KeyFileIsFolder or XpraErrorId.PasswordFileUnreadable => ErrorCategory.ReadError,
         XpraErrorId.KeyFileUnwritable or XpraErrorId.LogUnwritable or XpraErrorId.StateUnusable => ErrorCategory.WriteError,

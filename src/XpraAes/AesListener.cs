@@ -284,6 +284,7 @@ public sealed class AesListener : IAsyncDisposable
                 foreach (var key in bind.OtherKeys.Append(bind.Key).OfType<XpraKey>())
                 {
                     var salts = SaltMemory.Of(key);
+                    _ = TlsPskSecrets.Of(key); // stretched now, and for no client
                     if (bind.StatePath is { } folder)
                         kept.Add(salts.PersistIn(folder, bind.Logger));
                 }
@@ -296,6 +297,8 @@ public sealed class AesListener : IAsyncDisposable
             throw;
         }
     }
+
+    private static bool IsSealedOnly(ListenerOptions options) => options.Transports is { Count: > 0 } transports && transports.All(transport => transport == TransportKind.TlsPsk);
 
     private static void Validate(ListenerOptions options)
     {
@@ -316,7 +319,7 @@ public sealed class AesListener : IAsyncDisposable
             if (key is { Data.IsEmpty: true })
                 throw new XpraAesException(XpraErrorId.KeyFileEmpty, "The key holds no data.", "Make one with New-XpraAesKey.");
         }
-        if (options.OtherKeys.Count > 0 && !options.EncryptFirstPacket)
+        if (options.OtherKeys.Count > 0 && !options.EncryptFirstPacket && !IsSealedOnly(options))
             throw Invalid("A listener cannot tell which key a client has before it encrypts to it.", "Give each key a bind of its own, or encrypt the first packet on both sides.");
         if (options.Key is null)
             RequireSafeWithoutKey(options);

@@ -46,8 +46,14 @@ public sealed class CipherInfo
     /// <summary>True: one cipher context for the whole connection. False: a random IV before every packet.</summary>
     public bool? Stream { get; init; }
 
-    /// <summary>Whether a forged or altered packet would be detected: false in every mode that xpra has, even GCM, because xpra sends no tag.</summary>
-    public bool Authenticated { get; }
+    /// <summary>Whether a forged or altered packet would be detected: true over <c>tls-psk://</c>, false in every mode that xpra has, even GCM, because xpra sends no tag.</summary>
+    public bool Authenticated { get; init; }
+
+    /// <summary>The protocol that encrypts: <c>xpra</c>, or <c>TLS 1.3</c>; null if the direction is unencrypted.</summary>
+    public string? Protocol { get; init; }
+
+    /// <summary>Whether what was recorded stays secret from someone who gets the key later: true over <c>tls-psk://</c>.</summary>
+    public bool ForwardSecrecy { get; init; }
 
     /// <summary>Whether a packet from the peer has decrypted yet; an unencrypted hello does not prove that it holds the key.</summary>
     public required bool KeyProven { get; init; }
@@ -69,6 +75,27 @@ public sealed class CipherInfo
 
     internal static CipherInfo From(XpraConnection connection, CipherLeg leg, CipherDirection direction, CipherParameters? parameters, int paddingUnit, bool keyProven)
     {
+        if (leg.Seal is { } seal)
+        {
+            return new CipherInfo
+            {
+                Connection = connection.Id,
+                Direction = direction,
+                Endpoint = connection.Endpoint,
+                Cipher = "AES",
+                Mode = AesMode.GCM,
+                KeySize = seal.KeySize,
+                Padding = "none",
+                Authenticated = true,
+                Protocol = "TLS 1.3",
+                ForwardSecrecy = true,
+                KeyProven = true,
+                KeySource = leg.KeySource,
+                KeyFingerprint = leg.KeyFingerprint,
+                Peer = leg.Peer,
+                PeerVersion = leg.PeerVersion,
+            };
+        }
         if (parameters is null)
         {
             return new CipherInfo
@@ -89,6 +116,7 @@ public sealed class CipherInfo
             Direction = direction,
             Endpoint = connection.Endpoint,
             Cipher = "AES",
+            Protocol = "xpra",
             Mode = parameters.Mode,
             KeySize = parameters.KeySize * 8,
             Salt = Convert.ToHexString(parameters.Salt.Span).ToLowerInvariant(),

@@ -48,7 +48,7 @@ public sealed class XpraConnection : IAsyncDisposable
     public ConnectionDirection Direction { get; }
 
     /// <summary>The AES mode of what this end sends; <see cref="GetCipherInfo"/> has both directions.</summary>
-    public AesMode? Mode => Leg.Send?.Mode;
+    public AesMode? Mode => Leg.Seal is null ? Leg.Send?.Mode : AesMode.GCM;
 
     /// <summary>The PBKDF2 salt of what this end sends, in hex; <see cref="GetCipherInfo"/> has both directions.</summary>
     public string? Salt => Leg.Send is { } send ? Convert.ToHexString(send.Salt.Span).ToLowerInvariant() : null;

@@ -107,4 +107,8 @@ public enum XpraErrorId
     StateUnusable,
     /// <summary>Another process remembers salts for the same key in that folder.</summary>
     StateInUse,
+    /// <summary>TLS with a pre-shared key failed, for another reason than the key.</summary>
+    TlsFailed,
+    /// <summary>The client came by a transport that the listener does not accept.</summary>
+    TransportRefused,
 }

@@ -1,6 +1,7 @@
 using XpraAes.Ciphers;
 using XpraAes.Keys;
 using XpraAes.Packets;
+using XpraAes.Transports;
 
 namespace XpraAes.Connections;
 
@@ -8,8 +9,11 @@ namespace XpraAes.Connections;
 internal sealed record CipherLeg(string Peer, string? PeerVersion, CipherParameters? Send, CipherParameters? Receive, KeySource? KeySource, string? KeyFingerprint, string? KeyPath, PacketReader Reader)
 {
     /// <summary>The leg with this key; null for an unencrypted leg.</summary>
-    public static CipherLeg Of(string peer, string? peerVersion, CipherParameters? send, CipherParameters? receive, XpraKey? key, PacketReader reader)
-        => new(peer, peerVersion, send, receive, key?.KeySource, key?.Fingerprint, key?.Path, reader);
+    public static CipherLeg Of(string peer, string? peerVersion, CipherParameters? send, CipherParameters? receive, XpraKey? key, PacketReader reader, ISealedStream? seal = null)
+        => new(peer, peerVersion, send, receive, key?.KeySource, key?.Fingerprint, key?.Path, reader) { Seal = seal };
+
+    /// <summary>What protects the leg below its packets; null where nothing does.</summary>
+    public ISealedStream? Seal { get; init; }
 
     /// <summary>The peer's padding unit in bytes, as its packets have shown it; otherwise as negotiated.</summary>
     public int ReceivePaddingUnit => Reader.Decryptor?.PaddingUnit is { } unit and > 0 ? unit : Receive?.PaddingUnit ?? 0;

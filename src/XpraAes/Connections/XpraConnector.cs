@@ -40,13 +40,13 @@ public static class XpraConnector
         Log.Connecting(options.Logger, options.Endpoint.ToString());
         using var key = options.Key.Clone();
         var keys = options.OtherKeys.Prepend(key).ToArray();
-        var attempts = options.EncryptFirstPacket ? s_encrypted : s_plaintext;
+        var attempts = options.EncryptFirstPacket && options.Endpoint.Transport != TransportKind.TlsPsk ? s_encrypted : s_plaintext;
         for (var attempt = 0; ; attempt++)
         {
             PacketChannel? channel = null;
             try
             {
-                var (stream, peer) = await TransportTable.ConnectAsync(options.Endpoint, options.Timeout, options.Limits, cancellationToken).ConfigureAwait(false);
+                var (stream, peer) = await TransportTable.ConnectAsync(options.Endpoint, keys, options.Timeout, options.Limits, cancellationToken).ConfigureAwait(false);
                 channel = new PacketChannel(stream, options.Limits, peer, options.Logger);
                 return await work(channel, peer, attempts[attempt], keys).ConfigureAwait(false);
             }
@@ -72,7 +72,7 @@ public static class XpraConnector
     private static async Task<XpraConnection> OpenSessionAsync(ConnectOptions options, PacketChannel channel, string peer, Attempt attempt, XpraKey[] keys, CancellationToken cancellationToken)
     {
         var result = await CreateHandshake(options, channel, attempt, keys).RunAsync(cancellationToken).ConfigureAwait(false);
-        var leg = CipherLeg.Of(peer, result.PeerVersion, result.Send, result.Receive, result.Key, channel.Reader);
+        var leg = CipherLeg.Of(peer, result.PeerVersion, result.Send, result.Receive, result.Key, channel.Reader, channel.Seal);
         var session = new EndpointSession(channel, leg, result.PeerHello, isClient: true, options.Limits, info: null);
         var connection = new XpraConnection(session, ConnectionDirection.Outbound, result.KeyProven, options.Endpoint.ToString(), options.Limits, options.Logger);
         connection.Start();
@@ -83,7 +83,7 @@ public static class XpraConnector
     private static ClientHandshake CreateHandshake(ConnectOptions options, PacketChannel channel, Attempt attempt, XpraKey[] keys, string? request = null)
         => new(channel, new ClientHandshakeOptions
         {
-            Cipher = options.CipherOptions(keys, attempt.FirstPacket),
+            Cipher = channel.Seal is null ? options.CipherOptions(keys, attempt.FirstPacket) : null,
             UserName = options.UserName,
             Password = options.Password,
             AllowXor = options.AllowXor,

@@ -93,7 +93,7 @@ internal sealed class ProbeClient(ConnectOptions options, ProbeReport report, Ac
         EncryptedReply? reply = null;
         try
         {
-            var (stream, peer) = await TransportTable.ConnectAsync(options.Endpoint, timeout, options.Limits, cancellationToken).ConfigureAwait(false);
+            var (stream, peer) = await TransportTable.ConnectAsync(options.Endpoint, Keys, timeout, options.Limits, cancellationToken).ConfigureAwait(false);
             await using var channel = new PacketChannel(stream, options.Limits, peer, options.Logger);
             channel.TrustPeer(); // the user chose this peer, so its answer may be as large as a trusted server's
             var handshake = new ClientHandshake(channel, new ClientHandshakeOptions

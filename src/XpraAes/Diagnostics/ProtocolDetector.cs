@@ -34,8 +34,8 @@ internal static class ProtocolDetector
         try
         {
             // Bypasses a WebSocket handshake.
-            var bare = endpoint.Transport == TransportKind.WebSocket ? endpoint with { Transport = TransportKind.Tcp } : endpoint;
-            var (stream, _) = await TransportTable.ConnectAsync(bare, timeout, Limits.Default, cancellationToken).ConfigureAwait(false);
+            var bare = endpoint.Transport is TransportKind.WebSocket or TransportKind.TlsPsk ? endpoint with { Transport = TransportKind.Tcp } : endpoint;
+            var (stream, _) = await TransportTable.ConnectAsync(bare, [], timeout, Limits.Default, cancellationToken).ConfigureAwait(false);
             await using var closing = stream.ConfigureAwait(false);
             await stream.WriteAsync(opening, deadline.Token).ConfigureAwait(false);
             var greeting = new byte[GreetingSize];

@@ -88,7 +88,7 @@ internal sealed class GatewayHandshake(GatewayOptions options, ILogger log)
         var awaitingTarget = true;
         try
         {
-            var (stream, targetPeer) = await TransportTable.ConnectAsync(_target.Endpoint, options.Limits.TargetConnectTimeout, options.Limits, cancellationToken).ConfigureAwait(false);
+            var (stream, targetPeer) = await TransportTable.ConnectAsync(_target.Endpoint, _target.Keys, options.Limits.TargetConnectTimeout, options.Limits, cancellationToken).ConfigureAwait(false);
             targetChannel = new PacketChannel(stream, options.Limits, targetPeer, log) { Encoding = attempt.Encoding };
             targetChannel.TrustPeer();
             var leg = new ClientLeg(targetChannel, CipherOptions(), options.Limits.HandshakeTimeout, options.Limits, log);
@@ -113,8 +113,8 @@ internal sealed class GatewayHandshake(GatewayOptions options, ILogger log)
                     else
                         await handshake.SendAnswerAsync(client.Request, toClient, cancellationToken).ConfigureAwait(false);
                     return new RelaySession(
-                        channel, CipherLeg.Of(peer, client.PeerVersion, client.Send, client.Receive, client.Key, channel.Reader),
-                        targetChannel, CipherLeg.Of(targetPeer, Hello.VersionOf(hello), leg.Send, leg.Receive, leg.Key, targetChannel.Reader),
+                        channel, CipherLeg.Of(peer, client.PeerVersion, client.Send, client.Receive, client.Key, channel.Reader, channel.Seal),
+                        targetChannel, CipherLeg.Of(targetPeer, Hello.VersionOf(hello), leg.Send, leg.Receive, leg.Key ?? targetChannel.Seal?.Key, targetChannel.Reader, targetChannel.Seal),
                         attempt.Encoding != client.Encoding ? new PacketTranslator(attempt.Encoding, options.Limits) : null,
                         attempt.Translate ? new PacketTranslator(client.Encoding, options.Limits) : null,
                         holdUntilProven: client is { KeyProven: false, Request: null, Send: not null } && !options.AllowSilentClients, // the answer to a request is sent in any case
@@ -185,7 +185,7 @@ internal sealed class GatewayHandshake(GatewayOptions options, ILogger log)
     private static object?[] ToText(PacketEncoding encoding, object?[] packet)
         => encoding == PacketEncoding.RencodePlus ? packet : PacketTranslator.ToText(packet);
 
-    private ClientCipherOptions? CipherOptions() => _target.Keys.Count == 0 ? null : new ClientCipherOptions
+    private ClientCipherOptions? CipherOptions() => _target.Keys.Count == 0 || _target.Endpoint.Transport == TransportKind.TlsPsk ? null : new ClientCipherOptions
     {
         Keys = _target.Keys,
         Mode = _target.Mode,

@@ -27,7 +27,9 @@ internal sealed class ClientHandshake(PacketChannel channel, ClientHandshakeOpti
     /// <summary>The cipher that the server was asked for; null before <see cref="SendHelloAsync"/>, and where the connection is unencrypted.</summary>
     public CipherParameters? Receive => _leg.Receive;
 
-    private bool AllowsXor => options.AllowXor && options.Cipher is not null;
+    private bool AllowsXor => options.AllowXor && IsEncrypted;
+
+    private bool IsEncrypted => options.Cipher is not null || channel.Seal is not null;
 
     /// <summary>Runs the handshake up to the server's hello.</summary>
     /// <exception cref="XpraAesException">Every failure; the id names the cause. The channel cannot be used after that.</exception>
@@ -61,11 +63,11 @@ internal sealed class ClientHandshake(PacketChannel channel, ClientHandshakeOpti
                     if (options.Request is null)
                         _leg.Accept(hello);
                     _leg.Complete(hello, packet.Header);
-                    return new HandshakeResult(_leg.Send, _leg.Receive, hello, KeyProven: options.Cipher is not null)
+                    return new HandshakeResult(_leg.Send, _leg.Receive, hello, KeyProven: IsEncrypted)
                     {
                         IsAuthenticated = challenges > 0,
                         Encoding = packet.Header.Encoding,
-                        Key = _leg.Key,
+                        Key = _leg.Key ?? channel.Seal?.Key,
                     };
                 case Hello.ChallengeType when challenges++ == MaxChallenges:
                     throw new XpraAesException(XpraErrorId.AuthenticationFailed, "The server keeps repeating its challenge.");

@@ -18,7 +18,8 @@ internal sealed class ServerHandshake(PacketChannel channel, ServerHandshakeOpti
     private const string AuthenticationFailed = "authentication failed";
     private const string EncryptionError = "encryption error";
 
-    private XpraKey? _key = options.Keys.Count > 0 ? options.Keys[0] : null;
+    // In a sealed stream the packets are not encrypted again, and the key is proven already.
+    private XpraKey? _key = channel.Seal is null && options.Keys.Count > 0 ? options.Keys[0] : null;
     private CipherParameters? _send;
     private CipherParameters? _receive;
     private SaltMemory? _salts;
@@ -29,7 +30,7 @@ internal sealed class ServerHandshake(PacketChannel channel, ServerHandshakeOpti
     /// <exception cref="XpraAesException">The client was refused, and has been sent the reason where it can read it.</exception>
     public async Task<HandshakeResult> RunAsync(CancellationToken cancellationToken)
     {
-        if (options.EncryptFirstPacket)
+        if (options.EncryptFirstPacket && channel.Seal is null)
             await ArmForFirstPacketAsync(cancellationToken).ConfigureAwait(false);
         var client = await ReceiveHelloAsync(options.HelloTimeout, cancellationToken).ConfigureAwait(false);
         // Like xpra's servers, answer a version request without a password; the answer reveals no configuration.
@@ -142,12 +143,13 @@ internal sealed class ServerHandshake(PacketChannel channel, ServerHandshakeOpti
         if (underOurSalt)
             _salts!.MarkProven(_send!.Salt.Span);
         var (hello, isFromKeyHolder) = await AcceptAsync(packet, underOurSalt, cancellationToken).ConfigureAwait(false);
-        return new HandshakeResult(_send, _receive, hello, KeyProven: underOurSalt)
+        var isProven = underOurSalt || channel.Seal is not null;
+        return new HandshakeResult(_send, _receive, hello, isProven)
         {
             Request = HelloRequest.Read(hello),
-            IsFromKeyHolder = underOurSalt || isFromKeyHolder,
+            IsFromKeyHolder = isProven || isFromKeyHolder,
             Encoding = packet.Header.Encoding,
-            Key = _key,
+            Key = _key ?? channel.Seal?.Key,
         };
     }
 
@@ -196,6 +198,7 @@ internal sealed class ServerHandshake(PacketChannel channel, ServerHandshakeOpti
             channel.Encoding = Hello.ChooseEncoding(hello, packet.Header.Encoding);
         if (_key is not { } key)
         {
+            options.HelloAccepted?.Invoke();
             await ThrowIfRefusedAsync(CipherRefusal(hello) ?? RequestRefusal(hello, isFromKeyHolder: false), cancellationToken).ConfigureAwait(false);
             return (hello, false);
         }
@@ -284,11 +287,13 @@ internal sealed class ServerHandshake(PacketChannel channel, ServerHandshakeOpti
     {
         var request = HelloRequest.Read(hello);
         var isWhole = _challenged || options.Password is null && !(options.SatisfyExpectedChallenge && hello.GetBoolean("challenge") == true);
-        if (!isWhole || options.Refuse(request, hello, _receive is not null, isFromKeyHolder || _receive is not null) is not { } reason)
+        if (!isWhole || options.Refuse(request, hello, IsProven, isFromKeyHolder || IsProven) is not { } reason)
             return null;
         var asked = request is null ? "a display" : $"'{PeerIdentification.Sanitize(request)}'";
         return new(reason, null, new XpraAesException(XpraErrorId.RequestRefused, $"The client asks for {asked}, which is not served here."));
     }
+
+    private bool IsProven => _receive is not null || channel.Seal is not null;
 
     private void RequireMode(AesMode mode)
     {

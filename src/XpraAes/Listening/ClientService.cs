@@ -20,6 +20,7 @@ internal sealed class ClientService
     private readonly XpraEndpoint _endpoint;
     private readonly Responder _responder;
     private readonly XpraKey[] _keys;
+    private readonly AcceptOptions _accepts;
     private int _users = 1; // the listener itself, until it retires this configuration
 
     public ClientService(AesListener listener, XpraEndpoint endpoint, ListenerOptions options)
@@ -29,6 +30,7 @@ internal sealed class ClientService
         _responder = new Responder(listener);
         // Copied, because the caller may dispose of its secrets.
         _keys = options.Key is null ? [] : [.. options.OtherKeys.Prepend(options.Key).Select(key => key.Clone())];
+        _accepts = new AcceptOptions { Transports = options.Transports, Keys = _keys, Origins = options.AllowedOrigins, Timeout = options.Limits.HandshakeTimeout };
         Options = options with
         {
             Key = _keys.FirstOrDefault(),
@@ -72,7 +74,7 @@ internal sealed class ClientService
             KeepAlive.Enable(socket, Options.Limits);
             await Task.Delay(_listener.Guard.DelayFor(address), ending.Token).ConfigureAwait(false);
             var started = Stopwatch.GetTimestamp();
-            var stream = await TransportTable.AcceptAsync(socket, Options.AllowedOrigins, Options.Limits.HandshakeTimeout, ending.Token).ConfigureAwait(false);
+            var stream = await TransportTable.AcceptAsync(socket, _accepts, ending.Token).ConfigureAwait(false);
             channel = new PacketChannel(stream, Options.Limits, peer, log);
             connection = await OpenAsync(channel, slot, address, peer, started, log, ending.Token).ConfigureAwait(false);
         }
@@ -116,7 +118,7 @@ internal sealed class ClientService
     /// <summary>Whether it counts against the address: only what no honest client with the key causes, so a plain close does not.</summary>
     private static bool IsFailure(XpraErrorId? id)
         => id is XpraErrorId.MalformedPacket or XpraErrorId.KeyMismatch or XpraErrorId.SaltReused or XpraErrorId.HelloAltered or XpraErrorId.HelloExpired or XpraErrorId.AuthenticationFailed or XpraErrorId.LimitReached
-            or XpraErrorId.UnexpectedEncryption or XpraErrorId.PlaintextPacket
+            or XpraErrorId.UnexpectedEncryption or XpraErrorId.PlaintextPacket or XpraErrorId.TlsFailed
             or XpraErrorId.NotXpra or XpraErrorId.PeerSentText or XpraErrorId.PeerIsTls or XpraErrorId.PeerIsSsh or XpraErrorId.PeerIsRfb;
 
     /// <summary>Runs the handshake. Null: the client's request has been answered, and there is no session.</summary>
@@ -156,7 +158,7 @@ internal sealed class ClientService
         if (_responder.Answer(client) is not { } answer)
         {
             await handshake.SendHelloAsync(_responder.SessionHello(), cancellationToken).ConfigureAwait(false);
-            var leg = CipherLeg.Of(peer, client.PeerVersion, client.Send, client.Receive, client.Key, channel.Reader);
+            var leg = CipherLeg.Of(peer, client.PeerVersion, client.Send, client.Receive, client.Key, channel.Reader, channel.Seal);
             return OpenConnection(new EndpointSession(channel, leg, client.PeerHello, isClient: false, Options.Limits, _responder.Info) { MaySendFirst = client.KeyProven || Options.AllowSilentClients }, client, log);
         }
         // Counted before the answer, since a client may check the count once it has its answer.

@@ -4,6 +4,7 @@ using Microsoft.Extensions.Logging.Abstractions;
 using XpraAes.Ciphers;
 using XpraAes.Gateway;
 using XpraAes.Keys;
+using XpraAes.Transports;
 
 namespace XpraAes.Listening;
 
@@ -60,6 +61,9 @@ public sealed record ListenerOptions
 
     /// <summary>Whether clients are sent packets before they have proven the key: pings, and what a gateway's target sends after its hello. For clients that never send a packet unasked, such as <c>xpra _monitor</c> of 3.1.</summary>
     public bool AllowSilentClients { get; init; }
+
+    /// <summary>The transports that clients may use; empty for all. With <see cref="TransportKind.TlsPsk"/> alone, several keys are possible: the client names its own.</summary>
+    public IReadOnlyCollection<TransportKind> Transports { get; init; } = [];
 
     /// <summary>The folder that keeps the salts of proven sessions across restarts, created if missing; null keeps them in memory only. For each key, only one process at a time may use it.</summary>
     public string? StatePath { get; init; }

@@ -19,6 +19,9 @@ internal sealed class PacketChannel(Stream stream, Limits limits, string peer = 
 
     public PacketWriter Writer { get; } = new(stream);
 
+    /// <summary>Who has proven which key below the packets; null where they are on their own.</summary>
+    public ISealedStream? Seal => stream as ISealedStream;
+
     /// <summary>The peer's address, for the log.</summary>
     public string Peer => peer;
 

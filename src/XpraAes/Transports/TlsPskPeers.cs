@@ -22,8 +22,11 @@ internal static class TlsPskRules
 }
 
 /// <summary>The client's choices: it offers the key for both hashes, and goes on with nothing else.</summary>
-internal sealed class TlsPskClient(TlsCrypto crypto, TlsPskSecrets secrets) : AbstractTlsClient(crypto)
+internal sealed class TlsPskClient(TlsCrypto crypto, IReadOnlyList<(XpraKey Key, TlsPskSecrets Secrets)> keys) : AbstractTlsClient(crypto)
 {
+    /// <summary>The key that the server has chosen.</summary>
+    public XpraKey? Key { get; private set; }
+
     public bool IsDone { get; private set; }
 
     public int Suite => m_context.SecurityParameters.CipherSuite;
@@ -38,8 +41,8 @@ internal sealed class TlsPskClient(TlsCrypto crypto, TlsPskSecrets secrets) : Ab
 
     public override IList<TlsPskExternal> GetExternalPsks() =>
     [
-        TlsPskRules.ToExternal(Crypto, secrets.Sha384, PrfAlgorithm.tls13_hkdf_sha384),
-        TlsPskRules.ToExternal(Crypto, secrets.Sha256, PrfAlgorithm.tls13_hkdf_sha256),
+        .. keys.Select(key => TlsPskRules.ToExternal(Crypto, key.Secrets.Sha384, PrfAlgorithm.tls13_hkdf_sha384)),
+        .. keys.Select(key => TlsPskRules.ToExternal(Crypto, key.Secrets.Sha256, PrfAlgorithm.tls13_hkdf_sha256)),
     ];
 
     protected override IList<int> GetSupportedGroups(IList<int> namedGroupRoles) => [.. TlsPskRules.Groups];
@@ -49,8 +52,10 @@ internal sealed class TlsPskClient(TlsCrypto crypto, TlsPskSecrets secrets) : Ab
     /// <summary>A server that does not take the key would prove itself by a certificate: that is no way on.</summary>
     public override void NotifySelectedPsk(TlsPsk? selectedPsk)
     {
-        if (selectedPsk is null)
+        if (selectedPsk is not TlsPskExternal)
             throw new TlsFatalAlert(AlertDescription.handshake_failure);
+        var identity = Encoding.ASCII.GetString(((TlsPskExternal)selectedPsk).Identity);
+        Key = keys.First(key => key.Secrets.Sha256.Identity == identity || key.Secrets.Sha384.Identity == identity).Key;
     }
 
     public override TlsAuthentication GetAuthentication() => throw new TlsFatalAlert(AlertDescription.internal_error);

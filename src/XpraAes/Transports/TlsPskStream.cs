@@ -9,7 +9,7 @@ namespace XpraAes.Transports;
 /// A byte stream inside TLS 1.3 with a pre-shared key. The protocol object takes input and gives output: no thread waits in it. One reader and
 /// any number of writers at a time.
 /// </summary>
-internal sealed class TlsPskStream : Stream
+internal sealed class TlsPskStream : Stream, ISealedStream, IHalfClosable
 {
     private const int BufferSize = 32 * 1024;
 
@@ -52,12 +52,12 @@ internal sealed class TlsPskStream : Stream
 
     /// <summary>The client's handshake.</summary>
     /// <exception cref="XpraAesException">KeyMismatch where the server does not take the key, TlsFailed, ConnectionLost, and what the peer is instead.</exception>
-    public static async Task<TlsPskStream> ConnectAsync(Stream inner, XpraKey key, CancellationToken cancellationToken)
+    public static async Task<TlsPskStream> ConnectAsync(Stream inner, IReadOnlyList<XpraKey> keys, CancellationToken cancellationToken)
     {
-        var peer = new TlsPskClient(new PlatformTlsCrypto(), TlsPskSecrets.Of(key));
+        var peer = new TlsPskClient(new PlatformTlsCrypto(), [.. keys.Select(key => (key, TlsPskSecrets.Of(key)))]);
         var protocol = new TlsClientProtocol();
         protocol.Connect(peer);
-        return await HandshakeAsync(inner, protocol, () => peer.IsDone, () => (key, peer.Suite), cancellationToken).ConfigureAwait(false);
+        return await HandshakeAsync(inner, protocol, () => peer.IsDone, () => (peer.Key!, peer.Suite), cancellationToken).ConfigureAwait(false);
     }
 
     /// <summary>The server's handshake, with whichever of its keys the client names.</summary>
@@ -150,7 +150,7 @@ internal sealed class TlsPskStream : Stream
     public override async ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default) => await SendAsync(buffer, cancellationToken).ConfigureAwait(false);
 
     /// <summary>Tells the peer that nothing more comes; it can still send (RFC 8446 section 6.1).</summary>
-    public async Task CloseSendAsync(CancellationToken cancellationToken)
+    public async ValueTask CloseSendAsync(CancellationToken cancellationToken)
     {
         lock (_gate)
         {
@@ -201,7 +201,8 @@ internal sealed class TlsPskStream : Stream
     {
         TlsFatalAlertReceived { AlertDescription: AlertDescription.decrypt_error or AlertDescription.unknown_psk_identity or AlertDescription.illegal_parameter } or TlsFatalAlert { AlertDescription: AlertDescription.decrypt_error }
             => new XpraAesException(XpraErrorId.KeyMismatch, "The peer holds another key: the TLS handshake failed on it.", "Compare the fingerprints of the key files on both sides (Get-XpraAesKey).", e),
-        _ => new XpraAesException(XpraErrorId.ConnectionLost, $"The TLS handshake failed: {e.Message}", innerException: e),
+        TlsFatalAlert or TlsFatalAlertReceived => new XpraAesException(XpraErrorId.TlsFailed, $"TLS with a pre-shared key failed: {e.Message}", "Check the port and what listens there; something on the way may have changed what was sent.", e),
+        _ => new XpraAesException(XpraErrorId.ConnectionLost, "The connection was lost during TLS.", innerException: e),
     };
 
     public override int Read(byte[] buffer, int offset, int count) => ReadAsync(buffer.AsMemory(offset, count)).AsTask().GetAwaiter().GetResult();

@@ -19,15 +19,15 @@ internal abstract class Transport(TransportKind kind, string scheme)
 
     /// <summary>Connects to an endpoint; the second value is the peer's address.</summary>
     /// <exception cref="XpraAesException">ConnectionRefused, HostUnreachable, ConnectTimeout; with a transport handshake also HandshakeTimeout, ConnectionLost and its own.</exception>
-    public abstract Task<(Stream Stream, string Peer)> ConnectAsync(XpraEndpoint endpoint, TimeSpan timeout, Limits limits, CancellationToken cancellationToken);
+    public abstract Task<(Stream Stream, string Peer)> ConnectAsync(XpraEndpoint endpoint, IReadOnlyList<XpraKey> keys, TimeSpan timeout, Limits limits, CancellationToken cancellationToken);
 
     /// <summary>Whether a client whose first 1 to <see cref="TransportTable.PeekSize"/> bytes are these uses this transport. False for transports without a handshake.</summary>
     public virtual bool Recognizes(ReadOnlySpan<byte> first) => false;
 
     /// <summary>The server side of its handshake; returns the stream of packets.</summary>
     /// <param name="stream">The accepted connection, of which nothing has been read.</param>
-    /// <param name="origins">The origins of the web pages that may connect.</param>
+    /// <param name="options">What is accepted.</param>
     /// <param name="cancellationToken">Cancels it; also carries the timeout.</param>
     /// <exception cref="XpraAesException">The client was rejected, and has been answered.</exception>
-    public virtual Task<Stream> AcceptAsync(Stream stream, IReadOnlyCollection<string> origins, CancellationToken cancellationToken) => Task.FromResult(stream);
+    public virtual Task<Stream> AcceptAsync(Stream stream, AcceptOptions options, CancellationToken cancellationToken) => Task.FromResult(stream);
 }

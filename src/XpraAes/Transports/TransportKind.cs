@@ -9,4 +9,6 @@ public enum TransportKind
     WebSocket,
     /// <summary>A Unix domain socket.</summary>
     Unix,
+    /// <summary>TLS 1.3 over TCP with a pre-shared key made of the key data (docs/sealed.md): packets inside are neither encrypted again nor altered unnoticed.</summary>
+    TlsPsk,
 }

@@ -13,6 +13,7 @@ internal static class TransportTable
         new TcpTransport(),
         new WebSocketTransport(),
         new UnixTransport(),
+        new TlsPskTransport(),
     ];
 
     /// <summary>The transport of this kind.</summary>
@@ -22,15 +23,15 @@ internal static class TransportTable
     public static Transport? WithScheme(string scheme) => Array.Find(s_all, transport => transport.Scheme == scheme);
 
     /// <summary>As <see cref="Transport.ConnectAsync"/> of the endpoint's transport.</summary>
-    public static Task<(Stream Stream, string Peer)> ConnectAsync(XpraEndpoint endpoint, TimeSpan timeout, Limits limits, CancellationToken cancellationToken)
-        => Of(endpoint.Transport).ConnectAsync(endpoint, timeout, limits, cancellationToken);
+    public static Task<(Stream Stream, string Peer)> ConnectAsync(XpraEndpoint endpoint, IReadOnlyList<XpraKey> keys, TimeSpan timeout, Limits limits, CancellationToken cancellationToken)
+        => Of(endpoint.Transport).ConnectAsync(endpoint, keys, timeout, limits, cancellationToken);
 
     /// <summary>The stream of packets on an accepted socket; its first bytes determine the transport.</summary>
     /// <exception cref="XpraAesException">HandshakeTimeout if nothing arrives in time, ConnectionLost, and those of <see cref="Transport.AcceptAsync"/>.</exception>
-    public static async Task<Stream> AcceptAsync(Socket socket, IReadOnlyCollection<string> origins, TimeSpan timeout, CancellationToken cancellationToken)
+    public static async Task<Stream> AcceptAsync(Socket socket, AcceptOptions options, CancellationToken cancellationToken)
     {
         using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        deadline.CancelAfter(timeout);
+        deadline.CancelAfter(options.Timeout);
         var stream = new NetworkStream(socket, ownsSocket: true);
         var first = new byte[PeekSize];
         try
@@ -38,8 +39,10 @@ internal static class TransportTable
             var count = await socket.ReceiveAsync(first, SocketFlags.Peek, deadline.Token).ConfigureAwait(false);
             if (count == 0)
                 throw new XpraAesException(XpraErrorId.ConnectionLost, "The client closed the connection before its hello.");
-            var recognized = Array.Find(s_all, transport => transport.Recognizes(first.AsSpan(0, count)));
-            return recognized is null ? stream : await recognized.AcceptAsync(stream, origins, deadline.Token).ConfigureAwait(false);
+            var spoken = Array.Find(s_all, transport => transport.Recognizes(first.AsSpan(0, count)));
+            if (options.Transports.Count > 0 && !options.Transports.Contains(spoken?.Kind ?? TransportKind.Tcp))
+                throw new XpraAesException(XpraErrorId.TransportRefused, $"The client came by {spoken?.Scheme ?? "tcp"}, and this listener accepts only {string.Join(", ", options.Transports)}.");
+            return spoken is null ? stream : await spoken.AcceptAsync(stream, options, deadline.Token).ConfigureAwait(false);
         }
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {

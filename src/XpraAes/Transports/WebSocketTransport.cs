@@ -12,9 +12,9 @@ internal sealed class WebSocketTransport() : Transport(TransportKind.WebSocket, 
 
     public override int DefaultPort => 80;
 
-    public override async Task<(Stream Stream, string Peer)> ConnectAsync(XpraEndpoint endpoint, TimeSpan timeout, Limits limits, CancellationToken cancellationToken)
+    public override async Task<(Stream Stream, string Peer)> ConnectAsync(XpraEndpoint endpoint, IReadOnlyList<XpraKey> keys, TimeSpan timeout, Limits limits, CancellationToken cancellationToken)
     {
-        var (stream, peer) = await TransportTable.ConnectAsync(endpoint with { Transport = TransportKind.Tcp }, timeout, limits, cancellationToken).ConfigureAwait(false);
+        var (stream, peer) = await TransportTable.ConnectAsync(endpoint with { Transport = TransportKind.Tcp }, keys, timeout, limits, cancellationToken).ConfigureAwait(false);
         using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         deadline.CancelAfter(timeout);
         try
@@ -43,6 +43,6 @@ internal sealed class WebSocketTransport() : Transport(TransportKind.WebSocket, 
         return false;
     }
 
-    public override async Task<Stream> AcceptAsync(Stream stream, IReadOnlyCollection<string> origins, CancellationToken cancellationToken)
-        => await WebSocketUpgrade.AcceptAsync(stream, default, origins, cancellationToken).ConfigureAwait(false);
+    public override async Task<Stream> AcceptAsync(Stream stream, AcceptOptions options, CancellationToken cancellationToken)
+        => await WebSocketUpgrade.AcceptAsync(stream, default, options.Origins, cancellationToken).ConfigureAwait(false);
 }

@@ -1,6 +1,7 @@
 using XpraAes.Ciphers;
 using XpraAes.Diagnostics;
 using XpraAes.Gateway;
+using XpraAes.Handshake;
 using XpraAes.Keys;
 using XpraAes.Listening;
 using Peer = XpraAes.Tests.Commands.FakePeer;

@@ -1,0 +1,36 @@
+namespace XpraAes.Transports;
+
+/// <summary>TLS 1.3 with a pre-shared key over TCP (docs/sealed.md).</summary>
+internal sealed class TlsPskTransport() : Transport(TransportKind.TlsPsk, "tls-psk")
+{
+    /// <summary>The first byte of a TLS record that carries a handshake message (RFC 8446 section 5.1).</summary>
+    private const byte HandshakeRecord = 22;
+
+    public override int DefaultPort => ProtocolDefaults.Port;
+
+    public override async Task<(Stream Stream, string Peer)> ConnectAsync(XpraEndpoint endpoint, IReadOnlyList<XpraKey> keys, TimeSpan timeout, Limits limits, CancellationToken cancellationToken)
+    {
+        var (stream, peer) = await TransportTable.ConnectAsync(endpoint with { Transport = TransportKind.Tcp }, keys, timeout, limits, cancellationToken).ConfigureAwait(false);
+        using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        deadline.CancelAfter(timeout);
+        try
+        {
+            return (await TlsPskStream.ConnectAsync(stream, keys, deadline.Token).ConfigureAwait(false), peer);
+        }
+        catch (Exception e)
+        {
+            await stream.DisposeAsync().ConfigureAwait(false);
+            if (e is OperationCanceledException && !cancellationToken.IsCancellationRequested)
+                throw new XpraAesException(XpraErrorId.HandshakeTimeout, $"The server did not complete the TLS handshake within {timeout.TotalSeconds:0.#} s.", "Check the port: xpra's own servers do not speak TLS with a pre-shared key.");
+            if (e is IOException)
+                throw new XpraAesException(XpraErrorId.ConnectionLost, "The server closed the connection during the TLS handshake.", "Check the port: xpra's own servers do not speak TLS with a pre-shared key.", e);
+            throw;
+        }
+    }
+
+    public override bool Recognizes(ReadOnlySpan<byte> first) => first[0] == HandshakeRecord;
+
+    public override async Task<Stream> AcceptAsync(Stream stream, AcceptOptions options, CancellationToken cancellationToken) => options.Keys.Count > 0
+        ? await TlsPskStream.AcceptAsync(stream, options.Keys, cancellationToken).ConfigureAwait(false)
+        : throw new XpraAesException(XpraErrorId.PeerIsTls, "The client speaks TLS, and this listener has no key to accept it with.");
+}
