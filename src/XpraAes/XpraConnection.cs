@@ -160,7 +160,7 @@ public sealed class XpraConnection : IAsyncDisposable
     internal void Start()
     {
         LiveRegistry<XpraConnection>.Add(Id, this);
-        Log.SessionOpened(_log, Peer, PeerVersion ?? "unknown", Mode is { } mode ? $"AES-{mode}" : "in clear");
+        Log.SessionOpened(_log, Peer, PeerVersion ?? "unknown", Mode is { } mode ? $"AES-{mode}" : "unencrypted");
         _ = Task.Run(RunAsync);
     }
 

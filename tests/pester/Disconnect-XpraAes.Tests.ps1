@@ -29,7 +29,7 @@ Describe 'Ending connections with Disconnect-XpraAes' -Tag Unit {
         Get-XpraAesConnection | Should -Not -Contain $connection
     }
 
-    It 'tells the peer' {
+    It 'sends the peer a disconnect' {
         $theirs = $listener.Connections | Where-Object State -EQ Open
         $connection | Disconnect-XpraAes
         $null = $theirs.Completion.Wait(5000)

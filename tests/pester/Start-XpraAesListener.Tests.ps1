@@ -108,7 +108,7 @@ Describe 'Listening with Start-XpraAesListener' -Tag Unit {
 
     It 'has <ErrorId> for <Because>' -TestCases @(
         @{ ErrorId = 'PortInUse'; Because = 'a port that is taken'; Arguments = { @{ Port = (Start-XpraAesListener -Port 0 -KeyFile $keyFile).Port; KeyFile = $keyFile } } }
-        @{ ErrorId = 'AddressUnavailable'; Because = 'an address that is not ours'; Arguments = { @{ Port = 0; BindAddress = '192.0.2.1'; KeyFile = $keyFile } } }
+        @{ ErrorId = 'AddressUnavailable'; Because = 'an address of another machine'; Arguments = { @{ Port = 0; BindAddress = '192.0.2.1'; KeyFile = $keyFile } } }
         @{ ErrorId = 'KeyFileNotFound'; Because = 'a key file that is not there'; Arguments = { @{ Port = 0; KeyFile = 'none' } } }
         @{ ErrorId = 'IterationsRejected'; Because = 'iterations that no xpra has'; Arguments = { @{ Port = 0; KeyFile = $keyFile; Iterations = 1 } } }
     ) {
@@ -157,7 +157,7 @@ Describe 'Forwarding sessions with -Target' -Tag Unit {
         ($gateway | Get-XpraCipherInfo)[-1].KeyFingerprint | Should -Be (Get-XpraAesKey $serverKey).Fingerprint
     }
 
-    It 'tells its client that the server is down' {
+    It 'reports to its client that the server is down' {
         $gateway = Start-XpraAesListener -Port 0 -KeyFile $keyFile -Target tcp://127.0.0.1:1/
         $null = Connect-XpraAes "tcp://$($gateway.Endpoint)/?keyfile=$keyFile" -ErrorVariable problem -ErrorAction SilentlyContinue
         "$problem" | Should -Match "the gateway's target: Nobody listens there"

@@ -31,7 +31,7 @@ Describe 'Stopping listeners with Stop-XpraAesListener' -Tag Unit {
         $again | Stop-XpraAesListener
     }
 
-    It 'tells the clients' {
+    It 'disconnects the clients' {
         $connection = Connect-XpraAes -ComputerName 127.0.0.1 -Port $listener.Port -KeyFile $keyFile
         $listener | Stop-XpraAesListener -GracePeriod 2
         $null = $connection.Completion.Wait(5000)

@@ -34,7 +34,7 @@ Describe 'Finding out whether AES works with Test-XpraAes' -Tag Unit {
         $null = Test-XpraAes -ComputerName 127.0.0.1 -Port $alone.Port -KeyFile $keyFile
         $alone.Connections | Should -BeNullOrEmpty
         $alone | Stop-XpraAesListener
-        $alone.Rejected | Should -Be 1 -Because 'it asks once as a stranger'
+        $alone.Rejected | Should -Be 1 -Because 'it asks once without the key'
     }
 
     It 'shows a table, with the recommended action below each failure' {
@@ -77,23 +77,23 @@ Describe 'Reading the cause' -Tag Unit {
     }
 
     It 'identifies something that is not xpra' {
-        $stranger = [System.Net.Sockets.TcpListener]::new([ipaddress]::Loopback, 0)
-        $stranger.Start()
-        $strangerPort = $stranger.LocalEndpoint.Port
+        $otherServer = [System.Net.Sockets.TcpListener]::new([ipaddress]::Loopback, 0)
+        $otherServer.Start()
+        $otherPort = $otherServer.LocalEndpoint.Port
         $manifest = (Get-Module XpraAes).Path -replace 'psm1$', 'psd1'
         try {
             $test = Start-ThreadJob {
                 Import-Module $using:manifest
-                (Test-XpraAes -ComputerName 127.0.0.1 -Port $using:strangerPort -KeyFile $using:keyFile)[0].Finding
+                (Test-XpraAes -ComputerName 127.0.0.1 -Port $using:otherPort -KeyFile $using:keyFile)[0].Finding
             }
-            $client = $stranger.AcceptTcpClient()
+            $client = $otherServer.AcceptTcpClient()
             $greeting = [System.Text.Encoding]::ASCII.GetBytes("SSH-2.0-OpenSSH_9.2`r`n")
             $client.GetStream().Write($greeting, 0, $greeting.Length)
             $test | Receive-Job -Wait -AutoRemoveJob | Should -Be 'PeerIsSsh'
             $client.Dispose()
         }
         finally {
-            $stranger.Stop()
+            $otherServer.Stop()
         }
     }
 

@@ -99,7 +99,7 @@ public sealed class ServersAnswerTests : IDisposable
     {
         var log = new ListLogger();
         Assert.Null(await FailAsync((_, announced) => announced["key_stretch_iterations"] = (long)iterations, Generation.Named(name), log));
-        Assert.Equal(warns, log.All.Contains($"with {iterations} iterations, where 10000 were asked for", StringComparison.Ordinal));
+        Assert.Equal(warns, log.All.Contains($"with {iterations} iterations instead of the 10000 requested", StringComparison.Ordinal));
     }
 
     [Fact]

@@ -114,7 +114,7 @@ public sealed class ShellTests
     {
         var (_, output, errors) = await ShellProcess.RunAsync("-Command", "$ExecutionContext.SessionState.LanguageMode = 'ConstrainedLanguage'; Import-Module XpraAes; 'goes on'");
         Assert.Equal("goes on\n", output);
-        Assert.Contains("XpraAes needs a session in FullLanguage, and this one is in ConstrainedLanguage", errors, StringComparison.Ordinal);
+        Assert.Contains("XpraAes needs a FullLanguage session, but this one is in ConstrainedLanguage", errors, StringComparison.Ordinal);
         Assert.DoesNotContain("Cannot invoke method", errors, StringComparison.Ordinal);
     }
 

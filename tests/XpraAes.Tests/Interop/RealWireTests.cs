@@ -54,7 +54,7 @@ public sealed class RealWireTests(RealXpra xpra) : IClassFixture<RealXpra>
         try
         {
             await using var connection = await XpraConnector.ConnectAsync(xpra.ServerOptions with { Endpoint = xpra.ServerOptions.Endpoint with { Port = attacker.Port }, Timeout = TimeSpan.FromSeconds(10) });
-            // 3.1.3 answers in CBC, 256 bits and with IVs in no packet whatever it is asked for; the salt, the IV and the iterations are ours or nothing decrypts.
+            // 3.1.3 always answers in CBC with 256 bits and without IVs in packets; salt, IV and iterations must be those of the hello, or nothing decrypts.
             Assert.True(what is "key_size" or "mode" or "stream" or ":aliases" or ":compressors", $"It connects in spite of {what}.");
             Assert.NotEqual(connection.GetCipherInfo()[0].Salt, connection.GetCipherInfo()[1].Salt);
             Assert.All(connection.GetCipherInfo(), row => Assert.Equal((256, true), (row.KeySize, row.Stream)));

@@ -53,7 +53,7 @@ internal sealed class Loopback : IAsyncDisposable
         {
             return e;
         }
-        throw new InvalidOperationException("It was let in.");
+        throw new InvalidOperationException("It was accepted.");
     }
 
     public Task<FakePeer> ConnectFakeAsync(XpraKey? key = null, IPAddress? source = null) => FakePeer.ConnectAsync(Listener.Port, key ?? Key, source);

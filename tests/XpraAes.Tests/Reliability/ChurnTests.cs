@@ -56,7 +56,7 @@ public sealed class ChurnTests
             if (round == 0)
                 first = last;
             TestContext.Current.SendDiagnosticMessage(
-                "{0} actions so far: {1} handles, {2} threads, {3:0.0} MB; let in {4} and {5}, refused {6} and {7}",
+                "{0} actions so far: {1} handles, {2} threads, {3:0.0} MB; accepted {4} and {5}, refused {6} and {7}",
                 done, last.Handles, last.Threads, last.Heap / 1048576.0, loopback.Listener.Accepted, rig.Listener.Accepted, loopback.Listener.Rejected, rig.Listener.Rejected);
         }
         await over.CancelAsync();

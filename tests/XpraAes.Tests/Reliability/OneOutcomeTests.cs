@@ -130,7 +130,7 @@ public sealed class OneOutcomeTests
             {
                 Limits = new() { FailuresBeforeBlock = 1000, DelayPerFailure = TimeSpan.Zero, CloseGrace = TimeSpan.FromMilliseconds(100) },
             });
-            foreach (var (what, hello) in StrangersHellos())
+            foreach (var (what, hello) in UnauthenticatedHellos())
             {
                 await using var client = await loopback.ConnectFakeAsync();
                 await client.SendAsync("hello", hello);
@@ -195,7 +195,7 @@ public sealed class OneOutcomeTests
         await Loopback.Eventually(() => loopback.Listener.Refusals.ContainsKey(XpraErrorId.CipherCapabilitiesMissing));
     }
 
-    private static IEnumerable<(string What, XpraDictionary Hello)> StrangersHellos()
+    private static IEnumerable<(string What, XpraDictionary Hello)> UnauthenticatedHellos()
     {
         yield return ("no cipher", new XpraDictionary { ["version"] = "6.2.5" });
         foreach (var (name, value) in new (string, object?)[]
