@@ -37,6 +37,11 @@ public abstract class GatewayCommand : EncryptionCommand
     [ValidateNotNullOrEmpty]
     public string[]? AllowOrigin { get; set; }
 
+    /// <summary>The transports that clients may use: Tcp, WebSocket, TlsPsk; all of them by default.</summary>
+    [Parameter]
+    [ValidateNotNullOrEmpty]
+    public TransportKind[]? Transport { get; set; }
+
     /// <inheritdoc/>
     protected override void Start()
     {
@@ -79,8 +84,8 @@ public abstract class GatewayCommand : EncryptionCommand
         if (TargetKeyFile is not null && (uri.Key is not null || uri.KeyFile is not null))
             throw Error(uri, XpraErrorId.InvalidOption, "Both the URI of the target and -TargetKeyFile give a key.", "Leave one of them out.");
         var keys = TargetKeys(uri);
-        if (keys.Count == 0 && uri.Encryption is not null)
-            throw Error(uri, XpraErrorId.KeyMissing, "The target's URI asks for AES, but there is no key.", "Add keyfile= to its URI, or give -TargetKeyFile.");
+        if (keys.Count == 0 && (uri.Encryption is not null || uri.Endpoint.Transport == TransportKind.TlsPsk))
+            throw Error(uri, XpraErrorId.KeyMissing, "The target's URI asks for encryption, but there is no key.", "Add keyfile= to its URI, or give -TargetKeyFile.");
         if (keys.Count == 0 && uri.Endpoint.Transport != TransportKind.Unix && !IsLoopback(uri.Endpoint.Host))
             WarnOnce($"The connection to {uri.Endpoint} is not encrypted. If the server has AES on, add encryption=AES and keyfile= to the target's URI.");
         return new TargetOptions

@@ -2,6 +2,7 @@ using System.Management.Automation;
 using XpraAes.Ciphers;
 using XpraAes.Keys;
 using XpraAes.Listening;
+using XpraAes.Transports;
 
 namespace XpraAes.PowerShell.Commands;
 
@@ -83,6 +84,7 @@ public sealed class SetXpraAesListenerCommand : GatewayCommand
             Target = _new!.Target ?? old.Target,
             AllowRequests = AllowRequest ?? old.AllowRequests,
             AllowedOrigins = AllowOrigin ?? old.AllowedOrigins,
+            Transports = Transport ?? old.Transports,
         };
         if (_new.Key is not null)
             changed = changed with { Key = _new.Key, OtherKeys = _new.OtherKeys };
@@ -103,11 +105,13 @@ public sealed class SetXpraAesListenerCommand : GatewayCommand
         if (Mode is not null)
             changes.Add(string.Join(", ", options.Modes.Select(mode => $"AES-{mode}")));
         if (options.Target is { } target)
-            changes.Add($"the target {target}{(target.Keys.Count == 0 ? "" : $" in AES-{target.Mode}")}");
+            changes.Add($"the target {target}{(target.Keys.Count == 0 ? "" : $" {target.Encryption}")}");
         if (Password is not null)
             changes.Add("a password");
         if (AllowRequest is not null)
             changes.Add($"the requests {string.Join(", ", AllowRequest)}");
+        if (Transport is not null)
+            changes.Add($"the transports {string.Join(", ", Transport)}");
         if (AllowOrigin is not null)
             changes.Add($"pages of {string.Join(", ", AllowOrigin)}");
         changes.AddRange(s_cipherParameters.Where(IsGiven).Select(name => $"-{name}"));

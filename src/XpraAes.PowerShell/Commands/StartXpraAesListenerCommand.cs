@@ -7,6 +7,7 @@ using Microsoft.Extensions.Logging.Abstractions;
 using XpraAes.Ciphers;
 using XpraAes.Listening;
 using XpraAes.Logging;
+using XpraAes.Transports;
 
 namespace XpraAes.PowerShell.Commands;
 
@@ -89,6 +90,7 @@ public sealed class StartXpraAesListenerCommand : GatewayCommand
             AllowRequests = AllowRequest ?? [],
             AllowedOrigins = AllowOrigin ?? [],
             AllowSilentClients = AllowSilentClient,
+            Transports = Transport ?? [],
             StatePath = StatePath is null ? null : FilePath.Resolve(this, StatePath),
             TrustedSources = [.. TrustedSource.Select(ParseNetwork)],
             Limits = LimitInput.Read(Limit, WarnOnce),
@@ -100,7 +102,7 @@ public sealed class StartXpraAesListenerCommand : GatewayCommand
             if (StatePath is null)
                 WarnAboutKeystreams(bind.Modes);
         }
-        var forwarding = target is null ? "" : $", and forward their sessions to {target}{(target.Keys.Count == 0 ? "" : $" in AES-{target.Mode}")}";
+        var forwarding = target is null ? "" : $", and forward their sessions to {target}{(target.Keys.Count == 0 ? "" : $" {target.Encryption}")}";
         if (!ShouldProcess(string.Join(", ", all.Select(bind => new IPEndPoint(bind.Address, bind.Port))), $"Listen for xpra clients: {string.Join("; ", all.Select(Describe))}{forwarding}"))
             return;
         if (Wait)

@@ -54,7 +54,10 @@ public sealed class XpraUri : IDisposable
         }
         UserName = user;
         (KeyFile, Key) = options.TakeKey();
-        Encryption = parsed ?? (mode is not null || KeyFile is not null || Key is not null ? AesMode.CBC : null);
+        var isSealed = endpoint.Transport == TransportKind.TlsPsk;
+        if (isSealed && mode is not null)
+            throw Error("tls-psk:// encrypts by itself, and the URI has encryption= too.", "Remove encryption= from the URI: one encryption is enough.");
+        Encryption = isSealed ? null : parsed ?? (mode is not null || KeyFile is not null || Key is not null ? AesMode.CBC : null);
         Password = password is null ? null : KeyText.ToUtf8(password);
         Options = options.Rest();
         Warnings = warnings;
@@ -174,7 +177,7 @@ public sealed class XpraUri : IDisposable
             case "ssh":
                 throw Error("The transport ssh is not supported.", "Forward a port with ssh -L 10000:localhost:10000 HOST, then use tcp://localhost:10000/.");
             case var unknown when TransportTable.WithScheme(unknown) is null:
-                throw Error("The scheme of the URI is not supported.", "Use tcp://HOST:PORT/, ws://HOST:PORT/ or socket:///PATH.");
+                throw Error("The scheme of the URI is not supported.", "Use tcp://HOST:PORT/, tls-psk://HOST:PORT/, ws://HOST:PORT/ or socket:///PATH.");
         }
         if (rest.StartsWith("://", StringComparison.Ordinal))
             return (scheme, rest[3..]);

@@ -4,6 +4,7 @@ using XpraAes.Connections;
 using XpraAes.Diagnostics.Checks;
 using XpraAes.Handshake;
 using XpraAes.Logging;
+using XpraAes.Transports;
 
 namespace XpraAes.Diagnostics;
 
@@ -64,6 +65,11 @@ internal sealed class EndpointProbe
 
     private async Task ExamineAsync(CancellationToken cancellationToken)
     {
+        if (_options.Endpoint.Transport == TransportKind.TlsPsk)
+        {
+            await ExamineSealedAsync(cancellationToken).ConfigureAwait(false);
+            return;
+        }
         if (await AskAsync(cancellationToken).ConfigureAwait(false) is not { } answer)
             return;
         if (answer.Reply is { } reply)
@@ -90,6 +96,30 @@ internal sealed class EndpointProbe
                 ReportFailure(failure);
                 break;
         }
+    }
+
+    /// <summary>TLS proves the key before a packet is sent, and keeps out everyone else: what is left to find out is the server's answer.</summary>
+    private async Task ExamineSealedAsync(CancellationToken cancellationToken)
+    {
+        _context.Progress("asking over TLS with a pre-shared key");
+        var answer = await _client.AskAsync("info", null, _options.Timeout, cancellationToken).ConfigureAwait(false);
+        if (answer is { Hello: null, Failure: { Id: XpraErrorId.KeyMismatch or XpraErrorId.TlsFailed or XpraErrorId.ConnectionRefused or XpraErrorId.ConnectTimeout or XpraErrorId.HostUnreachable or XpraErrorId.HandshakeTimeout or XpraErrorId.ConnectionLost } unreached })
+        {
+            ReportFailure(unreached);
+            return;
+        }
+        _report.PeerVersion ??= ProbeClient.VersionIn(answer.Hello?.PeerHello);
+        _protocol.ReportXpra();
+        _encryption.ReportEncrypted("TLS 1.3 encrypts the connection and detects every change on the way.");
+        _report.Add(DiagnosisFinding.ModeAccepted, "TLS uses AES-GCM, whatever mode xpra's own AES is set to.");
+        _report.Add(DiagnosisFinding.IterationsAccepted, $"The key is stretched with {Keys.TlsPskSecrets.Iterations} iterations, once.");
+        _report.Add(DiagnosisFinding.NoPadding, "TLS does not pad, so versions cannot disagree about it.");
+        _report.Add(DiagnosisFinding.KeyRight, "Both ends have proven the same key.");
+        _report.Add(DiagnosisFinding.StrangersKeptOut, "Nobody without the key gets further than the TLS handshake.");
+        if (answer.Failure is { } failure)
+            _authentication.ReportRefused(failure);
+        else
+            _authentication.ReportAccepted(answer.Hello!);
     }
 
     /// <summary>The answer to the encrypted hello. Null: there will be none, and the server's plaintext answers have explained why.</summary>

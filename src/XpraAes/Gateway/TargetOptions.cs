@@ -32,4 +32,7 @@ public sealed record TargetOptions
 
     /// <summary>For example <c>unix:///run/user/1000/xpra/host-100</c>; never with key data.</summary>
     public override string ToString() => Endpoint.ToString();
+
+    /// <summary>How the leg is encrypted, where it has keys, in words.</summary>
+    internal string Encryption => Endpoint.Transport == TransportKind.TlsPsk ? "over TLS with a pre-shared key" : $"in AES-{Mode}";
 }

@@ -11,6 +11,7 @@ public sealed class TransportTableTests
     [InlineData(TransportKind.Tcp, "tcp", "tcp://[::1]:7/")]
     [InlineData(TransportKind.WebSocket, "ws", "ws://[::1]:7/a")]
     [InlineData(TransportKind.Unix, "socket", "socket:///a")]
+    [InlineData(TransportKind.TlsPsk, "tls-psk", "tls-psk://[::1]:7/a")]
     public void Every_kind_has_one_transport_that_writes_its_URIs(TransportKind kind, string scheme, string uri)
     {
         var transport = TransportTable.Of(kind);
@@ -54,10 +55,10 @@ public sealed class TransportTableTests
     public async Task What_carries_packets_as_they_are_gives_every_byte_of_them()
     {
         using var listening = TcpTransport.Listen(IPAddress.Loopback, 0, backlog: 1);
-        var (client, _) = await TransportTable.ConnectAsync(listening.Endpoint, TimeSpan.FromSeconds(10), Limits.Default, default);
+        var (client, _) = await TransportTable.ConnectAsync(listening.Endpoint, [], TimeSpan.FromSeconds(10), Limits.Default, default);
         await using var closing = client;
         await client.WriteAsync("P"u8.ToArray());
-        await using var server = await TransportTable.AcceptAsync(await listening.AcceptAsync(default), [], TimeSpan.FromSeconds(10), default);
+        await using var server = await TransportTable.AcceptAsync(await listening.AcceptAsync(default), new AcceptOptions { Timeout = TimeSpan.FromSeconds(10) }, default);
         await client.WriteAsync("OST"u8.ToArray());
         var arrived = new byte[4];
         await server.ReadExactlyAsync(arrived);
@@ -71,8 +72,8 @@ public sealed class TransportTableTests
         using var client = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
         await client.ConnectAsync(IPAddress.Loopback, listening.Endpoint.Port);
         using var socket = await listening.AcceptAsync(default);
-        Assert.Equal(XpraErrorId.HandshakeTimeout, (await Assert.ThrowsAsync<XpraAesException>(() => TransportTable.AcceptAsync(socket, [], TimeSpan.FromMilliseconds(50), default))).Id);
+        Assert.Equal(XpraErrorId.HandshakeTimeout, (await Assert.ThrowsAsync<XpraAesException>(() => TransportTable.AcceptAsync(socket, new AcceptOptions { Timeout = TimeSpan.FromMilliseconds(50) }, default))).Id);
         client.Shutdown(SocketShutdown.Send);
-        Assert.Equal(XpraErrorId.ConnectionLost, (await Assert.ThrowsAsync<XpraAesException>(() => TransportTable.AcceptAsync(socket, [], TimeSpan.FromSeconds(10), default))).Id);
+        Assert.Equal(XpraErrorId.ConnectionLost, (await Assert.ThrowsAsync<XpraAesException>(() => TransportTable.AcceptAsync(socket, new AcceptOptions { Timeout = TimeSpan.FromSeconds(10) }, default))).Id);
     }
 }

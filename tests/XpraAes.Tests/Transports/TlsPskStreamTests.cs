@@ -1,0 +1,245 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Net;
+using System.Net.Sockets;
+using System.Security.Cryptography;
+using System.Text;
+using XpraAes.Keys;
+using XpraAes.Transports;
+
+namespace XpraAes.Tests.Transports;
+
+/// <summary>TLS 1.3 with a pre-shared key: between two ends of ours, with openssl, and under attack (docs/sealed.md).</summary>
+public sealed class TlsPskStreamTests : IDisposable
+{
+    private readonly XpraKey _key = XpraKey.FromText("0123456789abcdef0123456789abcdef");
+    private readonly XpraKey _other = XpraKey.FromText("another key that is as good as the first");
+
+    public void Dispose()
+    {
+        _key.Dispose();
+        _other.Dispose();
+    }
+
+    /// <summary>Made by a program of its own in another language, from the words of docs/sealed.md.</summary>
+    [Fact]
+    public void Key_data_becomes_the_documented_keys_and_identities()
+    {
+        var secrets = TlsPskSecrets.Of(_key);
+        Assert.Equal("xpra-aes-sha256-736ff8e5bc3c8dabd68f2bf0ead30486", secrets.Sha256.Identity);
+        Assert.Equal("8f2a0a09921a28624f904b1876a1809f6f264eb575285f3b6560155133626067", Convert.ToHexStringLower(secrets.Sha256.Key.Span));
+        Assert.Equal("xpra-aes-sha384-889d0263feb144c68518825a5cf8a84a", secrets.Sha384.Identity);
+        Assert.Equal(48, secrets.Sha384.Key.Length);
+        Assert.Same(secrets, TlsPskSecrets.Of(_key));
+    }
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(16_384)]
+    [InlineData(300_000)]
+    public async Task Bytes_arrive_as_they_were_sent_in_both_directions(int size)
+    {
+        var (client, server) = await ConnectAsync([_key], [_other, _key]);
+        await using var closing = client;
+        await using var closingToo = server;
+        Assert.Equal((256, 256), (client.KeySize, server.KeySize));
+        Assert.Equal((_key.Fingerprint, _key.Fingerprint), (client.Key.Fingerprint, server.Key.Fingerprint));
+        var sent = RandomNumberGenerator.GetBytes(size);
+        foreach (var (from, to) in new[] { (client, server), (server, client) })
+        {
+            var writing = from.WriteAsync(sent).AsTask();
+            var arrived = new byte[size];
+            await to.ReadExactlyAsync(arrived);
+            await writing;
+            Assert.Equal(sent, arrived);
+        }
+    }
+
+    [Fact]
+    public async Task Each_end_can_close_while_the_other_goes_on()
+    {
+        var (client, server) = await ConnectAsync([_key], [_key]);
+        await using var closing = client;
+        await using var closingToo = server;
+        await client.WriteAsync("last words"u8.ToArray());
+        await client.CloseSendAsync(default);
+        var arrived = new byte[100];
+        Assert.Equal(10, await server.ReadAtLeastAsync(arrived, 10));
+        Assert.Equal(0, await server.ReadAsync(arrived));
+    }
+
+    [Fact]
+    public async Task A_client_of_several_keys_learns_which_one_the_server_has()
+    {
+        var (client, server) = await ConnectAsync([_other, _key], [_key]);
+        await using var closing = client;
+        await using var closingToo = server;
+        Assert.Equal(_key.Fingerprint, client.Key.Fingerprint);
+    }
+
+    [Fact]
+    public async Task Another_key_is_a_mismatch_on_both_ends()
+    {
+        var (client, server) = await TryConnectAsync([_other], [_key]);
+        Assert.Equal((XpraErrorId.KeyMismatch, XpraErrorId.KeyMismatch), (client?.Id, server?.Id));
+    }
+
+    /// <summary>Whatever bit is changed on the way: an error at one end or both, if only by the deadline where a length grows, and no other bytes.</summary>
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task A_bit_changed_on_the_way_ends_the_connection(bool fromClient)
+    {
+        for (var offset = 0; offset < 700; offset += 3)
+        {
+            var ((client, server), (near, far)) = (Pair(), Pair());
+            var relay = Task.WhenAll(CopyAsync(server, near, fromClient ? offset : -1), CopyAsync(near, server, fromClient ? -1 : offset));
+            var accepting = RunAsync(async () =>
+            {
+                await using var stream = await TlsPskStream.AcceptAsync(far, [_key], Deadline(1.5));
+                await stream.WriteAsync(new byte[300]);
+                var arrived = new byte[300];
+                await stream.ReadExactlyAsync(arrived, Deadline(1.5));
+                Assert.Equal(new byte[300], arrived);
+            }, far);
+            var connecting = RunAsync(async () =>
+            {
+                await using var stream = await TlsPskStream.ConnectAsync(client, [_key], Deadline(1.5));
+                await stream.WriteAsync(new byte[300]);
+                var arrived = new byte[300];
+                await stream.ReadExactlyAsync(arrived, Deadline(1.5));
+                Assert.Equal(new byte[300], arrived);
+            }, client);
+            var failures = await Task.WhenAll(accepting, connecting);
+            var sent = (await relay)[fromClient ? 0 : 1];
+            if (sent.Length <= offset)
+                return;
+            Assert.True(failures.Any(failure => failure is not null) || IsIgnored(sent, offset), $"A change at {offset} goes unnoticed.");
+        }
+    }
+
+    [Fact]
+    public async Task A_connection_that_is_cut_off_is_no_orderly_end()
+    {
+        var (a, b) = Pair();
+        var accepting = TlsPskStream.AcceptAsync(b, [_key], Deadline());
+        var client = await TlsPskStream.ConnectAsync(a, [_key], Deadline());
+        await using var server = await accepting;
+        a.Dispose();
+        await Assert.ThrowsAnyAsync<IOException>(() => server.ReadAsync(new byte[1], Deadline()).AsTask());
+        await client.DisposeAsync();
+    }
+
+    [Theory]
+    [InlineData("right", "psk")]
+    [InlineData("wrong", "decrypt error")]
+    [InlineData("unknown", "decrypt error")]
+    public async Task Openssl_is_let_in_with_the_right_key_alone(string which, string expected)
+    {
+        Assert.SkipUnless(File.Exists("/usr/bin/openssl"), "openssl is not installed.");
+        var psk = TlsPskSecrets.Of(_key).Sha256;
+        var identity = which == "unknown" ? "xpra-aes-sha256-00000000000000000000000000000000" : psk.Identity;
+        var secret = which == "wrong" ? new string('0', 64) : Convert.ToHexStringLower(psk.Key.Span);
+        using var listening = TcpTransport.Listen(IPAddress.Loopback, 0, 1);
+        var serving = RunAsync(async () =>
+        {
+            await using var stream = await TlsPskStream.AcceptAsync(new NetworkStream(await listening.AcceptAsync(Deadline()), true), [_key], Deadline());
+            Assert.Equal(128, stream.KeySize);
+            await stream.WriteAsync("psk\n"u8.ToArray());
+            await stream.CloseSendAsync(default);
+        });
+        var start = new ProcessStartInfo("openssl", ["s_client", "-connect", string.Create(CultureInfo.InvariantCulture, $"127.0.0.1:{listening.Endpoint.Port}"), "-tls1_3", "-psk_identity", identity, "-psk", secret, "-quiet"])
+        {
+            RedirectStandardOutput = true, RedirectStandardError = true, RedirectStandardInput = true,
+        };
+        using var process = Process.Start(start)!;
+        var output = await process.StandardOutput.ReadToEndAsync() + await process.StandardError.ReadToEndAsync();
+        await process.WaitForExitAsync();
+        Assert.Contains(expected, output, StringComparison.Ordinal);
+        Assert.Equal(which == "right", await serving is null);
+    }
+
+    private static CancellationToken Deadline(double seconds = 20) => new CancellationTokenSource(TimeSpan.FromSeconds(seconds)).Token;
+
+    private static async Task<(TlsPskStream Client, TlsPskStream Server)> ConnectAsync(XpraKey[] clients, XpraKey[] servers)
+    {
+        var (a, b) = Pair();
+        var accepting = TlsPskStream.AcceptAsync(b, servers, Deadline());
+        return (await TlsPskStream.ConnectAsync(a, clients, Deadline()), await accepting);
+    }
+
+    private static async Task<(XpraAesException? Client, XpraAesException? Server)> TryConnectAsync(XpraKey[] clients, XpraKey[] servers)
+    {
+        var (a, b) = Pair();
+        var accepting = RunAsync(async () => await TlsPskStream.AcceptAsync(b, servers, Deadline()), b);
+        var connecting = RunAsync(async () => await TlsPskStream.ConnectAsync(a, clients, Deadline()), a);
+        return (await connecting as XpraAesException, await accepting as XpraAesException);
+    }
+
+    /// <summary>What it threw, once its stream is closed so that the other end learns of it.</summary>
+    private static async Task<Exception?> RunAsync(Func<Task> work, Stream? stream = null)
+    {
+        try
+        {
+            await work();
+            return null;
+        }
+        catch (Exception e) when (e is XpraAesException or IOException or OperationCanceledException)
+        {
+            return e;
+        }
+        finally
+        {
+            stream?.Dispose();
+        }
+    }
+
+    /// <summary>The version in the header of a record that is not encrypted means nothing, and is to be ignored (RFC 8446 section 5.1).</summary>
+    private static bool IsIgnored(byte[] records, int offset)
+    {
+        for (var start = 0; start + 5 <= records.Length; start += 5 + (records[start + 3] << 8 | records[start + 4]))
+        {
+            if (offset == start + 1 || offset == start + 2)
+                return records[start] is 20 or 22;
+        }
+        return false;
+    }
+
+    /// <summary>What was sent, unchanged.</summary>
+    private static async Task<byte[]> CopyAsync(Stream from, Stream to, int flipAt)
+    {
+        var (buffer, position) = (new byte[4096], 0);
+        using var sent = new MemoryStream();
+        try
+        {
+            while (await from.ReadAsync(buffer) is var count and > 0)
+            {
+                sent.Write(buffer, 0, count);
+                if (flipAt >= position && flipAt < position + count)
+                    buffer[flipAt - position] ^= 1;
+                position += count;
+                await to.WriteAsync(buffer.AsMemory(0, count));
+            }
+        }
+        catch (Exception e) when (e is IOException or ObjectDisposedException)
+        {
+        }
+        finally
+        {
+            await to.DisposeAsync();
+        }
+        return sent.ToArray();
+    }
+
+    private static (NetworkStream, NetworkStream) Pair()
+    {
+        using var listening = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+        listening.Bind(new IPEndPoint(IPAddress.Loopback, 0));
+        listening.Listen();
+        var client = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
+        client.Connect(listening.LocalEndPoint!);
+        var server = listening.Accept();
+        server.NoDelay = true;
+        return (new NetworkStream(client, true), new NetworkStream(server, true));
+    }
+}
