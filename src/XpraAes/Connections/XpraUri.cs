@@ -173,7 +173,7 @@ public sealed class XpraUri : IDisposable
         switch (scheme)
         {
             case "ssl" or "wss":
-                throw Error($"The transport {scheme} is not supported: XpraAes does not speak TLS.", "Use tcp:// or ws:// and a port of the server's --bind-tcp or --bind-ws, with encryption=AES.");
+                throw Error($"The transport {scheme} is not supported: XpraAes speaks TLS only with a pre-shared key (tls-psk://).", "Use tcp:// or ws:// and a port of the server's --bind-tcp or --bind-ws, with encryption=AES.");
             case "ssh":
                 throw Error("The transport ssh is not supported.", "Forward a port with ssh -L 10000:localhost:10000 HOST, then use tcp://localhost:10000/.");
             case var unknown when TransportTable.WithScheme(unknown) is null:
