@@ -185,7 +185,7 @@ internal sealed class PacketChannel(Stream stream, Limits limits, string peer = 
     {
         // Even while plaintext packets are allowed (to read a refusal), a plaintext chunk must not become part of an encrypted packet.
         if (Reader.Decryptor is not null && !header.IsEncrypted)
-            throw new XpraAesException(XpraErrorId.PlaintextPacket, "The peer sent a part of a packet in clear where encryption was agreed.");
+            throw new XpraAesException(XpraErrorId.PlaintextPacket, "The peer sent an unencrypted part of a packet after encryption was agreed.");
         if (_chunks.Count >= ProtocolDefaults.MaxPendingChunks || IsUntrusted && _chunks.Count > 0)
             throw new MalformedPacketException("Too many chunks wait for their main packet.");
         if (_chunks.Exists(chunk => chunk.Index == header.ChunkIndex))

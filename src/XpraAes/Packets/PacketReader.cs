@@ -222,7 +222,7 @@ internal sealed class PacketReader(Stream stream, int maxPayloadSize) : IDisposa
     private PacketDecryptor? RequirePlaintextAllowed()
     {
         if (Decryptor is not null && !AllowPlaintext)
-            throw new XpraAesException(XpraErrorId.PlaintextPacket, "The peer sent a packet in clear where encryption was agreed.");
+            throw new XpraAesException(XpraErrorId.PlaintextPacket, "The peer sent an unencrypted packet after encryption was agreed.");
         return null;
     }
 

@@ -18,7 +18,7 @@ internal static class GatewayTargets
     private static readonly GatewayOptions s_withPassword = s_open with { AsksForPassword = true };
     private static readonly XpraDictionary s_serverHello = XpraAes.Handshake.Hello.ForServer("0");
 
-    /// <summary>A client's hello as it goes on, and a target's as it comes back: neither has a cipher or shared memory in it, and a stranger's asks for nothing. Bits of the first byte choose what is known of the client.</summary>
+    /// <summary>A client's hello as it goes on, and a target's as it comes back: neither has a cipher or shared memory in it, and an unauthenticated client's asks for nothing more. Bits of the first byte choose what is known of the client.</summary>
     public static void Hellos(byte[] input)
     {
         if (input.Length == 0 || PacketCodec.Decode(PacketEncoding.RencodePlus, input.AsSpan(1), new DecodeLimits(s_limits.EncodingDepth, s_limits.FirstPacketItems)) is not XpraDictionary hello)
@@ -33,7 +33,7 @@ internal static class GatewayTargets
         Expect.That(!toTarget.Any(item => item.Key is "mmap" || item.Key is string name && (name.StartsWith("mmap_", StringComparison.Ordinal) || name.StartsWith("mmap.", StringComparison.Ordinal))),
             "Shared memory goes on.");
         if (!client.KeyProven)
-            Expect.Same(client.Request, HelloRequest.Read(toTarget), "A stranger's hello asks for something else than it was let in for");
+            Expect.Same(client.Request, HelloRequest.Read(toTarget), "An unauthenticated client's hello asks for something other than what was allowed");
 
         var channel = new PacketChannel(new PiecesStream(default), s_limits);
         var leg = new ClientLeg(channel, null, TimeSpan.FromMinutes(1), s_limits, NullLogger.Instance);

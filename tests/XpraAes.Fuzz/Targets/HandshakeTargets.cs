@@ -11,7 +11,7 @@ using XpraAes.Packets;
 
 namespace XpraAes.Fuzz.Targets;
 
-/// <summary>What a stranger's hello goes through, and whole handshakes of both sides.</summary>
+/// <summary>What an unauthenticated client's hello goes through, and whole handshakes of both sides.</summary>
 internal static class HandshakeTargets
 {
     private static readonly Limits s_limits = new()
@@ -145,7 +145,7 @@ internal static class HandshakeTargets
         Expect.That(written.Count == 0, "Cipher capabilities are left.");
     }
 
-    /// <summary>Where there is a key, a stranger hears in clear nothing but the one fixed text.</summary>
+    /// <summary>With a key, an unauthenticated client gets no plaintext but the one fixed refusal.</summary>
     private static void CheckSaid(byte[] said, bool hasKey)
     {
         if (!hasKey || said.Length == 0)
@@ -154,7 +154,7 @@ internal static class HandshakeTargets
             return;
         var channel = new PacketChannel(new PiecesStream(said), s_limits);
         var packet = channel.ReceiveAsync(default).AsTask().GetAwaiter().GetResult();
-        Expect.That(packet is { Type: XpraAes.Handshake.Hello.DisconnectType } && packet.Items.Length == 2 && packet.Text(1) == Refusals.ForUnproven, "A stranger is told something in clear.");
+        Expect.That(packet is { Type: XpraAes.Handshake.Hello.DisconnectType } && packet.Items.Length == 2 && packet.Text(1) == Refusals.ForUnproven, "An unauthenticated client got plaintext.");
     }
 
     private static string Describe(CipherParameters parameters)

@@ -5,7 +5,7 @@ using XpraAes.Transports;
 
 namespace XpraAes.Fuzz.Targets;
 
-/// <summary>What people and peers write as text: URIs, bind options, keys, a stranger's first words.</summary>
+/// <summary>What people and peers write as text: URIs, bind options, keys, a peer's first bytes.</summary>
 internal static class TextTargets
 {
     /// <summary>Key data shorter than this may stand in a message by chance.</summary>
@@ -15,7 +15,7 @@ internal static class TextTargets
     public static void Greeting(byte[] input)
     {
         var described = PeerIdentification.Describe(input);
-        Expect.That(described.Message.Length < 500 && described.Message.All(c => c is >= ' ' and < (char)0x7f), "A stranger's words are shown as they came.");
+        Expect.That(described.Message.Length < 500 && described.Message.All(c => c is >= ' ' and < (char)0x7f), "Text from an unauthenticated peer is shown unsanitized.");
         var text = PeerIdentification.Sanitize(FuzzTarget.Text(input));
         Expect.That(text.Length <= 203 && !text.Any(c => char.IsControl(c) || char.IsSurrogate(c)), "A peer's text is shown as it came.");
     }

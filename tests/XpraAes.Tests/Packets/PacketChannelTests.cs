@@ -138,8 +138,8 @@ public sealed class PacketChannelTests
 
         foreach (var frames in new[] { inflated, items.Add(many), chunks.AddChunk(1, [1]).AddChunk(2, [2]).Add(["hello", "", ""]), large.Add(["hello", new byte[2000]]) })
         {
-            await using var stranger = new PacketChannel(new ScriptedStream(frames.ToArray()), limits);
-            var refused = await Assert.ThrowsAnyAsync<XpraAesException>(async () => await stranger.ReceiveAsync(default));
+            await using var unauthenticated = new PacketChannel(new ScriptedStream(frames.ToArray()), limits);
+            var refused = await Assert.ThrowsAnyAsync<XpraAesException>(async () => await unauthenticated.ReceiveAsync(default));
             Assert.Equal(frames == large ? XpraErrorId.LimitReached : XpraErrorId.MalformedPacket, refused.Id);
 
             await using var trusted = new PacketChannel(new ScriptedStream(frames.ToArray()), limits);
