@@ -284,7 +284,9 @@ public sealed class AesListener : IAsyncDisposable
                 foreach (var key in bind.OtherKeys.Append(bind.Key).OfType<XpraKey>())
                 {
                     var salts = SaltMemory.Of(key);
-                    _ = TlsPskSecrets.Of(key); // stretched now, and for no client
+                    // Stretching takes a tenth of a second: where clients may come without TLS, the first one that uses it waits for that.
+                    if (bind.Transports.Contains(TransportKind.TlsPsk))
+                        _ = TlsPskSecrets.Of(key);
                     if (bind.StatePath is { } folder)
                         kept.Add(salts.PersistIn(folder, bind.Logger));
                 }

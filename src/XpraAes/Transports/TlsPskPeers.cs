@@ -113,7 +113,7 @@ internal sealed class TlsPskServer(TlsCrypto crypto, IReadOnlyList<(XpraKey Key,
     }
 
     /// <summary>A pre-shared key is bound to the hash of its suite, so that suite follows from the key.</summary>
-    public override int GetSelectedCipherSuite() => SelectCipherSuite(_suite) ? _suite : throw new TlsFatalAlert(AlertDescription.handshake_failure);
+    public override int GetSelectedCipherSuite() => _suite != 0 && SelectCipherSuite(_suite) ? _suite : throw new TlsFatalAlert(AlertDescription.handshake_failure);
 
     public override TlsCredentials GetCredentials() => throw new TlsFatalAlert(AlertDescription.handshake_failure);
 

@@ -4,7 +4,6 @@ using XpraAes.Ciphers;
 using XpraAes.Connections;
 using XpraAes.Diagnostics;
 using XpraAes.Gateway;
-using XpraAes.Listening;
 using XpraAes.Transports;
 
 namespace XpraAes.Tests.Listening;
