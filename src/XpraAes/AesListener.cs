@@ -70,6 +70,7 @@ public sealed class AesListener : IAsyncDisposable
     public AesMode[] Mode => Options switch
     {
         { Key: null } => [],
+        _ when IsSealedOnly(Options) => [AesMode.GCM],
         { Modes: var modes } => [.. modes.Distinct()],
     };
 
@@ -118,6 +119,8 @@ public sealed class AesListener : IAsyncDisposable
         get
         {
             var endpoint = AdvertisedEndpoint(First.Socket.Endpoint);
+            if (IsSealedOnly(Options))
+                return XpraUri.Build(endpoint with { Transport = TransportKind.TlsPsk }, null, Options.Key?.Path ?? "key.txt");
             return Options.Key is { } key ? XpraUri.Build(endpoint, Mode[0], key.Path ?? "key.txt") : endpoint.ToString();
         }
     }
@@ -140,7 +143,7 @@ public sealed class AesListener : IAsyncDisposable
     internal ListenerOptions Options => First.Service.Options;
 
     /// <summary>Every address that it listens on, with its configuration.</summary>
-    internal IReadOnlyList<(XpraEndpoint Endpoint, ListenerOptions Options)> Binds => [.. _binds.Select(bind => (bind.Socket.Endpoint, bind.Service.Options))];
+    internal IReadOnlyList<(XpraEndpoint Endpoint, ListenerOptions Options)> Binds => [.. _binds.Select(bind => (IsSealedOnly(bind.Service.Options) ? bind.Socket.Endpoint with { Transport = TransportKind.TlsPsk } : bind.Socket.Endpoint, bind.Service.Options))];
 
     private Bind First => _binds[0];
 

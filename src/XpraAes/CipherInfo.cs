@@ -7,6 +7,8 @@ namespace XpraAes;
 /// <summary>The cipher in use in one direction of a connection: what <c>xpra info | grep cipher=</c> shows, and more. Contains no secret: salt and IV are sent unencrypted anyway.</summary>
 public sealed class CipherInfo
 {
+    internal const string Xpra = "xpra", Tls = "TLS 1.3";
+
     /// <summary>The connection's id; for clients of a remote server, their number there.</summary>
     public required int Connection { get; init; }
 
@@ -87,7 +89,7 @@ public sealed class CipherInfo
                 KeySize = seal.KeySize,
                 Padding = "none",
                 Authenticated = true,
-                Protocol = "TLS 1.3",
+                Protocol = Tls,
                 ForwardSecrecy = true,
                 KeyProven = true,
                 KeySource = leg.KeySource,
@@ -116,7 +118,7 @@ public sealed class CipherInfo
             Direction = direction,
             Endpoint = connection.Endpoint,
             Cipher = "AES",
-            Protocol = "xpra",
+            Protocol = Xpra,
             Mode = parameters.Mode,
             KeySize = parameters.KeySize * 8,
             Salt = Convert.ToHexString(parameters.Salt.Span).ToLowerInvariant(),

@@ -45,6 +45,8 @@ public sealed class XpraCommandLine
         XpraRole role, string xpraVersion, XpraEndpoint endpoint, IReadOnlyList<AesMode> modes, string? keyFile, XpraKey? key, string? passwordFile = null, string? userName = null)
     {
         var release = XpraRelease.Parse(xpraVersion);
+        if (endpoint.Transport == TransportKind.TlsPsk)
+            throw new XpraAesException(XpraErrorId.VersionRejected, "No version of xpra speaks tls-psk.", "Let xpra connect to a local end, Connect-XpraAes -LocalSocket, and that to the listener.");
         if (endpoint.Transport == TransportKind.Unix && !release.EncryptsUnixSockets)
             throw new XpraAesException(XpraErrorId.VersionRejected, $"A server of {release} does not encrypt on a Unix socket.", "Use a TCP port, or xpra 5.1 or later.");
         if (keyFile is null && key is null)

@@ -75,6 +75,8 @@ internal static class RemoteCiphers
     private static IEnumerable<CipherInfo> Rows(int number, XpraDictionary client, string endpoint)
     {
         var connection = client.GetDictionary("connection")!;
+        // What an XpraAes listener reports of its own sealed connections.
+        var isSealed = connection.GetString("type") == TransportTable.Of(TransportKind.TlsPsk).Scheme;
         // The first packet is an unencrypted hello, which does not prove the key.
         var decrypted = connection.GetDictionary("input")?.GetInteger("packetcount") > 1;
         foreach (var (direction, name) in new[] { (CipherDirection.Send, "output"), (CipherDirection.Receive, "input") })
@@ -88,9 +90,12 @@ internal static class RemoteCiphers
                 Endpoint = endpoint,
                 Cipher = mode is null ? "none" : "AES",
                 Mode = mode,
+                Protocol = mode is null ? null : isSealed ? CipherInfo.Tls : CipherInfo.Xpra,
+                Authenticated = mode is not null && isSealed,
+                ForwardSecrecy = mode is not null && isSealed,
                 Padding = mode is null ? null : mode == AesMode.CBC ? (cipher as XpraDictionary)?.GetString("padding") : "none",
                 BlockSize = mode is null or AesMode.CBC ? null : 0,
-                KeyProven = mode is not null && decrypted,
+                KeyProven = mode is not null && (decrypted || isSealed),
                 Peer = PeerOf(connection["endpoint"]),
                 PeerVersion = client.GetString("version") is { Length: > 0 } version ? PeerIdentification.Sanitize(version) : null,
             };

@@ -172,7 +172,7 @@ internal sealed class ClientService
     private XpraConnection OpenConnection(ISession session, HandshakeResult client, LogThrottle.Connection log)
     {
         _listener.Counters.Accept();
-        var connection = new XpraConnection(session, ConnectionDirection.Inbound, client.KeyProven, _endpoint.ToString(), Options.Limits, log);
+        var connection = new XpraConnection(session, ConnectionDirection.Inbound, client.KeyProven, (session.Channel.Seal is null ? _endpoint : _endpoint with { Transport = TransportKind.TlsPsk }).ToString(), Options.Limits, log);
         // Before anything but the hello is sent under this salt.
         if (!client.KeyProven && client is { Key: { } key, Send: { } send })
         {

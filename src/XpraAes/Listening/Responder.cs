@@ -1,6 +1,7 @@
 using XpraAes.Ciphers;
 using XpraAes.Encodings;
 using XpraAes.Handshake;
+using XpraAes.Transports;
 
 namespace XpraAes.Listening;
 
@@ -102,7 +103,7 @@ internal sealed class Responder(AesListener listener)
             {
                 ["endpoint"] = connection.Peer,
                 ["protocol"] = "xpra",
-                ["type"] = "tcp",
+                ["type"] = ciphers[0].Authenticated ? TransportTable.Of(TransportKind.TlsPsk).Scheme : "tcp",
                 ["input"] = Direction(ciphers[1], connection.BytesIn, connection.PacketsIn),
                 ["output"] = Direction(ciphers[0], connection.BytesOut, connection.PacketsOut),
             },

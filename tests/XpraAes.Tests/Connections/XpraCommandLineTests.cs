@@ -12,6 +12,10 @@ public sealed class XpraCommandLineTests
 
     private static readonly XpraEndpoint Tcp = new(TransportKind.Tcp, "example", 10000);
     private static readonly XpraEndpoint WebSocket = new(TransportKind.WebSocket, "example", 8080);
+    [Fact]
+    public void No_version_speaks_tls_psk()
+        => Assert.Equal(XpraErrorId.VersionRejected, Assert.Throws<XpraAesException>(() => XpraCommandLine.Create(XpraRole.Client, "master", Tcp with { Transport = TransportKind.TlsPsk }, [], "key.txt", null)).Id);
+
     private static readonly XpraEndpoint Unix = new(TransportKind.Unix, "", 0, "/run/xpra/s");
 
     [Theory]

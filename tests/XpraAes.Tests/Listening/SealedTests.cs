@@ -24,6 +24,10 @@ public sealed class SealedTests
         Assert.All(client.GetCipherInfo().Concat(server.GetCipherInfo()), row =>
             Assert.Equal(("AES", AesMode.GCM, 256, true, "TLS 1.3", true, true, loopback.Key.Fingerprint), (row.Cipher, row.Mode, row.KeySize, row.Authenticated, row.Protocol, row.ForwardSecrecy, row.KeyProven, row.KeyFingerprint)));
         Assert.Equal($"tls-psk://127.0.0.1:{loopback.Listener.Port}/", client.Endpoint);
+        Assert.Equal(client.Endpoint, server.Endpoint);
+        var remote = await RemoteCiphers.GetAsync(Sealed(loopback.Options), default);
+        Assert.All(remote, row => Assert.Equal(("AES", AesMode.GCM, true, "TLS 1.3", true), (row.Cipher, row.Mode, row.Authenticated, row.Protocol, row.ForwardSecrecy)));
+        Assert.Equal(2, remote.Count);
     }
 
     [Fact]
@@ -44,6 +48,9 @@ public sealed class SealedTests
         await using var loopback = Loopback.Start(options => options with { Transports = s_sealedOnly });
         await loopback.FailToConnectAsync(options => options with { Endpoint = options.Endpoint with { Transport = transport } });
         Assert.Equal(1, loopback.Listener.Refusals[XpraErrorId.TransportRefused]);
+        Assert.Equal([AesMode.GCM], loopback.Listener.Mode);
+        using var uri = XpraUri.Parse(loopback.Listener.AttachUri);
+        Assert.Equal((TransportKind.TlsPsk, (AesMode?)null, "key.txt"), (uri.Endpoint.Transport, uri.Encryption, uri.KeyFile));
         await (await loopback.ConnectAsync(Sealed)).CloseAsync();
     }
 
