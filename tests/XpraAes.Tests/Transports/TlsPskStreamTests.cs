@@ -118,6 +118,57 @@ public sealed class TlsPskStreamTests : IDisposable
         }
     }
 
+    /// <summary>Everything that a client with the key has sent in one connection, sent again in another.</summary>
+    [Fact]
+    public async Task A_recorded_connection_cannot_be_replayed()
+    {
+        var ((client, server), (near, far)) = (Pair(), Pair());
+        var relay = Task.WhenAll(CopyAsync(server, near, -1), CopyAsync(near, server, -1));
+        var accepting = TlsPskStream.AcceptAsync(far, [_key], Deadline());
+        await using (var stream = await TlsPskStream.ConnectAsync(client, [_key], Deadline()))
+        {
+            await stream.WriteAsync("stop"u8.ToArray());
+            await using var other = await accepting;
+            await other.ReadExactlyAsync(new byte[4]);
+        }
+        var recorded = (await relay)[0];
+        var (again, listener) = Pair();
+        var served = RunAsync(async () =>
+        {
+            await using var stream = await TlsPskStream.AcceptAsync(listener, [_key], Deadline());
+            await stream.ReadExactlyAsync(new byte[4], Deadline());
+        }, listener);
+        await again.WriteAsync(recorded);
+        var failure = await served;
+        Assert.True(failure is XpraAesException { Id: XpraErrorId.TlsFailed or XpraErrorId.KeyMismatch or XpraErrorId.ConnectionLost }, $"{failure}");
+        again.Dispose();
+    }
+
+    /// <summary>A client that offers an older version, no pre-shared key, or one without Diffie-Hellman gets no further than its first message.</summary>
+    [Theory]
+    [InlineData("-tls1_2", true)]
+    [InlineData("-tls1_3", false)]
+    [InlineData("-tls1_3 -groups ffdhe2048", true)]
+    [InlineData("-tls1_3 -ciphersuites TLS_CHACHA20_POLY1305_SHA256", true)]
+    public async Task Openssl_gets_nothing_weaker_than_agreed(string arguments, bool givesKey)
+    {
+        Assert.SkipUnless(File.Exists("/usr/bin/openssl"), "openssl is not installed.");
+        var psk = TlsPskSecrets.Of(_key).Sha256;
+        using var listening = TcpTransport.Listen(IPAddress.Loopback, 0, 1);
+        var serving = RunAsync(async () => await TlsPskStream.AcceptAsync(new NetworkStream(await listening.AcceptAsync(Deadline()), true), [_key], Deadline()));
+        string[] key = givesKey ? ["-psk_identity", psk.Identity, "-psk", Convert.ToHexStringLower(psk.Key.Span)] : [];
+        var start = new ProcessStartInfo("openssl", ["s_client", "-connect", string.Create(CultureInfo.InvariantCulture, $"127.0.0.1:{listening.Endpoint.Port}"), .. arguments.Split(' '), .. key, "-quiet"])
+        {
+            RedirectStandardOutput = true, RedirectStandardError = true, RedirectStandardInput = true,
+        };
+        using var process = Process.Start(start)!;
+        var failure = await serving as XpraAesException;
+        Assert.True(failure?.Id is XpraErrorId.TlsFailed, $"{failure}");
+        process.StandardInput.Close();
+        await process.WaitForExitAsync();
+        Assert.NotEqual(0, process.ExitCode);
+    }
+
     [Fact]
     public async Task A_connection_that_is_cut_off_is_no_orderly_end()
     {
