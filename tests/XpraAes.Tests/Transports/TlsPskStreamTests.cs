@@ -157,11 +157,7 @@ public sealed class TlsPskStreamTests : IDisposable
         using var listening = TcpTransport.Listen(IPAddress.Loopback, 0, 1);
         var serving = RunAsync(async () => await TlsPskStream.AcceptAsync(new NetworkStream(await listening.AcceptAsync(Deadline()), true), [_key], Deadline()));
         string[] key = givesKey ? ["-psk_identity", psk.Identity, "-psk", Convert.ToHexStringLower(psk.Key.Span)] : [];
-        var start = new ProcessStartInfo("openssl", ["s_client", "-connect", string.Create(CultureInfo.InvariantCulture, $"127.0.0.1:{listening.Endpoint.Port}"), .. arguments.Split(' '), .. key, "-quiet"])
-        {
-            RedirectStandardOutput = true, RedirectStandardError = true, RedirectStandardInput = true,
-        };
-        using var process = Process.Start(start)!;
+        using var process = StartOpenssl(listening, [.. arguments.Split(' '), .. key]);
         var failure = await serving as XpraAesException;
         Assert.True(failure?.Id is XpraErrorId.TlsFailed, $"{failure}");
         process.StandardInput.Close();
@@ -199,16 +195,20 @@ public sealed class TlsPskStreamTests : IDisposable
             await stream.WriteAsync("psk\n"u8.ToArray());
             await stream.CloseSendAsync(default);
         });
-        var start = new ProcessStartInfo("openssl", ["s_client", "-connect", string.Create(CultureInfo.InvariantCulture, $"127.0.0.1:{listening.Endpoint.Port}"), "-tls1_3", "-psk_identity", identity, "-psk", secret, "-quiet"])
-        {
-            RedirectStandardOutput = true, RedirectStandardError = true, RedirectStandardInput = true,
-        };
-        using var process = Process.Start(start)!;
+        using var process = StartOpenssl(listening, "-tls1_3", "-psk_identity", identity, "-psk", secret);
         var output = await process.StandardOutput.ReadToEndAsync() + await process.StandardError.ReadToEndAsync();
         await process.WaitForExitAsync();
         Assert.Contains(expected, output, StringComparison.Ordinal);
         Assert.Equal(which == "right", await serving is null);
     }
+
+    private static Process StartOpenssl(ListeningSocket listening, params string[] arguments)
+        => Process.Start(new ProcessStartInfo("openssl", ["s_client", "-connect", string.Create(CultureInfo.InvariantCulture, $"127.0.0.1:{listening.Endpoint.Port}"), .. arguments, "-quiet"])
+        {
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+            RedirectStandardInput = true,
+        })!;
 
     private static CancellationToken Deadline(double seconds = 20) => new CancellationTokenSource(TimeSpan.FromSeconds(seconds)).Token;
 
