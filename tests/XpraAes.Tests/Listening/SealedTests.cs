@@ -1,4 +1,5 @@
 using System.Net;
+using System.Net.Security;
 using System.Net.Sockets;
 using XpraAes.Ciphers;
 using XpraAes.Connections;
@@ -52,6 +53,18 @@ public sealed class SealedTests
         using var uri = XpraUri.Parse(loopback.Listener.AttachUri);
         Assert.Equal((TransportKind.TlsPsk, (AesMode?)null, "key.txt"), (uri.Endpoint.Transport, uri.Encryption, uri.KeyFile));
         await (await loopback.ConnectAsync(Sealed)).CloseAsync();
+    }
+
+    /// <summary>A browser's https://, or xpra's ssl://: TLS, but without the key.</summary>
+    [Fact]
+    public async Task An_ordinary_TLS_client_is_refused_in_TLSs_own_words()
+    {
+        await using var loopback = Loopback.Start();
+        using var client = new TcpClient();
+        await client.ConnectAsync(IPAddress.Loopback, loopback.Listener.Port);
+        await using var tls = new SslStream(client.GetStream());
+        await Assert.ThrowsAnyAsync<Exception>(() => tls.AuthenticateAsClientAsync("localhost"));
+        await Loopback.Eventually(() => loopback.Listener.Refusals.GetValueOrDefault(XpraErrorId.TlsFailed) == 1);
     }
 
     [Fact]

@@ -53,7 +53,6 @@ public sealed class UnauthenticatedClientTests
     [Theory]
     [InlineData("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n", XpraErrorId.PeerIsHttp)]
     [InlineData("POST / HTTP/1.1\r\nHost: localhost\r\n\r\n", XpraErrorId.PeerIsHttp)]
-    [InlineData("\u0016\u0003\u0001\u0002\u0000\u0001\u0000\u0001\u00fc\u0003\u0003", XpraErrorId.PeerIsTls)]
     [InlineData("SSH-2.0-OpenSSH_9.2p1\r\n", XpraErrorId.PeerIsSsh)]
     [InlineData("help\r\n", XpraErrorId.PeerSentText)]
     [InlineData("\u0000\u0001\u0002\u0003", XpraErrorId.NotXpra)]
