@@ -50,5 +50,5 @@ internal static class PlainRelayHost
         return channel;
     }
 
-    private static CipherLeg Leg(PacketChannel channel) => CipherLeg.Of("", null, null, null, null, channel.Reader);
+    private static CipherLeg Leg(PacketChannel channel) => CipherLeg.Of("", null, null, null, null, channel);
 }

@@ -9,8 +9,8 @@ namespace XpraAes.Connections;
 internal sealed record CipherLeg(string Peer, string? PeerVersion, CipherParameters? Send, CipherParameters? Receive, KeySource? KeySource, string? KeyFingerprint, string? KeyPath, PacketReader Reader)
 {
     /// <summary>The leg with this key; null for an unencrypted leg.</summary>
-    public static CipherLeg Of(string peer, string? peerVersion, CipherParameters? send, CipherParameters? receive, XpraKey? key, PacketReader reader, ISealedStream? seal = null)
-        => new(peer, peerVersion, send, receive, key?.KeySource, key?.Fingerprint, key?.Path, reader) { Seal = seal };
+    public static CipherLeg Of(string peer, string? peerVersion, CipherParameters? send, CipherParameters? receive, XpraKey? key, PacketChannel channel)
+        => new(peer, peerVersion, send, receive, key?.KeySource, key?.Fingerprint, key?.Path, channel.Reader) { Seal = channel.Seal };
 
     /// <summary>What protects the leg below its packets; null where nothing does.</summary>
     public ISealedStream? Seal { get; init; }

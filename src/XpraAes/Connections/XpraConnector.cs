@@ -72,7 +72,7 @@ public static class XpraConnector
     private static async Task<XpraConnection> OpenSessionAsync(ConnectOptions options, PacketChannel channel, string peer, Attempt attempt, XpraKey[] keys, CancellationToken cancellationToken)
     {
         var result = await CreateHandshake(options, channel, attempt, keys).RunAsync(cancellationToken).ConfigureAwait(false);
-        var leg = CipherLeg.Of(peer, result.PeerVersion, result.Send, result.Receive, result.Key, channel.Reader, channel.Seal);
+        var leg = CipherLeg.Of(peer, result.PeerVersion, result.Send, result.Receive, result.Key, channel);
         var session = new EndpointSession(channel, leg, result.PeerHello, isClient: true, options.Limits, info: null);
         var connection = new XpraConnection(session, ConnectionDirection.Outbound, result.KeyProven, options.Endpoint.ToString(), options.Limits, options.Logger);
         connection.Start();
@@ -83,7 +83,7 @@ public static class XpraConnector
     private static ClientHandshake CreateHandshake(ConnectOptions options, PacketChannel channel, Attempt attempt, XpraKey[] keys, string? request = null)
         => new(channel, new ClientHandshakeOptions
         {
-            Cipher = channel.Seal is null ? options.CipherOptions(keys, attempt.FirstPacket) : null,
+            Cipher = options.CipherOptions(keys, attempt.FirstPacket),
             UserName = options.UserName,
             Password = options.Password,
             AllowXor = options.AllowXor,

@@ -98,7 +98,7 @@ internal sealed class ProbeClient(ConnectOptions options, ProbeReport report, Ac
             channel.TrustPeer(); // the user chose this peer, so its answer may be as large as a trusted server's
             var handshake = new ClientHandshake(channel, new ClientHandshakeOptions
             {
-                Cipher = channel.Seal is null ? cipher : null,
+                Cipher = cipher,
                 UserName = options.UserName,
                 Password = channel.Seal is null && cipher is null or { Salt: not null } ? null : options.Password,
                 AllowXor = options.AllowXor,

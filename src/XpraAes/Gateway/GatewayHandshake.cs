@@ -113,8 +113,8 @@ internal sealed class GatewayHandshake(GatewayOptions options, ILogger log)
                     else
                         await handshake.SendAnswerAsync(client.Request, toClient, cancellationToken).ConfigureAwait(false);
                     return new RelaySession(
-                        channel, CipherLeg.Of(peer, client.PeerVersion, client.Send, client.Receive, client.Key, channel.Reader, channel.Seal),
-                        targetChannel, CipherLeg.Of(targetPeer, Hello.VersionOf(hello), leg.Send, leg.Receive, leg.Key ?? targetChannel.Seal?.Key, targetChannel.Reader, targetChannel.Seal),
+                        channel, CipherLeg.Of(peer, client.PeerVersion, client.Send, client.Receive, client.Key, channel),
+                        targetChannel, CipherLeg.Of(targetPeer, Hello.VersionOf(hello), leg.Send, leg.Receive, leg.Key, targetChannel),
                         attempt.Encoding != client.Encoding ? new PacketTranslator(attempt.Encoding, options.Limits) : null,
                         attempt.Translate ? new PacketTranslator(client.Encoding, options.Limits) : null,
                         holdUntilProven: client is { KeyProven: false, Request: null, Send: not null } && !options.AllowSilentClients, // the answer to a request is sent in any case
@@ -185,7 +185,7 @@ internal sealed class GatewayHandshake(GatewayOptions options, ILogger log)
     private static object?[] ToText(PacketEncoding encoding, object?[] packet)
         => encoding == PacketEncoding.RencodePlus ? packet : PacketTranslator.ToText(packet);
 
-    private ClientCipherOptions? CipherOptions() => _target.Keys.Count == 0 || _target.Endpoint.Transport == TransportKind.TlsPsk ? null : new ClientCipherOptions
+    private ClientCipherOptions? CipherOptions() => _target.Keys.Count == 0 ? null : new ClientCipherOptions
     {
         Keys = _target.Keys,
         Mode = _target.Mode,

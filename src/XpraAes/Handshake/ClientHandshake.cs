@@ -67,7 +67,7 @@ internal sealed class ClientHandshake(PacketChannel channel, ClientHandshakeOpti
                     {
                         IsAuthenticated = challenges > 0,
                         Encoding = packet.Header.Encoding,
-                        Key = _leg.Key ?? channel.Seal?.Key,
+                        Key = _leg.Key,
                     };
                 case Hello.ChallengeType when challenges++ == MaxChallenges:
                     throw new XpraAesException(XpraErrorId.AuthenticationFailed, "The server keeps repeating its challenge.");

@@ -12,13 +12,15 @@ namespace XpraAes.Handshake;
 /// The client's half of one encrypted connection: each hello it sends announces the cipher for receiving, and the server's capabilities
 /// set the cipher for sending (PROTOCOL sections 5 and 6). Without cipher options the leg is unencrypted.
 /// </summary>
-internal sealed class ClientLeg(PacketChannel channel, ClientCipherOptions? cipher, TimeSpan timeout, Limits limits, ILogger log)
+internal sealed class ClientLeg(PacketChannel channel, ClientCipherOptions? options, TimeSpan timeout, Limits limits, ILogger log)
 {
     /// <summary>Beyond these iterations the salt gets no tag, as the tag would be a cheaper way to guess the key data than a packet. Half of the tag's, as SHA1 takes two PBKDF2 blocks for 256 bits.</summary>
     private const int MaxTaggedIterations = SaltTags.Iterations / 2;
 
+    // In a sealed stream the packets are not encrypted again.
+    private readonly ClientCipherOptions? _cipher = channel.Seal is null ? options : null;
     private long _lastSent = Stopwatch.GetTimestamp();
-    private bool _keyChosen = cipher is not { Keys.Count: > 1 };
+    private bool _keyChosen = channel.Seal is not null || options is not { Keys.Count: > 1 };
 
     /// <summary>The cipher for sending; null while the leg is unencrypted.</summary>
     public CipherParameters? Send { get; private set; }
@@ -26,8 +28,8 @@ internal sealed class ClientLeg(PacketChannel channel, ClientCipherOptions? ciph
     /// <summary>The cipher for receiving; null where the leg is unencrypted.</summary>
     public CipherParameters? Receive { get; private set; }
 
-    /// <summary>The key in use: of several, the first one until the server's packet shows which fits; null where the leg is unencrypted.</summary>
-    public XpraKey? Key { get; private set; } = cipher?.Keys[0];
+    /// <summary>The key in use: of several, the first one until the server's packet shows which fits; the one that a sealed stream has proven; null where the leg is unencrypted.</summary>
+    public XpraKey? Key { get; private set; } = channel.Seal?.Key ?? options?.Keys[0];
 
     public PacketChannel Channel => channel;
 
@@ -36,32 +38,32 @@ internal sealed class ClientLeg(PacketChannel channel, ClientCipherOptions? ciph
     {
         CipherCapabilities.Remove(hello);
         _lastSent = Stopwatch.GetTimestamp();
-        if (cipher is null)
+        if (_cipher is null)
         {
             await channel.SendAsync([Hello.PacketType, hello], cancellationToken).ConfigureAwait(false);
             return;
         }
-        if (cipher.FirstPacket is { } first && Send is null)
+        if (_cipher.FirstPacket is { } first && Send is null)
         {
-            Arm(first.Parameters(cipher.Mode));
+            Arm(first.Parameters(_cipher.Mode));
             CipherLog.FirstPacketEncrypted(log, channel.Peer, Send!);
         }
         // An encrypted first packet is made for one generation; those that pad to 16 bytes expect the stream capability.
-        var stream = cipher.Stream ?? (cipher.FirstPacket is { PaddingUnit: 16 } ? true : null);
+        var stream = _cipher.Stream ?? (_cipher.FirstPacket is { PaddingUnit: 16 } ? true : null);
         // Otherwise the server's first packet shows its padding unit. Only servers that pad to 16 support stream=false.
-        var unit = cipher.Stream == false ? 16 : channel.Reader.Decryptor?.PaddingUnit ?? cipher.FirstPacket?.PaddingUnit ?? 0;
-        var receive = CipherCapabilities.Generate(cipher.Mode, cipher.KeySize, cipher.KeyHash, cipher.Iterations, PaddingScheme.Pkcs7, unit, stream ?? true);
+        var unit = _cipher.Stream == false ? 16 : channel.Reader.Decryptor?.PaddingUnit ?? _cipher.FirstPacket?.PaddingUnit ?? 0;
+        var receive = CipherCapabilities.Generate(_cipher.Mode, _cipher.KeySize, _cipher.KeyHash, _cipher.Iterations, PaddingScheme.Pkcs7, unit, stream ?? true);
         CipherCapabilities.Write(hello, receive, stream);
-        if (cipher.Salt is not null || cipher.Iterations <= MaxTaggedIterations)
+        if (_cipher.Salt is not null || _cipher.Iterations <= MaxTaggedIterations)
         {
-            receive = receive with { Salt = cipher.Salt ?? SaltMemory.Of(Key!).Tags.CreateClientSalt(hello, DateTimeOffset.UtcNow) };
+            receive = receive with { Salt = _cipher.Salt ?? SaltMemory.Of(Key!).Tags.CreateClientSalt(hello, DateTimeOffset.UtcNow) };
             CipherCapabilities.Write(hello, receive, stream);
         }
         var decryptor = SessionCiphers.CreateDecryptor(Key!, receive);
         CipherLog.Announced(log, channel.Peer, receive);
         await channel.SendAsync([Hello.PacketType, hello], cancellationToken).ConfigureAwait(false);
         channel.Reader.Arm(decryptor);
-        // Servers send early refusals in plaintext, before their cipher is set: such a packet is only read for its reason.
+        // Servers send early refusals in plaintext, before their _cipher is set: such a packet is only read for its reason.
         channel.Reader.AllowPlaintext = true;
         Receive = receive;
     }
@@ -70,11 +72,11 @@ internal sealed class ClientLeg(PacketChannel channel, ClientCipherOptions? ciph
     public async Task<Packet> ReceiveAsync(CancellationToken cancellationToken)
     {
         var packet = await ReceiveWithTimeoutAsync(cancellationToken).ConfigureAwait(false);
-        if (cipher is not null && !packet.Header.IsEncrypted)
+        if (_cipher is not null && !packet.Header.IsEncrypted)
             throw PlaintextAnswer(packet);
         channel.TrustPeer();
         if (packet.Type == Hello.DisconnectType)
-            throw Refusals.FromServer(packet, isPlaintext: cipher is null);
+            throw Refusals.FromServer(packet, isPlaintext: _cipher is null);
         return packet;
     }
 
@@ -82,7 +84,7 @@ internal sealed class ClientLeg(PacketChannel channel, ClientCipherOptions? ciph
     /// <exception cref="XpraAesException">CipherCapabilitiesMissing; ModeRejected, IterationsRejected, CipherCapabilitiesInvalid where they differ from what was asked for; SaltReused, HelloAltered; and those of <see cref="CipherCapabilities.Read(XpraDictionary)"/>.</exception>
     public void Accept(XpraDictionary? capabilities)
     {
-        if (cipher is null)
+        if (_cipher is null)
             return;
         var announced = CipherCapabilities.Read(capabilities) ?? throw new XpraAesException(XpraErrorId.CipherCapabilitiesMissing,
             "The server's answer has no cipher capabilities.",
@@ -114,14 +116,14 @@ internal sealed class ClientLeg(PacketChannel channel, ClientCipherOptions? ciph
     private void RequireAcceptable(CipherCapabilities announced)
     {
         var parameters = announced.Parameters;
-        if (parameters.Mode != cipher!.Mode)
+        if (parameters.Mode != _cipher!.Mode)
         {
-            throw new XpraAesException(XpraErrorId.ModeRejected, $"The server asks for AES-{parameters.Mode}, but AES-{cipher.Mode} was requested.",
+            throw new XpraAesException(XpraErrorId.ModeRejected, $"The server asks for AES-{parameters.Mode}, but AES-{_cipher.Mode} was requested.",
                 $"Ask for AES-{parameters.Mode}, if that is the mode you want.");
         }
-        if (parameters.KeySize < cipher.KeySize)
+        if (parameters.KeySize < _cipher.KeySize)
         {
-            throw new XpraAesException(XpraErrorId.CipherCapabilitiesInvalid, $"The server asks for a key of {parameters.KeySize * 8} bits, but {cipher.KeySize * 8} were requested.",
+            throw new XpraAesException(XpraErrorId.CipherCapabilitiesInvalid, $"The server asks for a key of {parameters.KeySize * 8} bits, but {_cipher.KeySize * 8} were requested.",
                 $"Start it without XPRA_CRYPTO_KEYSIZE; or use -KeySize {parameters.KeySize * 8} to accept it.");
         }
         if (parameters.Iterations < limits.MinIterations || KeyStretchingLimits.IsTooExpensive(parameters, limits))
@@ -130,15 +132,15 @@ internal sealed class ClientLeg(PacketChannel channel, ClientCipherOptions? ciph
                 $"The server asks for {parameters.Iterations} PBKDF2 iterations of {parameters.KeyHash}; accepted here are at least {limits.MinIterations}, and at most the work of {limits.MaxIterations} iterations of SHA1 for 256 bits.",
                 "Start it without XPRA_CRYPTO_DEFAULT_ITERATIONS: every version then asks for 1,000 or 10,000.");
         }
-        if (parameters.Iterations >= cipher.Iterations)
+        if (parameters.Iterations >= _cipher.Iterations)
             return;
         // Versions before 6.2, which do not announce stream, use 1,000 by default.
         if (announced.HasStream)
         {
-            throw new XpraAesException(XpraErrorId.IterationsRejected, $"The server asks for {parameters.Iterations} PBKDF2 iterations, but {cipher.Iterations} were requested, and the default of its version is 10,000.",
+            throw new XpraAesException(XpraErrorId.IterationsRejected, $"The server asks for {parameters.Iterations} PBKDF2 iterations, but {_cipher.Iterations} were requested, and the default of its version is 10,000.",
                 $"Start it without XPRA_CRYPTO_DEFAULT_ITERATIONS; or use -Iterations {parameters.Iterations} to accept it.");
         }
-        Log.FewerIterations(log, channel.Peer, parameters.Iterations, cipher.Iterations);
+        Log.FewerIterations(log, channel.Peer, parameters.Iterations, _cipher.Iterations);
     }
 
     private void Arm(CipherParameters parameters)
@@ -175,7 +177,7 @@ internal sealed class ClientLeg(PacketChannel channel, ClientCipherOptions? ciph
 
     private async Task ChooseKeyAsync(CancellationToken cancellationToken)
     {
-        if (await KeyTrial.FindAsync(channel, cipher!.Keys, Receive!, limits, cancellationToken).ConfigureAwait(false) is not { } key)
+        if (await KeyTrial.FindAsync(channel, _cipher!.Keys, Receive!, limits, cancellationToken).ConfigureAwait(false) is not { } key)
             return; // plaintext, or no key fits: the packet is then read and refused as usual
         Key = key;
         _keyChosen = true;

@@ -1,10 +1,10 @@
 using System.Buffers.Binary;
-using System.Collections.Concurrent;
 using System.Net;
 using System.Security.Cryptography;
 using Microsoft.Extensions.Logging;
 using XpraAes.Ciphers;
 using XpraAes.Encodings;
+using XpraAes.Keys;
 
 namespace XpraAes.Handshake;
 
@@ -17,8 +17,7 @@ internal sealed class SaltMemory
     /// <summary>The most server salts that this process's clients remember; arbitrary, unauthenticated clients cannot add to them.</summary>
     private const int MaxServerSalts = 100_000;
 
-    private static readonly byte[] s_lookupKey = RandomNumberGenerator.GetBytes(32);
-    private static readonly ConcurrentDictionary<UInt128, Lazy<SaltMemory>> s_byKey = [];
+    private static readonly PerKey<SaltMemory> s_perKey = new(key => new SaltMemory(key.Data));
 
     private readonly object _gate = new();
     private SaltTable _proven = new();
@@ -45,9 +44,7 @@ internal sealed class SaltMemory
 
     /// <summary>The memory of a key's salts. The first call for each key takes about 60 ms.</summary>
     public static SaltMemory Of(XpraKey key)
-    {
-        return s_byKey.GetOrAdd(LookupIdOf(key), _ => new Lazy<SaltMemory>(() => new SaltMemory(key.Data))).Value;
-    }
+        => s_perKey.Of(key);
 
     /// <summary>Forgets everything, as a process restart does; for tests.</summary>
     internal void Clear()
@@ -167,8 +164,6 @@ internal sealed class SaltMemory
     }
 
     // Keyed with a random value, so that neither the key data nor a guessable hash of it stays in memory.
-    private static UInt128 LookupIdOf(XpraKey key) => BinaryPrimitives.ReadUInt128BigEndian(HMACSHA256.HashData(s_lookupKey, key.Data));
-
     private void RequireFresh(ReadOnlySpan<byte> salt, XpraDictionary hello, Limits limits, DateTimeOffset now)
     {
         if (!IsBoundTo(salt, hello))

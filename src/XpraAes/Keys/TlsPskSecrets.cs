@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using System.Security.Cryptography;
 using System.Text;
 
@@ -16,8 +15,7 @@ internal sealed class TlsPskSecrets
     private const int StretchedSize = 32, IdentitySize = 16;
 
     private static readonly byte[] s_salt = "XpraAes TLS-PSK v1"u8.ToArray();
-    private static readonly byte[] s_indexKey = RandomNumberGenerator.GetBytes(32);
-    private static readonly ConcurrentDictionary<UInt128, Lazy<TlsPskSecrets>> s_all = [];
+    private static readonly PerKey<TlsPskSecrets> s_perKey = new(key => new TlsPskSecrets(key.Data));
 
     private TlsPskSecrets(ReadOnlySpan<byte> keyData)
     {
@@ -35,12 +33,7 @@ internal sealed class TlsPskSecrets
     public PskSecret Sha384 { get; }
 
     /// <summary>The secrets of a key. The first time for each key it takes some 200 ms.</summary>
-    public static TlsPskSecrets Of(XpraKey key)
-    {
-        Span<byte> hash = stackalloc byte[32];
-        HMACSHA256.HashData(s_indexKey, key.Data, hash);
-        return s_all.GetOrAdd(System.Buffers.Binary.BinaryPrimitives.ReadUInt128LittleEndian(hash), _ => new Lazy<TlsPskSecrets>(() => new TlsPskSecrets(key.Data))).Value;
-    }
+    public static TlsPskSecrets Of(XpraKey key) => s_perKey.Of(key);
 
     private static string Identity(ReadOnlySpan<byte> stretched, string hash)
     {

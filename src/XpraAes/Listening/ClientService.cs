@@ -158,7 +158,7 @@ internal sealed class ClientService
         if (_responder.Answer(client) is not { } answer)
         {
             await handshake.SendHelloAsync(_responder.SessionHello(), cancellationToken).ConfigureAwait(false);
-            var leg = CipherLeg.Of(peer, client.PeerVersion, client.Send, client.Receive, client.Key, channel.Reader, channel.Seal);
+            var leg = CipherLeg.Of(peer, client.PeerVersion, client.Send, client.Receive, client.Key, channel);
             return OpenConnection(new EndpointSession(channel, leg, client.PeerHello, isClient: false, Options.Limits, _responder.Info) { MaySendFirst = client.KeyProven || Options.AllowSilentClients }, client, log);
         }
         // Counted before the answer, since a client may check the count once it has its answer.

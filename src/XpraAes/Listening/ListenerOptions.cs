@@ -29,7 +29,7 @@ public sealed record ListenerOptions
     /// </summary>
     public required XpraKey? Key { get; init; }
 
-    /// <summary>Further keys that clients may hold. Requires <see cref="EncryptFirstPacket"/>: otherwise the listener encrypts first, and cannot know under which key.</summary>
+    /// <summary>Further keys that clients may hold. Requires <see cref="EncryptFirstPacket"/>, or <see cref="TransportKind.TlsPsk"/> as the only one of <see cref="Transports"/>: otherwise the listener encrypts first, and cannot know under which key.</summary>
     public IReadOnlyList<XpraKey> OtherKeys { get; init; } = [];
 
     /// <summary>The announced AES key size in bytes: 16, 24 or 32.</summary>

@@ -17,8 +17,13 @@ internal static class TlsPskRules
 
     public static int HashOf(int suite) => suite == CipherSuite.TLS_AES_256_GCM_SHA384 ? PrfAlgorithm.tls13_hkdf_sha384 : PrfAlgorithm.tls13_hkdf_sha256;
 
-    public static TlsPskExternal ToExternal(TlsCrypto crypto, PskSecret psk, int hash)
-        => new BasicTlsPskExternal(Encoding.ASCII.GetBytes(psk.Identity), crypto.CreateSecret(psk.Key.Span.ToArray()), hash);
+    public static PskSecret For(int suite, TlsPskSecrets secrets) => suite == CipherSuite.TLS_AES_256_GCM_SHA384 ? secrets.Sha384 : secrets.Sha256;
+
+    public static TlsPskExternal ToExternal(TlsCrypto crypto, TlsPskSecrets secrets, int suite)
+    {
+        var psk = For(suite, secrets);
+        return new BasicTlsPskExternal(Encoding.ASCII.GetBytes(psk.Identity), crypto.CreateSecret(psk.Key.Span.ToArray()), HashOf(suite));
+    }
 }
 
 /// <summary>The client's choices: it offers the key for both hashes, and goes on with nothing else.</summary>
@@ -26,8 +31,6 @@ internal sealed class TlsPskClient(TlsCrypto crypto, IReadOnlyList<(XpraKey Key,
 {
     /// <summary>The key that the server has chosen.</summary>
     public XpraKey? Key { get; private set; }
-
-    public bool IsDone { get; private set; }
 
     public int Suite => m_context.SecurityParameters.CipherSuite;
 
@@ -39,11 +42,8 @@ internal sealed class TlsPskClient(TlsCrypto crypto, IReadOnlyList<(XpraKey Key,
 
     public override short[] GetPskKeyExchangeModes() => TlsPskRules.KeyExchanges;
 
-    public override IList<TlsPskExternal> GetExternalPsks() =>
-    [
-        .. keys.Select(key => TlsPskRules.ToExternal(Crypto, key.Secrets.Sha384, PrfAlgorithm.tls13_hkdf_sha384)),
-        .. keys.Select(key => TlsPskRules.ToExternal(Crypto, key.Secrets.Sha256, PrfAlgorithm.tls13_hkdf_sha256)),
-    ];
+    public override IList<TlsPskExternal> GetExternalPsks()
+        => [.. TlsPskRules.Suites.SelectMany(suite => keys.Select(key => TlsPskRules.ToExternal(Crypto, key.Secrets, suite)))];
 
     protected override IList<int> GetSupportedGroups(IList<int> namedGroupRoles) => [.. TlsPskRules.Groups];
 
@@ -52,27 +52,19 @@ internal sealed class TlsPskClient(TlsCrypto crypto, IReadOnlyList<(XpraKey Key,
     /// <summary>A server that does not take the key would prove itself by a certificate: that is no way on.</summary>
     public override void NotifySelectedPsk(TlsPsk? selectedPsk)
     {
-        if (selectedPsk is not TlsPskExternal)
+        if (selectedPsk is not TlsPskExternal chosen)
             throw new TlsFatalAlert(AlertDescription.handshake_failure);
-        var identity = Encoding.ASCII.GetString(((TlsPskExternal)selectedPsk).Identity);
+        var identity = Encoding.ASCII.GetString(chosen.Identity);
         Key = keys.First(key => key.Secrets.Sha256.Identity == identity || key.Secrets.Sha384.Identity == identity).Key;
     }
 
     public override TlsAuthentication GetAuthentication() => throw new TlsFatalAlert(AlertDescription.internal_error);
-
-    public override void NotifyHandshakeComplete()
-    {
-        base.NotifyHandshakeComplete();
-        IsDone = true;
-    }
 }
 
 /// <summary>The server's choices. A client with another identity goes on with a random key to where one with the wrong key fails: the two cannot be told apart.</summary>
 internal sealed class TlsPskServer(TlsCrypto crypto, IReadOnlyList<(XpraKey Key, TlsPskSecrets Secrets)> keys) : AbstractTlsServer(crypto)
 {
     private int _suite;
-
-    public bool IsDone { get; private set; }
 
     public int Suite => m_context.SecurityParameters.CipherSuite;
 
@@ -99,11 +91,10 @@ internal sealed class TlsPskServer(TlsCrypto crypto, IReadOnlyList<(XpraKey Key,
         {
             foreach (var (key, secrets) in keys)
             {
-                var psk = suite == CipherSuite.TLS_AES_256_GCM_SHA384 ? secrets.Sha384 : secrets.Sha256;
-                if (!identity.Contains(psk.Identity))
+                if (!identity.Contains(TlsPskRules.For(suite, secrets).Identity))
                     continue;
                 (Key, _suite) = (key, suite);
-                return TlsPskRules.ToExternal(Crypto, psk, TlsPskRules.HashOf(suite));
+                return TlsPskRules.ToExternal(Crypto, secrets, suite);
             }
         }
         if (identities.Count == 0 || suites.Length == 0)
@@ -116,10 +107,4 @@ internal sealed class TlsPskServer(TlsCrypto crypto, IReadOnlyList<(XpraKey Key,
     public override int GetSelectedCipherSuite() => _suite != 0 && SelectCipherSuite(_suite) ? _suite : throw new TlsFatalAlert(AlertDescription.handshake_failure);
 
     public override TlsCredentials GetCredentials() => throw new TlsFatalAlert(AlertDescription.handshake_failure);
-
-    public override void NotifyHandshakeComplete()
-    {
-        base.NotifyHandshakeComplete();
-        IsDone = true;
-    }
 }

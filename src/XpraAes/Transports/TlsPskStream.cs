@@ -9,24 +9,19 @@ namespace XpraAes.Transports;
 /// A byte stream inside TLS 1.3 with a pre-shared key. The protocol object takes input and gives output: no thread waits in it. One reader and
 /// any number of writers at a time.
 /// </summary>
-internal sealed class TlsPskStream : Stream, ISealedStream, IHalfClosable
+internal sealed class TlsPskStream : LayeredStream, ISealedStream
 {
     private const int BufferSize = 32 * 1024;
 
-    private readonly Stream _inner;
     private readonly TlsProtocol _protocol;
     private readonly object _gate = new(); // around the protocol object
     private readonly SemaphoreSlim _sending = new(1, 1); // records leave in the order in which they were made
     private byte[] _input = ArrayPool<byte>.Shared.Rent(BufferSize);
     private byte[] _output = ArrayPool<byte>.Shared.Rent(BufferSize);
     private bool _ended;
-    private int _disposed;
 
     private TlsPskStream(Stream inner, TlsProtocol protocol)
-    {
-        _inner = inner;
-        _protocol = protocol;
-    }
+        : base(inner) => _protocol = protocol;
 
     /// <summary>The cipher suite's AES key in bits: 256 or 128.</summary>
     public int KeySize => Suite == CipherSuite.TLS_AES_256_GCM_SHA384 ? 256 : 128;
@@ -36,20 +31,6 @@ internal sealed class TlsPskStream : Stream, ISealedStream, IHalfClosable
 
     public required int Suite { get; init; }
 
-    public override bool CanRead => true;
-
-    public override bool CanWrite => true;
-
-    public override bool CanSeek => false;
-
-    public override long Length => throw new NotSupportedException();
-
-    public override long Position
-    {
-        get => throw new NotSupportedException();
-        set => throw new NotSupportedException();
-    }
-
     /// <summary>The client's handshake.</summary>
     /// <exception cref="XpraAesException">KeyMismatch where the server does not take the key, TlsFailed, ConnectionLost, and what the peer is instead.</exception>
     public static async Task<TlsPskStream> ConnectAsync(Stream inner, IReadOnlyList<XpraKey> keys, CancellationToken cancellationToken)
@@ -57,7 +38,7 @@ internal sealed class TlsPskStream : Stream, ISealedStream, IHalfClosable
         var peer = new TlsPskClient(new PlatformTlsCrypto(), [.. keys.Select(key => (key, TlsPskSecrets.Of(key)))]);
         var protocol = new TlsClientProtocol();
         protocol.Connect(peer);
-        return await HandshakeAsync(inner, protocol, () => peer.IsDone, () => (peer.Key!, peer.Suite), cancellationToken).ConfigureAwait(false);
+        return await HandshakeAsync(inner, protocol, () => (peer.Key!, peer.Suite), cancellationToken).ConfigureAwait(false);
     }
 
     /// <summary>The server's handshake, with whichever of its keys the client names.</summary>
@@ -67,10 +48,10 @@ internal sealed class TlsPskStream : Stream, ISealedStream, IHalfClosable
         var peer = new TlsPskServer(new PlatformTlsCrypto(), [.. keys.Select(key => (key, TlsPskSecrets.Of(key)))]);
         var protocol = new TlsServerProtocol();
         protocol.Accept(peer);
-        return await HandshakeAsync(inner, protocol, () => peer.IsDone, () => (peer.Key!, peer.Suite), cancellationToken).ConfigureAwait(false);
+        return await HandshakeAsync(inner, protocol, () => (peer.Key!, peer.Suite), cancellationToken).ConfigureAwait(false);
     }
 
-    private static async Task<TlsPskStream> HandshakeAsync(Stream inner, TlsProtocol protocol, Func<bool> isDone, Func<(XpraKey Key, int Suite)> agreed, CancellationToken cancellationToken)
+    private static async Task<TlsPskStream> HandshakeAsync(Stream inner, TlsProtocol protocol, Func<(XpraKey Key, int Suite)> agreed, CancellationToken cancellationToken)
     {
         var input = ArrayPool<byte>.Shared.Rent(BufferSize);
         try
@@ -78,7 +59,7 @@ internal sealed class TlsPskStream : Stream, ISealedStream, IHalfClosable
             while (true)
             {
                 await SendOutputAsync().ConfigureAwait(false);
-                if (isDone())
+                if (protocol.IsConnected)
                     break;
                 var count = await inner.ReadAsync(input, cancellationToken).ConfigureAwait(false);
                 if (count == 0)
@@ -124,7 +105,7 @@ internal sealed class TlsPskStream : Stream, ISealedStream, IHalfClosable
             }
             if (_ended || buffer.Length == 0)
                 return 0;
-            var count = await _inner.ReadAsync(_input, cancellationToken).ConfigureAwait(false);
+            var count = await Inner.ReadAsync(_input, cancellationToken).ConfigureAwait(false);
             int answer;
             lock (_gate)
             {
@@ -149,8 +130,8 @@ internal sealed class TlsPskStream : Stream, ISealedStream, IHalfClosable
 
     public override async ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default) => await SendAsync(buffer, cancellationToken).ConfigureAwait(false);
 
-    /// <summary>Tells the peer that nothing more comes; it can still send (RFC 8446 section 6.1).</summary>
-    public async ValueTask CloseSendAsync(CancellationToken cancellationToken)
+    /// <summary>Sends close_notify. BouncyCastle ends both directions with it: what the peer sends after that is not read.</summary>
+    public override async ValueTask CloseSendAsync(CancellationToken cancellationToken)
     {
         lock (_gate)
         {
@@ -179,7 +160,7 @@ internal sealed class TlsPskStream : Stream, ISealedStream, IHalfClosable
                 _protocol.ReadOutput(_output, 0, size);
             }
             if (size > 0)
-                await _inner.WriteAsync(_output.AsMemory(0, size), cancellationToken).ConfigureAwait(false);
+                await Inner.WriteAsync(_output.AsMemory(0, size), cancellationToken).ConfigureAwait(false);
         }
         finally
         {
@@ -204,29 +185,4 @@ internal sealed class TlsPskStream : Stream, ISealedStream, IHalfClosable
         TlsFatalAlert or TlsFatalAlertReceived => new XpraAesException(XpraErrorId.TlsFailed, $"TLS with a pre-shared key failed: {e.Message}", "Check the port and what listens there; something on the way may have changed what was sent.", e),
         _ => new XpraAesException(XpraErrorId.ConnectionLost, "The connection was lost during TLS.", innerException: e),
     };
-
-    public override int Read(byte[] buffer, int offset, int count) => ReadAsync(buffer.AsMemory(offset, count)).AsTask().GetAwaiter().GetResult();
-
-    public override void Write(byte[] buffer, int offset, int count) => WriteAsync(buffer.AsMemory(offset, count)).AsTask().GetAwaiter().GetResult();
-
-    public override Task<int> ReadAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) => ReadAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
-
-    public override Task WriteAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) => WriteAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
-
-    public override void Flush()
-    {
-    }
-
-    public override Task FlushAsync(CancellationToken cancellationToken) => _inner.FlushAsync(cancellationToken);
-
-    public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
-
-    public override void SetLength(long value) => throw new NotSupportedException();
-
-    protected override void Dispose(bool disposing)
-    {
-        if (disposing && Interlocked.Exchange(ref _disposed, 1) == 0)
-            _inner.Dispose();
-        base.Dispose(disposing);
-    }
 }

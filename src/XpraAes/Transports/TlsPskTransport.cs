@@ -8,25 +8,9 @@ internal sealed class TlsPskTransport() : Transport(TransportKind.TlsPsk, "tls-p
 
     public override int DefaultPort => ProtocolDefaults.Port;
 
-    public override async Task<(Stream Stream, string Peer)> ConnectAsync(XpraEndpoint endpoint, IReadOnlyList<XpraKey> keys, TimeSpan timeout, Limits limits, CancellationToken cancellationToken)
-    {
-        var (stream, peer) = await TransportTable.ConnectAsync(endpoint with { Transport = TransportKind.Tcp }, keys, timeout, limits, cancellationToken).ConfigureAwait(false);
-        using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        deadline.CancelAfter(timeout);
-        try
-        {
-            return (await TlsPskStream.ConnectAsync(stream, keys, deadline.Token).ConfigureAwait(false), peer);
-        }
-        catch (Exception e)
-        {
-            await stream.DisposeAsync().ConfigureAwait(false);
-            if (e is OperationCanceledException && !cancellationToken.IsCancellationRequested)
-                throw new XpraAesException(XpraErrorId.HandshakeTimeout, $"The server did not complete the TLS handshake within {timeout.TotalSeconds:0.#} s.", "Check the port: xpra's own servers do not speak TLS with a pre-shared key.");
-            if (e is IOException)
-                throw new XpraAesException(XpraErrorId.ConnectionLost, "The server closed the connection during the TLS handshake.", "Check the port: xpra's own servers do not speak TLS with a pre-shared key.", e);
-            throw;
-        }
-    }
+    public override Task<(Stream Stream, string Peer)> ConnectAsync(XpraEndpoint endpoint, IReadOnlyList<XpraKey> keys, TimeSpan timeout, Limits limits, CancellationToken cancellationToken)
+        => ConnectOverTcpAsync(endpoint, async (stream, token) => await TlsPskStream.ConnectAsync(stream, keys, token).ConfigureAwait(false),
+            timeout, "complete the TLS handshake", "during the TLS handshake", "Check the port: xpra's own servers do not speak TLS with a pre-shared key.", limits, cancellationToken);
 
     public override bool Recognizes(ReadOnlySpan<byte> first) => first[0] == HandshakeRecord;
 

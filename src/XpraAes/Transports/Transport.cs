@@ -30,4 +30,34 @@ internal abstract class Transport(TransportKind kind, string scheme)
     /// <param name="cancellationToken">Cancels it; also carries the timeout.</param>
     /// <exception cref="XpraAesException">The client was rejected, and has been answered.</exception>
     public virtual Task<Stream> AcceptAsync(Stream stream, AcceptOptions options, CancellationToken cancellationToken) => Task.FromResult(stream);
+
+    /// <summary>Connects by TCP, and then runs a handshake of the transport's own within the same timeout.</summary>
+    /// <param name="endpoint">Where to.</param>
+    /// <param name="handshake">The handshake on the TCP stream.</param>
+    /// <param name="timeout">For the connection, and again for the handshake.</param>
+    /// <param name="noAnswer">What the server did not do in time.</param>
+    /// <param name="closed">When the server closed the connection.</param>
+    /// <param name="action">What to do about both.</param>
+    /// <param name="limits">For keep-alive.</param>
+    /// <param name="cancellationToken">Cancels it.</param>
+    protected static async Task<(Stream Stream, string Peer)> ConnectOverTcpAsync(
+        XpraEndpoint endpoint, Func<Stream, CancellationToken, Task<Stream>> handshake, TimeSpan timeout, string noAnswer, string closed, string action, Limits limits, CancellationToken cancellationToken)
+    {
+        var (stream, peer) = await TransportTable.ConnectAsync(endpoint with { Transport = TransportKind.Tcp }, [], timeout, limits, cancellationToken).ConfigureAwait(false);
+        using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        deadline.CancelAfter(timeout);
+        try
+        {
+            return (await handshake(stream, deadline.Token).ConfigureAwait(false), peer);
+        }
+        catch (Exception e)
+        {
+            await stream.DisposeAsync().ConfigureAwait(false);
+            if (e is OperationCanceledException && !cancellationToken.IsCancellationRequested)
+                throw new XpraAesException(XpraErrorId.HandshakeTimeout, $"The server did not {noAnswer} within {timeout.TotalSeconds:0.#} s.", action);
+            if (e is IOException)
+                throw new XpraAesException(XpraErrorId.ConnectionLost, $"The server closed the connection {closed}.", action, e);
+            throw;
+        }
+    }
 }

@@ -16,7 +16,7 @@ namespace XpraAes.Transports;
 /// .NET's own WebSocket does not work here: it rejects unmasked frames of xpra's Python clients and masked ones of a server, requires
 /// TEXT to be UTF-8, and is aborted by a cancelled read, so that a slow peer could not be sent the reason any more.
 /// </remarks>
-internal sealed class WebSocketStream : Stream, IHalfClosable
+internal sealed class WebSocketStream : LayeredStream
 {
     /// <summary>The largest frame in bytes: as much as xpra's packet header can announce.</summary>
     public const long MaxFrameSize = ProtocolDefaults.MaxHeaderPayload;
@@ -32,9 +32,8 @@ internal sealed class WebSocketStream : Stream, IHalfClosable
     /// <summary>Payload bytes for each write, which with a header take 64 KB.</summary>
     private const int PieceSize = 64 * 1024 - MaxHeaderSize;
 
-    private readonly Stream _inner;
     private readonly bool _masks;
-    private readonly SemaphoreSlim _writing = new(1, 1);
+    private readonly SemaphoreSlim _writing = new(1, 1); // not disposed: an interrupted write has yet to release it, and it holds no system resources
     private readonly byte[] _buffer;
     private int _start;
     private int _end;
@@ -58,26 +57,12 @@ internal sealed class WebSocketStream : Stream, IHalfClosable
     /// <param name="masks">Whether to mask what is sent: RFC 6455 requires it of clients and forbids it for servers.</param>
     /// <param name="alreadyRead">Bytes that arrived after the upgrade.</param>
     public WebSocketStream(Stream inner, bool masks, ReadOnlyMemory<byte> alreadyRead = default)
+        : base(inner)
     {
-        _inner = inner;
         _masks = masks;
         _buffer = new byte[Math.Max(ReadBufferSize, alreadyRead.Length)];
         alreadyRead.CopyTo(_buffer);
         _end = alreadyRead.Length;
-    }
-
-    public override bool CanRead => true;
-
-    public override bool CanWrite => true;
-
-    public override bool CanSeek => false;
-
-    public override long Length => throw new NotSupportedException();
-
-    public override long Position
-    {
-        get => throw new NotSupportedException();
-        set => throw new NotSupportedException();
     }
 
     /// <summary>
@@ -90,7 +75,7 @@ internal sealed class WebSocketStream : Stream, IHalfClosable
         if (buffer.IsEmpty)
         {
             var nothingYet = _start == _end && _control == 0 && !_peerClosed;
-            return nothingYet ? await _inner.ReadAsync(buffer, cancellationToken).ConfigureAwait(false) : 0;
+            return nothingYet ? await Inner.ReadAsync(buffer, cancellationToken).ConfigureAwait(false) : 0;
         }
         while (!_peerClosed)
         {
@@ -105,12 +90,12 @@ internal sealed class WebSocketStream : Stream, IHalfClosable
             if (_left >= _buffer.Length && buffer.Length >= _buffer.Length)
             {
                 // Our buffer is empty here, and a large frame bypasses it.
-                var count = await _inner.ReadAsync(buffer[..(int)Math.Min(buffer.Length, _left)], cancellationToken).ConfigureAwait(false);
+                var count = await Inner.ReadAsync(buffer[..(int)Math.Min(buffer.Length, _left)], cancellationToken).ConfigureAwait(false);
                 Unmask(buffer.Span[..count], buffer.Span);
                 return count;
             }
             MakeRoom();
-            var filled = await _inner.ReadAsync(_buffer.AsMemory(_end), cancellationToken).ConfigureAwait(false);
+            var filled = await Inner.ReadAsync(_buffer.AsMemory(_end), cancellationToken).ConfigureAwait(false);
             if (filled == 0)
                 return 0;
             _end += filled;
@@ -118,49 +103,15 @@ internal sealed class WebSocketStream : Stream, IHalfClosable
         return 0;
     }
 
-    public override Task<int> ReadAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) =>
-        ReadAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
-
-    public override int Read(byte[] buffer, int offset, int count) =>
-        ReadAsync(buffer, offset, count, CancellationToken.None).GetAwaiter().GetResult();
-
     /// <summary>Sends the bytes as one BINARY frame. Throws <see cref="XpraAesException"/> (ConnectionLost) once the websocket is closed or a write was interrupted.</summary>
     public override ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default) =>
         buffer.IsEmpty ? ValueTask.CompletedTask : SendAsync(BinaryFrame, buffer, cancellationToken);
 
-    public override Task WriteAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) =>
-        WriteAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
-
-    public override void Write(byte[] buffer, int offset, int count) =>
-        WriteAsync(buffer, offset, count, CancellationToken.None).GetAwaiter().GetResult();
-
     /// <summary>Sends CLOSE: nothing more will be written, but reading continues until the peer's own CLOSE.</summary>
-    public async ValueTask CloseSendAsync(CancellationToken cancellationToken)
+    public override async ValueTask CloseSendAsync(CancellationToken cancellationToken)
     {
         byte[] normalClosure = [1000 >> 8, 1000 & 0xff];
         await SendAsync(CloseFrame, normalClosure, cancellationToken).ConfigureAwait(false);
-    }
-
-    public override Task FlushAsync(CancellationToken cancellationToken) => _inner.FlushAsync(cancellationToken);
-
-    public override void Flush() => _inner.Flush();
-
-    public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
-
-    public override void SetLength(long value) => throw new NotSupportedException();
-
-    public override async ValueTask DisposeAsync()
-    {
-        await _inner.DisposeAsync().ConfigureAwait(false);
-        await base.DisposeAsync().ConfigureAwait(false);
-    }
-
-    protected override void Dispose(bool disposing)
-    {
-        // The semaphore is not disposed: an interrupted write has yet to release it, and it holds no system resources.
-        if (disposing)
-            _inner.Dispose();
-        base.Dispose(disposing);
     }
 
     /// <summary>XORs with the mask, starting at its first byte in memory. Both spans may be the same.</summary>
@@ -336,7 +287,7 @@ internal sealed class WebSocketStream : Stream, IHalfClosable
             {
                 var piece = payload[..Math.Min(payload.Length, PieceSize)];
                 Mask(piece.Span, frame.AsSpan(size), mask);
-                await _inner.WriteAsync(frame.AsMemory(0, size + piece.Length), cancellationToken).ConfigureAwait(false);
+                await Inner.WriteAsync(frame.AsMemory(0, size + piece.Length), cancellationToken).ConfigureAwait(false);
                 payload = payload[piece.Length..];
                 if (payload.IsEmpty)
                     break;

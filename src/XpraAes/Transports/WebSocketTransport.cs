@@ -5,32 +5,14 @@ namespace XpraAes.Transports;
 /// <summary>xpra's packets in the binary messages of a WebSocket (PROTOCOL section 3).</summary>
 internal sealed class WebSocketTransport() : Transport(TransportKind.WebSocket, "ws")
 {
-    private const string Action = "Use tcp:// in place of ws://, or start the server with --html=on.";
-
     private static readonly byte[][] s_methods =
         [.. new[] { "GET ", "HEAD ", "POST ", "PUT ", "DELETE ", "OPTIONS ", "PATCH ", "TRACE ", "CONNECT " }.Select(Encoding.ASCII.GetBytes)];
 
     public override int DefaultPort => 80;
 
-    public override async Task<(Stream Stream, string Peer)> ConnectAsync(XpraEndpoint endpoint, IReadOnlyList<XpraKey> keys, TimeSpan timeout, Limits limits, CancellationToken cancellationToken)
-    {
-        var (stream, peer) = await TransportTable.ConnectAsync(endpoint with { Transport = TransportKind.Tcp }, keys, timeout, limits, cancellationToken).ConfigureAwait(false);
-        using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        deadline.CancelAfter(timeout);
-        try
-        {
-            return (await WebSocketUpgrade.ConnectAsync(stream, endpoint.Host, endpoint.Port, endpoint.Path ?? "/", deadline.Token).ConfigureAwait(false), peer);
-        }
-        catch (Exception e)
-        {
-            await stream.DisposeAsync().ConfigureAwait(false);
-            if (e is OperationCanceledException && !cancellationToken.IsCancellationRequested)
-                throw new XpraAesException(XpraErrorId.HandshakeTimeout, $"The server did not answer the websocket request within {timeout.TotalSeconds:0.#} s.", Action);
-            if (e is IOException)
-                throw new XpraAesException(XpraErrorId.ConnectionLost, "The server closed the connection on a websocket request.", Action, e);
-            throw;
-        }
-    }
+    public override Task<(Stream Stream, string Peer)> ConnectAsync(XpraEndpoint endpoint, IReadOnlyList<XpraKey> keys, TimeSpan timeout, Limits limits, CancellationToken cancellationToken)
+        => ConnectOverTcpAsync(endpoint, async (stream, token) => await WebSocketUpgrade.ConnectAsync(stream, endpoint.Host, endpoint.Port, endpoint.Path ?? "/", token).ConfigureAwait(false),
+            timeout, "answer the websocket request", "on a websocket request", "Use tcp:// in place of ws://, or start the server with --html=on.", limits, cancellationToken);
 
     /// <summary>Whether it is an HTTP method. An incomplete one is only recognized for GET: xpra's packets begin with P, like POST.</summary>
     public override bool Recognizes(ReadOnlySpan<byte> first)

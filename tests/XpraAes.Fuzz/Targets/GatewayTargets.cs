@@ -49,7 +49,7 @@ internal static class GatewayTargets
         var (toClient, toTarget) = (new PiecesStream(input.AsMemory(2), input[1]), new PiecesStream(s_fromTarget));
         PacketChannel client = new(toClient, s_limits), target = new(toTarget, s_limits);
         var cipher = PacketTargets.Ciphers[6];
-        var session = new RelaySession(client, CipherLeg.Of("client", null, cipher, cipher, null, client.Reader), target, CipherLeg.Of("target", null, null, null, null, target.Reader),
+        var session = new RelaySession(client, CipherLeg.Of("client", null, cipher, cipher, null, client), target, CipherLeg.Of("target", null, null, null, null, target),
             null, null, holdUntilProven: true, s_limits);
         var isProven = false;
         session.KeyProven = () => isProven = true;

@@ -120,7 +120,7 @@ internal static class HandshakeTargets
             return;
         var stream = new PiecesStream(input.AsMemory(2), input[1]);
         var channel = new PacketChannel(stream, s_limits);
-        var leg = CipherLeg.Of("peer", null, null, null, null, channel.Reader);
+        var leg = CipherLeg.Of("peer", null, null, null, null, channel);
         var session = new EndpointSession(channel, leg, [], isClient: input[0] % 2 == 1, s_limits, () => new XpraDictionary { ["info"] = true });
         try
         {

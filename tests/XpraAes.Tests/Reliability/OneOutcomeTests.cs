@@ -282,7 +282,7 @@ public sealed class OneOutcomeTests
     {
         var stream = new PiecesStream(wire);
         var channel = Open(stream, cipher);
-        await using var session = new EndpointSession(channel, CipherLeg.Of("peer", null, cipher, cipher, null, channel.Reader), [], isClient, Limits.Default, null);
+        await using var session = new EndpointSession(channel, CipherLeg.Of("peer", null, cipher, cipher, null, channel), [], isClient, Limits.Default, null);
         var end = await Assert.ThrowsAnyAsync<XpraAesException>(() => session.RunAsync(default).WaitAsync(SentSession.HelloTimeout));
         // The echo of the good packet, where there was one. Ciphers of its own for each run: lengths are what an observer sees.
         return $"{Describe(end)} {stream.Written.Length}";
@@ -293,8 +293,8 @@ public sealed class OneOutcomeTests
         var (clientChannel, targetChannel) = (Open(client, cipher), Open(target, cipher));
         targetChannel.TrustPeer();
         await using var relay = new RelaySession(
-            clientChannel, CipherLeg.Of("client", null, cipher, cipher, null, clientChannel.Reader),
-            targetChannel, CipherLeg.Of("target", null, cipher, cipher, null, targetChannel.Reader),
+            clientChannel, CipherLeg.Of("client", null, cipher, cipher, null, clientChannel),
+            targetChannel, CipherLeg.Of("target", null, cipher, cipher, null, targetChannel),
             new PacketTranslator(PacketEncoding.Rencode, Limits.Default), new PacketTranslator(PacketEncoding.Rencode, Limits.Default), holdUntilProven: false, Limits.Default);
         var end = await Assert.ThrowsAnyAsync<XpraAesException>(() => relay.RunAsync(default).WaitAsync(SentSession.HelloTimeout));
         return $"{Describe(end)} {clientChannel.Writer.BytesWritten} {targetChannel.Writer.BytesWritten}";

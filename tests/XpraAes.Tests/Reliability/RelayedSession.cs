@@ -17,8 +17,8 @@ internal sealed class RelayedSession(SentSession client, SentSession target)
         var targetChannel = Open(targetStream, target, client);
         targetChannel.TrustPeer();
         await using var relay = new RelaySession(
-            clientChannel, CipherLeg.Of("client", null, target.Cipher, client.Cipher, null, clientChannel.Reader),
-            targetChannel, CipherLeg.Of("target", null, client.Cipher, target.Cipher, null, targetChannel.Reader),
+            clientChannel, CipherLeg.Of("client", null, target.Cipher, client.Cipher, null, clientChannel),
+            targetChannel, CipherLeg.Of("target", null, client.Cipher, target.Cipher, null, targetChannel),
             toTarget: null, toClient: null, holdUntilProven: false, Limits.Default);
         XpraAesException? end = null;
         try

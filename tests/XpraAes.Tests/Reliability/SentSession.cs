@@ -103,7 +103,7 @@ internal sealed class SentSession
         var channel = new PacketChannel(new PiecesStream(wire), Limits.Default);
         channel.Reader.Arm(Decryptor());
         channel.Writer.Arm(Encryptor());
-        var leg = CipherLeg.Of("peer", null, Cipher, Cipher, null, channel.Reader);
+        var leg = CipherLeg.Of("peer", null, Cipher, Cipher, null, channel);
         var session = new EndpointSession(channel, leg, [], isClient, Limits.Default, () => new XpraDictionary { ["info"] = true });
         try
         {

@@ -56,7 +56,7 @@ public sealed class TlsPskStreamTests : IDisposable
     }
 
     [Fact]
-    public async Task Each_end_can_close_while_the_other_goes_on()
+    public async Task What_was_sent_before_the_end_arrives_and_then_the_end()
     {
         var (client, server) = await ConnectAsync([_key], [_key]);
         await using var closing = client;
