@@ -18,6 +18,7 @@
         'Get-XpraAesKey'
         'Get-XpraAesListener'
         'Get-XpraCipherInfo'
+        'New-XpraAesCertificate'
         'New-XpraAesKey'
         'Set-XpraAesListener'
         'Start-XpraAesListener'

@@ -17,16 +17,16 @@ internal static class ErrorRecords
             or XpraErrorId.PeerDisconnected => ErrorCategory.ConnectionError,
         XpraErrorId.ConnectTimeout or XpraErrorId.HandshakeTimeout => ErrorCategory.OperationTimeout,
         XpraErrorId.PeerIsHttp or XpraErrorId.PeerIsTls or XpraErrorId.PeerIsSsh or XpraErrorId.PeerIsRfb
-            or XpraErrorId.NotXpra or XpraErrorId.PeerSentText or XpraErrorId.CipherCapabilitiesMissing
+            or XpraErrorId.TlsNotOffered or XpraErrorId.NotXpra or XpraErrorId.PeerSentText or XpraErrorId.CipherCapabilitiesMissing
             or XpraErrorId.CipherCapabilitiesInvalid or XpraErrorId.VersionRejected => ErrorCategory.ProtocolError,
         XpraErrorId.KeyMismatch or XpraErrorId.ModeRejected or XpraErrorId.PlaintextPacket or XpraErrorId.UnexpectedEncryption
             or XpraErrorId.IterationsRejected or XpraErrorId.PaddingRejected
-            or XpraErrorId.SaltReused or XpraErrorId.TlsFailed or XpraErrorId.HelloAltered or XpraErrorId.HelloExpired => ErrorCategory.SecurityError,
+            or XpraErrorId.SaltReused or XpraErrorId.TlsFailed or XpraErrorId.TlsRefused or XpraErrorId.TlsTooOld or XpraErrorId.CertificateUntrusted or XpraErrorId.CertificateNameMismatch or XpraErrorId.CertificateExpired or XpraErrorId.HelloAltered or XpraErrorId.HelloExpired => ErrorCategory.SecurityError,
         XpraErrorId.AuthenticationRequired or XpraErrorId.AuthenticationFailed
             or XpraErrorId.AuthenticationUnsupported => ErrorCategory.AuthenticationError,
         XpraErrorId.RequestRefused or XpraErrorId.TransportRefused => ErrorCategory.PermissionDenied,
         XpraErrorId.KeyFileNotFound or XpraErrorId.NotFound => ErrorCategory.ObjectNotFound,
-        XpraErrorId.KeyFileUnreadable or XpraErrorId.KeyFileIsFolder or XpraErrorId.PasswordFileUnreadable => ErrorCategory.ReadError,
+        XpraErrorId.KeyFileUnreadable or XpraErrorId.KeyFileIsFolder or XpraErrorId.PasswordFileUnreadable or XpraErrorId.CertificateUnusable => ErrorCategory.ReadError,
         XpraErrorId.KeyFileUnwritable or XpraErrorId.LogUnwritable or XpraErrorId.StateUnusable => ErrorCategory.WriteError,
         XpraErrorId.KeyFileExists => ErrorCategory.ResourceExists,
         XpraErrorId.PortInUse or XpraErrorId.StateInUse => ErrorCategory.ResourceBusy,

@@ -1,8 +1,10 @@
 using System.Management.Automation;
 using System.Net;
+using System.Security;
 using XpraAes.Ciphers;
 using XpraAes.Connections;
 using XpraAes.Gateway;
+using XpraAes.Keys;
 using XpraAes.Transports;
 
 namespace XpraAes.PowerShell;
@@ -37,7 +39,23 @@ public abstract class GatewayCommand : EncryptionCommand
     [ValidateNotNullOrEmpty]
     public string[]? AllowOrigin { get; set; }
 
-    /// <summary>The transports that clients may use: Tcp, WebSocket, TlsPsk; all of them by default.</summary>
+    /// <summary>The certificate for TLS on the same port: the path of a PFX or PEM file with its private key, a path in Cert:\, an X509Certificate2, or the output of New-XpraAesCertificate.</summary>
+    [Parameter]
+    [ValidateNotNull]
+    public object? Certificate { get; set; }
+
+    /// <summary>The file with the certificate's private key in PEM, if it has its own.</summary>
+    [Parameter]
+    [TextOnly]
+    [ValidateNotNullOrEmpty]
+    public string? CertificateKeyFile { get; set; }
+
+    /// <summary>The password of the certificate's private key.</summary>
+    [Parameter]
+    [ValidateNotNull]
+    public SecureString? CertificatePassword { get; set; }
+
+    /// <summary>The transports that clients may use: Tcp, WebSocket, TlsPsk, and with -Certificate Tls and WebSocketTls; all of them by default.</summary>
     [Parameter]
     [ValidateNotNullOrEmpty]
     public TransportKind[]? Transport { get; set; }
@@ -86,11 +104,13 @@ public abstract class GatewayCommand : EncryptionCommand
         var keys = TargetKeys(uri);
         if (keys.Count == 0 && (uri.Encryption is not null || uri.Endpoint.Transport == TransportKind.TlsPsk))
             throw Error(uri, XpraErrorId.KeyMissing, "The target's URI asks for encryption, but there is no key.", "Add keyfile= to its URI, or give -TargetKeyFile.");
-        if (keys.Count == 0 && uri.Endpoint.Transport != TransportKind.Unix && !IsLoopback(uri.Endpoint.Host))
+        var endpoint = CertificateInput.ResolveTrust(this, uri.Endpoint);
+        var isPrivate = endpoint.Transport == TransportKind.Unix || IsLoopback(endpoint.Host) || endpoint is { HasCertificate: true, Trust: null or { VerifiesServer: true } };
+        if (keys.Count == 0 && !isPrivate)
             WarnOnce($"The connection to {uri.Endpoint} is not encrypted. If the server has AES on, add encryption=AES and keyfile= to the target's URI.");
         return new TargetOptions
         {
-            Endpoint = uri.Endpoint,
+            Endpoint = endpoint,
             UserName = uri.UserName,
             Keys = keys,
             Mode = uri.Encryption ?? AesMode.CBC,
@@ -98,6 +118,19 @@ public abstract class GatewayCommand : EncryptionCommand
             KeyHash = KeyHash,
             Iterations = Iterations,
         };
+    }
+
+    /// <summary>Reads -Certificate; null if not given. Throws CertificateUnusable, InvalidOption.</summary>
+    private protected ServerCertificate? ReadCertificate()
+    {
+        if (Certificate is null)
+        {
+            return CertificateKeyFile is null && CertificatePassword is null ? null
+                : throw new XpraAesException(XpraErrorId.InvalidOption, "-CertificateKeyFile and -CertificatePassword require -Certificate.", "Give -Certificate too.");
+        }
+        var certificate = CertificateInput.Resolve(this, Certificate, CertificateKeyFile, CertificatePassword);
+        Secrets.Add(certificate);
+        return certificate;
     }
 
     private IReadOnlyList<XpraKey> TargetKeys(XpraUri uri)

@@ -83,6 +83,9 @@ public sealed class AesListener : IAsyncDisposable
     /// <summary>The fingerprint of each bind's key data, in the order of <see cref="Endpoints"/>; null for unencrypted clients.</summary>
     public IReadOnlyList<string?> KeyFingerprints => (string?[])[.. _binds.Select(bind => bind.Service.Options.Key?.Fingerprint)];
 
+    /// <summary>The certificate of TLS on this port, with its expiry and fingerprint; null without TLS. With several binds, the first one's.</summary>
+    public ServerCertificate? Certificate => Options.Certificate;
+
     /// <summary>The server that sessions are forwarded to; null: it answers clients itself.</summary>
     public string? Target => Options.Target?.ToString();
 
@@ -118,9 +121,9 @@ public sealed class AesListener : IAsyncDisposable
     {
         get
         {
-            var endpoint = AdvertisedEndpoint(First.Socket.Endpoint);
-            if (IsSealedOnly(Options))
-                return XpraUri.Build(endpoint with { Transport = TransportKind.TlsPsk }, null, Options.Key?.Path ?? "key.txt");
+            var endpoint = AdvertisedEndpoint(Binds[0].Endpoint);
+            if (endpoint.Transport == TransportKind.TlsPsk)
+                return XpraUri.Build(endpoint, null, Options.Key?.Path ?? "key.txt");
             return Options.Key is { } key ? XpraUri.Build(endpoint, Mode[0], key.Path ?? "key.txt") : endpoint.ToString();
         }
     }
@@ -143,7 +146,7 @@ public sealed class AesListener : IAsyncDisposable
     internal ListenerOptions Options => First.Service.Options;
 
     /// <summary>Every address that it listens on, with its configuration.</summary>
-    internal IReadOnlyList<(XpraEndpoint Endpoint, ListenerOptions Options)> Binds => [.. _binds.Select(bind => (IsSealedOnly(bind.Service.Options) ? bind.Socket.Endpoint with { Transport = TransportKind.TlsPsk } : bind.Socket.Endpoint, bind.Service.Options))];
+    internal IReadOnlyList<(XpraEndpoint Endpoint, ListenerOptions Options)> Binds => [.. _binds.Select(bind => (bind.Socket.Endpoint with { Transport = TransportFor(bind) }, bind.Service.Options))];
 
     private Bind First => _binds[0];
 
@@ -303,6 +306,15 @@ public sealed class AesListener : IAsyncDisposable
         }
     }
 
+    /// <summary>The transport to name to clients: the simplest that the bind accepts.</summary>
+    private static TransportKind TransportFor(Bind bind)
+    {
+        var allowed = bind.Service.Options.Transports;
+        var own = bind.Socket.Endpoint.Transport;
+        // With others beside it, tls-psk is left to those who know of it.
+        return allowed.Count == 0 || allowed.Contains(own) ? own : allowed.FirstOrDefault(transport => transport != TransportKind.TlsPsk, TransportKind.TlsPsk);
+    }
+
     private static bool IsSealedOnly(ListenerOptions options) => options.Transports is { Count: > 0 } transports && transports.All(transport => transport == TransportKind.TlsPsk);
 
     private static void Validate(ListenerOptions options)
@@ -319,6 +331,7 @@ public sealed class AesListener : IAsyncDisposable
         }
         if (options.Key is not null && options.Modes.Count == 0)
             throw Invalid("No AES mode is given.", "Give at least one: every version of xpra has CBC.");
+        RequireCertificateToFit(options);
         foreach (var key in options.OtherKeys.Append(options.Key).Concat(options.Target?.Keys ?? []))
         {
             if (key is { Data.IsEmpty: true })
@@ -330,6 +343,15 @@ public sealed class AesListener : IAsyncDisposable
             RequireSafeWithoutKey(options);
     }
 
+    private static void RequireCertificateToFit(ListenerOptions options)
+    {
+        var isNamed = options.Transports.Any(transport => transport is TransportKind.Tls or TransportKind.WebSocketTls);
+        if (isNamed && options.Certificate is null)
+            throw Invalid("Tls and WebSocketTls need a certificate.", "Give -Certificate (ssl-cert= in bind options), or leave them out of -Transport.");
+        if (options.Certificate is not null && !isNamed && options.Transports.Count > 0)
+            throw Invalid("There is a certificate, but no client may come by TLS with it.", "Add Tls and WebSocketTls to -Transport, or omit the certificate.");
+    }
+
     /// <summary>Fail closed: a listener without a key is allowed only as the local end of an encrypted connection.</summary>
     private static void RequireSafeWithoutKey(ListenerOptions options)
     {
@@ -337,6 +359,8 @@ public sealed class AesListener : IAsyncDisposable
             throw Invalid("Without a key, clients are unencrypted, which is allowed only in front of a target over AES.", "Give a key, or a target with encryption= and a key.");
         if (options.SocketPath is null && !IPAddress.IsLoopback(options.Address))
             throw Invalid($"Without a key, clients are unencrypted, and {options.Address} is not a loopback address.", "Use a Unix socket, or loopback.");
+        if (options.Certificate is not null)
+            throw Invalid("Without a key, TLS clients would get in without proving anything.", "Give a key, or omit the certificate.");
         if (options.AllowedOrigins.Count > 0)
             throw Invalid("Without a key, every web page that is allowed could use the session.", "Omit the origins.");
         if (options.EncryptFirstPacket || options.OtherKeys.Count > 0)

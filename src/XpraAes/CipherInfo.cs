@@ -7,7 +7,7 @@ namespace XpraAes;
 /// <summary>The cipher in use in one direction of a connection: what <c>xpra info | grep cipher=</c> shows, and more. Contains no secret: salt and IV are sent unencrypted anyway.</summary>
 public sealed class CipherInfo
 {
-    internal const string Xpra = "xpra", Tls = "TLS 1.3";
+    internal const string Xpra = "xpra", Sealed = "TLS 1.3";
 
     /// <summary>The connection's id; for clients of a remote server, their number there.</summary>
     public required int Connection { get; init; }
@@ -51,8 +51,11 @@ public sealed class CipherInfo
     /// <summary>Whether a forged or altered packet would be detected: true over <c>tls-psk://</c>, false in every mode that xpra has, even GCM, because xpra sends no tag.</summary>
     public bool Authenticated { get; init; }
 
-    /// <summary>The protocol that encrypts: <c>xpra</c>, or <c>TLS 1.3</c>; null if the direction is unencrypted.</summary>
+    /// <summary>The protocol that encrypts: <c>xpra</c>, or <c>TLS 1.3</c> with the key; null if there is no AES.</summary>
     public string? Protocol { get; init; }
+
+    /// <summary>The TLS with a certificate around the packets, <c>TLS 1.2</c> or <c>TLS 1.3</c>, over <c>ssl://</c> and <c>wss://</c>; null where there is none. It detects changes in transit as far as the client has verified the certificate.</summary>
+    public string? Tls { get; init; }
 
     /// <summary>Whether what was recorded stays secret from someone who gets the key later: true over <c>tls-psk://</c>.</summary>
     public bool ForwardSecrecy { get; init; }
@@ -89,7 +92,7 @@ public sealed class CipherInfo
                 KeySize = seal.KeySize,
                 Padding = "none",
                 Authenticated = true,
-                Protocol = Tls,
+                Protocol = Sealed,
                 ForwardSecrecy = true,
                 KeyProven = true,
                 KeySource = leg.KeySource,
@@ -106,6 +109,7 @@ public sealed class CipherInfo
                 Direction = direction,
                 Endpoint = connection.Endpoint,
                 Cipher = "none",
+                Tls = leg.Tls,
                 KeyProven = false,
                 Peer = leg.Peer,
                 PeerVersion = leg.PeerVersion,
@@ -119,6 +123,7 @@ public sealed class CipherInfo
             Endpoint = connection.Endpoint,
             Cipher = "AES",
             Protocol = Xpra,
+            Tls = leg.Tls,
             Mode = parameters.Mode,
             KeySize = parameters.KeySize * 8,
             Salt = Convert.ToHexString(parameters.Salt.Span).ToLowerInvariant(),

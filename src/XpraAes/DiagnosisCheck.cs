@@ -5,6 +5,8 @@ public enum DiagnosisCheck
 {
     /// <summary>Whether a connection can be established.</summary>
     Connection,
+    /// <summary>Whether the server's TLS certificate can be trusted; only for <c>ssl://</c> and <c>wss://</c>.</summary>
+    Tls,
     /// <summary>Whether the peer is an xpra server.</summary>
     Protocol,
     /// <summary>Whether the server has AES on.</summary>

@@ -15,6 +15,27 @@ public enum DiagnosisFinding
     /// <summary>No connection was established within the timeout.</summary>
     ConnectTimeout,
 
+    /// <summary>The server's certificate is trusted, and for this name.</summary>
+    CertificateTrusted,
+    /// <summary>The certificate expires within 14 days.</summary>
+    CertificateExpiresSoon,
+    /// <summary>The certificate was not verified, because that is switched off.</summary>
+    CertificateNotVerified,
+    /// <summary>The server does not speak TLS on that port.</summary>
+    TlsNotOffered,
+    /// <summary>The server speaks only versions of TLS before 1.2.</summary>
+    TlsTooOld,
+    /// <summary>TLS failed for another reason.</summary>
+    TlsFailed,
+    /// <summary>The certificate is from nobody who is trusted here, or not the one that was given.</summary>
+    CertificateUntrusted,
+    /// <summary>The certificate is for another name.</summary>
+    CertificateNameMismatch,
+    /// <summary>The certificate has expired, or is not valid yet.</summary>
+    CertificateExpired,
+    /// <summary>The file with the certificates to trust cannot be used.</summary>
+    CertificateUnusable,
+
     /// <summary>An xpra server answers.</summary>
     XpraFound,
     /// <summary>A web server answers.</summary>

@@ -107,8 +107,22 @@ public enum XpraErrorId
     StateUnusable,
     /// <summary>Another process remembers salts for the same key in that folder.</summary>
     StateInUse,
-    /// <summary>TLS with a pre-shared key failed, for another reason than the key.</summary>
+    /// <summary>TLS failed, for another reason than the key or the certificate.</summary>
     TlsFailed,
     /// <summary>The client came by a transport that the listener does not accept.</summary>
     TransportRefused,
+    /// <summary>A client ended the TLS handshake, often because it does not trust the listener's certificate; or it speaks neither TLS 1.2 nor 1.3.</summary>
+    TlsRefused,
+    /// <summary>The server does not speak TLS on that port.</summary>
+    TlsNotOffered,
+    /// <summary>The server speaks only versions of TLS before 1.2.</summary>
+    TlsTooOld,
+    /// <summary>The server's certificate is neither from an authority that is trusted here, nor the one that was given.</summary>
+    CertificateUntrusted,
+    /// <summary>The server's certificate is for another name.</summary>
+    CertificateNameMismatch,
+    /// <summary>The server's certificate has expired, or is not valid yet.</summary>
+    CertificateExpired,
+    /// <summary>A certificate file cannot be read, or holds no certificate, no private key, or one for another certificate.</summary>
+    CertificateUnusable,
 }

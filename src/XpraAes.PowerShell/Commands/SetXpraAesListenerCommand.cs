@@ -69,7 +69,7 @@ public sealed class SetXpraAesListenerCommand : GatewayCommand
     {
         var keys = KeyInput.IsGiven ? KeyInput.Resolve() : [];
         Secrets.AddRange(keys);
-        return new ListenerOptions { Key = keys.Count > 0 ? keys[0] : null, OtherKeys = [.. keys.Skip(1)], Target = ReadTarget(), Modes = [.. (Mode ?? []).Distinct()] };
+        return new ListenerOptions { Key = keys.Count > 0 ? keys[0] : null, OtherKeys = [.. keys.Skip(1)], Target = ReadTarget(), Certificate = ReadCertificate(), Modes = [.. (Mode ?? []).Distinct()] };
     }
 
     private ListenerOptions Apply(ListenerOptions old)
@@ -85,6 +85,7 @@ public sealed class SetXpraAesListenerCommand : GatewayCommand
             AllowRequests = AllowRequest ?? old.AllowRequests,
             AllowedOrigins = AllowOrigin ?? old.AllowedOrigins,
             Transports = Transport ?? old.Transports,
+            Certificate = _new.Certificate ?? old.Certificate,
         };
         if (_new.Key is not null)
             changed = changed with { Key = _new.Key, OtherKeys = _new.OtherKeys };
@@ -108,6 +109,8 @@ public sealed class SetXpraAesListenerCommand : GatewayCommand
             changes.Add($"the target {target}{(target.Keys.Count == 0 ? "" : $" {target.Encryption}")}");
         if (Password is not null)
             changes.Add("a password");
+        if (options.Certificate is { } certificate)
+            changes.Add($"the certificate of {certificate.Subject}, fingerprint {certificate.Fingerprint}");
         if (AllowRequest is not null)
             changes.Add($"the requests {string.Join(", ", AllowRequest)}");
         if (Transport is not null)

@@ -91,6 +91,7 @@ public sealed class StartXpraAesListenerCommand : GatewayCommand
             AllowedOrigins = AllowOrigin ?? [],
             AllowSilentClients = AllowSilentClient,
             Transports = Transport ?? [],
+            Certificate = ReadCertificate(),
             StatePath = StatePath is null ? null : FilePath.Resolve(this, StatePath),
             TrustedSources = [.. TrustedSource.Select(ParseNetwork)],
             Limits = LimitInput.Read(Limit, WarnOnce),
@@ -121,7 +122,7 @@ public sealed class StartXpraAesListenerCommand : GatewayCommand
     }
 
     private static string Describe(ListenerOptions bind)
-        => $"{string.Join(", ", bind.Modes.Select(mode => $"AES-{mode}"))} with the key {bind.Key?.Fingerprint}{(bind.Password is null ? "" : " and a password")}";
+        => $"{string.Join(", ", bind.Modes.Select(mode => $"AES-{mode}"))} with the key {bind.Key?.Fingerprint}{(bind.Password is null ? "" : " and a password")}{(bind.Certificate is null ? "" : $", over TLS with the certificate of {bind.Certificate.Subject} too")}";
 
     private BindReader NewBindReader(ListenerOptions common) => new()
     {
@@ -129,6 +130,7 @@ public sealed class StartXpraAesListenerCommand : GatewayCommand
         HasKey = KeyInput.IsGiven,
         ResolveKeys = KeyInput.Resolve,
         ReadPasswordFile = path => PasswordInput.Read(this, path),
+        ReadCertificate = (path, keyFile, password) => CertificateInput.Read(this, path, keyFile, password),
         Warn = WarnOnce,
         Secrets = Secrets,
     };

@@ -35,7 +35,7 @@ internal sealed class ServerList(XpraCmdlet cmdlet, PSCredential? credential, Se
         RequireOnce(uri, "a key", key.IsGiven && (uri.Key is not null || uri.KeyFile is not null), "-KeyFile, -KeyData and -Key");
         RequireOnce(uri, "a password", password is not null && uri.Password is not null, "-Credential and -PasswordFile");
         RequireOnce(uri, "a user", uri.UserName is { } user && user != (credential?.UserName ?? user), "-Credential");
-        Add(key, uri.Endpoint, uri.Encryption ?? mode, uri.UserName ?? credential?.UserName, uri.Password ?? password, uri.Key, uri.KeyFile);
+        Add(key, CertificateInput.ResolveTrust(cmdlet, uri.Endpoint), uri.Encryption ?? mode, uri.UserName ?? credential?.UserName, uri.Password ?? password, uri.Key, uri.KeyFile);
     }
 
     /// <summary>Works on the servers in parallel, off the pipeline thread. An <see cref="XpraAesException"/> for one becomes an error record, and the others continue.</summary>

@@ -55,9 +55,25 @@ public sealed class XpraCommandLine
         List<string> arguments = role == XpraRole.Server
             ? ["start", .. ServerArguments(release, endpoint, usable, keyFile, key)]
             : ["attach", .. ClientArguments(release, endpoint.Transport, WithUser(endpoint, userName, release), release.NamesModes && modes.Count > 0 ? usable[0] : null, keyFile, key)];
+        if (role == XpraRole.Client)
+            arguments.AddRange(TrustArguments(endpoint.Trust));
         if (passwordFile is not null)
             arguments.Add(role == XpraRole.Client ? $"--password-file={passwordFile}" : $"--{AuthOption(endpoint.Transport)}=file:filename={RequirePlainPath(passwordFile, release)}");
         return new XpraCommandLine(role, release, arguments);
+    }
+
+    private static IEnumerable<string> TrustArguments(TlsTrust? trust)
+    {
+        if (trust is null)
+            yield break;
+        if (trust.Fingerprint is not null)
+            throw new XpraAesException(XpraErrorId.InvalidOption, "xpra cannot pin a certificate by its fingerprint.", "Give ssl-ca-certs= with the certificate instead.");
+        if (trust.AuthorityFile is { } file)
+            yield return $"--ssl-ca-certs={file}";
+        if (trust.HostName is { } name)
+            yield return $"--ssl-server-hostname={name}";
+        if (!trust.VerifiesServer)
+            yield return "--ssl-server-verify-mode=none";
     }
 
     private static List<AesMode> SupportedModes(XpraRelease release, IReadOnlyList<AesMode> modes)
@@ -77,6 +93,8 @@ public sealed class XpraCommandLine
                 $"A server of {release} cannot do AES: servers of 6.4 and 6.5 silently ignore every option for it, and let clients in without encryption.",
                 "Use a server of xpra 6.3 or earlier, or of master; a 6.4 or 6.5 client can do AES.");
         }
+        if (endpoint.HasCertificate)
+            throw new XpraAesException(XpraErrorId.InvalidOption, "A server's command line for TLS needs its certificate, which is not known here.", "Use tcp:// or ws://, and put ssl or wss, and ssl-cert=, into the line that you get.");
         if (usable.Count > 1 && usable.Count < release.Modes.Count)
         {
             throw new XpraAesException(XpraErrorId.InvalidOption,

@@ -36,7 +36,7 @@ public sealed class XpraUri : IDisposable
 
     private XpraUri(XpraEndpoint endpoint, OptionSet options, string? userInfo, string? display, List<string> warnings)
     {
-        Endpoint = endpoint;
+        Endpoint = endpoint with { Trust = TakeTrust(endpoint, options) };
         Display = string.IsNullOrEmpty(display) ? null : display;
         var mode = options.Take("encryption");
         AesMode? parsed = null;
@@ -92,7 +92,7 @@ public sealed class XpraUri : IDisposable
 
     /// <summary>
     /// Parses every form that some xpra version accepts: <c>tcp://[user[:password]@]host[:port][/display][?name=value&amp;…]</c>, the same with <c>tcp:host:port</c>, <c>tcp/host:port/</c>
-    /// or <c>,name=value</c> after the slash, with xpra and ws for tcp; <c>socket:///path</c>, <c>socket:/path</c>, <c>unix:///path</c>, <c>/path</c>.
+    /// or <c>,name=value</c> after the slash, with xpra, ws, ssl and wss for tcp; <c>socket:///path</c>, <c>socket:/path</c>, <c>unix:///path</c>, <c>/path</c>.
     /// Throws InvalidUri, KeyTextInvalid; of the URI, the messages show only the endpoint.
     /// </summary>
     public static XpraUri Parse(string text)
@@ -128,7 +128,7 @@ public sealed class XpraUri : IDisposable
             warnings.Add("A + in a URI means a space, here and to xpra 5 and later: in keydata=, write %2B for each.");
         var (host, port) = SplitHostAndPort(hostAndPort);
         var transport = TransportTable.WithScheme(scheme)!;
-        var endpoint = new XpraEndpoint(transport.Kind, host, port ?? transport.DefaultPort, transport.Kind == TransportKind.WebSocket && display.Length > 0 ? "/" + display : null);
+        var endpoint = new XpraEndpoint(transport.Kind, host, port ?? transport.DefaultPort, transport.Kind is TransportKind.WebSocket or TransportKind.WebSocketTls && display.Length > 0 ? "/" + display : null);
         return new XpraUri(endpoint, options, userInfo, display, warnings);
     }
 
@@ -159,6 +159,27 @@ public sealed class XpraUri : IDisposable
     /// <summary>The URI without user name, password, key data and other options.</summary>
     public override string ToString() => Build(Endpoint, Encryption, KeyFile);
 
+    /// <summary>How to verify the server, from xpra's <c>ssl-…</c> options and <c>ssl-fingerprint=</c>; null where none is given.</summary>
+    private static TlsTrust? TakeTrust(XpraEndpoint endpoint, OptionSet options)
+    {
+        var (authorities, mode, fingerprint, name) = (options.Take("ssl-ca-certs", "ssl-ca-cert"), options.Take("ssl-server-verify-mode"), options.Take("ssl-fingerprint"), options.Take("ssl-server-hostname"));
+        if ((authorities ?? mode ?? fingerprint ?? name) is null)
+            return null;
+        if (!endpoint.HasCertificate)
+            throw Error("The URI has ssl- options, but its scheme does not use TLS with a certificate.", "Use ssl:// or wss://.");
+        if (mode is not (null or "none" or "optional" or "required"))
+            throw Error("The value of ssl-server-verify-mode= is not none, optional or required.", "Use required, the default; none accepts every certificate.");
+        if (mode == "none" && (authorities ?? fingerprint) is not null)
+            throw Error("ssl-server-verify-mode=none contradicts ssl-ca-certs= and ssl-fingerprint=.", "Leave it out, so that the certificate is verified.");
+        return new TlsTrust
+        {
+            AuthorityFile = authorities == "default" ? null : authorities,
+            Fingerprint = fingerprint is null ? null : TlsTrust.NormalizeFingerprint(fingerprint) ?? throw Error("The value of ssl-fingerprint= is not a SHA-256 fingerprint.", "Give 64 hex digits, with or without colons: New-XpraAesCertificate and openssl x509 -fingerprint -sha256 show them."),
+            HostName = name,
+            VerifiesServer = mode != "none",
+        };
+    }
+
     // Accepts tcp://host, tcp:host and tcp/host; socket:/path keeps its slash.
     private static (string Scheme, string AfterScheme) SplitScheme(string text)
     {
@@ -172,12 +193,10 @@ public sealed class XpraUri : IDisposable
         var rest = text[end..];
         switch (scheme)
         {
-            case "ssl" or "wss":
-                throw Error($"The transport {scheme} is not supported: XpraAes speaks TLS only with a pre-shared key (tls-psk://).", "Use tcp:// or ws:// and a port of the server's --bind-tcp or --bind-ws, with encryption=AES.");
             case "ssh":
                 throw Error("The transport ssh is not supported.", "Forward a port with ssh -L 10000:localhost:10000 HOST, then use tcp://localhost:10000/.");
             case var unknown when TransportTable.WithScheme(unknown) is null:
-                throw Error("The scheme of the URI is not supported.", "Use tcp://HOST:PORT/, tls-psk://HOST:PORT/, ws://HOST:PORT/ or socket:///PATH.");
+                throw Error("The scheme of the URI is not supported.", "Use tcp://HOST:PORT/, ssl://HOST:PORT/, tls-psk://HOST:PORT/, ws://HOST:PORT/, wss://HOST:PORT/ or socket:///PATH.");
         }
         if (rest.StartsWith("://", StringComparison.Ordinal))
             return (scheme, rest[3..]);

@@ -11,6 +11,11 @@ internal static class Findings
         DiagnosisFinding.Connected => (DiagnosisCheck.Connection, DiagnosisResult.Passed),
         DiagnosisFinding.ConnectionRefused or DiagnosisFinding.HostUnreachable or DiagnosisFinding.ConnectTimeout => (DiagnosisCheck.Connection, DiagnosisResult.Failed),
 
+        DiagnosisFinding.CertificateTrusted => (DiagnosisCheck.Tls, DiagnosisResult.Passed),
+        DiagnosisFinding.CertificateExpiresSoon or DiagnosisFinding.CertificateNotVerified => (DiagnosisCheck.Tls, DiagnosisResult.Warning),
+        DiagnosisFinding.TlsNotOffered or DiagnosisFinding.TlsTooOld or DiagnosisFinding.TlsFailed or DiagnosisFinding.CertificateUntrusted or DiagnosisFinding.CertificateNameMismatch
+            or DiagnosisFinding.CertificateExpired or DiagnosisFinding.CertificateUnusable => (DiagnosisCheck.Tls, DiagnosisResult.Failed),
+
         DiagnosisFinding.XpraFound => (DiagnosisCheck.Protocol, DiagnosisResult.Passed),
         DiagnosisFinding.PeerIsHttp or DiagnosisFinding.PeerIsTls or DiagnosisFinding.PeerIsSsh or DiagnosisFinding.PeerIsRfb or DiagnosisFinding.NotXpra
             or DiagnosisFinding.PeerSilent or DiagnosisFinding.ConnectionLost or DiagnosisFinding.VersionRejected or DiagnosisFinding.Refused
@@ -60,6 +65,13 @@ internal static class Findings
         XpraErrorId.PeerSentText when Refusals.IsAboutFirstPacket(failure.Message) => DiagnosisFinding.FirstPacketDisagrees,
         XpraErrorId.PeerSentText when Refusals.IsXpraText(failure.Message) => DiagnosisFinding.Refused,
         XpraErrorId.PeerSentText => DiagnosisFinding.NotXpra,
+        XpraErrorId.TlsNotOffered => DiagnosisFinding.TlsNotOffered,
+        XpraErrorId.TlsTooOld => DiagnosisFinding.TlsTooOld,
+        XpraErrorId.TlsFailed => DiagnosisFinding.TlsFailed,
+        XpraErrorId.CertificateUntrusted => DiagnosisFinding.CertificateUntrusted,
+        XpraErrorId.CertificateNameMismatch => DiagnosisFinding.CertificateNameMismatch,
+        XpraErrorId.CertificateExpired => DiagnosisFinding.CertificateExpired,
+        XpraErrorId.CertificateUnusable => DiagnosisFinding.CertificateUnusable,
         XpraErrorId.KeyMismatch => DiagnosisFinding.KeyMismatch,
         XpraErrorId.ModeRejected => Refusals.IsAboutUnknownMode(failure.Message) ? DiagnosisFinding.ModeUnsupported : DiagnosisFinding.ModeRejected,
         XpraErrorId.IterationsRejected => DiagnosisFinding.IterationsRejected,

@@ -1,5 +1,6 @@
 using XpraAes.Ciphers;
 using XpraAes.Connections;
+using XpraAes.Diagnostics.Checks;
 using XpraAes.Encodings;
 using XpraAes.Handshake;
 using XpraAes.Packets;
@@ -17,6 +18,7 @@ internal sealed class ProbeClient(ConnectOptions options, ProbeReport report, Ac
     private PacketEncoding _encoding = PacketEncoding.RencodePlus;
     private ProbeAnswer? _version;
     private ProbeAnswer? _plaintextInfo;
+    private int _tlsReported;
 
     /// <summary>The keys to try, the most likely first.</summary>
     public IReadOnlyList<XpraKey> Keys { get; } = [options.Key, .. options.OtherKeys];
@@ -95,6 +97,8 @@ internal sealed class ProbeClient(ConnectOptions options, ProbeReport report, Ac
         {
             var (stream, peer) = await TransportTable.ConnectAsync(options.Endpoint, Keys, timeout, options.Limits, cancellationToken).ConfigureAwait(false);
             await using var channel = new PacketChannel(stream, options.Limits, peer, options.Logger);
+            if (channel.Tls is { } tls && Interlocked.Exchange(ref _tlsReported, 1) == 0)
+                TlsCheck.Report(report, tls, options.Endpoint.Trust ?? TlsTrust.Default);
             channel.TrustPeer(); // the user chose this peer, so its answer may be as large as a trusted server's
             var handshake = new ClientHandshake(channel, new ClientHandshakeOptions
             {

@@ -32,7 +32,7 @@ internal sealed class ProbeReport(XpraEndpoint endpoint)
         var rows = _found.Select(row => Create(Findings.Of(row.Finding), row.Finding, row.Message, row.Action)).ToList();
         foreach (var check in Enum.GetValues<DiagnosisCheck>())
         {
-            if (!rows.Exists(row => row.Check == check))
+            if (!rows.Exists(row => row.Check == check) && (check != DiagnosisCheck.Tls || endpoint.HasCertificate))
                 rows.Add(Create((check, DiagnosisResult.Skipped), DiagnosisFinding.NotChecked, "Not checked: something else is in the way.", null));
         }
         return [.. rows.OrderBy(Rank)];

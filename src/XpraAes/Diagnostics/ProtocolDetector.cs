@@ -6,8 +6,6 @@ namespace XpraAes.Diagnostics;
 /// <summary>Identifies a peer that does not answer an xpra client, by an HTTP request and a TLS ClientHello.</summary>
 internal static class ProtocolDetector
 {
-    private const int GreetingSize = 512;
-
     /// <summary>TLS 1.2 ClientHello with two cipher suites and no extensions (RFC 5246 section 7.4.1.2). Any TLS server answers with a record, at least an alert.</summary>
     private static readonly byte[] s_clientHello =
     [
@@ -33,12 +31,12 @@ internal static class ProtocolDetector
         deadline.CancelAfter(timeout);
         try
         {
-            // Bypasses a WebSocket handshake.
-            var bare = endpoint.Transport is TransportKind.WebSocket or TransportKind.TlsPsk ? endpoint with { Transport = TransportKind.Tcp } : endpoint;
+            // Bypasses a handshake of the transport's own.
+            var bare = endpoint.Transport is TransportKind.WebSocket or TransportKind.TlsPsk or TransportKind.Tls or TransportKind.WebSocketTls ? endpoint with { Transport = TransportKind.Tcp } : endpoint;
             var (stream, _) = await TransportTable.ConnectAsync(bare, [], timeout, Limits.Default, cancellationToken).ConfigureAwait(false);
             await using var closing = stream.ConfigureAwait(false);
             await stream.WriteAsync(opening, deadline.Token).ConfigureAwait(false);
-            var greeting = new byte[GreetingSize];
+            var greeting = new byte[PeerIdentification.GreetingSize];
             var length = await stream.ReadAsync(greeting, deadline.Token).ConfigureAwait(false);
             return length == 0 ? null : PeerIdentification.Describe(greeting.AsSpan(0, length));
         }

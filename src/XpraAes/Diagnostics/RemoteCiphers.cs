@@ -90,7 +90,7 @@ internal static class RemoteCiphers
                 Endpoint = endpoint,
                 Cipher = mode is null ? "none" : "AES",
                 Mode = mode,
-                Protocol = mode is null ? null : isSealed ? CipherInfo.Tls : CipherInfo.Xpra,
+                Protocol = mode is null ? null : isSealed ? CipherInfo.Sealed : CipherInfo.Xpra,
                 Authenticated = mode is not null && isSealed,
                 ForwardSecrecy = mode is not null && isSealed,
                 Padding = mode is null ? null : mode == AesMode.CBC ? (cipher as XpraDictionary)?.GetString("padding") : "none",

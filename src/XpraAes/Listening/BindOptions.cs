@@ -20,6 +20,11 @@ internal sealed class BindOptions : IDisposable
         Mode = mode;
         Auth = [.. options.TakeAll("auth").Select(BindAuth.Parse)];
         (KeyFile, Key) = options.TakeKey();
+        Certificate = options.Take("ssl-cert");
+        CertificateKey = options.Take("ssl-key");
+        CertificatePassword = options.Take("ssl-key-password") is { } password ? KeyText.ToUtf8(password) : null;
+        if (Certificate is null && CertificateKey is not null)
+            throw Error("The bind options have ssl-key= but no ssl-cert=.", "Add ssl-cert= with the path of the certificate.");
         Options = options.Rest();
         if (!Encrypted && (KeyFile is not null || Key is not null))
             Warnings = ["The bind options have a key but no encryption=. An xpra server with these options does not encrypt: add encryption=AES."];
@@ -45,6 +50,15 @@ internal sealed class BindOptions : IDisposable
 
     /// <summary>The authentication modules that clients must pass, in order.</summary>
     public IReadOnlyList<BindAuth> Auth { get; }
+
+    /// <summary>The path of the TLS certificate as given, or null.</summary>
+    public string? Certificate { get; }
+
+    /// <summary>The path of the certificate's private key, or null where it is in the same file.</summary>
+    public string? CertificateKey { get; }
+
+    /// <summary>The password of the private key, or null.</summary>
+    public SecretBuffer? CertificatePassword { get; }
 
     /// <summary>All other options; no passwords among them.</summary>
     public IReadOnlyDictionary<string, string> Options { get; }
@@ -76,8 +90,12 @@ internal sealed class BindOptions : IDisposable
         return new BindOptions(host.Length == 0 ? "127.0.0.1" : host, colon == address.Length - 1 ? ProtocolDefaults.Port : port, options);
     }
 
-    /// <summary>Zeroes the key.</summary>
-    public void Dispose() => Key?.Dispose();
+    /// <summary>Zeroes the key and the password.</summary>
+    public void Dispose()
+    {
+        Key?.Dispose();
+        CertificatePassword?.Dispose();
+    }
 
     /// <summary>Only the address and port.</summary>
     public override string ToString() => Host.Contains(':', StringComparison.Ordinal) ? $"[{Host}]:{Port}" : $"{Host}:{Port}";

@@ -20,6 +20,9 @@ internal sealed class BindReader
     /// <summary>Reads the password from a file; a relative path is relative to the caller's location.</summary>
     public required Func<string, SecretBuffer> ReadPasswordFile { get; init; }
 
+    /// <summary>Reads a certificate: from its path, its key's path and the password of that. It is added to <see cref="Secrets"/>.</summary>
+    public required Func<string, string?, SecretBuffer?, ServerCertificate> ReadCertificate { get; init; }
+
     /// <summary>Called with a warning for each option that probably means something else than intended.</summary>
     public required Action<string> Warn { get; init; }
 
@@ -40,7 +43,14 @@ internal sealed class BindReader
             Warn($"{bind}: the option {name}= has no effect on this listener.");
         RequireOnce(bind, "a key", HasKey && (bind.Key is not null || bind.KeyFile is not null), "-KeyFile, -KeyData and -Key");
         RequireOnce(bind, "a password", Common.Password is not null && bind.Auth.Count > 0, "-Credential and -PasswordFile");
+        RequireOnce(bind, "a certificate", Common.Certificate is not null && bind.Certificate is not null, "-Certificate");
         var address = AddressOf(bind);
+        var certificate = Common.Certificate;
+        if (bind.Certificate is not null)
+        {
+            certificate = ReadCertificate(bind.Certificate, bind.CertificateKey, bind.CertificatePassword);
+            Secrets.Add(certificate);
+        }
         var password = Common.Password;
         if (bind.Auth.Count > 0)
         {
@@ -58,6 +68,7 @@ internal sealed class BindReader
             Key = keys[0],
             OtherKeys = [.. keys.Skip(1)],
             Password = password,
+            Certificate = certificate,
         };
     }
 

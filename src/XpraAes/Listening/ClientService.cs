@@ -30,12 +30,14 @@ internal sealed class ClientService
         _responder = new Responder(listener);
         // Copied, because the caller may dispose of its secrets.
         _keys = options.Key is null ? [] : [.. options.OtherKeys.Prepend(options.Key).Select(key => key.Clone())];
-        _accepts = new AcceptOptions { Transports = options.Transports, Keys = _keys, Origins = options.AllowedOrigins, Timeout = options.Limits.HandshakeTimeout };
+        var certificate = options.Certificate?.Clone();
+        _accepts = new AcceptOptions { Transports = options.Transports, Keys = _keys, Origins = options.AllowedOrigins, Certificate = certificate, Timeout = options.Limits.HandshakeTimeout };
         Options = options with
         {
             Key = _keys.FirstOrDefault(),
             OtherKeys = [.. _keys.Skip(1)],
             Password = options.Password?.Clone(),
+            Certificate = certificate,
             Target = options.Target is { } target ? target with { Keys = [.. target.Keys.Select(key => key.Clone())] } : null,
         };
     }
@@ -74,6 +76,7 @@ internal sealed class ClientService
             KeepAlive.Enable(socket, Options.Limits);
             await Task.Delay(_listener.Guard.DelayFor(address), ending.Token).ConfigureAwait(false);
             var started = Stopwatch.GetTimestamp();
+            Options.Certificate?.Refresh(Options.Logger);
             var stream = await TransportTable.AcceptAsync(socket, _accepts, ending.Token).ConfigureAwait(false);
             channel = new PacketChannel(stream, Options.Limits, peer, log);
             connection = await OpenAsync(channel, slot, address, peer, started, log, ending.Token).ConfigureAwait(false);
@@ -172,7 +175,7 @@ internal sealed class ClientService
     private XpraConnection OpenConnection(ISession session, HandshakeResult client, LogThrottle.Connection log)
     {
         _listener.Counters.Accept();
-        var connection = new XpraConnection(session, ConnectionDirection.Inbound, client.KeyProven, (session.Channel.Seal is null ? _endpoint : _endpoint with { Transport = TransportKind.TlsPsk }).ToString(), Options.Limits, log);
+        var connection = new XpraConnection(session, ConnectionDirection.Inbound, client.KeyProven, EndpointOf(session.Channel).ToString(), Options.Limits, log);
         // Before anything but the hello is sent under this salt.
         if (!client.KeyProven && client is { Key: { } key, Send: { } send })
         {
@@ -181,6 +184,10 @@ internal sealed class ClientService
         }
         return connection;
     }
+
+    /// <summary>The listener's address, as this client has reached it.</summary>
+    private XpraEndpoint EndpointOf(PacketChannel channel)
+        => channel.Transport is TransportKind.TlsPsk or TransportKind.Tls or TransportKind.WebSocketTls ? _endpoint with { Transport = channel.Transport } : _endpoint;
 
     private async Task RunAsync(XpraConnection connection, IPAddress address, SourceGuard.Slot slot, LogThrottle.Connection log, CancellationToken cancellationToken)
     {
@@ -224,5 +231,6 @@ internal sealed class ClientService
         foreach (var key in _keys.Concat(Options.Target?.Keys ?? []))
             key.Dispose();
         Options.Password?.Dispose();
+        Options.Certificate?.Dispose();
     }
 }

@@ -31,6 +31,16 @@ internal sealed class ListenerCounters(string endpoint)
         s_meter.CreateObservableCounter("xpraaes.bytes.sent", () => Observe(counters => counters.Total.BytesOut), "By", "Bytes sent to clients");
         s_meter.CreateObservableCounter("xpraaes.packets.received", () => Observe(counters => counters.Total.PacketsIn), "{packet}", "Packets received from clients");
         s_meter.CreateObservableCounter("xpraaes.packets.sent", () => Observe(counters => counters.Total.PacketsOut), "{packet}", "Packets sent to clients");
+        s_meter.CreateObservableGauge("xpraaes.certificate.validity", ObserveCertificates, "s", "Time until the certificate expires, negative afterwards");
+    }
+
+    private static IEnumerable<Measurement<double>> ObserveCertificates()
+    {
+        foreach (var listener in LiveObjects.Listeners)
+        {
+            if (listener.Certificate is { } certificate)
+                yield return new((certificate.NotAfter - DateTimeOffset.UtcNow).TotalSeconds, listener.Counters._tag);
+        }
     }
 
     public IReadOnlyList<XpraConnection> Connections

@@ -65,6 +65,9 @@ public sealed record ListenerOptions
     /// <summary>The transports that clients may use; empty for all. With <see cref="TransportKind.TlsPsk"/> alone, several keys are possible: the client names its own.</summary>
     public IReadOnlyCollection<TransportKind> Transports { get; init; } = [];
 
+    /// <summary>The certificate for TLS, with which clients come by <c>ssl://</c> and <c>wss://</c> on the same port; null for none. The caller keeps it; a copy is made. It proves the listener; clients prove the key by AES inside.</summary>
+    public ServerCertificate? Certificate { get; init; }
+
     /// <summary>The folder that keeps the salts of proven sessions across restarts, created if missing; null keeps them in memory only. For each key, only one process at a time may use it.</summary>
     public string? StatePath { get; init; }
 

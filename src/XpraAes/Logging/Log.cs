@@ -64,6 +64,18 @@ internal static partial class Log
     [LoggerMessage(124, LogLevel.Information, "{Source}: {Count} more connections within a minute, not logged individually: {Outcomes}")]
     public static partial void ConnectionsLeftOut(ILogger logger, string source, int count, string outcomes);
 
+    [LoggerMessage(125, LogLevel.Information, "{Path}: the renewed certificate of {Subject} is in use, valid until {NotAfter:yyyy-MM-dd}, SHA-256 {Fingerprint}")]
+    public static partial void CertificateRenewed(ILogger logger, string path, string subject, DateTimeOffset notAfter, string fingerprint);
+
+    [LoggerMessage(126, LogLevel.Warning, "{Path}: the file has changed, but cannot be used, so the certificate stays as it is: {Reason}")]
+    public static partial void CertificateNotRenewed(ILogger logger, string path, string reason);
+
+    [LoggerMessage(127, LogLevel.Warning, "The certificate of {Subject} expires on {NotAfter:yyyy-MM-dd}")]
+    public static partial void CertificateExpires(ILogger logger, string subject, DateTimeOffset notAfter);
+
+    [LoggerMessage(128, LogLevel.Warning, "{Problem}")]
+    public static partial void CertificateProblem(ILogger logger, string problem);
+
     [LoggerMessage(200, LogLevel.Debug, "{Peer}: announced AES-{Mode}, {KeySize} bits, {KeyHash}, {Iterations} iterations, {Padding}, stream {Stream}")]
     public static partial void AnnouncedCipher(ILogger logger, string peer, string mode, int keySize, string keyHash, int iterations, string padding, bool stream);
 

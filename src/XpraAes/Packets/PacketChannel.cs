@@ -22,6 +22,12 @@ internal sealed class PacketChannel(Stream stream, Limits limits, string peer = 
     /// <summary>Who has proven which key below the packets; null where they are on their own.</summary>
     public ISealedStream? Seal => stream as ISealedStream;
 
+    /// <summary>What carries an accepted client's packets.</summary>
+    public TransportKind Transport => TransportTable.KindOf(stream);
+
+    /// <summary>The TLS with a certificate around the packets; null where there is none.</summary>
+    public TlsStream? Tls => (stream as LayeredStream)?.Tls;
+
     /// <summary>The peer's address, for the log.</summary>
     public string Peer => peer;
 

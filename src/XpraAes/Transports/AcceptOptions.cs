@@ -1,3 +1,5 @@
+using XpraAes.Keys;
+
 namespace XpraAes.Transports;
 
 /// <summary>What a listener accepts before the first packet.</summary>
@@ -12,6 +14,19 @@ internal sealed record AcceptOptions
     /// <summary>The origins of the web pages that may connect.</summary>
     public IReadOnlyCollection<string> Origins { get; init; } = [];
 
+    /// <summary>The certificate that TLS clients without a pre-shared key get; null refuses them.</summary>
+    public ServerCertificate? Certificate { get; init; }
+
     /// <summary>The time for the client's first bytes, and for the transport's handshake.</summary>
     public required TimeSpan Timeout { get; init; }
+
+    /// <summary>Whether clients may use this transport.</summary>
+    public bool Allows(TransportKind transport) => Transports.Count == 0 || Transports.Contains(transport);
+
+    /// <summary>Throws TransportRefused if clients may not use this transport.</summary>
+    public void Require(Transport transport)
+    {
+        if (!Allows(transport.Kind))
+            throw new XpraAesException(XpraErrorId.TransportRefused, $"The client came by {transport.Scheme}, and this listener accepts only {string.Join(", ", Transports)}.");
+    }
 }

@@ -1,3 +1,5 @@
+using System.Net.Sockets;
+
 namespace XpraAes.Transports;
 
 /// <summary>A two-way stream inside another one, which is closed with it. Reads and writes of arrays, and synchronous ones, become those of memory.</summary>
@@ -17,6 +19,9 @@ internal abstract class LayeredStream(Stream inner) : Stream, IHalfClosable
         set => throw new NotSupportedException();
     }
 
+    /// <summary>The TLS with a certificate that this stream is, or is inside of; null where there is none.</summary>
+    public virtual TlsStream? Tls => (inner as LayeredStream)?.Tls;
+
     protected Stream Inner => inner;
 
     public abstract override ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default);
@@ -24,6 +29,16 @@ internal abstract class LayeredStream(Stream inner) : Stream, IHalfClosable
     public abstract override ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default);
 
     public abstract ValueTask CloseSendAsync(CancellationToken cancellationToken);
+
+    /// <summary>Ends the sending side of a stream, if it can do that alone.</summary>
+    protected static ValueTask CloseSendAsync(Stream stream, CancellationToken cancellationToken)
+    {
+        if (stream is IHalfClosable halfClosable)
+            return halfClosable.CloseSendAsync(cancellationToken);
+        if (stream is NetworkStream { Socket: var socket })
+            socket.Shutdown(SocketShutdown.Send);
+        return ValueTask.CompletedTask;
+    }
 
     public override Task<int> ReadAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) =>
         ReadAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();

@@ -5,6 +5,9 @@ namespace XpraAes.Transports;
 /// <summary>Identifies the protocol of a peer whose first bytes are not an xpra packet (PROTOCOL sections 2 and 3).</summary>
 internal static class PeerIdentification
 {
+    /// <summary>Bytes of a peer's greeting that are worth a look.</summary>
+    public const int GreetingSize = 512;
+
     private const int ShownTextLength = 200;
 
     public static XpraAesException Describe(ReadOnlySpan<byte> greeting)

@@ -14,6 +14,8 @@ internal static class TransportTable
         new WebSocketTransport(),
         new UnixTransport(),
         new TlsPskTransport(),
+        new TlsTransport(),
+        new WebSocketTlsTransport(),
     ];
 
     /// <summary>The transport of this kind.</summary>
@@ -21,6 +23,27 @@ internal static class TransportTable
 
     /// <summary>The transport with this scheme, in lower case; null if there is none.</summary>
     public static Transport? WithScheme(string scheme) => Array.Find(s_all, transport => transport.Scheme == scheme);
+
+    /// <summary>The transport whose client begins with these bytes, at least one.</summary>
+    public static TransportKind Recognize(ReadOnlySpan<byte> first)
+    {
+        foreach (var transport in s_all)
+        {
+            if (transport.Recognizes(first))
+                return transport.Kind;
+        }
+        return TransportKind.Tcp;
+    }
+
+    /// <summary>The transport that an accepted client came by.</summary>
+    public static TransportKind KindOf(Stream stream) => stream switch
+    {
+        TlsPskStream => TransportKind.TlsPsk,
+        WebSocketStream { Tls: not null } => TransportKind.WebSocketTls,
+        WebSocketStream => TransportKind.WebSocket,
+        LayeredStream { Tls: not null } => TransportKind.Tls,
+        _ => TransportKind.Tcp,
+    };
 
     /// <summary>As <see cref="Transport.ConnectAsync"/> of the endpoint's transport.</summary>
     public static Task<(Stream Stream, string Peer)> ConnectAsync(XpraEndpoint endpoint, IReadOnlyList<XpraKey> keys, TimeSpan timeout, Limits limits, CancellationToken cancellationToken)
@@ -32,17 +55,25 @@ internal static class TransportTable
     {
         using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         deadline.CancelAfter(options.Timeout);
-        var stream = new NetworkStream(socket, ownsSocket: true);
+        Stream stream = new NetworkStream(socket, ownsSocket: true);
         var first = new byte[PeekSize];
         try
         {
             var count = await socket.ReceiveAsync(first, SocketFlags.Peek, deadline.Token).ConfigureAwait(false);
             if (count == 0)
                 throw new XpraAesException(XpraErrorId.ConnectionLost, "The client closed the connection before its hello.");
-            var spoken = Array.Find(s_all, transport => transport.Recognizes(first.AsSpan(0, count)));
-            if (options.Transports.Count > 0 && !options.Transports.Contains(spoken?.Kind ?? TransportKind.Tcp))
-                throw new XpraAesException(XpraErrorId.TransportRefused, $"The client came by {spoken?.Scheme ?? "tcp"}, and this listener accepts only {string.Join(", ", options.Transports)}.");
-            return spoken is null ? stream : await spoken.AcceptAsync(stream, options, deadline.Token).ConfigureAwait(false);
+            var spoken = Of(Recognize(first.AsSpan(0, count)));
+            if (spoken.Kind == TransportKind.TlsPsk && options.Certificate is not null)
+            {
+                var hello = await TlsClientHello.ReadAsync(stream, deadline.Token).ConfigureAwait(false);
+                stream = new ReplayStream(stream, hello.Bytes);
+                if (!hello.AsksForPreSharedKey)
+                    spoken = Of(TransportKind.Tls);
+            }
+            // Whether there is a websocket inside TLS shows only there.
+            if (spoken.Kind != TransportKind.Tls || !options.Allows(TransportKind.WebSocketTls))
+                options.Require(spoken);
+            return await spoken.AcceptAsync(stream, options, deadline.Token).ConfigureAwait(false);
         }
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {

@@ -10,6 +10,12 @@ public sealed record XpraEndpoint(TransportKind Transport, string Host, int Port
     /// <summary>The URI without options, as xpra writes it: <c>tcp://host:10000/</c>, <c>ws://[::1]:80/</c>, <c>socket:///run/xpra/socket</c>.</summary>
     public override string ToString() => TransportTable.Of(Transport).ToUri(this);
 
+    /// <summary>How a client verifies the server of <c>ssl://</c> and <c>wss://</c>; null as <see cref="TlsTrust.Default"/>.</summary>
+    public TlsTrust? Trust { get; init; }
+
+    /// <summary>Whether the server proves itself by a certificate.</summary>
+    internal bool HasCertificate => Transport is TransportKind.Tls or TransportKind.WebSocketTls;
+
     /// <summary>Host and port, an IPv6 address in brackets.</summary>
     internal string HostAndPort => Host.Contains(':', StringComparison.Ordinal) ? $"[{Host}]:{Port}" : $"{Host}:{Port}";
 }
