@@ -118,7 +118,8 @@ public sealed class ConvertToXpraCommandLineCommand : XpraCmdlet
             throw Conflict("a key", "-KeyFile, -KeyData and -Key");
         if (uri.Password is not null && PasswordFile is null)
             WriteWarning("The URI's password is left out, since every user of that machine would see it. Write it to a file, and give -PasswordFile.");
-        WriteLine(uri.Endpoint, uri.Encryption ?? Mode, uri.KeyFile, uri.Key, uri.UserName);
+        var endpoint = uri.Endpoint is { Trust: { AuthorityFile: { } file } trust } ? uri.Endpoint with { Trust = trust with { AuthorityFile = Absolute(file) } } : uri.Endpoint;
+        WriteLine(endpoint, uri.Encryption ?? Mode, uri.KeyFile, uri.Key, uri.UserName);
     }
 
     private void WriteLive(object input)

@@ -23,7 +23,7 @@ internal static class CertificateGenerator
         using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
         using var certificate = Sign(key, names, days);
         using var content = path.EndsWith(".pem", StringComparison.OrdinalIgnoreCase) ? ToPem(certificate, key, password) : ToPfx(certificate, password);
-        KeyFile.Write(path, content.Span, overwrite);
+        KeyFile.Write(path, content.Span, overwrite, "certificate file");
         return ServerCertificate.FromFile(path, null, password);
     }
 

@@ -3,9 +3,10 @@ using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using System.Text;
 using Microsoft.Extensions.Logging;
+using XpraAes.Keys;
 using XpraAes.Logging;
 
-namespace XpraAes.Keys;
+namespace XpraAes;
 
 /// <summary>A TLS server's certificate with its private key. One from files is read again when they have changed, so that a renewed one is taken up without a restart.</summary>
 public sealed class ServerCertificate : IDisposable

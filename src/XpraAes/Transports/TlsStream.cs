@@ -3,7 +3,6 @@ using System.Net.Sockets;
 using System.Security.Authentication;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
-using XpraAes.Keys;
 
 namespace XpraAes.Transports;
 
@@ -25,7 +24,7 @@ internal sealed class TlsStream : LayeredStream
     public string Protocol => _ssl.SslProtocol == SslProtocols.Tls13 ? "TLS 1.3" : "TLS 1.2";
 
     /// <summary>The server's certificate, on the client's side; null on the server's.</summary>
-    public X509Certificate2? ServerCertificate => _ssl.RemoteCertificate as X509Certificate2;
+    public X509Certificate2? PeerCertificate => _ssl.RemoteCertificate as X509Certificate2;
 
     /// <summary>The server's handshake.</summary>
     /// <exception cref="XpraAesException">TlsRefused if the client ends it, or shares no version of TLS; ConnectionLost.</exception>
@@ -145,7 +144,7 @@ internal sealed class TlsStream : LayeredStream
         if (trust.Fingerprint is { } pinned)
         {
             return pinned == fingerprint ? null : new(XpraErrorId.CertificateUntrusted,
-                $"The server's certificate has another SHA-256 fingerprint than the one given: {Keys.ServerCertificate.FormatFingerprint(fingerprint)}.",
+                $"The server's certificate has another SHA-256 fingerprint than the one given: {ServerCertificate.FormatFingerprint(fingerprint)}.",
                 "If the server's certificate was renewed, compare that with what its administrator says, and change ssl-fingerprint=. Otherwise somebody else answers there.");
         }
         if (!trust.VerifiesServer || errors == SslPolicyErrors.None)
@@ -158,10 +157,10 @@ internal sealed class TlsStream : LayeredStream
         if (errors.HasFlag(SslPolicyErrors.RemoteCertificateChainErrors))
         {
             var why = string.Join("; ", chain?.ChainStatus.Select(status => status.StatusInformation.Trim().TrimEnd('.')).Distinct() ?? []);
-            return new(XpraErrorId.CertificateUntrusted, $"The server's certificate is not trusted here ({why}). Its SHA-256 fingerprint is {Keys.ServerCertificate.FormatFingerprint(fingerprint)}.",
+            return new(XpraErrorId.CertificateUntrusted, $"The server's certificate is not trusted here ({why}). Its SHA-256 fingerprint is {ServerCertificate.FormatFingerprint(fingerprint)}.",
                 "If it was issued by an authority of your own, or by itself: give ssl-ca-certs= with that certificate, or ssl-fingerprint= after comparing the fingerprint with the server's.");
         }
-        return new(XpraErrorId.CertificateNameMismatch, $"The server's certificate is not for {name}: it is for {string.Join(", ", Keys.ServerCertificate.NamesIn(certificate))}.",
+        return new(XpraErrorId.CertificateNameMismatch, $"The server's certificate is not for {name}: it is for {string.Join(", ", ServerCertificate.NamesIn(certificate))}.",
             "Use one of these names in the URI, or give ssl-server-hostname=. If none is the server that you mean, somebody else answers there.");
     }
 

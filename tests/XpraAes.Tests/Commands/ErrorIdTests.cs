@@ -233,7 +233,7 @@ public sealed class ErrorIdTests : IDisposable
     [Theory]
     [InlineData("nonsense")]
     [InlineData("ftp://host/")]
-    [InlineData("ssl://host:10000/")]
+    [InlineData("ssh://host:10000/")]
     [InlineData("tcp://host:notaport/")]
     [InlineData("tcp://host/?encryption=DES")]
     public void The_URI_is_none(string uri)

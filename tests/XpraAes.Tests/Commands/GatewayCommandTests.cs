@@ -56,7 +56,7 @@ public sealed class GatewayCommandTests : IDisposable
     [InlineData("-Target ${uri}?keyfile=server.txt -TargetKeyFile server.txt", XpraErrorId.InvalidOption)]
     [InlineData("-Target tcp://ada:secret@127.0.0.1:1/", XpraErrorId.InvalidOption)]
     [InlineData("-Target tcp://127.0.0.1:1/?password=secret", XpraErrorId.InvalidOption)]
-    [InlineData("-Target ssl://127.0.0.1:1/", XpraErrorId.InvalidUri)]
+    [InlineData("-Target ssh://127.0.0.1:1/", XpraErrorId.InvalidUri)]
     [InlineData("-Target ${uri}?keyfile=missing.txt", XpraErrorId.KeyFileNotFound)]
     [InlineData("-Target ${uri} -TargetKeyFile server.txt, missing.txt", XpraErrorId.KeyFileNotFound)]
     [InlineData("-TargetKeyFile server.txt", XpraErrorId.InvalidOption)]

@@ -198,9 +198,6 @@ public sealed class XpraUriTests
     }
 
     [Theory]
-    [InlineData("ssl://H:1/", "TLS", "tcp://")]
-    [InlineData("wss://H:1/", "TLS", "ws://")]
-    [InlineData("xpras://H:1/", "TLS", "tcp://")]
     [InlineData("ssh://H/", "ssh", "ssh -L")]
     [InlineData("xpra+ssh://H/", "ssh", "ssh -L")]
     [InlineData("quic://H:1/", "not supported", "tcp://")]
@@ -215,6 +212,40 @@ public sealed class XpraUriTests
     }
 
     [Theory]
+    [InlineData("ssl://H:1/", TransportKind.Tls, 1, null)]
+    [InlineData("xpras://H/", TransportKind.Tls, 14500, null)]
+    [InlineData("wss://H/a/b", TransportKind.WebSocketTls, 443, "/a/b")]
+    public void TLS_with_a_certificate_verifies_the_server_unless_told_otherwise(string text, TransportKind kind, int port, string? path)
+    {
+        using var uri = XpraUri.Parse(text);
+        Assert.Equal(new XpraEndpoint(kind, "h", port, path), uri.Endpoint);
+        Assert.Null(uri.Endpoint.Trust);
+        Assert.True(TlsTrust.Default.VerifiesServer);
+    }
+
+    [Fact]
+    public void How_to_verify_the_server_is_told_in_xpras_words()
+    {
+        using var uri = XpraUri.Parse("ssl://H:1/?ssl-ca-certs=/a/ca.pem&ssl-server-hostname=host.example&encryption=AES&keydata=0xdeadbeef");
+        Assert.Equal(new TlsTrust { AuthorityFile = "/a/ca.pem", HostName = "host.example" }, uri.Endpoint.Trust);
+        Assert.Empty(uri.Options);
+        Assert.Equal("ssl://h:1/?encryption=AES", uri.ToString());
+        using var pinned = XpraUri.Parse($"wss://H/?ssl-fingerprint=SHA256:{string.Join(':', Enumerable.Repeat("0a", 32))}");
+        Assert.Equal(new TlsTrust { Fingerprint = string.Concat(Enumerable.Repeat("0A", 32)) }, pinned.Endpoint.Trust);
+        using var trusting = XpraUri.Parse("ssl://H/?ssl-server-verify-mode=none");
+        Assert.Equal(new TlsTrust { VerifiesServer = false }, trusting.Endpoint.Trust);
+    }
+
+    [Theory]
+    [InlineData("tcp://H/?ssl-fingerprint=00")]
+    [InlineData("tls-psk://H/?ssl-ca-certs=ca.pem")]
+    [InlineData("ssl://H/?ssl-fingerprint=00")]
+    [InlineData("ssl://H/?ssl-server-verify-mode=off")]
+    [InlineData("ssl://H/?ssl-server-verify-mode=none&ssl-ca-certs=ca.pem")]
+    public void What_would_verify_the_server_less_than_it_says_is_refused(string text)
+        => Assert.Equal(XpraErrorId.InvalidUri, Assert.Throws<XpraAesException>(() => XpraUri.Parse(text)).Id);
+
+    [Theory]
     [InlineData("hunter2:10000")]
     [InlineData("hunter2")]
     [InlineData("u:hunter2@host:10000")]
@@ -222,7 +253,7 @@ public sealed class XpraUriTests
     [InlineData("tcp://u:hunter2@H:x/")]
     [InlineData("tcp://u:hunter2@a b/")]
     [InlineData("tcp://u:hunter2/")]
-    [InlineData("ssl://u:hunter2@H/")]
+    [InlineData("ssl://u:hunter2@H/?ssl-fingerprint=hunter2")]
     [InlineData("http://u:hunter2@H/")]
     [InlineData("socket://hunter2")]
     [InlineData("tcp://H:1/?keydata=hunter2hunter2!")]

@@ -68,6 +68,16 @@ public sealed class RealXpra : IAsyncLifetime
         return (server, port);
     }
 
+    /// <summary>Starts a server with TLS and this certificate in PEM, with or without AES inside, and waits until it is ready.</summary>
+    internal async Task<(XpraProgram Server, int Port)> StartTlsServerAsync(string certificate, bool encrypts)
+    {
+        var port = FreePort();
+        string[] encryption = encrypts ? ["--tcp-encryption=AES", $"--tcp-encryption-keyfile={KeyFile}"] : [];
+        var server = await StartServerAsync(encryptFirstPacket: false,
+            [$"--bind-ssl=127.0.0.1:{port}", .. encryption, $"--ssl-cert={certificate}", "--ssl-client-verify-mode=none", "--bind=none"]);
+        return (server, port);
+    }
+
     /// <summary>Starts an unencrypted server on a Unix socket, with this program in its session, and waits until it is ready.</summary>
     internal async Task<(XpraProgram Server, string Socket)> StartClearServerAsync(string program)
     {
@@ -80,9 +90,10 @@ public sealed class RealXpra : IAsyncLifetime
 
     private async Task<XpraProgram> StartServerAsync(bool encryptFirstPacket, params string[] how)
     {
-        var server = XpraProgram.Start(_folder.FullName, "xpra",
+        // 3.1 reads in this variable which kinds of sockets --tcp-encryption is for: by default not those with TLS.
+        var server = XpraProgram.Start(_folder.FullName, "env",
         [
-            "start", $":{FreeDisplay()}", .. how,
+            "XPRA_ENCRYPTED_SOCKET_TYPES=tcp,ws,ssl,wss", "xpra", "start", $":{FreeDisplay()}", .. how,
             "--daemon=no", "--mdns=no", "--notifications=no", "--pulseaudio=no", "--printing=no", "--systemd-run=no", "--webcam=no", "--html=off",
             "--dbus-launch=no", "--dbus-proxy=no", $"--socket-dir={_folder.FullName}",
             "--xvfb=Xvfb -screen 0 640x480x24+32 -nolisten tcp -noreset -ac +extension Composite",
@@ -101,11 +112,15 @@ public sealed class RealXpra : IAsyncLifetime
 
     /// <summary>Starts a client against an XpraAes listener: <c>xpra COMMAND tcp://127.0.0.1:PORT/ --tcp-encryption=AES ...</c></summary>
     internal XpraProgram StartClient(string command, int port, XpraKey? key = null, bool encryptFirstPacket = false, params string[] more)
+        => StartClient("tcp", command, port, key, encryptFirstPacket, more);
+
+    /// <summary>The same by another of xpra's schemes, such as <c>ssl</c>.</summary>
+    internal XpraProgram StartClient(string scheme, string command, int port, XpraKey? key, bool encryptFirstPacket, params string[] more)
     {
         var keyFile = KeyFile;
         if (key is not null)
             key.Save(keyFile = Path.Combine(_folder.FullName, Path.GetRandomFileName()));
-        string[] arguments = [command, $"tcp://127.0.0.1:{port}/", "--tcp-encryption=AES", $"--tcp-encryption-keyfile={keyFile}", .. more];
+        string[] arguments = [command, $"{scheme}://127.0.0.1:{port}/", "--tcp-encryption=AES", $"--tcp-encryption-keyfile={keyFile}", .. more];
         // Only the graphical client needs a display.
         return command == "attach"
             ? XpraProgram.Start(_folder.FullName, "xvfb-run", ["-a", "xpra", .. arguments, .. s_withoutExtras], encryptFirstPacket)

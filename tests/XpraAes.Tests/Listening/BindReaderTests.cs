@@ -2,6 +2,7 @@ using System.Net;
 using XpraAes.Ciphers;
 using XpraAes.Keys;
 using XpraAes.Listening;
+using XpraAes.Tests.Keys;
 
 namespace XpraAes.Tests.Listening;
 
@@ -9,6 +10,7 @@ namespace XpraAes.Tests.Listening;
 public sealed class BindReaderTests : IDisposable
 {
     private readonly List<IDisposable> _secrets = [];
+    private readonly List<(string, string?, string?)> _certificates = [];
     private readonly List<string> _warnings = [];
     private readonly SecretBuffer _password = new("the caller's"u8);
 
@@ -74,6 +76,16 @@ public sealed class BindReaderTests : IDisposable
     }
 
     [Fact]
+    public void The_certificate_is_read_as_xpra_names_it()
+    {
+        var options = NewReader().Read(":1,encryption=AES,keydata=abcdef0123,ssl-cert=c.pem,ssl-key=k.pem,ssl-key-password=p");
+        Assert.Equal(("c.pem", "k.pem", "p"), Assert.Single(_certificates));
+        Assert.Equal(["host.example"], options.Certificate!.DnsName);
+        Assert.Empty(_warnings);
+        Assert.Equal(XpraErrorId.InvalidBind, Assert.Throws<XpraAesException>(() => NewReader().Read(":1,encryption=AES,keydata=abcdef0123,ssl-key=k.pem")).Id);
+    }
+
+    [Fact]
     public void What_means_nothing_here_is_warned_of()
     {
         NewReader().Read(":1,encryption=AES,keydata=abcdef0123,compression=9");
@@ -86,6 +98,11 @@ public sealed class BindReaderTests : IDisposable
         HasKey = hasKey,
         ResolveKeys = (key, keyFile, _) => [(key ?? throw new InvalidOperationException($"no key, but {keyFile}")).Clone()],
         ReadPasswordFile = path => new SecretBuffer(System.Text.Encoding.UTF8.GetBytes($"of {path}")),
+        ReadCertificate = (path, key, password) =>
+        {
+            _certificates.Add((path, key, password is null ? null : System.Text.Encoding.UTF8.GetString(password.Span)));
+            return ServerCertificate.From(TestCertificates.Create("host.example"));
+        },
         Warn = _warnings.Add,
         Secrets = _secrets,
     };

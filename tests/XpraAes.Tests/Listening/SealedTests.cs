@@ -176,7 +176,7 @@ public sealed class SealedTests
         await using var loopback = Loopback.Start(options => options with { Transports = s_sealedOnly });
         var found = await EndpointProbe.RunAsync(Sealed(loopback.Options), null, default);
         Assert.All(found, row => Assert.Equal(DiagnosisResult.Passed, row.Result));
-        Assert.Equal(Enum.GetValues<DiagnosisCheck>().Order(), found.Select(row => row.Check).Order());
+        Assert.Equal(Enum.GetValues<DiagnosisCheck>().Where(check => check != DiagnosisCheck.Tls), found.Select(row => row.Check).Order());
         using var other = XpraKey.Generate();
         found = await EndpointProbe.RunAsync(Sealed(loopback.Options) with { Key = other }, null, default);
         Assert.Equal(DiagnosisFinding.KeyMismatch, found[0].Finding);

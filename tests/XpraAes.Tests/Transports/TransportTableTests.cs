@@ -12,6 +12,8 @@ public sealed class TransportTableTests
     [InlineData(TransportKind.WebSocket, "ws", "ws://[::1]:7/a")]
     [InlineData(TransportKind.Unix, "socket", "socket:///a")]
     [InlineData(TransportKind.TlsPsk, "tls-psk", "tls-psk://[::1]:7/a")]
+    [InlineData(TransportKind.Tls, "ssl", "ssl://[::1]:7/a")]
+    [InlineData(TransportKind.WebSocketTls, "wss", "wss://[::1]:7/a")]
     public void Every_kind_has_one_transport_that_writes_its_URIs(TransportKind kind, string scheme, string uri)
     {
         var transport = TransportTable.Of(kind);
@@ -25,7 +27,7 @@ public sealed class TransportTableTests
         => Assert.All(Enum.GetValues<TransportKind>(), kind => Assert.Equal(kind, TransportTable.Of(kind).Kind));
 
     [Theory]
-    [InlineData("ssl")]
+    [InlineData("ssh")]
     [InlineData("TCP")]
     [InlineData("")]
     public void Other_schemes_have_none(string scheme) => Assert.Null(TransportTable.WithScheme(scheme));

@@ -1,4 +1,3 @@
-using XpraAes.Keys;
 using XpraAes.Transports;
 
 namespace XpraAes.Diagnostics.Checks;
@@ -8,7 +7,7 @@ internal static class TlsCheck
 {
     public static void Report(ProbeReport report, TlsStream tls, TlsTrust trust)
     {
-        if (tls.ServerCertificate is not { } certificate)
+        if (tls.PeerCertificate is not { } certificate)
             return;
         var fingerprint = ServerCertificate.FormatFingerprint(certificate.GetCertHashString(System.Security.Cryptography.HashAlgorithmName.SHA256));
         if (!trust.VerifiesServer)
