@@ -36,7 +36,7 @@ public sealed class TestTests : IDisposable
     public void It_returns_a_diagnosis_for_each_check()
     {
         var found = Run($"Test-XpraAes '{Uri("AES-CTR")}' -KeyData {KeyText}").Output;
-        Assert.Equal(Enum.GetValues<DiagnosisCheck>().Length, found.Count);
+        Assert.Equal(Enum.GetValues<DiagnosisCheck>().Length - 1, found.Count);
         Assert.All(found, row => Assert.Equal("XpraAes.Diagnosis", row.TypeNames[0]));
         Assert.All(found, row => Assert.Equal("Passed", $"{row.Properties["Result"].Value}"));
         Assert.All(found, row => Assert.Equal($"tcp://127.0.0.1:{_listener.Port}/", row.Properties["Endpoint"].Value));
@@ -73,7 +73,7 @@ public sealed class TestTests : IDisposable
             1..3 | ForEach-Object { [pscustomobject]@{ ComputerName = '127.0.0.1'; Port = {{_listener.Port}}; Mode = 'AES-CTR'; KeyFile = 'key.txt' } } |
                 Test-XpraAes -ThrottleLimit 3 | ForEach-Object { "$($_.Check)" }
             """).Output.Select(check => $"{check}").ToArray();
-        Assert.Equal(Enumerable.Repeat(Enum.GetNames<DiagnosisCheck>(), 3).SelectMany(names => names), found);
+        Assert.Equal(Enumerable.Repeat(Enum.GetNames<DiagnosisCheck>().Where(name => name != nameof(DiagnosisCheck.Tls)), 3).SelectMany(names => names), found);
     }
 
     [Fact]
