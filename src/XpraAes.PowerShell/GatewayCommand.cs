@@ -55,6 +55,12 @@ public abstract class GatewayCommand : EncryptionCommand
     [ValidateNotNull]
     public SecureString? CertificatePassword { get; set; }
 
+    /// <summary>The folder with the browser client's files, served on the same port; with -Certificate and -Target, by default where xpra's packages install it. Empty for none.</summary>
+    [Parameter]
+    [TextOnly]
+    [AllowEmptyString]
+    public string? WebRoot { get; set; }
+
     /// <summary>The transports that clients may use: Tcp, WebSocket, TlsPsk, and with -Certificate Tls and WebSocketTls; all of them by default.</summary>
     [Parameter]
     [ValidateNotNullOrEmpty]
@@ -131,6 +137,17 @@ public abstract class GatewayCommand : EncryptionCommand
         var certificate = CertificateInput.Resolve(this, Certificate, CertificateKeyFile, CertificatePassword);
         Secrets.Add(certificate);
         return certificate;
+    }
+
+    /// <summary>The full path of -WebRoot; null if it is not given, or empty. Warns if others can change its files.</summary>
+    private protected string? ReadWebRoot()
+    {
+        if (string.IsNullOrEmpty(WebRoot))
+            return null;
+        var folder = FilePath.Resolve(this, WebRoot);
+        foreach (var problem in Listening.WebRoot.ProblemsOf(folder))
+            WarnOnce($"{problem.Message} {problem.RecommendedAction}");
+        return folder;
     }
 
     private IReadOnlyList<XpraKey> TargetKeys(XpraUri uri)

@@ -86,6 +86,12 @@ public sealed class AesListener : IAsyncDisposable
     /// <summary>The certificate of TLS on this port, with its expiry and fingerprint; null without TLS. With several binds, the first one's.</summary>
     public ServerCertificate? Certificate => Options.Certificate;
 
+    /// <summary>The folder of the pages that browsers get; null for none. With several binds, the first one's.</summary>
+    public string? WebRoot => Options.WebRoot;
+
+    /// <summary>The address to open in a browser; null if it gets no pages. It never contains the key.</summary>
+    public string? BrowserUri => BrowserUriOf(First);
+
     /// <summary>The server that sessions are forwarded to; null: it answers clients itself.</summary>
     public string? Target => Options.Target?.ToString();
 
@@ -306,6 +312,21 @@ public sealed class AesListener : IAsyncDisposable
         }
     }
 
+    /// <summary>https:// with a name that the certificate has, or http:// on loopback, where browsers encrypt without TLS too.</summary>
+    private static string? BrowserUriOf(Bind bind)
+    {
+        if (bind.Service.Options is not { WebRoot: not null } options)
+            return null;
+        if (options.Certificate is not { } certificate)
+            return $"http://localhost:{bind.Socket.Endpoint.Port}/";
+        var host = AdvertisedEndpoint(bind.Socket.Endpoint).Host;
+        var name = certificate.DnsName.FirstOrDefault(candidate => candidate.Equals(host, StringComparison.OrdinalIgnoreCase)) ?? certificate.DnsName.FirstOrDefault(candidate => !candidate.StartsWith('*'), host);
+        return $"https://{new XpraEndpoint(TransportKind.Tcp, name, bind.Socket.Endpoint.Port).HostAndPort}/";
+    }
+
+    /// <summary>The addresses to open in a browser, one for each bind that has pages.</summary>
+    internal IReadOnlyList<string> BrowserUris => [.. _binds.Select(BrowserUriOf).OfType<string>()];
+
     /// <summary>The transport to name to clients: the simplest that the bind accepts.</summary>
     private static TransportKind TransportFor(Bind bind)
     {
@@ -332,6 +353,7 @@ public sealed class AesListener : IAsyncDisposable
         if (options.Key is not null && options.Modes.Count == 0)
             throw Invalid("No AES mode is given.", "Give at least one: every version of xpra has CBC.");
         RequireCertificateToFit(options);
+        RequirePagesToBePublic(options);
         foreach (var key in options.OtherKeys.Append(options.Key).Concat(options.Target?.Keys ?? []))
         {
             if (key is { Data.IsEmpty: true })
@@ -352,6 +374,21 @@ public sealed class AesListener : IAsyncDisposable
             throw Invalid("There is a certificate, but no client may come by TLS with it.", "Add Tls and WebSocketTls to -Transport, or omit the certificate.");
     }
 
+    /// <summary>The folder of the pages has a page, and none of the listener's secrets: everyone can read what is in it.</summary>
+    private static void RequirePagesToBePublic(ListenerOptions options)
+    {
+        if (options.WebRoot is not { } root)
+            return;
+        if (!File.Exists(Path.Combine(root, "index.html")))
+            throw new XpraAesException(XpraErrorId.InvalidOption, $"There is no index.html in {root}.", "Give the folder with the browser client's files, such as /usr/share/xpra/www.") { Target = root };
+        var folder = Path.TrimEndingDirectorySeparator(Path.GetFullPath(root)) + Path.DirectorySeparatorChar;
+        foreach (var secret in new[] { options.Key?.Path, options.Certificate?.Path, options.StatePath })
+        {
+            if (secret is not null && Path.GetFullPath(secret).StartsWith(folder, StringComparison.Ordinal))
+                throw new XpraAesException(XpraErrorId.InvalidOption, $"{secret} is in the folder of the pages, which everyone can read.", "Move it elsewhere, and replace it: it may have been read.") { Target = secret };
+        }
+    }
+
     /// <summary>Fail closed: a listener without a key is allowed only as the local end of an encrypted connection.</summary>
     private static void RequireSafeWithoutKey(ListenerOptions options)
     {
@@ -361,6 +398,8 @@ public sealed class AesListener : IAsyncDisposable
             throw Invalid($"Without a key, clients are unencrypted, and {options.Address} is not a loopback address.", "Use a Unix socket, or loopback.");
         if (options.Certificate is not null)
             throw Invalid("Without a key, TLS clients would get in without proving anything.", "Give a key, or omit the certificate.");
+        if (options.WebRoot is not null)
+            throw Invalid("Without a key, there is nothing for a browser to type.", "Give a key, or omit the pages.");
         if (options.AllowedOrigins.Count > 0)
             throw Invalid("Without a key, every web page that is allowed could use the session.", "Omit the origins.");
         if (options.EncryptFirstPacket || options.OtherKeys.Count > 0)

@@ -42,6 +42,12 @@ public sealed record Limits
     /// <summary>Values in the first packet of a peer that has not proven that it holds the key; arbitrary, real hellos have under 2,000.</summary>
     public int FirstPacketItems { get; init; } = 20_000;
 
+    /// <summary>Requests for pages from one source (IPv4 address or IPv6 /64) within <see cref="FailureWindow"/>; a browser's first visit makes about 60.</summary>
+    public int PageRequestsPerSource { get; init; } = 2_000;
+
+    /// <summary>Bytes of pages to one source within <see cref="FailureWindow"/>; the browser client has 3 MB.</summary>
+    public int PageBytesPerSource { get; init; } = 256 * 1024 * 1024;
+
     /// <summary>The fewest PBKDF2 iterations that a listener accepts from a client.</summary>
     public int MinIterations { get; init; } = 1_000;
 

@@ -69,7 +69,7 @@ public sealed class SetXpraAesListenerCommand : GatewayCommand
     {
         var keys = KeyInput.IsGiven ? KeyInput.Resolve() : [];
         Secrets.AddRange(keys);
-        return new ListenerOptions { Key = keys.Count > 0 ? keys[0] : null, OtherKeys = [.. keys.Skip(1)], Target = ReadTarget(), Certificate = ReadCertificate(), Modes = [.. (Mode ?? []).Distinct()] };
+        return new ListenerOptions { Key = keys.Count > 0 ? keys[0] : null, OtherKeys = [.. keys.Skip(1)], Target = ReadTarget(), Certificate = ReadCertificate(), WebRoot = ReadWebRoot(), Modes = [.. (Mode ?? []).Distinct()] };
     }
 
     private ListenerOptions Apply(ListenerOptions old)
@@ -86,6 +86,7 @@ public sealed class SetXpraAesListenerCommand : GatewayCommand
             AllowedOrigins = AllowOrigin ?? old.AllowedOrigins,
             Transports = Transport ?? old.Transports,
             Certificate = _new.Certificate ?? old.Certificate,
+            WebRoot = WebRoot is null ? old.WebRoot : _new.WebRoot,
         };
         if (_new.Key is not null)
             changed = changed with { Key = _new.Key, OtherKeys = _new.OtherKeys };
@@ -109,6 +110,8 @@ public sealed class SetXpraAesListenerCommand : GatewayCommand
             changes.Add($"the target {target}{(target.Keys.Count == 0 ? "" : $" {target.Encryption}")}");
         if (Password is not null)
             changes.Add("a password");
+        if (WebRoot is not null)
+            changes.Add(options.WebRoot is { } pages ? $"the pages in {pages}" : "no pages");
         if (options.Certificate is { } certificate)
             changes.Add($"the certificate of {certificate.Subject}, fingerprint {certificate.Fingerprint}");
         if (AllowRequest is not null)

@@ -92,11 +92,14 @@ public sealed class StartXpraAesListenerCommand : GatewayCommand
             AllowSilentClients = AllowSilentClient,
             Transports = Transport ?? [],
             Certificate = ReadCertificate(),
+            WebRoot = ReadWebRoot(),
             StatePath = StatePath is null ? null : FilePath.Resolve(this, StatePath),
             TrustedSources = [.. TrustedSource.Select(ParseNetwork)],
             Limits = LimitInput.Read(Limit, WarnOnce),
         };
         ListenerOptions[] all = ParameterSetName == nameof(Bind) ? [.. Bind.Select(NewBindReader(common).Read)] : [ReadParameters(common)];
+        if (WebRoot is null && target is not null && Listening.WebRoot.Known.FirstOrDefault(Directory.Exists) is { } pages)
+            all = [.. all.Select(bind => bind.Certificate is null ? bind : bind with { WebRoot = pages })];
         foreach (var bind in all)
         {
             WarnAboutFirstPacket(bind.Modes);

@@ -14,7 +14,10 @@ internal sealed class TlsPskSecrets
 
     private const int StretchedSize = 32, IdentitySize = 16;
 
-    private static readonly byte[] s_salt = "XpraAes TLS-PSK v1"u8.ToArray();
+    /// <summary>PBKDF2's salt, in ASCII.</summary>
+    public const string Salt = "XpraAes TLS-PSK v1";
+
+    private static readonly byte[] s_salt = Encoding.ASCII.GetBytes(Salt);
     private static readonly PerKey<TlsPskSecrets> s_perKey = new(key => new TlsPskSecrets(key.Data));
 
     private TlsPskSecrets(ReadOnlySpan<byte> keyData)
@@ -32,12 +35,15 @@ internal sealed class TlsPskSecrets
     /// <summary>For TLS_AES_256_GCM_SHA384.</summary>
     public PskSecret Sha384 { get; }
 
+    /// <summary>HKDF's info for the identity of this hash, <c>sha256</c> or <c>sha384</c>, in ASCII.</summary>
+    public static string IdentityLabel(string hash) => $"identity {hash}";
+
     /// <summary>The secrets of a key. The first time for each key it takes some 200 ms.</summary>
     public static TlsPskSecrets Of(XpraKey key) => s_perKey.Of(key);
 
     private static string Identity(ReadOnlySpan<byte> stretched, string hash)
     {
-        using var bytes = Expand(stretched, $"identity {hash}", IdentitySize);
+        using var bytes = Expand(stretched, IdentityLabel(hash), IdentitySize);
         return $"xpra-aes-{hash}-{Convert.ToHexString(bytes.Span).ToLowerInvariant()}";
     }
 

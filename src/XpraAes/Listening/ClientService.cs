@@ -31,7 +31,7 @@ internal sealed class ClientService
         // Copied, because the caller may dispose of its secrets.
         _keys = options.Key is null ? [] : [.. options.OtherKeys.Prepend(options.Key).Select(key => key.Clone())];
         var certificate = options.Certificate?.Clone();
-        _accepts = new AcceptOptions { Transports = options.Transports, Keys = _keys, Origins = options.AllowedOrigins, Certificate = certificate, Timeout = options.Limits.HandshakeTimeout };
+        _accepts = new AcceptOptions { Transports = options.Transports, Keys = _keys, Origins = options.AllowedOrigins, Certificate = certificate, Pages = options.WebRoot is null ? null : new WebPages(options, endpoint.Port, certificate), Timeout = options.Limits.HandshakeTimeout };
         Options = options with
         {
             Key = _keys.FirstOrDefault(),
@@ -77,7 +77,14 @@ internal sealed class ClientService
             await Task.Delay(_listener.Guard.DelayFor(address), ending.Token).ConfigureAwait(false);
             var started = Stopwatch.GetTimestamp();
             Options.Certificate?.Refresh(Options.Logger);
-            var stream = await TransportTable.AcceptAsync(socket, _accepts, ending.Token).ConfigureAwait(false);
+            var accepted = await TransportTable.AcceptAsync(socket, _accepts, ending.Token).ConfigureAwait(false);
+            if (accepted is not { } stream)
+            {
+                // A browser has its pages; closed like any connection, so that it reads the end of the last one.
+                channel = new PacketChannel(new NetworkStream(socket, ownsSocket: true), Options.Limits);
+                await channel.LingerAsync(Options.Limits.CloseGrace, ending.Token).ConfigureAwait(false);
+                return;
+            }
             channel = new PacketChannel(stream, Options.Limits, peer, log);
             connection = await OpenAsync(channel, slot, address, peer, started, log, ending.Token).ConfigureAwait(false);
         }

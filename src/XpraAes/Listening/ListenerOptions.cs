@@ -68,6 +68,9 @@ public sealed record ListenerOptions
     /// <summary>The certificate for TLS, with which clients come by <c>ssl://</c> and <c>wss://</c> on the same port; null for none. The caller keeps it; a copy is made. It proves the listener; clients prove the key by AES inside.</summary>
     public ServerCertificate? Certificate { get; init; }
 
+    /// <summary>The folder with the browser client's files, which browsers get over TLS, and over plain HTTP on loopback; null for none. Whoever can change them can read the keys that people type.</summary>
+    public string? WebRoot { get; init; }
+
     /// <summary>The folder that keeps the salts of proven sessions across restarts, created if missing; null keeps them in memory only. For each key, only one process at a time may use it.</summary>
     public string? StatePath { get; init; }
 

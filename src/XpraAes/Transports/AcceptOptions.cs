@@ -1,4 +1,4 @@
-using XpraAes.Keys;
+using System.Net;
 
 namespace XpraAes.Transports;
 
@@ -16,6 +16,15 @@ internal sealed record AcceptOptions
 
     /// <summary>The certificate that TLS clients without a pre-shared key get; null refuses them.</summary>
     public ServerCertificate? Certificate { get; init; }
+
+    /// <summary>The pages for browsers; null for none.</summary>
+    public IWebPages? Pages { get; init; }
+
+    /// <summary>The client's address, for <see cref="Pages"/>.</summary>
+    public IPAddress Source { get; init; } = IPAddress.None;
+
+    /// <summary>Sets the time that is left, for <see cref="Pages"/>.</summary>
+    public Action<TimeSpan> Extend { get; init; } = static _ => { };
 
     /// <summary>The time for the client's first bytes, and for the transport's handshake.</summary>
     public required TimeSpan Timeout { get; init; }

@@ -14,7 +14,7 @@ internal sealed class TlsPskTransport() : Transport(TransportKind.TlsPsk, "tls-p
 
     public override bool Recognizes(ReadOnlySpan<byte> first) => first[0] == HandshakeRecord;
 
-    public override async Task<Stream> AcceptAsync(Stream stream, AcceptOptions options, CancellationToken cancellationToken) => options.Keys.Count > 0
+    public override async Task<Stream?> AcceptAsync(Stream stream, AcceptOptions options, CancellationToken cancellationToken) => options.Keys.Count > 0
         ? await TlsPskStream.AcceptAsync(stream, options.Keys, cancellationToken).ConfigureAwait(false)
         : throw new XpraAesException(XpraErrorId.PeerIsTls, "The client speaks TLS, and this listener has no key to accept it with.");
 }

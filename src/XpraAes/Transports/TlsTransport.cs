@@ -12,7 +12,7 @@ internal sealed class TlsTransport() : Transport(TransportKind.Tls, "ssl")
             timeout, Handshake, Closed, Action, limits, cancellationToken);
 
     /// <summary>The server's side: the stream inside TLS, or inside a websocket in it, as the client's first bytes there decide.</summary>
-    public override async Task<Stream> AcceptAsync(Stream stream, AcceptOptions options, CancellationToken cancellationToken)
+    public override async Task<Stream?> AcceptAsync(Stream stream, AcceptOptions options, CancellationToken cancellationToken)
     {
         var tls = await TlsStream.AcceptAsync(stream, options.Certificate!, cancellationToken).ConfigureAwait(false);
         var first = new byte[TransportTable.PeekSize];
@@ -48,6 +48,5 @@ internal sealed class WebSocketTlsTransport() : Transport(TransportKind.WebSocke
         }, timeout, TlsTransport.Handshake, TlsTransport.Closed, TlsTransport.Action, limits, cancellationToken);
 
     /// <summary>The server's side, on the stream inside TLS.</summary>
-    public override async Task<Stream> AcceptAsync(Stream stream, AcceptOptions options, CancellationToken cancellationToken)
-        => await WebSocketUpgrade.AcceptAsync(stream, default, options.Origins, cancellationToken).ConfigureAwait(false);
+    public override Task<Stream?> AcceptAsync(Stream stream, AcceptOptions options, CancellationToken cancellationToken) => WebSocketTransport.UpgradeAsync(stream, options, isSecure: true, cancellationToken);
 }

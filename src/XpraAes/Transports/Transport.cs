@@ -24,12 +24,12 @@ internal abstract class Transport(TransportKind kind, string scheme)
     /// <summary>Whether a client whose first 1 to <see cref="TransportTable.PeekSize"/> bytes are these uses this transport. False for transports without a handshake.</summary>
     public virtual bool Recognizes(ReadOnlySpan<byte> first) => false;
 
-    /// <summary>The server side of its handshake; returns the stream of packets.</summary>
+    /// <summary>The server side of its handshake; returns the stream of packets, or null if the client wanted no more than it has been answered.</summary>
     /// <param name="stream">The accepted connection, of which nothing has been read.</param>
     /// <param name="options">What is accepted.</param>
     /// <param name="cancellationToken">Cancels it; also carries the timeout.</param>
     /// <exception cref="XpraAesException">The client was rejected, and has been answered.</exception>
-    public virtual Task<Stream> AcceptAsync(Stream stream, AcceptOptions options, CancellationToken cancellationToken) => Task.FromResult(stream);
+    public virtual Task<Stream?> AcceptAsync(Stream stream, AcceptOptions options, CancellationToken cancellationToken) => Task.FromResult<Stream?>(stream);
 
     /// <summary>Connects by TCP, and then runs a handshake of the transport's own within the same timeout.</summary>
     /// <param name="endpoint">Where to.</param>

@@ -49,12 +49,14 @@ internal static class TransportTable
     public static Task<(Stream Stream, string Peer)> ConnectAsync(XpraEndpoint endpoint, IReadOnlyList<XpraKey> keys, TimeSpan timeout, Limits limits, CancellationToken cancellationToken)
         => Of(endpoint.Transport).ConnectAsync(endpoint, keys, timeout, limits, cancellationToken);
 
-    /// <summary>The stream of packets on an accepted socket; its first bytes determine the transport.</summary>
+    /// <summary>The stream of packets on an accepted socket; its first bytes determine the transport. Null if a browser asked for pages only.</summary>
     /// <exception cref="XpraAesException">HandshakeTimeout if nothing arrives in time, ConnectionLost, and those of <see cref="Transport.AcceptAsync"/>.</exception>
-    public static async Task<Stream> AcceptAsync(Socket socket, AcceptOptions options, CancellationToken cancellationToken)
+    public static async Task<Stream?> AcceptAsync(Socket socket, AcceptOptions options, CancellationToken cancellationToken)
     {
         using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         deadline.CancelAfter(options.Timeout);
+        if (options.Pages is not null)
+            options = options with { Source = AddressText.SourceOf(socket), Extend = deadline.CancelAfter };
         Stream stream = new NetworkStream(socket, ownsSocket: true);
         var first = new byte[PeekSize];
         try

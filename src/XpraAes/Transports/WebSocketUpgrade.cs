@@ -7,16 +7,14 @@ namespace XpraAes.Transports;
 /// <summary>The HTTP request and answer that turn a connection into a websocket (RFC 6455 section 4), with the subprotocol that xpra requires (PROTOCOL section 3).</summary>
 internal static class WebSocketUpgrade
 {
-    /// <summary>Largest request or answer in bytes, header fields included; arbitrary, browsers send under 2 KB.</summary>
-    public const int MaxHeadSize = 8 * 1024;
-
     /// <summary>Characters of a page's origin to show in messages; arbitrary.</summary>
     private const int MaxOriginLength = 100;
 
+    /// <summary>How long a browser may take for its next request on the same connection; arbitrary, short because such a connection takes a place from others.</summary>
+    private static readonly TimeSpan s_keepAlive = TimeSpan.FromSeconds(3);
+
     private const string Subprotocol = "binary", Version = "13";
     private const int KeySize = 16;
-
-    private static ReadOnlySpan<byte> EndOfHead => "\r\n\r\n"u8;
 
     /// <summary>
     /// The server side. Answers the request that begins with <paramref name="peeked"/>, and returns the stream inside the websocket.
@@ -26,8 +24,35 @@ internal static class WebSocketUpgrade
     /// </summary>
     public static async Task<WebSocketStream> AcceptAsync(Stream stream, ReadOnlyMemory<byte> peeked, IReadOnlyCollection<string> origins, CancellationToken ct)
     {
-        var (head, rest) = await ReadHeadAsync(stream, peeked, isAnswer: false, ct).ConfigureAwait(false);
-        if (FindProblem(head, origins) is (var status, var problem))
+        var (head, rest) = await HttpHead.ReadAsync(stream, peeked, isAnswer: false, ct).ConfigureAwait(false);
+        return await AcceptAsync(head, rest, stream, origin => Allows(origins, origin), ct).ConfigureAwait(false);
+    }
+
+    /// <summary>As the other, on a connection that also answers requests for pages, whose own scripts may connect too. Null: only pages were asked for, and the connection is done with.</summary>
+    public static async Task<WebSocketStream?> AcceptAsync(Stream stream, IWebPages pages, WebVisitor visitor, IReadOnlyCollection<string> origins, CancellationToken ct)
+    {
+        var (head, rest) = await HttpHead.ReadAsync(stream, default, isAnswer: false, ct).ConfigureAwait(false);
+        while (head is not null && !head.Has("Upgrade", "websocket"))
+        {
+            if (!await pages.AnswerAsync(head, stream, visitor, ct).ConfigureAwait(false))
+                return null;
+            using var idle = CancellationTokenSource.CreateLinkedTokenSource(ct);
+            idle.CancelAfter(s_keepAlive);
+            try
+            {
+                (head, rest) = await HttpHead.ReadAsync(stream, rest, isAnswer: false, idle.Token).ConfigureAwait(false);
+            }
+            catch (Exception e) when (e is XpraAesException or IOException || e is OperationCanceledException && !ct.IsCancellationRequested)
+            {
+                return null;
+            }
+        }
+        return await AcceptAsync(head, rest, stream, origin => pages.IsOwnOrigin(origin, visitor) || Allows(origins, origin), ct).ConfigureAwait(false);
+    }
+
+    private static async Task<WebSocketStream> AcceptAsync(HttpHead? head, ReadOnlyMemory<byte> rest, Stream stream, Func<string, bool> allows, CancellationToken ct)
+    {
+        if (FindProblem(head, allows) is (var status, var problem))
         {
             await RefuseAsync(stream, status, ct).ConfigureAwait(false);
             throw new XpraAesException(XpraErrorId.PeerIsHttp, $"The peer sent {problem}; it was answered {status}.",
@@ -46,7 +71,7 @@ internal static class WebSocketUpgrade
     /// </summary>
     public static async Task<WebSocketStream> ConnectAsync(Stream stream, string host, int port, string path, CancellationToken ct)
     {
-        if (!path.StartsWith('/') || !IsPlain(path) || host.Length == 0 || !IsPlain(host))
+        if (!path.StartsWith('/') || !HttpHead.IsPlain(path) || host.Length == 0 || !HttpHead.IsPlain(host))
             throw new XpraAesException(XpraErrorId.InvalidUri, "The host or path of the websocket's URI has characters that do not belong there.",
                 "Percent-encode spaces and other special characters, and start the path with a slash.");
         var key = Convert.ToBase64String(RandomNumberGenerator.GetBytes(KeySize));
@@ -55,7 +80,7 @@ internal static class WebSocketUpgrade
             + $"Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: {Version}\r\nSec-WebSocket-Protocol: {Subprotocol}\r\n\r\n";
         await stream.WriteAsync(Encoding.ASCII.GetBytes(request), ct).ConfigureAwait(false);
 
-        var (head, rest) = await ReadHeadAsync(stream, default, isAnswer: true, ct).ConfigureAwait(false);
+        var (head, rest) = await HttpHead.ReadAsync(stream, default, isAnswer: true, ct).ConfigureAwait(false);
         if (head is null && !rest.Span.StartsWith("HTTP/"u8))
             throw PeerIdentification.Describe(rest.Span);
         var problem = head switch
@@ -74,7 +99,7 @@ internal static class WebSocketUpgrade
         return new WebSocketStream(stream, masks: true, rest);
     }
 
-    private static (string Status, string Problem)? FindProblem(Head? head, IReadOnlyCollection<string> origins) => head switch
+    private static (string Status, string Problem)? FindProblem(HttpHead? head, Func<string, bool> allows) => head switch
     {
         null => ("400 Bad Request", "an HTTP request that is malformed or larger than 8 KB"),
         _ when !head.StartLine.StartsWith("GET ", StringComparison.Ordinal) || !head.StartLine.EndsWith(" HTTP/1.1", StringComparison.Ordinal)
@@ -83,7 +108,7 @@ internal static class WebSocketUpgrade
         _ when head.Field("Sec-WebSocket-Version") != Version => ("426 Upgrade Required", "a websocket request of another version than 13"),
         _ when !Convert.TryFromBase64String(head.Field("Sec-WebSocket-Key"), new byte[KeySize], out var size) || size != KeySize
             => ("400 Bad Request", "a websocket request without a valid key"),
-        _ when head.Fields.ContainsKey("Origin") && !Allows(origins, head.Field("Origin")) => ("403 Forbidden", $"a websocket request of a page of '{Shorten(PeerIdentification.Sanitize(head.Field("Origin")))}', which -AllowOrigin does not name"),
+        _ when head.Fields.ContainsKey("Origin") && !allows(head.Field("Origin")) => ("403 Forbidden", $"a websocket request of a page of '{Shorten(PeerIdentification.Sanitize(head.Field("Origin")))}', which -AllowOrigin does not name"),
         _ when !head.Has("Sec-WebSocket-Protocol", Subprotocol) => ("403 Forbidden", $"a websocket request without the subprotocol '{Subprotocol}'"),
         _ => null,
     };
@@ -112,61 +137,4 @@ internal static class WebSocketUpgrade
     private static string AcceptKey(string key) =>
         Convert.ToBase64String(SHA1.HashData(Encoding.ASCII.GetBytes(key + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11")));
 
-    /// <summary>Reads up to the empty line. Returns the head and the bytes after it, or null and everything read if it is not HTTP or too long.</summary>
-    private static async Task<(Head? Head, ReadOnlyMemory<byte> Remainder)> ReadHeadAsync(
-        Stream stream, ReadOnlyMemory<byte> peeked, bool isAnswer, CancellationToken ct)
-    {
-        var buffer = new byte[Math.Max(MaxHeadSize, peeked.Length)];
-        peeked.CopyTo(buffer);
-        var length = peeked.Length;
-        while (true)
-        {
-            var data = buffer.AsMemory(0, length);
-            if (!MayBeHttp(data.Span, isAnswer))
-                return (null, data);
-            var end = data.Span.IndexOf(EndOfHead);
-            if (end >= 0 && end <= MaxHeadSize - EndOfHead.Length)
-                return Head.Parse(data.Span[..end]) is { } head ? (head, data[(end + EndOfHead.Length)..]) : (null, data);
-            if (length >= MaxHeadSize)
-                return (null, data);
-            var count = await stream.ReadAsync(buffer.AsMemory(length, MaxHeadSize - length), ct).ConfigureAwait(false);
-            if (count == 0)
-                throw new XpraAesException(XpraErrorId.ConnectionLost, "The peer closed the connection in the middle of an HTTP request or answer.");
-            length += count;
-        }
-    }
-
-    /// <summary>Whether the first line, as far as it has arrived, can be HTTP, so that a peer of another protocol is detected at once.</summary>
-    private static bool MayBeHttp(ReadOnlySpan<byte> data, bool isAnswer)
-    {
-        var end = data.IndexOfAnyExceptInRange((byte)' ', (byte)'~');
-        return end < 0 || (data[end] == '\r' && (!isAnswer || data.StartsWith("HTTP/"u8)));
-    }
-
-    private static bool IsPlain(string text) => !text.AsSpan().ContainsAnyExceptInRange('!', '~');
-
-    /// <summary>A start line and its header fields; repeated fields are joined to one list.</summary>
-    private sealed record Head(string StartLine, Dictionary<string, string> Fields)
-    {
-        public static Head? Parse(ReadOnlySpan<byte> data)
-        {
-            var lines = Encoding.Latin1.GetString(data).Split("\r\n");
-            var fields = new Dictionary<string, string>(StringComparer.OrdinalIgnoreCase);
-            foreach (var line in lines.AsSpan(1))
-            {
-                var colon = line.IndexOf(':', StringComparison.Ordinal);
-                if (colon <= 0 || !IsPlain(line[..colon]))
-                    return null;
-                var (name, value) = (line[..colon], line[(colon + 1)..].Trim(' ', '\t'));
-                fields[name] = fields.TryGetValue(name, out var before) ? $"{before}, {value}" : value;
-            }
-            return new(lines[0], fields);
-        }
-
-        public string Field(string name) => Fields.GetValueOrDefault(name, "");
-
-        /// <summary>Whether a comma-separated field contains that word, ignoring case.</summary>
-        public bool Has(string name, string word) =>
-            Field(name).Split(',', StringSplitOptions.TrimEntries).Contains(word, StringComparer.OrdinalIgnoreCase);
-    }
 }

@@ -60,7 +60,7 @@ public sealed class TransportTableTests
         var (client, _) = await TransportTable.ConnectAsync(listening.Endpoint, [], TimeSpan.FromSeconds(10), Limits.Default, default);
         await using var closing = client;
         await client.WriteAsync("P"u8.ToArray());
-        await using var server = await TransportTable.AcceptAsync(await listening.AcceptAsync(default), new AcceptOptions { Timeout = TimeSpan.FromSeconds(10) }, default);
+        await using var server = (await TransportTable.AcceptAsync(await listening.AcceptAsync(default), new AcceptOptions { Timeout = TimeSpan.FromSeconds(10) }, default))!;
         await client.WriteAsync("OST"u8.ToArray());
         var arrived = new byte[4];
         await server.ReadExactlyAsync(arrived);

@@ -149,7 +149,7 @@ public sealed class WebSocketUpgradeTests
         var network = new ScriptedStream(endless, new Random(1));
         var thrown = await Assert.ThrowsAsync<XpraAesException>(() => WebSocketUpgrade.AcceptAsync(network, default, ["http://x"], CancellationToken.None));
         Assert.Equal(XpraErrorId.PeerIsHttp, thrown.Id);
-        Assert.InRange(network.Position, 1, WebSocketUpgrade.MaxHeadSize);
+        Assert.InRange(network.Position, 1, HttpHead.MaxSize);
         Assert.StartsWith("HTTP/1.1 400 ", Encoding.ASCII.GetString(network.Written.ToArray()), StringComparison.Ordinal);
     }
 
