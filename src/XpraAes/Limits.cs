@@ -48,6 +48,9 @@ public sealed record Limits
     /// <summary>Bytes of pages to one source within <see cref="FailureWindow"/>; the browser client has 3 MB.</summary>
     public int PageBytesPerSource { get; init; } = 256 * 1024 * 1024;
 
+    /// <summary>Time between a browser client's hello and the first packet encrypted for it: it derives its key meanwhile without waiting for it, which takes it some 2 ms, or 20 on a busy machine. Arbitrary.</summary>
+    public TimeSpan BrowserKeyTime { get; init; } = TimeSpan.FromMilliseconds(200);
+
     /// <summary>The fewest PBKDF2 iterations that a listener accepts from a client.</summary>
     public int MinIterations { get; init; } = 1_000;
 

@@ -18,6 +18,9 @@ internal sealed class ServerHandshake(PacketChannel channel, ServerHandshakeOpti
     private const string AuthenticationFailed = "authentication failed";
     private const string EncryptionError = "encryption error";
 
+    /// <summary>Unencrypted packets of a browser client that are discarded after its hello, and answers to a challenge that it may have sent so; arbitrary, more than it has been seen to send.</summary>
+    private const int MaxPlaintextPackets = 16, MaxPlaintextAnswers = 2;
+
     // In a sealed stream the packets are not encrypted again, and the key is proven already.
     private XpraKey? _key = channel.Seal is null && options.Keys.Count > 0 ? options.Keys[0] : null;
     private CipherParameters? _send;
@@ -25,6 +28,7 @@ internal sealed class ServerHandshake(PacketChannel channel, ServerHandshakeOpti
     private SaltMemory? _salts;
     private bool? _streamCapability;
     private bool _challenged;
+    private long _helloAt; // of a browser client; 0 for others
 
     /// <summary>Receives the client's hello, after a challenge where one is needed, and sets both ciphers. The caller answers with <see cref="SendHelloAsync"/> or <see cref="RefuseAsync"/>.</summary>
     /// <exception cref="XpraAesException">The client was refused, and has been sent the reason where it can read it.</exception>
@@ -50,7 +54,36 @@ internal sealed class ServerHandshake(PacketChannel channel, ServerHandshakeOpti
         var sent = new Packet(packet, default);
         Log.ChallengeSent(log, channel.Peer, sent.Text(3), sent.Text(4));
         await SendAsync(packet, cancellationToken).ConfigureAwait(false);
+        // The answer in plaintext proves nothing, and has been seen by whoever is in the path: it is asked for again.
+        for (var i = 0; i < MaxPlaintextAnswers && await DiscardPlaintextAnswerAsync(cancellationToken).ConfigureAwait(false); i++)
+            await SendAsync(packet, cancellationToken).ConfigureAwait(false);
         return await ReceiveHelloAsync(options.Limits.ChallengeTimeout, cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <summary>Whether a browser client, which does not wait for its key, has answered a challenge before it could encrypt.</summary>
+    private async Task<bool> DiscardPlaintextAnswerAsync(CancellationToken cancellationToken)
+    {
+        if (_helloAt == 0 || channel.Reader.Decryptor is null)
+            return false;
+        using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        deadline.CancelAfter(options.Limits.ChallengeTimeout);
+        try
+        {
+            if ((await channel.PeekHeaderAsync(deadline.Token).ConfigureAwait(false)).IsEncrypted)
+                return false;
+            deadline.CancelAfter(options.Limits.HandshakeTimeout);
+            channel.Reader.AllowPlaintext = true;
+            var packet = await channel.ReceiveAsync(deadline.Token).ConfigureAwait(false);
+            return packet is { Header.IsEncrypted: false } && packet.Type == Hello.PacketType;
+        }
+        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+        {
+            throw NoHello();
+        }
+        finally
+        {
+            channel.Reader.AllowPlaintext = false;
+        }
     }
 
     /// <summary>Sends our hello, with the cipher capabilities for the client.</summary>
@@ -99,6 +132,8 @@ internal sealed class ServerHandshake(PacketChannel channel, ServerHandshakeOpti
         deadline.CancelAfter(options.Limits.HandshakeTimeout);
         try
         {
+            if (_helloAt != 0 && options.Limits.BrowserKeyTime - options.Clock.GetElapsedTime(_helloAt) is var rest && rest > TimeSpan.Zero)
+                await Task.Delay(rest, deadline.Token).ConfigureAwait(false);
             await channel.SendAsync(packet, deadline.Token).ConfigureAwait(false);
         }
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
@@ -218,6 +253,11 @@ internal sealed class ServerHandshake(PacketChannel channel, ServerHandshakeOpti
 
         options.HelloAccepted?.Invoke();
         var send = announced.Parameters;
+        if (!send.Stream) // only the browser client
+        {
+            _helloAt = options.Clock.GetTimestamp();
+            channel.Reader.PlaintextToDiscard = IsProven ? 0 : MaxPlaintextPackets;
+        }
         CipherLog.Accepted(log, channel.Peer, send);
         if (send.Mode == AesMode.CBC && !announced.HasStream && channel.Reader.Decryptor is { PaddingUnit: > 0 } earlier)
             send = send with { PaddingUnit = earlier.PaddingUnit };

@@ -189,6 +189,16 @@ internal sealed class PacketReader(Stream stream, int maxPayloadSize) : IDisposa
     private bool TryTake(PacketHeader header, PacketDecryptor? decryptor, int wireSize)
     {
         var start = _start + PacketHeader.Size;
+        if (header.IsEncrypted)
+        {
+            PlaintextToDiscard = 0;
+        }
+        else if (Decryptor is not null && !AllowPlaintext)
+        {
+            PlaintextToDiscard--;
+            _start = start + wireSize;
+            return TryRead();
+        }
         switch (decryptor?.Decrypt(_buffer.AsSpan(start, wireSize), header.PayloadSize))
         {
             case DecryptStatus.MoreNeeded:
@@ -221,10 +231,13 @@ internal sealed class PacketReader(Stream stream, int maxPayloadSize) : IDisposa
 
     private PacketDecryptor? RequirePlaintextAllowed()
     {
-        if (Decryptor is not null && !AllowPlaintext)
+        if (Decryptor is not null && !AllowPlaintext && PlaintextToDiscard == 0)
             throw new XpraAesException(XpraErrorId.PlaintextPacket, "The peer sent an unencrypted packet after encryption was agreed.");
         return null;
     }
+
+    /// <summary>How many more plaintext packets are read and discarded although a cipher is set, until the first encrypted one: for a peer that encrypts only once it has derived its key.</summary>
+    public int PlaintextToDiscard { get; set; }
 
     /// <summary>Lets plaintext packets through although a cipher is set, so that a refusal can be read. The caller must check the header and not trust them.</summary>
     public bool AllowPlaintext { get; set; }
