@@ -27,6 +27,7 @@ Describe 'Typing what the README says' {
         Push-Location -Path (New-Item -Path "TestDrive:/$([guid]::NewGuid())" -ItemType Directory)
         $keyFile = if ($Code -match 'New-XpraAesKey') { 'other.txt' } else { 'key.txt' }
         $null = New-XpraAesKey -Path $keyFile
+        $null = New-XpraAesCertificate -DnsName localhost -Path cert.pfx
         $server = Start-XpraAesListener -Port 0 -KeyFile $keyFile
         $null = Connect-XpraAes -ComputerName localhost -Port $server.Port -KeyFile $keyFile
         if ($Code -match 'Start-XpraAesListener') {

@@ -9,13 +9,15 @@ namespace XpraAes.PowerShell.Commands;
 
 /// <summary>Creates the xpra command line that matches a listener, a connection or these parameters, for a given version of xpra.</summary>
 [Cmdlet(VerbsData.ConvertTo, "XpraCommandLine", DefaultParameterSetName = HostSet)]
-[OutputType(typeof(XpraCommandLine))]
+[OutputType(typeof(XpraCommandLine), ParameterSetName = [HostSet, nameof(Uri), nameof(InputObject)])]
+[OutputType(typeof(string), ParameterSetName = [nameof(Browser)])]
 public sealed class ConvertToXpraCommandLineCommand : XpraCmdlet
 {
     private const string HostSet = "Host";
 
     /// <summary>Listeners and connections; a listener on several addresses gives a line for each.</summary>
     [Parameter(Mandatory = true, ParameterSetName = nameof(InputObject), ValueFromPipeline = true)]
+    [Parameter(Mandatory = true, ParameterSetName = nameof(Browser), ValueFromPipeline = true)]
     public object InputObject { get; set; } = null!;
 
     /// <summary>A URI as for Connect-XpraAes.</summary>
@@ -46,10 +48,16 @@ public sealed class ConvertToXpraCommandLineCommand : XpraCmdlet
     public XpraRole Role { get; set; }
 
     /// <summary>The version of xpra: 3.1 for the newest release of that line, 6.5.2, or master.</summary>
-    [Parameter(Mandatory = true)]
+    [Parameter(Mandatory = true, ParameterSetName = HostSet)]
+    [Parameter(Mandatory = true, ParameterSetName = nameof(Uri))]
+    [Parameter(Mandatory = true, ParameterSetName = nameof(InputObject))]
     [ArgumentCompleter(typeof(XpraVersionCompleter))]
     [ValidateNotNullOrEmpty]
     public string XpraVersion { get; set; } = "";
+
+    /// <summary>Gives the address to open in a browser in place of a command line. It never contains the key, which the person types.</summary>
+    [Parameter(Mandatory = true, ParameterSetName = nameof(Browser))]
+    public SwitchParameter Browser { get; set; }
 
     /// <summary>The path of the key file on the machine where the command line will run; it is not read here. A relative path is made absolute.</summary>
     [Parameter]
@@ -93,6 +101,9 @@ public sealed class ConvertToXpraCommandLineCommand : XpraCmdlet
             case nameof(Uri):
                 WriteUri();
                 break;
+            case nameof(Browser):
+                WriteBrowserUri((InputObject as PSObject)?.BaseObject ?? InputObject);
+                break;
             default:
                 WriteLive(InputObject is PSObject wrapped ? wrapped.BaseObject : InputObject);
                 break;
@@ -120,6 +131,18 @@ public sealed class ConvertToXpraCommandLineCommand : XpraCmdlet
             WriteWarning("The URI's password is left out, since every user of that machine would see it. Write it to a file, and give -PasswordFile.");
         var endpoint = uri.Endpoint is { Trust: { AuthorityFile: { } file } trust } ? uri.Endpoint with { Trust = trust with { AuthorityFile = Absolute(file) } } : uri.Endpoint;
         WriteLine(endpoint, uri.Encryption ?? Mode, uri.KeyFile, uri.Key, uri.UserName);
+    }
+
+    private void WriteBrowserUri(object input)
+    {
+        if (input is not AesListener listener)
+            throw new XpraAesException(XpraErrorId.InvalidOption, $"A {input.GetType().Name} is not a listener.", "Pipe the output of Start-XpraAesListener or Get-XpraAesListener.");
+        var addresses = listener.BrowserUris;
+        if (addresses.Count == 0)
+            throw new XpraAesException(XpraErrorId.InvalidOption, $"The listener {listener.Id} serves no pages.", "Start it with -Certificate and -WebRoot.") { Target = $"{listener.Id}" };
+        var user = UserName ?? listener.Options.UserName;
+        foreach (var address in addresses)
+            WriteObject(user is null ? address : $"{address}?username={System.Uri.EscapeDataString(user)}");
     }
 
     private void WriteLive(object input)

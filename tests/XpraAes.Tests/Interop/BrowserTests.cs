@@ -1,0 +1,152 @@
+using System.Diagnostics;
+using System.Security.Cryptography.X509Certificates;
+using XpraAes.Gateway;
+using XpraAes.Keys;
+using XpraAes.Listening;
+using XpraAes.Tests.Keys;
+using XpraAes.Tests.Listening;
+using XpraAes.Transports;
+
+namespace XpraAes.Tests.Interop;
+
+/// <summary>A person with a browser: one address, https, the client of xpra's own package, a real server, AES inside.</summary>
+[Trait("Category", "Interop")]
+[Collection(LoopbackCollection.Name)]
+public sealed class BrowserTests(RealXpra xpra) : IClassFixture<RealXpra>, IDisposable
+{
+    private const int Background = 0x204080;
+    private const int WindowPixels = 80_000; // of the xterm's 480 by 300
+
+    private readonly X509Certificate2 _certificate = TestCertificates.Create("localhost");
+    private readonly TempFolder _folder = new();
+
+    public void Dispose()
+    {
+        _certificate.Dispose();
+        _folder.Dispose();
+    }
+
+    [Fact]
+    public async Task A_session_is_drawn_and_takes_keys()
+    {
+        await RequireAsync();
+        var (server, socket) = await StartServerAsync();
+        await using var closing = server;
+        await using var gateway = StartGateway(socket);
+        await using var browser = await Browser.StartAsync(_certificate);
+        await browser.OpenAsync("a", gateway.BrowserUri!, $"{xpra.Key}");
+        var (x, y) = await browser.SeeAsync("a", Background, WindowPixels);
+
+        var typed = Path.Combine(xpra.Folder, Path.GetRandomFileName());
+        await browser.RunAsync("clickAt", new { page = "a", x, y });
+        await browser.RunAsync("type", new { page = "a", text = $"seq 5 > {typed}" });
+        await browser.RunAsync("press", new { page = "a", text = "Enter" });
+        await Loopback.Eventually(() => File.Exists(typed) && File.ReadAllText(typed) == "1\n2\n3\n4\n5\n");
+
+        var session = Assert.Single(gateway.Connections);
+        Assert.StartsWith("wss://", session.Endpoint, StringComparison.Ordinal);
+        Assert.True(session.KeyProven);
+        Assert.All(session.GetCipherInfo().Take(2), row => Assert.Equal(("AES", "TLS 1.3", xpra.Key.Fingerprint), (row.Cipher, row.Tls, row.KeyFingerprint)));
+        // The key is not in the address, which the browser's history keeps.
+        Assert.DoesNotContain($"{xpra.Key}", (await browser.RunAsync("url", new { page = "a" })).GetString()!, StringComparison.Ordinal);
+        Assert.DoesNotContain("Content Security Policy", (await browser.RunAsync("said", new { page = "a" })).GetString()!, StringComparison.Ordinal);
+        if (Environment.GetEnvironmentVariable("XPRA_AES_PICTURE") is { Length: > 0 } picture)
+            await browser.RunAsync("picture", new { page = "a", path = picture });
+    }
+
+    [Fact]
+    public async Task A_wrong_key_is_said_to_be_wrong_within_5_seconds()
+    {
+        await RequireAsync();
+        var (server, socket) = await StartServerAsync();
+        await using var closing = server;
+        await using var gateway = StartGateway(socket);
+        await using var browser = await Browser.StartAsync(_certificate);
+        using var other = XpraKey.Generate();
+        await browser.OpenAsync("a", gateway.BrowserUri!, $"{other}");
+        var start = Stopwatch.GetTimestamp();
+        var status = "";
+        while (!status.Contains("Wrong key", StringComparison.Ordinal))
+        {
+            Assert.True(Stopwatch.GetElapsedTime(start) < TimeSpan.FromSeconds(5), status);
+            status = await browser.TextAsync("a", "#status");
+        }
+        // The right one then works on the same page, and is taken without the newline that copying brings along.
+        await browser.RunAsync("fill", new { page = "a", selector = "#key", text = $" {xpra.Key}" });
+        await browser.RunAsync("click", new { page = "a", selector = "#connect" });
+        await browser.SeeAsync("a", Background, WindowPixels);
+    }
+
+    [Fact]
+    public async Task A_password_is_taken_and_a_wrong_one_is_not()
+    {
+        await RequireAsync();
+        var (server, socket) = await StartServerAsync();
+        await using var closing = server;
+        using var password = new SecretBuffer("the password"u8);
+        await using var gateway = StartGateway(socket, options => options with { Password = password });
+        await using var browser = await Browser.StartAsync(_certificate);
+        foreach (var (page, text) in new[] { ("wrong", "another"), ("right", "the password") })
+        {
+            await browser.RunAsync("open", new { page, url = gateway.BrowserUri });
+            await browser.RunAsync("fill", new { page, selector = "#key", text = $"{xpra.Key}" });
+            await browser.RunAsync("click", new { page, selector = "summary" });
+            await browser.RunAsync("fill", new { page, selector = "#password", text });
+            await browser.RunAsync("click", new { page, selector = "#connect" });
+            if (page == "wrong")
+                await Loopback.Eventually(() => gateway.Refusals.GetValueOrDefault(XpraErrorId.AuthenticationFailed) >= 1);
+        }
+        await browser.SeeAsync("right", Background, WindowPixels);
+    }
+
+    [Fact]
+    public async Task Two_browsers_share_a_session_and_both_come_back_after_the_gateway_has_been_restarted()
+    {
+        await RequireAsync();
+        var (server, socket) = await StartServerAsync();
+        await using var closing = server;
+        var gateway = StartGateway(socket);
+        await using var browser = await Browser.StartAsync(_certificate);
+        foreach (var page in new[] { "a", "b" })
+            await browser.OpenAsync(page, $"{gateway.BrowserUri}?sharing=true&steal=false", $"{xpra.Key}");
+        foreach (var page in new[] { "a", "b" })
+            await browser.SeeAsync(page, Background, WindowPixels);
+        Assert.Equal(2, gateway.Connections.Count);
+
+        var port = gateway.Port;
+        await gateway.StopAsync(TimeSpan.Zero);
+        await using var restarted = StartGateway(socket, options => options with { Port = port });
+        // 3.1's client goes to its connection page when the server exits, and forgets the key.
+        foreach (var page in new[] { "a", "b" })
+            await browser.OpenAsync(page, $"{restarted.BrowserUri}?sharing=true&steal=false", $"{xpra.Key}");
+        await Loopback.Eventually(() => restarted.Connections.Count(session => session.KeyProven) == 2);
+        foreach (var page in new[] { "a", "b" })
+            await browser.SeeAsync(page, Background, WindowPixels);
+    }
+
+    private async Task RequireAsync()
+    {
+        xpra.Require();
+        await RealXpra.RequireGraphicsAsync();
+        RealXpra.RequireProgram("xterm", "xterm");
+        Browser.Require();
+        Assert.SkipUnless(File.Exists("/usr/share/xpra/www/index.html"), "xpra's browser client is not installed.");
+    }
+
+    private Task<(XpraProgram Server, string Socket)> StartServerAsync()
+        => xpra.StartClearServerAsync($"xterm -T INTEROP -geometry 80x24+0+0 -bg #{Background:x6} -fg white -cr white -e sh");
+
+    private AesListener StartGateway(string socket, Func<ListenerOptions, ListenerOptions>? configure = null)
+    {
+        using var certificate = ServerCertificate.From(_certificate);
+        var options = new ListenerOptions
+        {
+            Key = xpra.Key,
+            Certificate = certificate,
+            WebRoot = "/usr/share/xpra/www",
+            Target = new TargetOptions { Endpoint = new XpraEndpoint(TransportKind.Unix, "", 0, socket) },
+            Limits = Limits.Default with { UnprovenConnectionsPerSource = 24 },
+        };
+        return AesListener.Start(configure?.Invoke(options) ?? options);
+    }
+}
