@@ -43,7 +43,7 @@ public sealed record Limits
     public int FirstPacketItems { get; init; } = 20_000;
 
     /// <summary>Requests for pages from one source (IPv4 address or IPv6 /64) within <see cref="FailureWindow"/>; a browser's first visit makes about 60.</summary>
-    public int PageRequestsPerSource { get; init; } = 2_000;
+    public int PageRequestsPerSource { get; init; } = 6_000;
 
     /// <summary>Bytes of pages to one source within <see cref="FailureWindow"/>; the browser client has 3 MB.</summary>
     public int PageBytesPerSource { get; init; } = 256 * 1024 * 1024;

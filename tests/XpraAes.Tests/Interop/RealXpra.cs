@@ -82,7 +82,7 @@ public sealed class RealXpra : IAsyncLifetime
     internal async Task<(XpraProgram Server, string Socket)> StartClearServerAsync(string program)
     {
         var socket = Path.Combine(_folder.FullName, Path.GetRandomFileName());
-        var server = await StartServerAsync(encryptFirstPacket: false, $"--bind={socket}", $"--start={program}", "--sharing=yes");
+        var server = await StartServerAsync(encryptFirstPacket: false, $"--bind={socket}", $"--start={program}");
         // It is ready a little later than it says.
         await Loopback.Eventually(() => File.Exists(socket));
         return (server, socket);
