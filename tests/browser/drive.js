@@ -33,7 +33,11 @@ const args = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run
         async evaluate({ page, text }) { return await pages[page].evaluate(text); },
         // Where a color is on the screen: the number of its pixels, and the middle of them.
         async find({ page, color }) {
-            const png = (await pages[page].screenshot()).toString("base64");
+            // A page that is just being left, or a machine that is busy, gives no picture: the caller looks again.
+            const picture = await pages[page].screenshot({ timeout: 5000 }).catch(() => null);
+            if (!picture)
+                return { count: 0, x: 0, y: 0 };
+            const png = picture.toString("base64");
             return await counter.evaluate(async ([picture, [r, g, b]]) => {
                 const bytes = Uint8Array.from(atob(picture), character => character.charCodeAt(0));
                 const image = await createImageBitmap(new Blob([bytes]));
