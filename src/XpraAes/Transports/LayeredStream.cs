@@ -1,3 +1,5 @@
+using System.Net.Sockets;
+
 namespace XpraAes.Transports;
 
 /// <summary>A two-way stream inside another one, which is closed with it. Reads and writes of arrays, and synchronous ones, become those of memory.</summary>
@@ -18,6 +20,14 @@ internal abstract class LayeredStream(Stream inner) : Stream, IHalfClosable
     }
 
     protected Stream Inner => inner;
+
+    /// <summary>The socket at the bottom; null where there is none.</summary>
+    public static Socket? SocketBelow(Stream stream) => stream switch
+    {
+        NetworkStream { Socket: var socket } => socket,
+        LayeredStream { Inner: var below } => SocketBelow(below),
+        _ => null,
+    };
 
     public abstract override ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default);
 

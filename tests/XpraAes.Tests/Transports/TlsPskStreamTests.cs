@@ -96,7 +96,7 @@ public sealed class TlsPskStreamTests : IDisposable
             var relay = Task.WhenAll(CopyAsync(server, near, fromClient ? offset : -1), CopyAsync(near, server, fromClient ? -1 : offset));
             var accepting = RunAsync(async () =>
             {
-                await using var stream = await TlsPskStream.AcceptAsync(far, [_key], Deadline(1.5));
+                await using var stream = await TlsPskHandshake.AcceptAsync(far, [_key], Deadline(1.5));
                 await stream.WriteAsync(new byte[300]);
                 var arrived = new byte[300];
                 await stream.ReadExactlyAsync(arrived, Deadline(1.5));
@@ -104,7 +104,7 @@ public sealed class TlsPskStreamTests : IDisposable
             }, far);
             var connecting = RunAsync(async () =>
             {
-                await using var stream = await TlsPskStream.ConnectAsync(client, [_key], Deadline(1.5));
+                await using var stream = await TlsPskHandshake.ConnectAsync(client, [_key], Deadline(1.5));
                 await stream.WriteAsync(new byte[300]);
                 var arrived = new byte[300];
                 await stream.ReadExactlyAsync(arrived, Deadline(1.5));
@@ -124,8 +124,8 @@ public sealed class TlsPskStreamTests : IDisposable
     {
         var ((client, server), (near, far)) = (Pair(), Pair());
         var relay = Task.WhenAll(CopyAsync(server, near, -1), CopyAsync(near, server, -1));
-        var accepting = TlsPskStream.AcceptAsync(far, [_key], Deadline());
-        await using (var stream = await TlsPskStream.ConnectAsync(client, [_key], Deadline()))
+        var accepting = TlsPskHandshake.AcceptAsync(far, [_key], Deadline());
+        await using (var stream = await TlsPskHandshake.ConnectAsync(client, [_key], Deadline()))
         {
             await stream.WriteAsync("stop"u8.ToArray());
             await using var other = await accepting;
@@ -135,7 +135,7 @@ public sealed class TlsPskStreamTests : IDisposable
         var (again, listener) = Pair();
         var served = RunAsync(async () =>
         {
-            await using var stream = await TlsPskStream.AcceptAsync(listener, [_key], Deadline());
+            await using var stream = await TlsPskHandshake.AcceptAsync(listener, [_key], Deadline());
             await stream.ReadExactlyAsync(new byte[4], Deadline());
         }, listener);
         await again.WriteAsync(recorded);
@@ -155,7 +155,7 @@ public sealed class TlsPskStreamTests : IDisposable
         Assert.SkipUnless(File.Exists("/usr/bin/openssl"), "openssl is not installed.");
         var psk = TlsPskSecrets.Of(_key).Sha256;
         using var listening = TcpTransport.Listen(IPAddress.Loopback, 0, 1);
-        var serving = RunAsync(async () => await TlsPskStream.AcceptAsync(new NetworkStream(await listening.AcceptAsync(Deadline()), true), [_key], Deadline()));
+        var serving = RunAsync(async () => await TlsPskHandshake.AcceptAsync(new NetworkStream(await listening.AcceptAsync(Deadline()), true), [_key], Deadline()));
         string[] key = givesKey ? ["-psk_identity", psk.Identity, "-psk", Convert.ToHexStringLower(psk.Key.Span)] : [];
         using var process = StartOpenssl(listening, [.. arguments.Split(' '), .. key]);
         var failure = await serving as XpraAesException;
@@ -169,8 +169,8 @@ public sealed class TlsPskStreamTests : IDisposable
     public async Task A_connection_that_is_cut_off_is_no_orderly_end()
     {
         var (a, b) = Pair();
-        var accepting = TlsPskStream.AcceptAsync(b, [_key], Deadline());
-        var client = await TlsPskStream.ConnectAsync(a, [_key], Deadline());
+        var accepting = TlsPskHandshake.AcceptAsync(b, [_key], Deadline());
+        var client = await TlsPskHandshake.ConnectAsync(a, [_key], Deadline());
         await using var server = await accepting;
         a.Dispose();
         await Assert.ThrowsAnyAsync<IOException>(() => server.ReadAsync(new byte[1], Deadline()).AsTask());
@@ -190,7 +190,7 @@ public sealed class TlsPskStreamTests : IDisposable
         using var listening = TcpTransport.Listen(IPAddress.Loopback, 0, 1);
         var serving = RunAsync(async () =>
         {
-            await using var stream = await TlsPskStream.AcceptAsync(new NetworkStream(await listening.AcceptAsync(Deadline()), true), [_key], Deadline());
+            await using var stream = await TlsPskHandshake.AcceptAsync(new NetworkStream(await listening.AcceptAsync(Deadline()), true), [_key], Deadline());
             Assert.Equal(128, stream.KeySize);
             await stream.WriteAsync("psk\n"u8.ToArray());
             await stream.CloseSendAsync(default);
@@ -215,15 +215,15 @@ public sealed class TlsPskStreamTests : IDisposable
     private static async Task<(TlsPskStream Client, TlsPskStream Server)> ConnectAsync(XpraKey[] clients, XpraKey[] servers)
     {
         var (a, b) = Pair();
-        var accepting = TlsPskStream.AcceptAsync(b, servers, Deadline());
-        return (await TlsPskStream.ConnectAsync(a, clients, Deadline()), await accepting);
+        var accepting = TlsPskHandshake.AcceptAsync(b, servers, Deadline());
+        return (await TlsPskHandshake.ConnectAsync(a, clients, Deadline()), await accepting);
     }
 
     private static async Task<(XpraAesException? Client, XpraAesException? Server)> TryConnectAsync(XpraKey[] clients, XpraKey[] servers)
     {
         var (a, b) = Pair();
-        var accepting = RunAsync(async () => await TlsPskStream.AcceptAsync(b, servers, Deadline()), b);
-        var connecting = RunAsync(async () => await TlsPskStream.ConnectAsync(a, clients, Deadline()), a);
+        var accepting = RunAsync(async () => await TlsPskHandshake.AcceptAsync(b, servers, Deadline()), b);
+        var connecting = RunAsync(async () => await TlsPskHandshake.ConnectAsync(a, clients, Deadline()), a);
         return (await connecting as XpraAesException, await accepting as XpraAesException);
     }
 
