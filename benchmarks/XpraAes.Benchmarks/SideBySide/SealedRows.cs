@@ -7,6 +7,9 @@ namespace XpraAes.Benchmarks.SideBySide;
 /// <summary>Gateways with TLS 1.3 and the key between them, compared with stunnel with a pre-shared key, and with spiped.</summary>
 internal static class SealedRows
 {
+    /// <summary>Until the JIT compiler is done with the handshake.</summary>
+    private const int WarmUpHandshakes = 8000;
+
     private static readonly int[] s_sizes = [1408, 16 * 1024, 256 * 1024];
 
     public static void Measure(Table table, Settings settings, int target)
@@ -43,10 +46,10 @@ internal static class SealedRows
     {
         using var gateway = Chain.OfSealedGateways(target, Chain.BenchmarkKeyText);
         using var stunnel = Chain.OfStunnelWithKey(target);
-        var count = settings.Quick ? 300 : 2000;
+        var count = settings.Quick ? 500 : 2000;
         Chain[] chains = stunnel is null ? [gateway] : [gateway, stunnel];
         foreach (var chain in chains)
-            Handshakes(chain.Far!, count);
+            Handshakes(chain.Far!, WarmUpHandshakes);
         var medians = settings.Medians([.. chains.Select(chain => (Func<double>)(() => Handshakes(chain.Far!, count)))]);
         table.AtLeast("tls-psk: handshakes a second of one core", medians[0], stunnel is null ? null : medians[1], "1/s", 1.0);
     }

@@ -60,6 +60,9 @@ internal sealed class TlsPskClient(TlsCrypto crypto, IReadOnlyList<(XpraKey Key,
 
     protected override IList<int> GetSupportedGroups(IList<int> namedGroupRoles) => [.. TlsPskRules.Groups];
 
+    /// <summary>A share for each group, so that no server has to ask again: BouncyCastle 2.7.0 cuts off the second hello where the server's suite goes with only one of the keys.</summary>
+    public override IList<int> GetEarlyKeyShareGroups() => [.. TlsPskRules.Groups];
+
     protected override IList<SignatureAndHashAlgorithm>? GetSupportedSignatureAlgorithms() => null;
 
     /// <summary>A server that does not take the key would prove itself by a certificate: that is no way on.</summary>

@@ -13,7 +13,7 @@ internal sealed class TlsPskStream : LayeredStream, ISealedStream
     internal const long DefaultRecordsPerKey = 1 << 23;
 
     /// <summary>Bytes of content to protect, or of records to read, at a time.</summary>
-    private const int BatchSize = 4 * TlsRecordProtection.MaxContentSize;
+    private const int BatchSize = 8 * TlsRecordProtection.MaxContentSize;
 
     /// <summary>Records without data (key updates, tickets, empty ones) in a row; a peer that sends more only makes work.</summary>
     private const int MaxRecordsWithoutData = 32;
