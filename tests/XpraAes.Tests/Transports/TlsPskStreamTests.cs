@@ -446,6 +446,16 @@ public sealed class TlsPskStreamTests : IDisposable
         Assert.Null(await serving);
     }
 
+    /// <summary>The length in its header is enough: a client that has not proven anything is given no memory for more.</summary>
+    [Fact]
+    public async Task A_hello_that_is_too_long_is_refused_at_its_start()
+    {
+        var (near, far) = DuplexStream.CreatePair();
+        await far.WriteAsync(new byte[] { 22, 3, 1, 0, 4, 1, 0, 0x40, 1 });
+        var failure = await RunAsync(async () => await TlsPskHandshake.AcceptAsync(near, [_key], Deadline()));
+        Assert.Equal(XpraErrorId.TlsFailed, (failure as XpraAesException)?.Id);
+    }
+
     private sealed class FailingStream : PeerStream
     {
         public bool Fails { get; set; }
