@@ -456,6 +456,37 @@ public sealed class TlsPskStreamTests : IDisposable
         Assert.Equal(XpraErrorId.TlsFailed, (failure as XpraAesException)?.Id);
     }
 
+    /// <summary>With the right key, but without Diffie-Hellman a recorded connection could be read once the key is known.</summary>
+    [Fact]
+    public async Task A_client_that_wants_no_forward_secrecy_gets_nothing()
+    {
+        var (near, far) = Pair();
+        var accepting = RunAsync(async () => await TlsPskHandshake.AcceptAsync(far, [_key], Deadline()), far);
+        var protocol = new TlsClientProtocol();
+        using var crypto = new PlatformTlsCrypto();
+        protocol.Connect(new ClientWithoutDiffieHellman(crypto, _key));
+        var hello = new byte[protocol.GetAvailableOutputBytes()];
+        protocol.ReadOutput(hello, 0, hello.Length);
+        await near.WriteAsync(hello);
+        Assert.Equal(XpraErrorId.TlsFailed, (await accepting as XpraAesException)?.Id);
+        var answer = new byte[100];
+        Assert.Equal(7, await near.ReadAtLeastAsync(answer, 100, throwOnEndOfStream: false)); // an alert
+        Assert.Equal(ContentType.alert, answer[0]);
+    }
+
+    private sealed class ClientWithoutDiffieHellman(PlatformTlsCrypto crypto, XpraKey key) : AbstractTlsClient(crypto)
+    {
+        public override short[] GetPskKeyExchangeModes() => [PskKeyExchangeMode.psk_ke];
+
+        public override IList<TlsPskExternal> GetExternalPsks() => [TlsPskRules.ToExternal(Crypto, TlsPskSecrets.Of(key), CipherSuite.TLS_AES_256_GCM_SHA384)];
+
+        public override TlsAuthentication GetAuthentication() => throw new NotSupportedException();
+
+        protected override ProtocolVersion[] GetSupportedVersions() => TlsPskRules.Versions;
+
+        protected override int[] GetSupportedCipherSuites() => TlsPskRules.Suites;
+    }
+
     private sealed class FailingStream : PeerStream
     {
         public bool Fails { get; set; }
