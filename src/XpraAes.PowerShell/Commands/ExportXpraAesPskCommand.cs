@@ -29,6 +29,7 @@ public sealed class ExportXpraAesPskCommand : XpraCmdlet
     public string? KeyData { get; set; }
 
     /// <summary>A key from New-XpraAesKey, Get-XpraAesKey or Get-Secret.</summary>
+    // Not mandatory: with two mandatory parameters for pipeline input, the engine binds only to that of the default set.
     [Parameter(ParameterSetName = nameof(Key), ValueFromPipeline = true)]
     [KeyTransformation]
     public XpraKey? Key { get; set; }
