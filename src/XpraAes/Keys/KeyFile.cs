@@ -91,7 +91,7 @@ internal static partial class KeyFile
     }
 
     private static XpraAesException Exists(string path)
-        => Error(XpraErrorId.KeyFileExists, path, $"{path} exists.", "Choose another path, or use -Force to replace it; what only its present content opens is then closed.");
+        => Error(XpraErrorId.KeyFileExists, path, $"{path} exists.", "Choose another path, or use -Force to replace it; anyone who has only what it holds now is then locked out.");
 
     private static XpraAesException Error(XpraErrorId id, string path, string message, string action, Exception? inner = null)
         => new(id, message, action, inner) { Target = path };

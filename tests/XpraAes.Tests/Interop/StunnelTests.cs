@@ -95,10 +95,25 @@ public sealed partial class StunnelTests : IClassFixture<RealXpra>, IDisposable
         else
             Assert.NotEqual(0, await client.WaitForExitAsync());
 
+        await using var openssl = StartOpenssl(port);
+        Assert.NotEqual(0, await openssl.WaitForExitAsync());
+        Assert.Contains("certificate verify failed", openssl.Output, StringComparison.Ordinal);
+
         // And XpraAes needs no such lines.
         var options = _xpra.OptionsFor(port);
         var failure = await Assert.ThrowsAsync<XpraAesException>(() => XpraConnector.ConnectAsync(options with { Endpoint = options.Endpoint with { Transport = TransportKind.TlsPsk } }));
         Assert.Equal(XpraErrorId.TlsFailed, failure.Id);
+    }
+
+    [Fact]
+    public async Task Openssl_gets_into_a_sealed_listener_with_a_line_of_the_file()
+    {
+        await MakeCertificateAsync();
+        Export(_xpra.Key);
+        await using var listener = AesListener.Start(new ListenerOptions { Key = _xpra.Key, Transports = [TransportKind.TlsPsk] });
+        await using var openssl = StartOpenssl(listener.Port);
+        Assert.Equal(0, await openssl.WaitForExitAsync());
+        Assert.Contains("Cipher is TLS_AES_128_GCM_SHA256", openssl.Output, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -192,7 +207,7 @@ public sealed partial class StunnelTests : IClassFixture<RealXpra>, IDisposable
     /// <summary>Runs the page's configuration for a client's machine, once its certificate is made with the page's command.</summary>
     private async Task<ClientTunnel> StartClientAsync(int listener, bool onSocket = false, Func<string, string>? edit = null)
     {
-        await RunAsync(Block("sh", "## xpra's own programs, through stunnel").Replace("~/.config/stunnel/", $"{_folder.FullName}/", StringComparison.Ordinal));
+        await MakeCertificateAsync();
         var (accept, uri) = ($"127.0.0.1:{RealXpra.FreePort()}", "");
         var text = Block("ini", ClientHeading);
         if (onSocket)
@@ -232,6 +247,21 @@ public sealed partial class StunnelTests : IClassFixture<RealXpra>, IDisposable
         var stunnel = XpraProgram.Start(_folder.FullName, "stunnel4", [path]);
         await stunnel.WaitForAsync("Configuration successful");
         return stunnel;
+    }
+
+    /// <summary>The certificate that nobody has the private key of.</summary>
+    private Task MakeCertificateAsync()
+        => RunAsync(Block("sh", "## xpra's own programs, through stunnel").Replace("~/.config/stunnel/", $"{_folder.FullName}/", StringComparison.Ordinal));
+
+    /// <summary>Runs the page's openssl with the first line of the file.</summary>
+    private XpraProgram StartOpenssl(int port)
+    {
+        var line = File.ReadLines(PskFile).First().Split(':');
+        var command = Block("sh", "### Other programs").Trim()
+            .Replace("HOST:10000", $"127.0.0.1:{port}", StringComparison.Ordinal)
+            .Replace("IDENTITY", line[0], StringComparison.Ordinal)
+            .Replace("-psk KEY", $"-psk {line[1]}", StringComparison.Ordinal);
+        return XpraProgram.Start(_folder.FullName, "sh", ["-c", command]);
     }
 
     private async Task RunAsync(string command)
