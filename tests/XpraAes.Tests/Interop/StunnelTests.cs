@@ -50,7 +50,7 @@ public sealed partial class StunnelTests : IClassFixture<RealXpra>, IDisposable
         await using var display = await _xpra.StartDisplayAsync();
         await using var client = _xpra.AttachInClear(stunnel.Uri, display.Name);
 
-        Assert.NotNull(await WaitForWindowAsync(display, client).WaitAsync(Loopback.HelloTimeout));
+        Assert.NotNull(await display.WaitForWindowAsync("SEALED", client).WaitAsync(Loopback.HelloTimeout));
         var session = Assert.Single(gateway.Connections);
         Assert.Equal((true, ConnectionState.Open, RealXpra.Version), (session.KeyProven, session.State, session.PeerVersion));
         Assert.StartsWith("tls-psk://", session.Endpoint, StringComparison.Ordinal);
@@ -275,16 +275,6 @@ public sealed partial class StunnelTests : IClassFixture<RealXpra>, IDisposable
     {
         var section = s_page[s_page.IndexOf($"\n{heading}\n", StringComparison.Ordinal)..];
         return Regex.Match(section, $"(?s)^```{language}\n(.*?)^```", RegexOptions.Multiline).Groups[1].Value;
-    }
-
-    private static async Task<string> WaitForWindowAsync(XDisplay display, XpraProgram client)
-    {
-        while (true)
-        {
-            Assert.False(client.HasExited, client.Output);
-            if (await display.FindWindowAsync("SEALED") is { } window)
-                return window;
-        }
     }
 
     [GeneratedRegex("(?m)^(verifyPeer|CAfile) = .*\n")]
