@@ -102,7 +102,7 @@ public sealed partial class StunnelTests : IClassFixture<RealXpra>, IDisposable
         // And XpraAes needs no such lines.
         var options = _xpra.OptionsFor(port);
         var failure = await Assert.ThrowsAsync<XpraAesException>(() => XpraConnector.ConnectAsync(options with { Endpoint = options.Endpoint with { Transport = TransportKind.TlsPsk } }));
-        Assert.Equal(XpraErrorId.TlsFailed, failure.Id);
+        Assert.Equal(XpraErrorId.KeyMismatch, failure.Id);
     }
 
     [Fact]
