@@ -72,6 +72,7 @@ internal sealed class ClientService
             peer = AddressText.Of(socket.RemoteEndPoint);
             Log.PeerConnected(log, peer);
             KeepAlive.Enable(socket, Options.Limits);
+            KeepAlive.LogRefused(Options.Logger);
             await Task.Delay(_listener.Guard.DelayFor(address), ending.Token).ConfigureAwait(false);
             var started = Stopwatch.GetTimestamp();
             var stream = await TransportTable.AcceptAsync(socket, _accepts, ending.Token).ConfigureAwait(false);
