@@ -26,6 +26,16 @@ internal static class WindowsAccount
         }
     }
 
+    /// <summary>What this process makes belongs to this account unless it says otherwise: the user, or for an administrator the group Administrators.</summary>
+    public static SecurityIdentifier DefaultOwner
+    {
+        get
+        {
+            using var identity = WindowsIdentity.GetCurrent();
+            return identity.Owner!;
+        }
+    }
+
     /// <summary>Whether an account is the user, SYSTEM, Administrators, or Windows itself.</summary>
     public static bool IsTrusted(SecurityIdentifier account) => account == User || account == System || account == Administrators || account == s_trustedInstaller || account == s_ownerRights;
 

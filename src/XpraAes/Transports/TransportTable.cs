@@ -13,6 +13,7 @@ internal static class TransportTable
         new TcpTransport(),
         new WebSocketTransport(),
         new UnixTransport(),
+        new NamedPipeTransport(),
         new TlsPskTransport(),
     ];
 
