@@ -154,7 +154,7 @@ public sealed class XpraUri : IDisposable
 
     /// <summary>Encodes a path as a URI option. xpra 4 does not decode, so only what must be encoded is.</summary>
     internal static string EncodePath(string path)
-        => Uri.EscapeDataString(path).Replace("%2F", "/", StringComparison.Ordinal).Replace("%3A", ":", StringComparison.Ordinal);
+        => Uri.EscapeDataString(path).Replace("%2F", "/", StringComparison.Ordinal).Replace("%3A", ":", StringComparison.Ordinal).Replace("%5C", "\\", StringComparison.Ordinal);
 
     /// <summary>Zeroes the key and the password.</summary>
     public void Dispose()
