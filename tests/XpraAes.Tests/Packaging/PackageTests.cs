@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.IO.Compression;
 using System.Reflection.Metadata;
 using System.Reflection.PortableExecutable;
@@ -99,8 +98,6 @@ public sealed class PackageTests(PackageTests.Packages packages) : IClassFixture
     /// <summary>Made once for all tests here.</summary>
     public sealed class Packages : IAsyncLifetime
     {
-        private static readonly string[] s_left = [".git", "bin", "obj", "out", "TestResults", "BenchmarkDotNet.Artifacts"];
-
         private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("xpra-packages-");
 
         public IReadOnlyList<string> Copies => [Path.Combine(_folder.FullName, "one"), Path.Combine(_folder.FullName, "another, with a longer name")];
@@ -114,7 +111,7 @@ public sealed class PackageTests(PackageTests.Packages packages) : IClassFixture
         {
             foreach (var copy in Copies)
             {
-                Copy(SharedFiles.Repository, copy);
+                SourceCopy.Make(copy);
                 if (await RunAsync(copy, "tool", "restore") != 0)
                     return;
             }
@@ -129,26 +126,10 @@ public sealed class PackageTests(PackageTests.Packages packages) : IClassFixture
             return ValueTask.CompletedTask;
         }
 
-        private static void Copy(string from, string to)
-        {
-            Directory.CreateDirectory(to);
-            foreach (var file in Directory.EnumerateFiles(from))
-                File.Copy(file, Path.Combine(to, Path.GetFileName(file)));
-            foreach (var folder in Directory.EnumerateDirectories(from).Where(folder => !s_left.Contains(Path.GetFileName(folder))))
-                Copy(folder, Path.Combine(to, Path.GetFileName(folder)));
-        }
-
         private async Task<int> RunAsync(string folder, params string[] arguments)
         {
-            ProcessStartInfo start = new("dotnet", arguments) { WorkingDirectory = folder, RedirectStandardOutput = true, RedirectStandardError = true };
-            // This process may itself be a child of MSBuild.
-            foreach (var name in start.Environment.Keys.Where(name => name.StartsWith("MSBUILD", StringComparison.OrdinalIgnoreCase)).ToArray())
-                start.Environment.Remove(name);
-            using var process = Process.Start(start)!;
-            var output = process.StandardOutput.ReadToEndAsync();
-            Output = await process.StandardError.ReadToEndAsync() + await output;
-            await process.WaitForExitAsync();
-            return process.ExitCode;
+            (var exitCode, Output) = await SourceCopy.RunAsync(folder, arguments);
+            return exitCode;
         }
     }
 }
