@@ -92,18 +92,24 @@ public sealed class WindowsTests(WineHost wine) : IClassFixture<WineHost>
     {
         Assert.SkipWhen(wine.Missing is not null, wine.Missing ?? "");
         using var key = XpraKey.FromText(Key);
-        await using var run = wine.Begin($"-Command \"(Start-XpraAesListener -Port 0 -KeyData {Key} -Mode CTR -WarningAction Ignore).Endpoint; Start-Sleep 300\"");
+        await using var run = wine.BeginOnTerminal($$"""
+            (Start-XpraAesListener -Port 0 -KeyData {{Key}} -Mode CTR -WarningAction Ignore).Endpoint | Set-Content $out
+            while (-not (Test-Path $signal)) { Start-Sleep -Milliseconds 100 }
+            # What Windows runs in each program of a console that is closed, with CTRL_CLOSE_EVENT. There is no window here to close.
+            Add-Type -Namespace Test -Name Native -MemberDefinition @'
+            [DllImport("kernel32")] public static extern IntPtr GetModuleHandleW([MarshalAs(UnmanagedType.LPWStr)] string name);
+            [DllImport("kernel32")] public static extern IntPtr GetProcAddress(IntPtr module, [MarshalAs(UnmanagedType.LPStr)] string name);
+            [DllImport("kernel32")] public static extern IntPtr CreateThread(IntPtr attributes, IntPtr size, IntPtr start, IntPtr argument, int flags, out int id);
+            '@
+            $routine = [Test.Native]::GetProcAddress([Test.Native]::GetModuleHandleW('kernelbase.dll'), 'CtrlRoutine')
+            $null = [Test.Native]::CreateThread(0, 0, $routine, 2, 0, [ref]0)
+            Start-Sleep 300
+            """);
         await using var client = await TestClient.ConnectAsync(await run.ReadLineAsync(), key);
         await client.SendHelloAsync();
         var session = await client.EstablishAsync();
-        if (how == "Ctrl+C")
-            await run.InterruptAsync();
-        else
-            run.CloseTerminal();
+        await (how == "Ctrl+C" ? run.InterruptAsync() : run.SignalAsync());
         Assert.Equal("server exit", await session.ExpectDisconnectAsync());
-        await client.DisposeAsync();
-        if (how == "Ctrl+C")
-            Assert.Equal(130, (await run.FinishAsync()).ExitCode);
     }
 
     /// <summary>The default is pwsh's; -ExecutionPolicy, the user's own setting and the administrator's policy come before it.</summary>

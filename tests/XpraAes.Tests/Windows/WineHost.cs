@@ -92,6 +92,16 @@ public sealed class WineHost : IAsyncLifetime
         return new WineRun(Start(["script", "-qec", $"{_wine} cmd /c C:\\\\{name}.cmd", "/dev/null"]), files);
     }
 
+    /// <summary>Starts xpra-aes on its terminal alone: cmd.exe would take Ctrl+C for itself.</summary>
+    /// <param name="script">A script, which writes what it says to the file $out, and may wait for the file $signal.</param>
+    internal WineRun BeginOnTerminal(string script)
+    {
+        var name = $"run{Interlocked.Increment(ref _runs)}";
+        var files = Path.Combine(Drive, name);
+        File.WriteAllText($"{files}.ps1", $"$out = 'C:\\{name}.out'; $signal = 'C:\\{name}.signal'\n{script}");
+        return new WineRun(Start(["script", "-qec", $"{_wine} C:\\\\xpra-aes\\\\xpra-aes.exe C:\\\\{name}.ps1", "/dev/null"]), files);
+    }
+
     internal static async Task FinishAsync(Process process)
     {
         using (process)

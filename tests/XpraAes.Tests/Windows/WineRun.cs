@@ -29,8 +29,8 @@ internal sealed class WineRun(Process terminal, string files) : IAsyncDisposable
         await terminal.StandardInput.FlushAsync();
     }
 
-    /// <summary>Closes its terminal, as a user closes a window.</summary>
-    public void CloseTerminal() => terminal.Kill();
+    /// <summary>Creates the file that the script waits for.</summary>
+    public Task SignalAsync() => File.WriteAllTextAsync($"{files}.signal", "");
 
     /// <summary>Waits for its end; the line ends are those of Unix.</summary>
     public async Task<(int ExitCode, string Output, string Errors)> FinishAsync()
