@@ -11,7 +11,7 @@ const string Usage = """
       xpra-aes                                 read commands from a prompt, or from standard input
       xpra-aes -Version | -Help
 
-    but loads no profile: run `. $PROFILE` for that. The exit code is 0, 1 after a terminating error, 130 after Ctrl+C, or that of `exit`.
+    but loads no profile: run `. $PROFILE` for that. The exit code is 0, 1 after a terminating error, 130 after Ctrl+C (except on Windows), or that of `exit`.
     """;
 
 // Set before PowerShell starts: it sends telemetry after half a minute unless it is opted out.

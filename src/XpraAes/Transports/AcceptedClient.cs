@@ -1,4 +1,3 @@
-using System.IO.Pipes;
 using System.Net;
 using System.Net.Sockets;
 
@@ -30,34 +29,4 @@ internal abstract class AcceptedClient : IDisposable
     public abstract Task<Stream> AcceptAsync(AcceptOptions options, CancellationToken cancellationToken);
 
     public abstract void Dispose();
-}
-
-/// <summary>A client on a socket. Its first bytes determine the transport.</summary>
-internal sealed class SocketClient(Socket socket) : AcceptedClient
-{
-    public override IPAddress Source => AddressText.SourceOf(socket);
-
-    public override string Peer => AddressText.Of(socket.RemoteEndPoint);
-
-    public override long Descriptor => socket.SafeHandle.DangerousGetHandle();
-
-    public override Stream Stream => new NetworkStream(socket, ownsSocket: true);
-
-    public override void DetectLoss(Limits limits) => KeepAlive.Enable(socket, limits);
-
-    public override Task<Stream> AcceptAsync(AcceptOptions options, CancellationToken cancellationToken) => TransportTable.AcceptAsync(socket, options, cancellationToken);
-
-    public override void Dispose() => socket.Dispose();
-}
-
-/// <summary>A client on a named pipe, which carries xpra's packets as they are.</summary>
-internal sealed class PipeClient(NamedPipeServerStream pipe) : AcceptedClient
-{
-    public override string Peer => "local pipe";
-
-    public override Stream Stream => pipe;
-
-    public override Task<Stream> AcceptAsync(AcceptOptions options, CancellationToken cancellationToken) => Task.FromResult<Stream>(pipe);
-
-    public override void Dispose() => pipe.Dispose();
 }
