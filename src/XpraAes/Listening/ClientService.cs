@@ -72,7 +72,7 @@ internal sealed class ClientService
             peer = client.Peer;
             Log.PeerConnected(log, peer);
             client.DetectLoss(Options.Limits);
-            KeepAlive.LogRefused(Options.Logger);
+            KeepAlive.Refused.TellOnce(Options.Logger);
             await Task.Delay(_listener.Guard.DelayFor(address), ending.Token).ConfigureAwait(false);
             var started = Stopwatch.GetTimestamp();
             var stream = await client.AcceptAsync(_accepts, ending.Token).ConfigureAwait(false);

@@ -78,6 +78,16 @@ public sealed class PackageTests(PackageTests.Packages packages) : IClassFixture
         Assert.All(lines, line => Assert.Equal(line[0], Convert.ToHexString(SHA256.HashData(File.ReadAllBytes(Path.Combine(folder, line[1])))), ignoreCase: true));
     }
 
+    /// <summary>They are where PowerShell looks for them on Windows, or it runs no script there.</summary>
+    [Fact]
+    public void The_tool_has_the_settings_for_Windows_beside_PowerShells_assembly()
+    {
+        Assert.SkipUnless(packages.WereMade, packages.Output);
+        var names = Read(packages.Copies[0], ToolName).Select(entry => entry.Name).ToArray();
+        var folder = Assert.Single(names, name => name.EndsWith("/runtimes/win/lib/net10.0/System.Management.Automation.dll", StringComparison.Ordinal)).Replace("System.Management.Automation.dll", "", StringComparison.Ordinal);
+        Assert.Contains($"{folder}powershell.config.json", names);
+    }
+
     private static IEnumerable<(string Name, byte[] Data)> OwnAssemblies(string copy)
         => Read(copy, ModuleName).Concat(Read(copy, ToolName))
             .Select(entry => (Name: Path.GetFileName(entry.Name), entry.Data))
