@@ -27,7 +27,7 @@ $folder = New-Item -ItemType Directory -Path ([System.IO.Path]::GetTempPath()) -
 $key = Join-Path $folder 'key.txt'
 $failed = 0
 
-function Test-Step([string] $Area, [string] $Check, [scriptblock] $Code) {
+function Test-Step([string] $Check, [scriptblock] $Code) {
     try {
         $detail = & $Code
         $result = 'Passed'
@@ -43,7 +43,7 @@ function Test-Step([string] $Area, [string] $Check, [scriptblock] $Code) {
         Get-XpraAesConnection | Disconnect-XpraAes
         Get-XpraAesListener | Stop-XpraAesListener -GracePeriod 0
     }
-    [pscustomobject]@{ Result = $result; Check = "${Area}: $Check"; Detail = "$detail" }
+    [pscustomobject]@{ Result = $result; Check = $Check; Detail = "$detail" }
 }
 
 function Skip-Step([string] $Reason) {
@@ -62,7 +62,7 @@ function Get-Failure([string] $ErrorId, [scriptblock] $Code) {
         $null = & $Code
     }
     catch {
-        Assert-Equal $ErrorId ($_.FullyQualifiedErrorId -replace ',.*') 'The error'
+        Assert-Equal $ErrorId ($_.FullyQualifiedErrorId -replace ',.*') -What 'The error'
         return $_.Exception.Message
     }
     throw "It worked, but should have failed with $ErrorId."
@@ -82,7 +82,7 @@ function Get-Access([string] $Path) {
 function Assert-Private([string] $Path) {
     $access = Get-Access $Path
     if (-not $IsWindows) {
-        Assert-Equal 600 $access "The mode of $Path"
+        Assert-Equal 600 $access -What "The mode of $Path"
         return "mode $access"
     }
     $allowed = [System.Security.Principal.WindowsIdentity]::GetCurrent().User.Value, 'S-1-5-18', 'S-1-5-32-544'
@@ -108,6 +108,12 @@ function Get-ProblemId([string] $Path) {
     (Get-XpraAesKey $Path -WarningAction SilentlyContinue).Problems.Id -join ' '
 }
 
+# The name of a pipe that leads to a server.
+function Open-TestPipe {
+    $server = Start-XpraAesListener -Port 0 -KeyFile $key
+    (Connect-XpraAes -ComputerName 127.0.0.1 -Port $server.Port -KeyFile $key -LocalPipe "check-$PID-$(Get-Random)").AttachUri -replace '.*/'
+}
+
 function Connect-Test([int] $Port, [string] $Mode = 'CBC') {
     $connection = Connect-XpraAes -ComputerName 127.0.0.1 -Port $Port -Mode $Mode -KeyFile $key
     if (-not $connection.KeyProven) {
@@ -117,24 +123,24 @@ function Connect-Test([int] $Port, [string] $Mode = 'CBC') {
 }
 
 try {
-    Test-Step System 'versions' {
+    Test-Step 'System: versions' {
         "$([System.Runtime.InteropServices.RuntimeInformation]::OSDescription), PowerShell $($PSVersionTable.PSVersion), XpraAes $((Get-Module XpraAes).Version)"
     }
-    Test-Step System 'execution policy' { Get-ExecutionPolicy }
-    Test-Step System 'output in UTF-8' {
+    Test-Step 'System: execution policy' { Get-ExecutionPolicy }
+    Test-Step 'System: output in UTF-8' {
         if ([System.Environment]::ProcessPath -notlike '*xpra-aes*') {
             Skip-Step 'Only xpra-aes sets the encoding of the console.'
         }
         $code = [convert]::ToBase64String([System.Text.Encoding]::Unicode.GetBytes("'$([char]0x2026)$([char]0x20AC)'"))
-        Assert-Equal "$([char]0x2026)$([char]0x20AC)" (& ([System.Environment]::ProcessPath) -EncodedCommand $code) 'The output'
+        Assert-Equal "$([char]0x2026)$([char]0x20AC)" (& ([System.Environment]::ProcessPath) -EncodedCommand $code) -What 'The output'
     }
 
-    Test-Step Keys 'only you can use a new key file' {
+    Test-Step 'Keys: only you can use a new key file' {
         $made = New-XpraAesKey -Path $key
-        Assert-Equal '' ($made.Problems.Id -join ' ') 'The list of problems'
+        Assert-Equal '' ($made.Problems.Id -join ' ') -What 'The list of problems'
         Assert-Private $key
     }
-    Test-Step Keys 'nor one in an open folder' {
+    Test-Step 'Keys: nor one in an open folder' {
         if (-not $IsWindows) {
             Skip-Step 'On Windows only, files take rights from their folder.'
         }
@@ -145,7 +151,7 @@ try {
         $null = New-XpraAesKey -Path "$open\key.txt"
         Assert-Private "$open\key.txt"
     }
-    Test-Step Keys 'the warning about an open one, and its repair' {
+    Test-Step 'Keys: the warning about an open one, and its repair' {
         $opened = Join-Path $folder 'opened key.txt'
         $null = New-XpraAesKey -Path $opened
         Open-ToOther $opened
@@ -155,17 +161,17 @@ try {
         }
         # The command is the module's own: Run: icacls … or Run: chmod …
         $null = & ([scriptblock]::Create($problem.RecommendedAction -replace '^Run: ')) 2>&1
-        Assert-Equal '' (Get-ProblemId $opened) 'The list of problems afterwards'
+        Assert-Equal '' (Get-ProblemId $opened) -What 'The list of problems afterwards'
         Assert-Private $opened
     }
-    Test-Step Keys '-Force makes it private again' {
+    Test-Step 'Keys: -Force makes it private again' {
         $opened = Join-Path $folder 'another.txt'
         $null = New-XpraAesKey -Path $opened
         Open-ToOther $opened
         $null = New-XpraAesKey -Path $opened -Force
         Assert-Private $opened
     }
-    Test-Step Keys 'UTF-16, byte order mark, CRLF' {
+    Test-Step 'Keys: UTF-16, byte order mark, CRLF' {
         $text = "$(New-XpraAesKey)"
         $utf8 = [System.Text.UTF8Encoding]::new($false)
         foreach ($file in @(
@@ -175,11 +181,11 @@ try {
             # As private as a key file, so that this is not a problem of it as well.
             $path = (New-XpraAesKey -Path (Join-Path $folder $file.Name)).Path
             [System.IO.File]::WriteAllText($path, "$text`r`n", $file.Encoding)
-            Assert-Equal $file.Problem (Get-ProblemId $path) "The list of problems of $($file.Name)"
+            Assert-Equal $file.Problem (Get-ProblemId $path) -What "The list of problems of $($file.Name)"
         }
-        Assert-Equal (Get-XpraAesKey -KeyData $text).Fingerprint (Get-XpraAesKey $path).Fingerprint 'The key with CRLF'
+        Assert-Equal (Get-XpraAesKey -KeyData $text).Fingerprint (Get-XpraAesKey $path).Fingerprint -What 'The key with CRLF'
     }
-    Test-Step Keys 'a file that Windows PowerShell wrote' {
+    Test-Step 'Keys: a file that Windows PowerShell wrote' {
         if (-not (Get-Command powershell.exe -CommandType Application -ErrorAction Ignore | Where-Object Version -GE 5.1)) {
             Skip-Step 'There is no Windows PowerShell here.'
         }
@@ -190,19 +196,19 @@ try {
         }
     }
 
-    Test-Step Paths 'spaces, separators, relative ones' {
+    Test-Step 'Paths: spaces, separators, relative ones' {
         Push-Location $folder
         try {
             $wanted = (Get-XpraAesKey $key).Fingerprint
             foreach ($path in "$folder/key.txt", "$folder$([System.IO.Path]::DirectorySeparatorChar)key.txt", 'key.txt', './key.txt', "../$($folder.Name)/k*.txt") {
-                Assert-Equal $wanted (@((Get-XpraAesKey $path -WarningAction SilentlyContinue).Fingerprint) -eq $wanted) "The key in $path"
+                Assert-Equal $wanted (@((Get-XpraAesKey $path -WarningAction SilentlyContinue).Fingerprint) -eq $wanted) -What "The key in $path"
             }
         }
         finally {
             Pop-Location
         }
     }
-    Test-Step Paths 'drives and your profile' {
+    Test-Step 'Paths: drives and your profile' {
         if (-not $IsWindows) {
             Skip-Step 'These are of Windows.'
         }
@@ -210,8 +216,8 @@ try {
         $made = New-XpraAesKey -Path "$env:USERPROFILE\$name"
         try {
             Push-Location "$((Get-Item $env:USERPROFILE).PSDrive.Name):\"
-            Assert-Equal $made.Fingerprint (Get-XpraAesKey "~\$name").Fingerprint 'The key by ~'
-            Assert-Equal $made.Fingerprint (Get-XpraAesKey "$(Split-Path $env:USERPROFILE -NoQualifier)\$name").Fingerprint 'The key without its drive'
+            Assert-Equal $made.Fingerprint (Get-XpraAesKey "~\$name").Fingerprint -What 'The key by ~'
+            Assert-Equal $made.Fingerprint (Get-XpraAesKey "$(Split-Path $env:USERPROFILE -NoQualifier)\$name").Fingerprint -What 'The key without its drive'
         }
         finally {
             Pop-Location
@@ -219,41 +225,41 @@ try {
         }
         Split-Path $made.Path
     }
-    Test-Step Paths 'UNC' {
+    Test-Step 'Paths: UNC' {
         $unc = $key -replace '^(\w):', '\\localhost\$1$$'
         if (-not $IsWindows -or -not (Test-Path $unc)) {
             Skip-Step 'The share of the drive cannot be opened.'
         }
-        Assert-Equal (Get-XpraAesKey $key).Fingerprint (Get-XpraAesKey $unc).Fingerprint "The key in $unc"
+        Assert-Equal (Get-XpraAesKey $key).Fingerprint (Get-XpraAesKey $unc).Fingerprint -What "The key in $unc"
     }
 
     foreach ($mode in 'CBC', 'CTR', 'GCM', 'CFB') {
-        Test-Step Connection "AES-$mode" {
+        Test-Step "Connection: AES-$mode" {
             Connect-Test (Start-XpraAesListener -Port 0 -KeyFile $key -Mode $mode -StatePath (Join-Path $folder 'salts')).Port $mode
         }
     }
-    Test-Step Connection 'WebSocket' {
+    Test-Step 'Connection: WebSocket' {
         $port = (Start-XpraAesListener -Port 0 -KeyFile $key).Port
         "$((Connect-XpraAes "ws://127.0.0.1:$port/" -KeyFile $key).Mode)"
     }
-    Test-Step Connection 'TLS with a pre-shared key' {
+    Test-Step 'Connection: TLS with a pre-shared key' {
         $port = (Start-XpraAesListener -Port 0 -KeyFile $key -Transport TlsPsk).Port
         "$((Connect-XpraAes "tls-psk://127.0.0.1:$port/" -KeyFile $key).Mode)"
     }
-    Test-Step Listener 'salts and log are private' {
+    Test-Step 'Listener: salts and log are private' {
         $null = Start-XpraAesListener -Port 0 -KeyFile $key -StatePath (Join-Path $folder 'salts') -LogPath (Join-Path $folder 'log.txt')
         foreach ($file in @(Get-ChildItem (Join-Path $folder 'salts')) + (Get-Item (Join-Path $folder 'log.txt'))) {
             $access = Assert-Private $file
         }
         $access
     }
-    Test-Step Gateway 'a server with another key' {
+    Test-Step 'Gateway: a server with another key' {
         $other = (New-XpraAesKey -Path (Join-Path $folder 'other.txt')).Path
         $server = Start-XpraAesListener -Port 0 -KeyFile $other
         $gateway = Start-XpraAesListener -Port 0 -KeyFile $key -Target "tcp://127.0.0.1:$($server.Port)/?encryption=AES&keyfile=$([uri]::EscapeDataString($other))"
         Connect-Test $gateway.Port
     }
-    Test-Step Gateway 'a local end' {
+    Test-Step 'Gateway: a local end' {
         $server = Start-XpraAesListener -Port 0 -KeyFile $key
         $uri = "tcp://127.0.0.1:$($server.Port)/?encryption=AES&keyfile=$([uri]::EscapeDataString($key))"
         $name = "check-$PID-$(Get-Random)"
@@ -264,13 +270,11 @@ try {
         $null = Get-Failure PortInUse { Connect-XpraAes $uri @local }
         "$($end.AttachUri), $(Connect-Test $gateway.Port)"
     }
-    Test-Step Gateway 'only you can use its pipe' {
+    Test-Step 'Gateway: only you can use its pipe' {
         if (-not $IsWindows) {
             Skip-Step 'Named pipes are of Windows.'
         }
-        $server = Start-XpraAesListener -Port 0 -KeyFile $key
-        $name = "check-$PID-$(Get-Random)"
-        $null = Connect-XpraAes -ComputerName 127.0.0.1 -Port $server.Port -KeyFile $key -LocalPipe $name
+        $name = Open-TestPipe
         $pipe = [System.IO.Pipes.NamedPipeClientStream]::new('.', "Xpra\$name", 'InOut', 'Asynchronous')
         try {
             $pipe.Connect(5000)
@@ -280,38 +284,36 @@ try {
             $pipe.Dispose()
         }
         $identity = [System.Security.Principal.WindowsIdentity]::GetCurrent()
-        Assert-Equal $identity.Owner (($rules.IdentityReference.Value | Sort-Object -Unique) -join ' ') 'Who may use it'
+        Assert-Equal $identity.Owner (($rules.IdentityReference.Value | Sort-Object -Unique) -join ' ') -What 'Who may use it'
         "$($identity.Owner)"
     }
-    Test-Step Gateway 'its pipe cannot be taken over' {
+    Test-Step 'Gateway: its pipe cannot be taken over' {
         if (-not $IsWindows) {
             Skip-Step 'Named pipes are of Windows.'
         }
-        $server = Start-XpraAesListener -Port 0 -KeyFile $key
-        $name = "check-$PID-$(Get-Random)"
-        $null = Connect-XpraAes -ComputerName 127.0.0.1 -Port $server.Port -KeyFile $key -LocalPipe $name
+        $name = Open-TestPipe
         try {
             [System.IO.Pipes.NamedPipeServerStream]::new("Xpra\$name", 'InOut', -1, 'Byte', 'FirstPipeInstance').Dispose()
         }
         catch [System.Management.Automation.MethodInvocationException] {
-            Assert-Equal UnauthorizedAccessException $_.Exception.InnerException.GetType().Name 'The exception'
+            Assert-Equal UnauthorizedAccessException $_.Exception.InnerException.GetType().Name -What 'The exception'
             return $_.Exception.InnerException.Message
         }
         throw 'The system made a second first instance.'
     }
 
-    Test-Step Diagnosis 'the right key' {
+    Test-Step 'Diagnosis: the right key' {
         $port = (Start-XpraAesListener -Port 0 -KeyFile $key).Port
-        Assert-Equal $true (Test-XpraAes "tcp://127.0.0.1:$port/" -KeyFile $key -Quiet) 'The verdict'
+        Assert-Equal $true (Test-XpraAes "tcp://127.0.0.1:$port/" -KeyFile $key -Quiet) -What 'The verdict'
     }
-    Test-Step Diagnosis 'a wrong key is found' {
+    Test-Step 'Diagnosis: a wrong key is found' {
         $port = (Start-XpraAesListener -Port 0 -KeyFile $key).Port
         $wrong = (New-XpraAesKey -Path (Join-Path $folder 'wrong.txt')).Path
         $finding = Test-XpraAes "tcp://127.0.0.1:$port/" -KeyFile $wrong | Where-Object Result -EQ Failed | Select-Object -First 1
-        Assert-Equal Key $finding.Check 'What has failed'
+        Assert-Equal Key $finding.Check -What 'What has failed'
         "$($finding.Finding)"
     }
-    Test-Step Diagnosis 'nobody listens' {
+    Test-Step 'Diagnosis: nobody listens' {
         $port = ($listener = Start-XpraAesListener -Port 0 -KeyFile $key).Port
         $listener | Stop-XpraAesListener
         Get-Failure ConnectionRefused { Connect-XpraAes -ComputerName 127.0.0.1 -Port $port -KeyFile $key }

@@ -45,8 +45,9 @@ public sealed class KeepAliveTests
     }
 
     [Fact]
-    public async Task The_systems_own_defaults_are_refused_by_no_system_that_these_tests_run_on()
+    public async Task Nothing_of_the_default_is_refused()
     {
+        Assert.SkipUnless(OperatingSystem.IsLinux(), "Other systems may refuse some of it.");
         using var listening = TcpTransport.Listen(IPAddress.Loopback, 0, backlog: 1);
         using var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
         await socket.ConnectAsync(IPAddress.Loopback, listening.Endpoint.Port);
