@@ -13,7 +13,7 @@ public abstract class GatewayCommand : EncryptionCommand
     /// <summary>The secrets that were read and are disposed of with the cmdlet; the listener has its own copies.</summary>
     private protected List<IDisposable> Secrets { get; } = [];
 
-    /// <summary>The xpra server to forward sessions to: unix:///run/user/1000/xpra/host-100, tcp://host:port/, ws://host:port/; with encryption= and keyfile= over AES.</summary>
+    /// <summary>The xpra server to forward sessions to: unix:///run/user/1000/xpra/host-100, named-pipe://name, tcp://host:port/, ws://host:port/; with encryption= and keyfile= over AES.</summary>
     [Parameter]
     [TextOnly]
     [ValidateNotNullOrEmpty]
@@ -86,7 +86,7 @@ public abstract class GatewayCommand : EncryptionCommand
         var keys = TargetKeys(uri);
         if (keys.Count == 0 && (uri.Encryption is not null || uri.Endpoint.Transport == TransportKind.TlsPsk))
             throw Error(uri, XpraErrorId.KeyMissing, "The target's URI asks for encryption, but there is no key.", "Add keyfile= to its URI, or give -TargetKeyFile.");
-        if (keys.Count == 0 && uri.Endpoint.Transport != TransportKind.Unix && !IsLoopback(uri.Endpoint.Host))
+        if (keys.Count == 0 && uri.Endpoint.Transport is not (TransportKind.Unix or TransportKind.NamedPipe) && !IsLoopback(uri.Endpoint.Host))
             WarnOnce($"The connection to {uri.Endpoint} is not encrypted. If the server has AES on, add encryption=AES and keyfile= to the target's URI.");
         return new TargetOptions
         {

@@ -111,4 +111,6 @@ public enum XpraErrorId
     TlsFailed,
     /// <summary>The client came by a transport that the listener does not accept.</summary>
     TransportRefused,
+    /// <summary>The named pipe to connect to belongs to another account.</summary>
+    ForeignPipe,
 }

@@ -59,22 +59,23 @@ internal sealed class ClientService
     }
 
     /// <summary>Serves one client added by <see cref="TryAddUser"/> until its connection is closed. Never throws.</summary>
-    public async Task ServeAsync(Socket socket, SourceGuard.Slot slot, CancellationToken cancellationToken)
+    public async Task ServeAsync(AcceptedClient client, SourceGuard.Slot slot, CancellationToken cancellationToken)
     {
         using var ending = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, slot.Evicted);
-        var address = AddressText.SourceOf(socket);
+        var address = client.Source;
         using var log = _listener.LogThrottle.Connect(Options.Logger, address);
         var peer = "unknown";
         PacketChannel? channel = null;
         XpraConnection? connection = null;
         try
         {
-            peer = AddressText.Of(socket.RemoteEndPoint);
+            peer = client.Peer;
             Log.PeerConnected(log, peer);
-            KeepAlive.Enable(socket, Options.Limits);
+            client.DetectLoss(Options.Limits);
+            KeepAlive.Refused.TellOnce(Options.Logger);
             await Task.Delay(_listener.Guard.DelayFor(address), ending.Token).ConfigureAwait(false);
             var started = Stopwatch.GetTimestamp();
-            var stream = await TransportTable.AcceptAsync(socket, _accepts, ending.Token).ConfigureAwait(false);
+            var stream = await client.AcceptAsync(_accepts, ending.Token).ConfigureAwait(false);
             channel = new PacketChannel(stream, Options.Limits, peer, log);
             connection = await OpenAsync(channel, slot, address, peer, started, log, ending.Token).ConfigureAwait(false);
         }
@@ -84,7 +85,7 @@ internal sealed class ClientService
             if (e is not OverloadedException && (e.Target is null || e.Id == XpraErrorId.AuthenticationFailed))
                 RecordFailure(address, e.Id, log, isPasswordFailure: e.Id == XpraErrorId.AuthenticationFailed && (e.Target is null || e.IsOfKeyHolder));
             _listener.Refuse(peer, e, log);
-            channel ??= new PacketChannel(new NetworkStream(socket, ownsSocket: true), Options.Limits); // only to linger: the HTTP response has been sent
+            channel ??= new PacketChannel(client.Stream, Options.Limits); // only to linger: the HTTP response has been sent
             await channel.LingerAsync(Options.Limits.CloseGrace, ending.Token).ConfigureAwait(false);
         }
         catch (OperationCanceledException) when (slot.Evicted.IsCancellationRequested)
@@ -103,7 +104,7 @@ internal sealed class ClientService
         {
             RemoveUser();
             if (connection is null)
-                await CloseAsync(channel, socket).ConfigureAwait(false);
+                await CloseAsync(channel, client).ConfigureAwait(false);
         }
         if (connection is not null)
             await RunAsync(connection, address, slot, log, ending.Token).ConfigureAwait(false);
@@ -207,14 +208,14 @@ internal sealed class ClientService
         _listener.Close(connection);
     }
 
-    private async Task CloseAsync(PacketChannel? channel, Socket socket)
+    private async Task CloseAsync(PacketChannel? channel, AcceptedClient client)
     {
         if (channel is not null)
         {
             _listener.Counters.Add(channel);
             await channel.DisposeAsync().ConfigureAwait(false);
         }
-        socket.Dispose();
+        client.Dispose();
     }
 
     private void RemoveUser()

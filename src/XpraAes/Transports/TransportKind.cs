@@ -11,4 +11,6 @@ public enum TransportKind
     Unix,
     /// <summary>TLS 1.3 over TCP with a pre-shared key made of the key data (docs/sealed.md): packets inside are neither encrypted again nor altered unnoticed.</summary>
     TlsPsk,
+    /// <summary>A named pipe of Windows, in xpra's own place for them: the host is empty, the port 0, and the path NAME in <c>\\.\pipe\Xpra\NAME</c>.</summary>
+    NamedPipe,
 }

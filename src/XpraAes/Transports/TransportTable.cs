@@ -1,3 +1,4 @@
+using System.IO.Pipes;
 using System.Net.Sockets;
 
 namespace XpraAes.Transports;
@@ -13,6 +14,7 @@ internal static class TransportTable
         new TcpTransport(),
         new WebSocketTransport(),
         new UnixTransport(),
+        new NamedPipeTransport(),
         new TlsPskTransport(),
     ];
 
@@ -25,6 +27,7 @@ internal static class TransportTable
         LayeredStream layered => layered.Transport,
         NetworkStream { Socket.AddressFamily: AddressFamily.Unix } => TransportKind.Unix,
         NetworkStream => TransportKind.Tcp,
+        PipeStream => TransportKind.NamedPipe,
         _ => null,
     };
 

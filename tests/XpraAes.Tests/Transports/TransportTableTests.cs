@@ -12,6 +12,7 @@ public sealed class TransportTableTests
     [InlineData(TransportKind.WebSocket, "ws", "ws://[::1]:7/a")]
     [InlineData(TransportKind.Unix, "socket", "socket:///a")]
     [InlineData(TransportKind.TlsPsk, "tls-psk", "tls-psk://[::1]:7/a")]
+    [InlineData(TransportKind.NamedPipe, "named-pipe", "named-pipe:///a")]
     public void Every_kind_has_one_transport_that_writes_its_URIs(TransportKind kind, string scheme, string uri)
     {
         var transport = TransportTable.Of(kind);
