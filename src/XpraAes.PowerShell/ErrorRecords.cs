@@ -21,7 +21,8 @@ internal static class ErrorRecords
             or XpraErrorId.CipherCapabilitiesInvalid or XpraErrorId.VersionRejected => ErrorCategory.ProtocolError,
         XpraErrorId.KeyMismatch or XpraErrorId.ModeRejected or XpraErrorId.PlaintextPacket or XpraErrorId.UnexpectedEncryption
             or XpraErrorId.IterationsRejected or XpraErrorId.PaddingRejected
-            or XpraErrorId.SaltReused or XpraErrorId.TlsFailed or XpraErrorId.TlsRefused or XpraErrorId.TlsTooOld or XpraErrorId.CertificateUntrusted or XpraErrorId.CertificateNameMismatch or XpraErrorId.CertificateExpired or XpraErrorId.HelloAltered or XpraErrorId.HelloExpired => ErrorCategory.SecurityError,
+            or XpraErrorId.SaltReused or XpraErrorId.TlsFailed or XpraErrorId.TlsRefused or XpraErrorId.TlsTooOld or XpraErrorId.CertificateUntrusted or XpraErrorId.CertificateNameMismatch or XpraErrorId.CertificateExpired or XpraErrorId.HelloAltered or XpraErrorId.HelloExpired
+            or XpraErrorId.ForeignPipe => ErrorCategory.SecurityError,
         XpraErrorId.AuthenticationRequired or XpraErrorId.AuthenticationFailed
             or XpraErrorId.AuthenticationUnsupported => ErrorCategory.AuthenticationError,
         XpraErrorId.RequestRefused or XpraErrorId.TransportRefused => ErrorCategory.PermissionDenied,

@@ -16,12 +16,14 @@ public static class ModuleLifetime
 
     static ModuleLifetime()
     {
-        // Since .NET 10, SIGTERM ends a process without ProcessExit unless it has a handler; with one, the process still ends.
-        var termination = PosixSignalRegistration.Create(PosixSignal.SIGTERM, _ => CloseAll());
+        // Since .NET 10, these end a process without ProcessExit unless it has a handler; with one, the process still ends. On Windows,
+        // SIGHUP is the closing of the console, which leaves five seconds, and SIGTERM the system's shutdown.
+        PosixSignalRegistration[] signals = [.. new[] { PosixSignal.SIGTERM, PosixSignal.SIGHUP }.Select(signal => PosixSignalRegistration.Create(signal, _ => CloseAll()))];
         AppDomain.CurrentDomain.ProcessExit += (_, _) =>
         {
             CloseAll();
-            termination.Dispose();
+            foreach (var signal in signals)
+                signal.Dispose();
         };
     }
 

@@ -28,19 +28,19 @@ public sealed class AesListener : IAsyncDisposable
     private Task _accepting = Task.CompletedTask;
     private int _state;
 
-    private AesListener(IReadOnlyList<(ListeningSocket Socket, ListenerOptions Options)> binds)
+    private AesListener(IReadOnlyList<(IListeningPoint Point, ListenerOptions Options)> binds)
     {
         _options = binds[0].Options;
         Id = LiveRegistry.NextId();
         var trusted = binds.SelectMany(bind => bind.Options.TrustedSources).ToArray();
-        // Clients of a Unix socket have no address: the file mode controls access.
+        // Clients of a Unix socket or named pipe have no address: its rights control access.
         bool IsTrusted(IPAddress address) => address.Equals(IPAddress.None) || Array.Exists(trusted, network => network.Contains(address));
         Guard = new SourceGuard(_options.Limits, IsTrusted, _options.Clock);
         Derivations = new DerivationGate(_options.Limits.ConcurrentDerivations, _options.Limits.WaitingDerivations, IsTrusted, _options.Limits.RememberedSources, _options.Clock);
         _lastDescriptor = FileDescriptors.Limit - _options.Limits.ReservedDescriptors;
-        Counters = new ListenerCounters(binds[0].Socket.Address);
+        Counters = new ListenerCounters(binds[0].Point.Address);
         LogThrottle = new LogThrottle(_options.Logger, _options.Clock);
-        _binds = [.. binds.Select(bind => new Bind(bind.Socket, new ClientService(this, bind.Socket.Endpoint, bind.Options)))];
+        _binds = [.. binds.Select(bind => new Bind(bind.Point, new ClientService(this, bind.Point.Endpoint, bind.Options)))];
     }
 
     /// <summary>Raised on a thread-pool thread when a client's session is established.</summary>
@@ -55,16 +55,16 @@ public sealed class AesListener : IAsyncDisposable
     /// <summary>Its number, unique in this process.</summary>
     public int Id { get; }
 
-    /// <summary>The address and port, or the Unix socket, that it listens on; with several binds, the first.</summary>
-    public string Endpoint => First.Socket.Address;
+    /// <summary>The address and port, the Unix socket or the named pipe that it listens on; with several binds, the first.</summary>
+    public string Endpoint => First.Point.Address;
 
     // Lists that scripts see are arrays: PowerShell cannot index the compiler's read-only lists.
 
-    /// <summary>All addresses and ports, or Unix sockets, that it listens on.</summary>
-    public IReadOnlyList<string> Endpoints => (string[])[.. _binds.Select(bind => bind.Socket.Address)];
+    /// <summary>All addresses and ports, Unix sockets and named pipes that it listens on.</summary>
+    public IReadOnlyList<string> Endpoints => (string[])[.. _binds.Select(bind => bind.Point.Address)];
 
-    /// <summary>The port that it listens on, 0 for a Unix socket; with several binds, the first.</summary>
-    public int Port => First.Socket.Endpoint.Port;
+    /// <summary>The port that it listens on, 0 for a Unix socket or named pipe; with several binds, the first.</summary>
+    public int Port => First.Point.Endpoint.Port;
 
     /// <summary>The AES modes that it accepts, none for unencrypted clients; with several binds, the first one's.</summary>
     public AesMode[] Mode => Options switch
@@ -152,7 +152,7 @@ public sealed class AesListener : IAsyncDisposable
     internal ListenerOptions Options => First.Service.Options;
 
     /// <summary>Every address that it listens on, with its configuration.</summary>
-    internal IReadOnlyList<(XpraEndpoint Endpoint, ListenerOptions Options)> Binds => [.. _binds.Select(bind => (bind.Socket.Endpoint with { Transport = TransportFor(bind) }, bind.Service.Options))];
+    internal IReadOnlyList<(XpraEndpoint Endpoint, ListenerOptions Options)> Binds => [.. _binds.Select(bind => (bind.Point.Endpoint with { Transport = TransportFor(bind) }, bind.Service.Options))];
 
     private Bind First => _binds[0];
 
@@ -161,24 +161,24 @@ public sealed class AesListener : IAsyncDisposable
     public static AesListener Start(ListenerOptions options, params ListenerOptions[] more)
     {
         ArgumentNullException.ThrowIfNull(options);
-        var sockets = new List<(ListeningSocket, ListenerOptions)>();
+        var points = new List<(IListeningPoint, ListenerOptions)>();
         List<IDisposable> salts;
         try
         {
             foreach (var bind in more.Prepend(options))
             {
                 Validate(bind);
-                sockets.Add((Listen(bind), bind));
+                points.Add((Listen(bind), bind));
             }
             salts = PrepareSalts(more.Prepend(options));
         }
         catch
         {
-            foreach (var (socket, _) in sockets)
-                socket.Dispose();
+            foreach (var (point, _) in points)
+                point.Dispose();
             throw;
         }
-        var listener = new AesListener(sockets);
+        var listener = new AesListener(points);
         listener._salts.AddRange(salts);
         LiveRegistry<AesListener>.Add(listener.Id, listener);
         listener.LogListening();
@@ -197,14 +197,14 @@ public sealed class AesListener : IAsyncDisposable
         {
             if (State != ListenerState.Listening)
                 throw new XpraAesException(XpraErrorId.Closed, $"The listener {Id} is stopped.");
-            var changes = _binds.Where(bind => endpoint is null || bind.Socket.Address == endpoint).Select(bind => (Bind: bind, Options: change(bind.Service.Options))).ToArray();
+            var changes = _binds.Where(bind => endpoint is null || bind.Point.Address == endpoint).Select(bind => (Bind: bind, Options: change(bind.Service.Options))).ToArray();
             if (changes.Length == 0)
                 throw new XpraAesException(XpraErrorId.NotFound, $"The listener {Id} does not listen on {endpoint}.", $"It listens on {string.Join(", ", Endpoints)}.");
             foreach (var (_, options) in changes)
                 Validate(options);
             _salts.AddRange(PrepareSalts(changes.Select(change => change.Options)));
             foreach (var (bind, options) in changes)
-                bind.Replace(new ClientService(this, bind.Socket.Endpoint, options));
+                bind.Replace(new ClientService(this, bind.Point.Endpoint, options));
         }
         LogListening();
     }
@@ -215,7 +215,7 @@ public sealed class AesListener : IAsyncDisposable
         if (Interlocked.CompareExchange(ref _state, (int)ListenerState.Stopping, (int)ListenerState.Listening) == (int)ListenerState.Listening)
         {
             foreach (var bind in _binds)
-                bind.Socket.Dispose();
+                bind.Point.Dispose();
             await _accepting.ConfigureAwait(false);
             await Task.WhenAll(Connections.Select(connection => connection.CloseAsync("server exit", grace))).ConfigureAwait(false);
             await _stopping.CancelAsync().ConfigureAwait(false);
@@ -278,9 +278,12 @@ public sealed class AesListener : IAsyncDisposable
         }
     }
 
-    private static ListeningSocket Listen(ListenerOptions options) => options.SocketPath is { } path
-        ? UnixTransport.Listen(path, options.Limits.Backlog)
-        : TcpTransport.Listen(options.Address, options.Port, options.Limits.Backlog);
+    private static IListeningPoint Listen(ListenerOptions options) => options switch
+    {
+        { PipeName: { } name } => NamedPipeTransport.Listen(name),
+        { SocketPath: { } path } => UnixTransport.Listen(path, options.Limits.Backlog),
+        _ => TcpTransport.Listen(options.Address, options.Port, options.Limits.Backlog),
+    };
 
     private void LogListening()
         => Log.Listening(_options.Logger, string.Join(", ", Endpoints), string.Join(",", Mode), KeyFingerprint ?? "none");
@@ -318,10 +321,10 @@ public sealed class AesListener : IAsyncDisposable
         if (bind.Service.Options is not { WebRoot: not null } options)
             return null;
         if (options.Certificate is not { } certificate)
-            return $"http://localhost:{bind.Socket.Endpoint.Port}/";
-        var host = AdvertisedEndpoint(bind.Socket.Endpoint).Host;
+            return $"http://localhost:{bind.Point.Endpoint.Port}/";
+        var host = AdvertisedEndpoint(bind.Point.Endpoint).Host;
         var name = certificate.DnsName.FirstOrDefault(candidate => candidate.Equals(host, StringComparison.OrdinalIgnoreCase)) ?? certificate.DnsName.FirstOrDefault(candidate => !candidate.StartsWith('*'), host);
-        return $"https://{new XpraEndpoint(TransportKind.Tcp, name, bind.Socket.Endpoint.Port).HostAndPort}/";
+        return $"https://{new XpraEndpoint(TransportKind.Tcp, name, bind.Point.Endpoint.Port).HostAndPort}/";
     }
 
     /// <summary>The addresses to open in a browser, one for each bind that has pages.</summary>
@@ -331,7 +334,7 @@ public sealed class AesListener : IAsyncDisposable
     private static TransportKind TransportFor(Bind bind)
     {
         var allowed = bind.Service.Options.Transports;
-        var own = bind.Socket.Endpoint.Transport;
+        var own = bind.Point.Endpoint.Transport;
         // With others beside it, tls-psk is left to those who know of it.
         return allowed.Count == 0 || allowed.Contains(own) ? own : allowed.FirstOrDefault(transport => transport != TransportKind.TlsPsk, TransportKind.TlsPsk);
     }
@@ -344,7 +347,13 @@ public sealed class AesListener : IAsyncDisposable
             throw Invalid($"{options.Port} is not a port number.", "Ports run from 1 to 65535; 0 takes a free one.");
         KeyStretchingLimits.Require(options.KeySize, options.Iterations);
         if (options.Target is { } target)
+        {
             KeyStretchingLimits.Require(target.KeySize, target.Iterations);
+            if (target.Endpoint.Transport == TransportKind.NamedPipe)
+                NamedPipeTransport.RequireSupport("Give the path of the server's Unix socket: -Target socket:///PATH.");
+        }
+        if (options is { SocketPath: not null, PipeName: not null })
+            throw Invalid("A socket and a pipe are both given.", "Leave one of them out.");
         foreach (var origin in options.AllowedOrigins)
         {
             if (WebOrigin.Normalize(origin) is null)
@@ -394,8 +403,8 @@ public sealed class AesListener : IAsyncDisposable
     {
         if (options.Target is not { Keys.Count: > 0 })
             throw Invalid("Without a key, clients are unencrypted, which is allowed only in front of a target over AES.", "Give a key, or a target with encryption= and a key.");
-        if (options.SocketPath is null && !IPAddress.IsLoopback(options.Address))
-            throw Invalid($"Without a key, clients are unencrypted, and {options.Address} is not a loopback address.", "Use a Unix socket, or loopback.");
+        if (!options.IsPrivate && !IPAddress.IsLoopback(options.Address))
+            throw Invalid($"Without a key, clients are unencrypted, and {options.Address} is not a loopback address.", "Use a Unix socket, a named pipe, or loopback.");
         if (options.Certificate is not null)
             throw Invalid("Without a key, TLS clients would get in without proving anything.", "Give a key, or omit the certificate.");
         if (options.WebRoot is not null)
@@ -412,23 +421,23 @@ public sealed class AesListener : IAsyncDisposable
     {
         while (State == ListenerState.Listening)
         {
-            Socket client;
+            AcceptedClient client;
             try
             {
-                client = await bind.Socket.AcceptAsync(_stopping.Token).ConfigureAwait(false);
+                client = await bind.Point.AcceptClientAsync(_stopping.Token).ConfigureAwait(false);
             }
             catch (Exception e) when (e is ObjectDisposedException or OperationCanceledException || State != ListenerState.Listening)
             {
                 return;
             }
-            catch (SocketException e)
+            catch (Exception e) when (e is SocketException or IOException or UnauthorizedAccessException)
             {
                 Log.AcceptFailed(_options.Logger, Endpoint, e);
                 await Task.Delay(s_acceptPause).ConfigureAwait(false);
                 continue;
             }
             // While this waits for a slot, the clients behind it in the backlog wait too.
-            if (IsLowOnDescriptors(client) || await AcquireSlotAsync(AddressText.SourceOf(client)).ConfigureAwait(false) is not { } slot)
+            if (IsLowOnDescriptors(client) || await AcquireSlotAsync(client.Source).ConfigureAwait(false) is not { } slot)
             {
                 Counters.Refuse(XpraErrorId.LimitReached);
                 client.Dispose();
@@ -447,7 +456,7 @@ public sealed class AesListener : IAsyncDisposable
     }
 
     /// <summary>Starts to serve a client and returns at once, so that the accept loop continues.</summary>
-    private void Serve(Socket client, SourceGuard.Slot slot, Bind bind)
+    private void Serve(AcceptedClient client, SourceGuard.Slot slot, Bind bind)
     {
         var service = bind.AddUser();
         var serving = Task.Run(() => service.ServeAsync(client, slot, _stopping.Token));
@@ -460,9 +469,9 @@ public sealed class AesListener : IAsyncDisposable
     }
 
     /// <summary>The system assigns the lowest free descriptor, so the newest one's number shows how many are in use.</summary>
-    private bool IsLowOnDescriptors(Socket client)
+    private bool IsLowOnDescriptors(AcceptedClient client)
     {
-        var isLow = client.SafeHandle.DangerousGetHandle() > _lastDescriptor;
+        var isLow = client.Descriptor > _lastDescriptor;
         if (isLow && !_descriptorsAreLow)
             Log.DescriptorsLow(_options.Logger, Endpoint);
         _descriptorsAreLow = isLow;
@@ -470,11 +479,11 @@ public sealed class AesListener : IAsyncDisposable
     }
 
     /// <summary>One address and port, and the configuration for its new clients.</summary>
-    private sealed class Bind(ListeningSocket socket, ClientService service)
+    private sealed class Bind(IListeningPoint point, ClientService service)
     {
         private ClientService _service = service;
 
-        public ListeningSocket Socket => socket;
+        public IListeningPoint Point => point;
 
         public ClientService Service => Volatile.Read(ref _service);
 

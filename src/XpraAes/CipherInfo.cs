@@ -1,6 +1,7 @@
 using XpraAes.Ciphers;
 using XpraAes.Connections;
 using XpraAes.Keys;
+using XpraAes.Transports;
 
 namespace XpraAes;
 
@@ -51,6 +52,9 @@ public sealed class CipherInfo
     /// <summary>Whether a forged or altered packet would be detected: true over <c>tls-psk://</c>, false in every mode that xpra has, even GCM, because xpra sends no tag.</summary>
     public bool Authenticated { get; init; }
 
+    /// <summary>What carries the packets; null if unknown.</summary>
+    public TransportKind? Transport { get; init; }
+
     /// <summary>The protocol that encrypts: <c>xpra</c>, or <c>TLS 1.3</c> with the key; null if there is no AES.</summary>
     public string? Protocol { get; init; }
 
@@ -97,6 +101,7 @@ public sealed class CipherInfo
                 KeyProven = true,
                 KeySource = leg.KeySource,
                 KeyFingerprint = leg.KeyFingerprint,
+                Transport = leg.Transport,
                 Peer = leg.Peer,
                 PeerVersion = leg.PeerVersion,
             };
@@ -111,6 +116,7 @@ public sealed class CipherInfo
                 Cipher = "none",
                 Tls = leg.Tls,
                 KeyProven = false,
+                Transport = leg.Transport,
                 Peer = leg.Peer,
                 PeerVersion = leg.PeerVersion,
             };
@@ -136,6 +142,7 @@ public sealed class CipherInfo
             KeyProven = keyProven,
             KeySource = leg.KeySource,
             KeyFingerprint = leg.KeyFingerprint,
+            Transport = leg.Transport,
             Peer = leg.Peer,
             PeerVersion = leg.PeerVersion,
         };

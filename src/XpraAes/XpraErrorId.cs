@@ -125,4 +125,6 @@ public enum XpraErrorId
     CertificateExpired,
     /// <summary>A certificate file cannot be read, or holds no certificate, no private key, or one for another certificate.</summary>
     CertificateUnusable,
+    /// <summary>The named pipe to connect to belongs to another account.</summary>
+    ForeignPipe,
 }

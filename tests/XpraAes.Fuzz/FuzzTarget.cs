@@ -22,6 +22,8 @@ internal sealed record FuzzTarget(string Name, Action<byte[]> Body, params XpraE
     private static readonly XpraErrorId[] s_capabilities =
         [XpraErrorId.CipherCapabilitiesInvalid, XpraErrorId.CipherCapabilitiesMissing, XpraErrorId.IterationsRejected, XpraErrorId.ModeRejected, XpraErrorId.PaddingRejected];
 
+    private static readonly XpraErrorId[] s_tls = [XpraErrorId.TlsFailed, XpraErrorId.KeyMismatch, XpraErrorId.ConnectionLost];
+
     public static IReadOnlyList<FuzzTarget> All { get; } =
     [
         new("header", PacketTargets.Header, Malformed),
@@ -39,7 +41,7 @@ internal sealed record FuzzTarget(string Name, Action<byte[]> Body, params XpraE
         new("session", HandshakeTargets.Session, s_stream),
         new("gateway", GatewayTargets.Hellos, Malformed),
         new("relay", GatewayTargets.Relay, s_stream),
-        new("accepted", GatewayTargets.Accepted, [XpraErrorId.HandshakeTimeout, .. s_stream]),
+        new("accepted", GatewayTargets.Accepted, [XpraErrorId.HandshakeTimeout, .. s_stream, .. s_tls]),
         new("keys", KeyTargets.Several, s_stream) { IsSlow = true },
         new("client", KeyTargets.Client,
             [XpraErrorId.AuthenticationRequired, XpraErrorId.AuthenticationFailed, XpraErrorId.PeerDisconnected, XpraErrorId.VersionRejected, XpraErrorId.HelloAltered, XpraErrorId.SaltReused, .. s_stream, .. s_capabilities]) { IsSlow = true },
@@ -51,6 +53,9 @@ internal sealed record FuzzTarget(string Name, Action<byte[]> Body, params XpraE
         new("upgrade", WebSocketTargets.Upgrade),
         new("upgraded", WebSocketTargets.Upgraded),
         new("frames", WebSocketTargets.Frames),
+        new("tls-client", TlsTargets.Client, s_tls) { IsSlow = true },
+        new("tls-server", TlsTargets.Server, s_tls) { IsSlow = true },
+        new("tls-records", TlsTargets.Records),
     ];
 
     /// <summary>Whether an execution derives keys, and so takes as long as a hundred others.</summary>

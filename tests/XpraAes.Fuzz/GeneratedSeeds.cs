@@ -46,7 +46,17 @@ internal static class GeneratedSeeds
         "session" => Streams(0).SelectMany(stream => new byte[][] { stream, [1, .. stream.AsSpan(1)] }),
         "gateway" => HelloData().SelectMany(hello => new byte[][] { [0, .. hello], [0x3f, .. hello], [0x08, .. hello] }),
         "relay" => Streams(0),
-        "accepted" => [.. Hellos(), Encoding.ASCII.GetBytes("GET / HTTP/1.1\r\nHost: x\r\n\r\n"), Encoding.ASCII.GetBytes("POST"), [(byte)'P']],
+        "accepted" => [.. Hellos(), Encoding.ASCII.GetBytes("GET / HTTP/1.1\r\nHost: x\r\n\r\n"), Encoding.ASCII.GetBytes("POST"), [(byte)'P'], TlsTargets.ClientHello()],
+        "tls-client" => [TlsTargets.ClientHello(), [.. TlsTargets.ClientHello(), .. TlsTargets.ClientHello()]],
+        "tls-server" => [TlsTargets.ClientHello(), [21, 3, 3, 0, 2, 2, 40]],
+        // Data, a ticket, key updates, alerts, empty records, and something that is no record.
+        "tls-records" =>
+        [
+            [3, 5, 1, 2, 3, 4, 5, 3, 200, .. new byte[200], 1, 2, 1, 0],
+            [2, 8, 4, 0, 0, 4, 1, 2, 3, 4, 3, 1, 9, 2, 5, 24, 0, 0, 1, 1, 3, 1, 9],
+            [2, 3, 4, 0, 0, 2, 2, 4, 5, 3, 0, 3, 0, 3, 1, 7, 1, 2, 2, 40],
+            [3, 1, 9, 0, 23, 3, 3, 0, 20],
+        ],
         "keys" or "reply" => Enumerable.Range(0, 8).Append(0xc0).SelectMany(choice => Answers().Select(answer => (byte[])[(byte)choice, 0, .. answer])),
         "client" => Enumerable.Range(0, 4).Append(0xc0).SelectMany(choice => SealedAnswers((AesMode)(choice % 4)).Concat(SealedAnswers((AesMode)((choice + 1) % 4))).Select(answer => (byte[])[(byte)choice, 0, .. answer])),
         _ => [],

@@ -125,6 +125,61 @@ Describe 'Forwarding clients without AES to a server' -Tag Unit {
         $socket | Should -Not -Exist
     }
 
+    It 'makes a pipe that only its user can use, and refuses a socket' -Skip:(-not $IsWindows) {
+        $local = Connect-XpraAes "tcp://127.0.0.1:$port/?keyfile=$keyFile" -LocalPipe pester
+        $local.Endpoint | Should -Be '\\.\pipe\Xpra\pester'
+        $local.AttachUri | Should -Be 'named-pipe://pester'
+        { Connect-XpraAes "tcp://127.0.0.1:$port/?keyfile=$keyFile" -LocalPipe 'Xpra\pester' -ErrorAction Stop } | Should -Throw -ErrorId 'PortInUse,*'
+        $local | Out-String | Should -Match 'none\s+Listening'
+        $local | Stop-XpraAesListener
+        $null = Connect-XpraAes "tcp://127.0.0.1:$port/?keyfile=$keyFile" -LocalSocket (Join-Path $TestDrive 'xpra.sock') -ErrorVariable problem -ErrorAction SilentlyContinue
+        $problem.ErrorDetails.RecommendedAction | Should -Match '-LocalPipe'
+    }
+
+    It 'carries a session over the pipe, as a target and as a server' -Skip:(-not $IsWindows) {
+        $null = Connect-XpraAes "tcp://127.0.0.1:$port/?keyfile=$keyFile" -LocalPipe pester
+        $gateway = Start-XpraAesListener -Port 0 -KeyFile $keyFile -Target named-pipe://pester
+        foreach ($number in 1..3) {
+            (Connect-XpraAes -ComputerName 127.0.0.1 -Port $gateway.Port -KeyFile $keyFile).State | Should -Be 'Open'
+        }
+        $gateway.Connections | Should -HaveCount 3
+        Get-XpraAesListener | Where-Object Endpoint -Match 'pester$' | Stop-XpraAesListener
+        { Connect-XpraAes named-pipe://pester -KeyFile $keyFile -ErrorAction Stop } | Should -Throw -ErrorId 'ConnectionRefused,*'
+        $gateway | Stop-XpraAesListener
+    }
+
+    It 'does not talk to a pipe that belongs to another account' -Skip:(-not $IsWindows) {
+        $security = [System.IO.Pipes.PipeSecurity]::new()
+        $security.AddAccessRule([System.IO.Pipes.PipeAccessRule]::new([System.Security.Principal.SecurityIdentifier]'S-1-1-0', 'FullControl', 'Allow'))
+        $security.SetOwner([System.Security.Principal.SecurityIdentifier]'S-1-5-21-1-2-3-1001')
+        try {
+            $pipe = [System.IO.Pipes.NamedPipeServerStreamAcl]::Create('Xpra\squatted', 'InOut', -1, 'Byte', 'Asynchronous', 0, 0, $security)
+        }
+        catch {
+            Set-ItResult -Skipped -Because "this user may not give a pipe to another: $_"
+        }
+        try {
+            { Connect-XpraAes named-pipe://squatted -KeyFile $keyFile -ErrorAction Stop } | Should -Throw -ErrorId 'ForeignPipe,*'
+            $pipe.IsConnected -and $pipe.ReadByte() -ge 0 | Should -BeFalse
+            { Connect-XpraAes "tcp://127.0.0.1:$port/?keyfile=$keyFile" -LocalPipe squatted -ErrorAction Stop } | Should -Throw -ErrorId 'PortInUse,*'
+        }
+        finally {
+            $pipe.Dispose()
+        }
+    }
+
+    It 'has no pipes where they are not xpra''s, and names the socket' -Skip:$IsWindows {
+        $null = Connect-XpraAes "tcp://127.0.0.1:$port/?keyfile=$keyFile" -LocalPipe pester -ErrorVariable problem -ErrorAction SilentlyContinue
+        $problem.FullyQualifiedErrorId | Should -BeLike 'InvalidOption,*'
+        $problem.ErrorDetails.RecommendedAction | Should -Match '-LocalSocket'
+        { Start-XpraAesListener -Port 0 -KeyFile $keyFile -Target named-pipe://pester -ErrorAction Stop } | Should -Throw -ErrorId 'InvalidOption,*'
+        { Connect-XpraAes named-pipe://pester -KeyFile $keyFile -ErrorAction Stop } | Should -Throw -ErrorId 'InvalidOption,*'
+    }
+
+    It 'refuses <Name> as the name of a pipe' -Skip:(-not $IsWindows) -TestCases @(@{ Name = '..\lsass' }, @{ Name = 'a/b' }, @{ Name = '\\server\pipe\name' }, @{ Name = ' ' }, @{ Name = 'x' * 201 }) {
+        { Connect-XpraAes "tcp://127.0.0.1:$port/?keyfile=$keyFile" -LocalPipe $Name -ErrorAction Stop } | Should -Throw -ErrorId 'InvalidOption,*'
+    }
+
     It 'warns about a port, which every user of the machine can use' {
         $local = Connect-XpraAes "tcp://127.0.0.1:$port/?keyfile=$keyFile" -LocalPort 0 -WarningVariable warnings -WarningAction SilentlyContinue
         $local.Endpoint | Should -Match '^127\.0\.0\.1:\d+$'

@@ -2,11 +2,9 @@ BeforeAll {
     Import-Module "$PSScriptRoot/../../out/XpraAes/XpraAes.psd1"
 
     function Write-KeyFile([string] $Name, [byte[]] $Bytes) {
-        $path = Join-Path $TestDrive $Name
+        # What only its owner can use stays so.
+        $path = (New-XpraAesKey (Join-Path $TestDrive $Name) -Force).Path
         [System.IO.File]::WriteAllBytes($path, $Bytes)
-        if (-not $IsWindows) {
-            chmod 600 $path
-        }
         $path
     }
 }
@@ -70,6 +68,41 @@ Describe 'Seeing what is wrong with a key' -Tag Unit {
         $key = Get-XpraAesKey (Write-KeyFile problem.txt $Bytes)
         $key.Problems.Id | Should -Contain $Problem
         ($key | Format-List | Out-String) -replace '\s+', ' ' | Should -Match ([regex]::Escape(($key.Problems | Where-Object Id -EQ $Problem).RecommendedAction))
+    }
+
+    It 'shows the icacls to run if others can read the file' -Skip:(-not $IsWindows) {
+        $path = Write-KeyFile 'open to all.txt' ([byte[]][char[]]'0123456789abcdef0123456789abcdef')
+        $list = Get-Acl $path
+        $list.AddAccessRule([System.Security.AccessControl.FileSystemAccessRule]::new([System.Security.Principal.SecurityIdentifier]'S-1-1-0', 'Read', 'Allow'))
+        Set-Acl -Path $path -AclObject $list
+        $action = (Get-XpraAesKey $path).Problems.RecommendedAction
+        $action | Should -BeLike "Run: icacls '$path' /inheritance:r /grant:r *"
+        if (-not (Get-Command icacls -ErrorAction Ignore)) {
+            Set-ItResult -Skipped -Because 'there is no icacls here to run it'
+        }
+        $null = & ([scriptblock]::Create($action -replace '^Run: '))
+        (Get-XpraAesKey $path).Problems | Should -BeNullOrEmpty
+    }
+
+    It 'reads neither devices nor pipes: <Path>' -Skip:(-not $IsWindows) -TestCases @(@{ Path = 'NUL' }, @{ Path = '\\.\pipe\Xpra\key' }, @{ Path = '\\localhost\pipe\key' }) {
+        { Get-XpraAesKey $Path -ErrorAction Stop } | Should -Throw -ErrorId 'KeyFileUnreadable,*'
+    }
+
+    It 'reports a folder on the way, also behind a junction, in which others can replace the file' -Skip:(-not $IsWindows) {
+        $directory = "$(New-Item (Join-Path $TestDrive shared) -ItemType Directory)"
+        $path = (New-XpraAesKey (Join-Path $directory 'key.txt')).Path
+        (Get-XpraAesKey $path).Problems | Should -BeNullOrEmpty
+        $list = Get-Acl $directory
+        $list.AddAccessRule([System.Security.AccessControl.FileSystemAccessRule]::new([System.Security.Principal.SecurityIdentifier]'S-1-1-0', 'FullControl', 'Allow'))
+        Set-Acl -Path $directory -AclObject $list
+        (Get-XpraAesKey $path).Problems.Id | Should -Be 'FolderOpenToOthers'
+        try {
+            $junction = "$(New-Item (Join-Path $TestDrive junction) -ItemType Junction -Target $directory)"
+        }
+        catch {
+            Set-ItResult -Skipped -Because "no junction can be made: $_"
+        }
+        (Get-XpraAesKey (Join-Path $junction 'key.txt')).Problems.Id | Should -Be 'FolderOpenToOthers'
     }
 
     It 'shows the chmod to run if others can read the file' -Skip:$IsWindows {

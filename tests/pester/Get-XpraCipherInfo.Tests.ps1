@@ -43,7 +43,7 @@ Describe 'Seeing what cipher a connection really uses with Get-XpraCipherInfo' -
 
     It 'shows a table of six columns' {
         $table = $connections[1] | Get-XpraCipherInfo | Out-String
-        $table | Should -Match 'Connection Direction Peer\s+Cipher-Mode KeySize KeyProven'
+        $table | Should -Match 'Connection Direction Peer\s+Cipher-Mode KeySize KeyProven Sealed'
         $table | Should -Match "$($connections[1].Id) Send\s+127\.0\.0\.1:$($listener.Port)\s+AES-CTR\s+256 True"
         $connections[0] | Get-XpraCipherInfo | Out-String | Should -Match 'AES-CBC'
     }
@@ -82,7 +82,7 @@ Describe 'Asking a server about its clients' -Tag Unit {
         $rows.Endpoint | Sort-Object -Unique | Should -Be "tcp://127.0.0.1:$($server.Port)/"
         $rows.Peer | Sort-Object -Unique | Should -Be ($server.Connections.Peer | Sort-Object)
         $clients.State | Should -Be 'Open', 'Open'
-        $rows | Out-String | Should -Match 'Connection Direction Peer\s+Cipher-Mode KeySize KeyProven'
+        $rows | Out-String | Should -Match 'Connection Direction Peer\s+Cipher-Mode KeySize KeyProven Sealed'
         $clients | Disconnect-XpraAes
     }
 

@@ -20,7 +20,7 @@ Describe 'Using the module' -Tag Unit {
 
     It 'can be removed and imported again' {
         Remove-Module XpraAes
-        Get-Command -Module XpraAes* | Should -BeNullOrEmpty
+        Get-Command -Module XpraAes* -ListImported | Should -BeNullOrEmpty
         Import-Module $manifest
         Get-Module XpraAes | Should -Not -BeNullOrEmpty
     }

@@ -46,6 +46,35 @@ Describe 'Writing a key file' -Tag Unit {
         }
     }
 
+    It 'gives the file to its user, SYSTEM and Administrators alone, also where it replaces one that all can read' -Skip:(-not $IsWindows) {
+        $allowed = [System.Security.Principal.WindowsIdentity]::GetCurrent().User.Value, 'S-1-5-18', 'S-1-5-32-544'
+        $path = Join-Path $TestDrive 'private key.txt'
+        foreach ($round in 1, 2) {
+            $null = New-XpraAesKey -Path $path -Force
+            $list = Get-Acl $path
+            $list.GetAccessRules($true, $true, [System.Security.Principal.SecurityIdentifier]).IdentityReference.Value | Should -BeIn $allowed
+            (Get-XpraAesKey $path).Problems | Should -BeNullOrEmpty
+            $list.AddAccessRule([System.Security.AccessControl.FileSystemAccessRule]::new([System.Security.Principal.SecurityIdentifier]'S-1-1-0', 'Read', 'Allow'))
+            Set-Acl -Path $path -AclObject $list
+            (Get-XpraAesKey $path).Problems.Id | Should -Be 'OpenToOthers'
+        }
+    }
+
+    It 'leaves the old file alone where a program has it open, and no other file behind' -Skip:(-not $IsWindows) {
+        $directory = New-Item (Join-Path $TestDrive 'in use') -ItemType Directory
+        $path = (New-XpraAesKey (Join-Path $directory 'key.txt')).Path
+        $before = Get-Content $path -Raw
+        $open = [System.IO.File]::Open($path, 'Open', 'Read', 'Read')
+        try {
+            { New-XpraAesKey $path -Force -ErrorAction Stop } | Should -Throw -ErrorId 'KeyFileUnwritable,*'
+        }
+        finally {
+            $open.Dispose()
+        }
+        Get-Content $path -Raw | Should -Be $before
+        (Get-ChildItem $directory -Force).Name | Should -Be 'key.txt'
+    }
+
     It 'accepts a path relative to the current location, and with drives' {
         Push-Location TestDrive:
         try {
@@ -100,7 +129,7 @@ Describe 'Keeping the key secret' -Tag Unit {
         $shown | Should -Match $key.Fingerprint
     }
 
-    It 'comes out of a job only as its fingerprint' -Tag Slow {
+    It 'comes out of a job only as its fingerprint' -Tag Slow -Skip:(-not (Get-Command pwsh -CommandType Application -ErrorAction Ignore)) {
         $manifest = (Get-Module XpraAes).Path -replace 'psm1$', 'psd1'
         $result = Start-Job { Import-Module $using:manifest; $key = New-XpraAesKey; $key; $key.Fingerprint; "$key" } | Receive-Job -Wait -AutoRemoveJob
         $result[0] | Should -Be $result[1]

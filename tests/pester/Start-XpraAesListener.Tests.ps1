@@ -82,7 +82,7 @@ Describe 'Listening with Start-XpraAesListener' -Tag Unit {
 
     It 'shows with -WhatIf where it would listen, for what, and with which key' {
         $manifest = (Get-Module XpraAes).Path -replace 'psm1$', 'psd1'
-        $said = pwsh -NoProfile -Command "Import-Module '$manifest'; Start-XpraAesListener 10000 -BindAddress Any -Mode CTR, CBC -KeyFile '$keyFile' -WhatIf -WarningAction SilentlyContinue"
+        $said = & ([System.Environment]::ProcessPath) -NoProfile -Command "Import-Module '$manifest'; Start-XpraAesListener 10000 -BindAddress Any -Mode CTR, CBC -KeyFile '$keyFile' -WhatIf -WarningAction SilentlyContinue"
         $said | Should -Match '0\.0\.0\.0:10000'
         $said | Should -Match 'AES-CTR, AES-CBC'
         $said | Should -Match (Get-XpraAesKey $keyFile).Fingerprint
@@ -118,7 +118,7 @@ Describe 'Listening with Start-XpraAesListener' -Tag Unit {
 }
 
 Describe 'Listening in the foreground' -Tag Unit {
-    It 'listens until it is interrupted' {
+    It 'listens until it is interrupted' -Skip:(-not (Get-Command Start-ThreadJob -ErrorAction Ignore)) {
         $manifest = (Get-Module XpraAes).Path -replace 'psm1$', 'psd1'
         $job = Start-ThreadJob { Import-Module $using:manifest; Start-XpraAesListener -Port 0 -KeyFile $using:keyFile -Wait }
         while (-not ($listener = Receive-Job $job)) {
@@ -173,6 +173,17 @@ Describe 'Forwarding sessions with -Target' -Tag Unit {
     It 'warns about an unencrypted server on a network' {
         $null = Start-XpraAesListener -Port 0 -KeyFile $keyFile -Target tcp://192.0.2.1:1/ -WarningVariable warnings -WarningAction SilentlyContinue
         "$warnings" | Should -Match 'is not encrypted'
+    }
+
+    It 'warns where the target could be the gateway itself: <Target> with <Transport>, warned <Warns>' -ForEach @(
+        @{ Target = 'tls-psk://192.0.2.1:1/'; Transport = @(); Warns = $true }
+        @{ Target = 'tls-psk://192.0.2.1:1/'; Transport = @('TlsPsk'); Warns = $true }
+        @{ Target = 'tls-psk://192.0.2.1:1/'; Transport = @('Tcp'); Warns = $false }
+        @{ Target = 'tcp://192.0.2.1:1/?encryption=AES'; Transport = @(); Warns = $false }
+    ) {
+        $options = if ($Transport) { @{ Transport = $Transport } } else { @{} }
+        $null = Start-XpraAesListener -Port 0 -KeyFile $serverKey, $keyFile -EncryptFirstPacket -Target $Target -TargetKeyFile $keyFile @options -WarningVariable warnings -WarningAction SilentlyContinue
+        ("$warnings" -match 'back to itself') | Should -Be $Warns
     }
 
     It 'raises events for Register-ObjectEvent' {

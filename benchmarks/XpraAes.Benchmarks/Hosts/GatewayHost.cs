@@ -7,7 +7,7 @@ using XpraAes.Transports;
 
 namespace XpraAes.Benchmarks.Hosts;
 
-/// <summary>A gateway in its own process, so that its processor time and memory can be measured: <c>gateway --target PORT [--key TEXT] [--target-key TEXT] [--mode CTR] [--iterations N]</c>.</summary>
+/// <summary>A gateway in its own process, so that its processor time and memory can be measured: <c>gateway --target PORT [--key TEXT] [--target-key TEXT] [--mode CTR] [--iterations N] [--transport TlsPsk] [--target-transport TlsPsk]</c>.</summary>
 internal static class GatewayHost
 {
     public static async Task RunAsync(Dictionary<string, string> arguments)
@@ -20,12 +20,13 @@ internal static class GatewayHost
             Modes = Enum.GetValues<AesMode>(),
             Key = key,
             Iterations = iterations,
+            Transports = arguments.TryGetValue("transport", out text) ? [Enum.Parse<TransportKind>(text)] : [],
             // The whole load comes from one address.
             TrustedSources = [IPNetwork.Parse("127.0.0.0/8")],
             Limits = Limits.Default with { MaxIterations = ProtocolDefaults.MaxIterations },
             Target = new TargetOptions
             {
-                Endpoint = new XpraEndpoint(TransportKind.Tcp, "127.0.0.1", int.Parse(arguments["target"], CultureInfo.InvariantCulture)),
+                Endpoint = new XpraEndpoint(Enum.Parse<TransportKind>(arguments.GetValueOrDefault("target-transport", "Tcp")), "127.0.0.1", int.Parse(arguments["target"], CultureInfo.InvariantCulture)),
                 Keys = targetKey is null ? [] : [targetKey],
                 Mode = Enum.Parse<AesMode>(arguments.GetValueOrDefault("mode", "CTR")),
                 Iterations = iterations,

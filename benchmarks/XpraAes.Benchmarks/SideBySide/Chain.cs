@@ -4,6 +4,7 @@ using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using XpraAes.Benchmarks.Traffic;
 using XpraAes.Ciphers;
+using XpraAes.Keys;
 
 namespace XpraAes.Benchmarks.SideBySide;
 
@@ -49,6 +50,15 @@ internal sealed class Chain : IDisposable
         return new Chain(mode.ToString(), near.Port, near, far);
     }
 
+    /// <summary>The same two with TLS 1.3 and the key between them, AES-256-GCM.</summary>
+    public static Chain OfSealedGateways(int target, string? key = null)
+    {
+        key ??= RandomNumberGenerator.GetHexString(64);
+        var far = Peer.StartHost($"gateway --target {target} --key {key} --transport TlsPsk");
+        var near = Peer.StartHost($"gateway --target {far.Port} --target-key {key} --target-transport TlsPsk");
+        return new Chain("tls-psk", near.Port, near, far);
+    }
+
     /// <summary>Our gateway alone, for a client that uses AES itself.</summary>
     public static Chain OfGateway(AesMode mode, int target)
     {
@@ -80,6 +90,38 @@ internal sealed class Chain : IDisposable
         return new Chain("stunnel", near.Port, near, far, folder);
     }
 
+    /// <summary>stunnel as client and server with TLS 1.3, a pre-shared key and AES-128-GCM, the only suite with AES that its keys go with. Null if stunnel is not installed.</summary>
+    public static Chain? OfStunnelWithKey(int target)
+    {
+        if (Tools.Find("stunnel4") is not { } stunnel)
+            return null;
+        var folder = Directory.CreateTempSubdirectory("xpraaes-").FullName;
+        var secrets = TlsPskSecrets.Of(BenchmarkKey).Sha256;
+        File.WriteAllText(Path.Combine(folder, "psk"), $"{secrets.Identity}:{Convert.ToHexString(secrets.Key.Span)}\n");
+        var psk = $"PSKsecrets = {folder}/psk";
+        var far = StartStunnel(stunnel, Path.Combine(folder, "far"), target, $"{psk}\nciphers = PSK", "TLS_AES_128_GCM_SHA256");
+        var near = StartStunnel(stunnel, Path.Combine(folder, "near"), far.Port, $"client = yes\n{psk}", "TLS_AES_128_GCM_SHA256");
+        return new Chain("stunnel with PSK", near.Port, near, far, folder);
+    }
+
+    /// <summary>spiped at both ends: a protocol of its own with AES-256-CTR, HMAC-SHA256 and a key file. Null if it is not installed.</summary>
+    public static Chain? OfSpiped(int target)
+    {
+        if (Tools.Find("spiped") is not { } spiped)
+            return null;
+        var folder = Directory.CreateTempSubdirectory("xpraaes-").FullName;
+        File.WriteAllText(Path.Combine(folder, "key"), RandomNumberGenerator.GetHexString(64));
+        var (far, near) = (FreePort(), FreePort());
+        Peer Start(string role, int port, int to) => Started($"{spiped} -F {role} -s [127.0.0.1]:{port} -t [127.0.0.1]:{to} -k {folder}/key", port);
+        return new Chain("spiped", near, far: Start("-d", far, target), near: Start("-e", near, far), folder: folder);
+    }
+
+    /// <summary>The key of chains that a benchmark's own client connects to.</summary>
+    public static XpraKey BenchmarkKey { get; } = XpraKey.FromText(BenchmarkKeyText);
+
+    /// <summary>The text of <see cref="BenchmarkKey"/>.</summary>
+    public const string BenchmarkKeyText = "0123456789abcdef0123456789abcdef";
+
     /// <summary>Connects a client to the near end.</summary>
     public LoadClient Connect()
     {
@@ -96,7 +138,7 @@ internal sealed class Chain : IDisposable
             Directory.Delete(_folder, recursive: true);
     }
 
-    private static Peer StartStunnel(string stunnel, string path, int target, string role)
+    private static Peer StartStunnel(string stunnel, string path, int target, string role, string suite = "TLS_AES_256_GCM_SHA384")
     {
         var port = FreePort();
         File.WriteAllText(path, $"""
@@ -108,15 +150,20 @@ internal sealed class Chain : IDisposable
             accept = 127.0.0.1:{port}
             connect = 127.0.0.1:{target}
             sslVersion = TLSv1.3
-            ciphersuites = TLS_AES_256_GCM_SHA384
+            ciphersuites = {suite}
             {role}
 
             """);
-        var peer = Peer.StartProgram($"{stunnel} {path}", port);
+        return Started($"{stunnel} {path}", port);
+    }
+
+    private static Peer Started(string command, int port)
+    {
+        var peer = Peer.StartProgram(command, port);
         for (var attempt = 0; !IsListening(port); attempt++)
         {
             if (attempt == 500)
-                throw new InvalidOperationException("stunnel does not listen.");
+                throw new InvalidOperationException($"{command} does not listen.");
             Thread.Sleep(10);
         }
         return peer;

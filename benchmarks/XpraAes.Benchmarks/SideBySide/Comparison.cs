@@ -25,6 +25,8 @@ internal static class Comparison
         {
             if (Wants("throughput") || Wants("latency") || Wants("allocations"))
                 MeasureGateway(table, growth, settings, target.Port, Wants);
+            if (Wants("sealed"))
+                SealedRows.Measure(table, settings, target.Port);
             if (Wants("memory"))
                 growth.AddMemory(MemoryRows.Measure(table, settings, target.Port));
         }
@@ -45,7 +47,7 @@ internal static class Comparison
         using var ctr = Chain.OfGateways(AesMode.CTR, target);
         using var stunnel = Chain.OfStunnel(target);
         if (wants("latency"))
-            LatencyRows.Measure(table, settings, Chain.Direct(target), ctr, stunnel);
+            LatencyRows.Measure(table, settings, "added latency of a ping", Chain.Direct(target), ctr, stunnel);
         if (wants("allocations"))
             AllocationRow.Measure(table, settings, ctr);
         if (!wants("throughput"))

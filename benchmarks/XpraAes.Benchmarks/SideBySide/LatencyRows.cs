@@ -3,7 +3,7 @@ namespace XpraAes.Benchmarks.SideBySide;
 /// <summary>The latency that two of our gateways, and two stunnels, add to a small ping and its echo.</summary>
 internal static class LatencyRows
 {
-    public static void Measure(Table table, Settings settings, Chain direct, Chain gateways, Chain? stunnel)
+    public static void Measure(Table table, Settings settings, string what, Chain direct, Chain gateways, Chain? stunnel)
     {
         var count = settings.Quick ? 2000 : 10_000;
         Chain[] chains = [direct, gateways, .. stunnel is null ? Array.Empty<Chain>() : [stunnel]];
@@ -21,7 +21,7 @@ internal static class LatencyRows
         void Compare(string name, Func<(double Median, double Percentile99), double> of, double goal)
         {
             var medians = times.Select(runs => Settings.Median(runs.Select(of))).ToArray();
-            table.AtMost($"added latency of a ping, {name}", medians[1] - medians[0], stunnel is null ? null : medians[2] - medians[0], "us", goal);
+            table.AtMost($"{what}, {name}", medians[1] - medians[0], stunnel is null ? null : medians[2] - medians[0], "us", goal);
         }
     }
 }

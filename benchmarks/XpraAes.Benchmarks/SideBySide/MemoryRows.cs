@@ -10,17 +10,22 @@ internal static class MemoryRows
     /// <summary>Returns KB by number of sessions, of our gateway and of stunnel if installed.</summary>
     public static List<(int Sessions, double Ours, double? Peer)> Measure(Table table, Settings settings, int target)
     {
-        int[] sessions = settings.Quick ? [1000] : [1000, 5000];
         using var stunnel = Chain.OfStunnel(target);
-        var peer = stunnel is null ? null : OpenAll(stunnel, sessions, settings, null);
         using var gateways = Chain.OfGateways(AesMode.CTR, target, iterations: 1000);
+        return Measure(table, settings, "memory of an idle session", gateways, stunnel);
+    }
+
+    public static List<(int Sessions, double Ours, double? Peer)> Measure(Table table, Settings settings, string what, Chain gateways, Chain? stunnel)
+    {
+        int[] sessions = settings.Quick ? [1000] : [1000, 5000];
+        var peer = stunnel is null ? null : OpenAll(stunnel, sessions, settings, null);
         var ours = OpenAll(gateways, sessions, settings, table);
         var growth = new List<(int, double, double?)>();
         for (var i = 0; i <= sessions.Length; i++)
         {
             growth.Add((i == 0 ? 0 : sessions[i - 1], ours[i], peer?[i]));
             if (i > 0)
-                table.AtMost($"memory of an idle session, of {sessions[i - 1]}", (ours[i] - ours[0]) / sessions[i - 1], (peer?[i] - peer?[0]) / sessions[i - 1], "KB", 1.0);
+                table.AtMost($"{what}, of {sessions[i - 1]}", (ours[i] - ours[0]) / sessions[i - 1], (peer?[i] - peer?[0]) / sessions[i - 1], "KB", 1.0);
         }
         return growth;
     }

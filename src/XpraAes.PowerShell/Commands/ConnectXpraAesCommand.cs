@@ -8,7 +8,7 @@ using XpraAes.Listening;
 
 namespace XpraAes.PowerShell.Commands;
 
-/// <summary>Connects to xpra servers over AES, to several in parallel; or forwards the clients of a local socket to one.</summary>
+/// <summary>Connects to xpra servers over AES, to several in parallel; or forwards the clients of a local socket or pipe to one.</summary>
 // No default parameter set: table rows would bind to it by the columns that both sets share, and never to the other.
 [Cmdlet(VerbsCommunications.Connect, "XpraAes")]
 [OutputType(typeof(XpraConnection), typeof(AesListener))]
@@ -22,6 +22,12 @@ public sealed class ConnectXpraAesCommand : ServerCommand
     [TextOnly]
     [ValidateNotNullOrEmpty]
     public string? LocalSocket { get; set; }
+
+    /// <summary>Like -LocalSocket, for Windows: the name of a pipe to create, which only its user can use. xpra's clients connect to named-pipe://NAME.</summary>
+    [Parameter]
+    [TextOnly]
+    [ValidateNotNullOrEmpty]
+    public string? LocalPipe { get; set; }
 
     /// <summary>Like -LocalSocket, but a port of 127.0.0.1, which every user of this machine can use; 0 takes a free one.</summary>
     [Parameter]
@@ -41,7 +47,7 @@ public sealed class ConnectXpraAesCommand : ServerCommand
     {
         base.Start();
         if (AllowRequest.Length > 0 && LocalPort is null)
-            throw Invalid("-AllowRequest requires -LocalPort.", "Omit it: -LocalSocket, which only you can use, allows every request.");
+            throw Invalid("-AllowRequest requires -LocalPort.", "Omit it: -LocalSocket and -LocalPipe, which only you can use, allow every request.");
     }
 
     /// <inheritdoc/>
@@ -49,7 +55,7 @@ public sealed class ConnectXpraAesCommand : ServerCommand
     {
         try
         {
-            if (LocalSocket is not null || LocalPort is not null)
+            if (LocalSocket is not null || LocalPipe is not null || LocalPort is not null)
                 WriteObject(AesListener.Start(LocalEndOptions()));
             else
                 base.Finish();
@@ -79,8 +85,9 @@ public sealed class ConnectXpraAesCommand : ServerCommand
     /// <summary>A listener without a key, in front of the server, which has one.</summary>
     private ListenerOptions LocalEndOptions()
     {
-        if (LocalSocket is not null && LocalPort is not null)
-            throw Invalid("-LocalSocket and -LocalPort are both given.", "Leave one of them out; only you can use -LocalSocket.");
+        string[] ends = [.. new[] { LocalSocket is null ? null : "-LocalSocket", LocalPipe is null ? null : "-LocalPipe", LocalPort is null ? null : "-LocalPort" }.OfType<string>()];
+        if (ends.Length > 1)
+            throw Invalid($"{string.Join(" and ", ends)} are given together.", "Give one of them; every user of this machine can use -LocalPort.");
         var servers = Servers;
         if (servers.Count != 1)
             throw Invalid($"A local end leads to one server, but {servers.Count} are given.", "Give one server for each local end.");
@@ -90,11 +97,12 @@ public sealed class ConnectXpraAesCommand : ServerCommand
         if (EncryptFirstPacket)
             throw Invalid("A local end does not encrypt the first packet.", "Omit -EncryptFirstPacket.");
         if (LocalPort is not null)
-            WarnOnce("Every user of this machine can use the port, and the session behind it. With -LocalSocket, only you can.");
+            WarnOnce("Every user of this machine can use the port, and the session behind it. With -LocalSocket, or on Windows -LocalPipe, only you can.");
         return new ListenerOptions
         {
             Key = null,
             SocketPath = LocalSocket is null ? null : FilePath.Resolve(this, LocalSocket),
+            PipeName = LocalPipe,
             Port = LocalPort ?? 0,
             AllowRequests = AllowRequest,
             Target = new TargetOptions

@@ -8,7 +8,7 @@ namespace XpraAes.PowerShell.Commands;
 [OutputType(typeof(XpraKey))]
 public sealed class NewXpraAesKeyCommand : XpraCmdlet
 {
-    /// <summary>The key file to write, with mode 0600 and without a newline.</summary>
+    /// <summary>The key file to write, readable only by its owner and without a newline.</summary>
     [Parameter(Position = 0)]
     [TextOnly]
     [ValidateNotNullOrEmpty]

@@ -46,9 +46,9 @@ public sealed class XpraCommandLine
     {
         var release = XpraRelease.Parse(xpraVersion);
         if (endpoint.Transport == TransportKind.TlsPsk)
-            throw new XpraAesException(XpraErrorId.VersionRejected, "No version of xpra speaks tls-psk.", "Let xpra connect to a local end, Connect-XpraAes -LocalSocket, and that to the listener.");
-        if (endpoint.Transport == TransportKind.Unix && !release.EncryptsUnixSockets)
-            throw new XpraAesException(XpraErrorId.VersionRejected, $"A server of {release} does not encrypt on a Unix socket.", "Use a TCP port, or xpra 5.1 or later.");
+            throw new XpraAesException(XpraErrorId.VersionRejected, "No version of xpra speaks tls-psk.", "Let xpra connect to a local end, Connect-XpraAes -LocalSocket or on Windows -LocalPipe, and that to the listener.");
+        if (endpoint.Transport is TransportKind.Unix or TransportKind.NamedPipe && !release.EncryptsUnixSockets)
+            throw new XpraAesException(XpraErrorId.VersionRejected, $"A server of {release} does not encrypt on a Unix socket or named pipe.", "Use a TCP port, or xpra 5.1 or later.");
         if (keyFile is null && key is null)
             throw new XpraAesException(XpraErrorId.KeyMissing, "A command line with AES needs a key file, and none is known.", "Give -KeyFile: the path of the key file where the command will run.");
         var usable = SupportedModes(release, modes);
@@ -104,7 +104,7 @@ public sealed class XpraCommandLine
         var encryption = release.NamesModes && usable.Count == 1 ? NameOf(usable[0]) : "AES";
         var (option, address) = endpoint.Transport switch
         {
-            TransportKind.Unix => ("bind", RequirePlainPath(endpoint.Path!, release)),
+            TransportKind.Unix or TransportKind.NamedPipe => ("bind", RequirePlainPath(endpoint.Path!, release)),
             TransportKind.WebSocket => ("bind-ws", endpoint.HostAndPort),
             _ => ("bind-tcp", endpoint.HostAndPort),
         };
@@ -120,8 +120,8 @@ public sealed class XpraCommandLine
         var encryption = mode is { } named ? NameOf(named) : "AES";
         if (!release.HasSocketOptions)
             return [uri, "--tcp-encryption=AES", $"--tcp-encryption-keyfile={RequireFile(release, keyFile)}"];
-        // No version reads the options of a Unix socket's URI.
-        if (release.IgnoresEncryptionInUris || transport == TransportKind.Unix)
+        // No version reads the options of a Unix socket's or named pipe's URI.
+        if (release.IgnoresEncryptionInUris || transport is TransportKind.Unix or TransportKind.NamedPipe)
             return [uri, $"--encryption={encryption}", $"--encryption-keyfile={RequireFile(release, keyFile)}"];
         if (keyFile is null)
             return [$"{uri}?encryption={encryption}&keydata={KeyText.ToPrefixedHex(key!.Data)}"];
@@ -145,7 +145,7 @@ public sealed class XpraCommandLine
 
     private static string AuthOption(TransportKind transport) => transport switch
     {
-        TransportKind.Unix => "auth",
+        TransportKind.Unix or TransportKind.NamedPipe => "auth",
         TransportKind.WebSocket => "ws-auth",
         _ => "tcp-auth",
     };

@@ -47,6 +47,7 @@ public static class XpraConnector
             try
             {
                 var (stream, peer) = await TransportTable.ConnectAsync(options.Endpoint, keys, options.Timeout, options.Limits, cancellationToken).ConfigureAwait(false);
+                KeepAlive.Refused.TellOnce(options.Logger);
                 channel = new PacketChannel(stream, options.Limits, peer, options.Logger);
                 return await work(channel, peer, attempts[attempt], keys).ConfigureAwait(false);
             }

@@ -10,7 +10,7 @@ namespace XpraAes.Connections;
 /// <summary>A parsed xpra URI: the server's endpoint, the encryption and the key (PROTOCOL section 10). Disposing of it disposes of its key and password.</summary>
 public sealed class XpraUri : IDisposable
 {
-    private const string Socket = "socket";
+    private const string Socket = "socket", Pipe = "named-pipe";
 
     // Alternative spellings of schemes. Anything that is neither here nor in TransportTable is refused.
     private static readonly Dictionary<string, string> Aliases = new()
@@ -92,7 +92,7 @@ public sealed class XpraUri : IDisposable
 
     /// <summary>
     /// Parses every form that some xpra version accepts: <c>tcp://[user[:password]@]host[:port][/display][?name=value&amp;…]</c>, the same with <c>tcp:host:port</c>, <c>tcp/host:port/</c>
-    /// or <c>,name=value</c> after the slash, with xpra, ws, ssl and wss for tcp; <c>socket:///path</c>, <c>socket:/path</c>, <c>unix:///path</c>, <c>/path</c>.
+    /// or <c>,name=value</c> after the slash, with xpra, ws, ssl and wss for tcp; <c>socket:///path</c>, <c>socket:/path</c>, <c>unix:///path</c>, <c>/path</c>; <c>named-pipe://name</c>.
     /// Throws InvalidUri, KeyTextInvalid; of the URI, the messages show only the endpoint.
     /// </summary>
     public static XpraUri Parse(string text)
@@ -122,6 +122,13 @@ public sealed class XpraUri : IDisposable
             return new XpraUri(new XpraEndpoint(TransportKind.Unix, "", 0, path), options, userInfo, null, warnings);
         }
 
+        if (scheme == Pipe)
+        {
+            options.AddQuery(query);
+            var name = NamedPipeTransport.NameIn(hostAndPort + path.TrimEnd('/')) ?? throw Error("The URI does not name a pipe.", "Write named-pipe://NAME, with letters, digits, hyphens, underscores and dots.");
+            return new XpraUri(new XpraEndpoint(TransportKind.NamedPipe, "", 0, name), options, userInfo, null, warnings);
+        }
+
         var display = TakePathOptions(path.TrimStart('/'), options);
         options.AddQuery(query);
         if (query.Split('&').Any(static o => o.Contains("keydata=", StringComparison.Ordinal) && o.Contains('+', StringComparison.Ordinal)))
@@ -147,7 +154,7 @@ public sealed class XpraUri : IDisposable
 
     /// <summary>Encodes a path as a URI option. xpra 4 does not decode, so only what must be encoded is.</summary>
     internal static string EncodePath(string path)
-        => Uri.EscapeDataString(path).Replace("%2F", "/", StringComparison.Ordinal).Replace("%3A", ":", StringComparison.Ordinal);
+        => Uri.EscapeDataString(path).Replace("%2F", "/", StringComparison.Ordinal).Replace("%3A", ":", StringComparison.Ordinal).Replace("%5C", "\\", StringComparison.Ordinal);
 
     /// <summary>Zeroes the key and the password.</summary>
     public void Dispose()

@@ -9,7 +9,7 @@ internal sealed record GatewayOptions
     /// <summary>Requests that are forwarded before the client has proven that it holds the key.</summary>
     public IReadOnlyCollection<string> AllowRequests { get; init; } = [];
 
-    /// <summary>Whether clients connect through a Unix socket, where the file mode controls access.</summary>
+    /// <summary>Whether only this user can connect, through a Unix socket or a named pipe.</summary>
     public bool ClientsAreLocal { get; init; }
 
     /// <summary>Whether the listener asks for a password of its own; the client's answer is then not forwarded.</summary>

@@ -72,10 +72,7 @@ internal sealed class SaltJournal : IDisposable
         var folder = System.IO.Path.GetDirectoryName(path)!;
         try
         {
-            if (OperatingSystem.IsWindows())
-                Directory.CreateDirectory(folder);
-            else
-                Directory.CreateDirectory(folder, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+            PrivateFile.CreateFolder(folder);
             var @lock = Lock($"{path}.lock");
             try
             {
@@ -134,8 +131,18 @@ internal sealed class SaltJournal : IDisposable
                 next = OpenFile(temporary);
                 var count = WriteAll(next, records);
                 next.Flush(flushToDisk: true);
-                File.Move(temporary, Path, overwrite: true);
+                // Windows does not replace a file that is open.
                 _file.Dispose();
+                try
+                {
+                    File.Move(temporary, Path, overwrite: true);
+                }
+                catch
+                {
+                    _file = OpenFile(Path);
+                    _file.Seek(0, SeekOrigin.End);
+                    throw;
+                }
                 (_file, _count) = (next, count);
             }
             catch (Exception e) when (e is IOException or UnauthorizedAccessException)
@@ -200,7 +207,7 @@ internal sealed class SaltJournal : IDisposable
     {
         try
         {
-            return new FileStream(path, OwnerOnly(FileMode.OpenOrCreate, FileShare.None));
+            return PrivateFile.Open(path, FileMode.OpenOrCreate, FileShare.None);
         }
         catch (IOException e) when (File.Exists(path))
         {
@@ -209,15 +216,7 @@ internal sealed class SaltJournal : IDisposable
         }
     }
 
-    private static FileStream OpenFile(string path) => new(path, OwnerOnly(FileMode.OpenOrCreate, FileShare.Read | FileShare.Delete));
-
-    private static FileStreamOptions OwnerOnly(FileMode mode, FileShare share)
-    {
-        var options = new FileStreamOptions { Mode = mode, Access = FileAccess.ReadWrite, Share = share, BufferSize = 0 };
-        if (!OperatingSystem.IsWindows())
-            options.UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
-        return options;
-    }
+    private static FileStream OpenFile(string path) => PrivateFile.Open(path, FileMode.OpenOrCreate, FileShare.Read | FileShare.Delete);
 
     private List<(UInt128 Trace, DateTimeOffset? Expires)> Read()
     {

@@ -6,8 +6,6 @@ namespace XpraAes.Keys;
 /// <summary>Key files, as xpra reads them: every byte counts except CR and LF at both ends (PROTOCOL section 5). Key data is only ever in pinned buffers.</summary>
 internal static partial class KeyFile
 {
-    private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite;
-
     /// <summary>The key data of a file, and how others can read or replace it. Throws KeyFileNotFound, KeyFileIsFolder, KeyFileUnreadable, LimitReached.</summary>
     internal static SecretBuffer Read(string path, out IReadOnlyList<KeyProblem> problems)
     {
@@ -36,7 +34,7 @@ internal static partial class KeyFile
         }
     }
 
-    /// <summary>Writes a key file atomically, with mode 0600 from the start. Throws KeyFileExists, KeyFileUnwritable.</summary>
+    /// <summary>Writes a key file, or another file of secrets, atomically; it is a <see cref="PrivateFile"/> from the start, also if it replaces one that others could read. Throws KeyFileExists, KeyFileUnwritable.</summary>
     internal static void Write(string path, ReadOnlySpan<byte> data, bool overwrite, string what = "key file")
     {
         if (!overwrite && Path.Exists(path))
@@ -45,7 +43,7 @@ internal static partial class KeyFile
         var temporary = Path.Combine(folder ?? "", $".xpra-key-{RandomNumberGenerator.GetHexString(16, lowercase: true)}");
         try
         {
-            using (var file = new FileStream(temporary, NewFile()))
+            using (var file = PrivateFile.Open(temporary, FileMode.CreateNew, FileShare.None))
             {
                 file.Write(data);
                 file.Flush(flushToDisk: true);
@@ -59,13 +57,15 @@ internal static partial class KeyFile
             if (!overwrite && Path.Exists(path))
                 throw Exists(path);
             var action = Directory.Exists(folder)
-                ? "Check the folder's permissions and the free disk space. If the file system has no hard links, use -Force, which does not need them."
+                ? OperatingSystem.IsWindows()
+                    ? "Check the folder's permissions and the free disk space, and that no program has the file open."
+                    : "Check the folder's permissions and the free disk space. If the file system has no hard links, use -Force, which does not need them."
                 : "Create the folder first.";
             throw Error(XpraErrorId.KeyFileUnwritable, path, $"The {what} {path} cannot be written: {e.Message}", action, e);
         }
     }
 
-    // File.Move without overwriting checks first and renames then, so two concurrent saves could both succeed. link(2) is atomic.
+    // Except on Windows, File.Move without overwriting checks first and renames then, so two concurrent saves could both succeed. link(2) is atomic.
     private static void Publish(string temporary, string path, bool overwrite)
     {
         if (overwrite || OperatingSystem.IsWindows())
@@ -82,16 +82,8 @@ internal static partial class KeyFile
     [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
     private static partial int Link(string existing, string path);
 
-    private static FileStreamOptions NewFile()
-    {
-        var options = new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write, Share = FileShare.None, BufferSize = 0 };
-        if (!OperatingSystem.IsWindows())
-            options.UnixCreateMode = OwnerOnly;
-        return options;
-    }
-
     private static XpraAesException Exists(string path)
-        => Error(XpraErrorId.KeyFileExists, path, $"{path} exists.", "Choose another path, or use -Force to replace it; anyone who only has the old key is then locked out.");
+        => Error(XpraErrorId.KeyFileExists, path, $"{path} exists.", "Choose another path, or use -Force to replace it; anyone who has only what it holds now is then locked out.");
 
     private static XpraAesException Error(XpraErrorId id, string path, string message, string action, Exception? inner = null)
         => new(id, message, action, inner) { Target = path };

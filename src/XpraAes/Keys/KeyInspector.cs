@@ -1,4 +1,6 @@
 using System.Buffers.Text;
+using System.Runtime.Versioning;
+using System.Security.Principal;
 using System.Text.Unicode;
 
 namespace XpraAes.Keys;
@@ -52,6 +54,8 @@ internal static class KeyInspector
             problems.Add(new(KeyProblemId.SurroundingWhiteSpace, "The key begins or ends with white space, which xpra treats as part of the key: it only strips CR and LF.", "Remove the white space on both sides of the connection, or make sure that both have it."));
         if (source is KeySource.KeyFile or KeySource.Environment && IsText(data) && HasPrefix(data))
             problems.Add(new(KeyProblemId.PrefixTakenLiterally, "The key begins with 0x, base64: or b64:. xpra decodes that only in keydata=: here the characters themselves are the key.", "Use the same form on both sides of the connection."));
+        if (data.StartsWith(TlsPskSecrets.IdentityPrefix))
+            problems.Add(new(KeyProblemId.PreSharedKey, "This is the pre-shared key that Export-XpraAesPsk derived from a key, not the key.", "Give the key file that it was exported from. stunnel's PSKsecrets takes this one."));
         if (source == KeySource.Password)
             problems.Add(new(KeyProblemId.Password, "The key is a password. Anyone who captures one encrypted packet can try to guess it offline.", "Use a key made with New-XpraAesKey, and the password only for authentication."));
         else if (bits < Limits.WeakKeyBits)
@@ -84,6 +88,32 @@ internal static class KeyInspector
         KeyProblemId.FolderOpenToOthers,
         $"Another user of this machine (user id {status.Owner}) can replace the {what}: the {(status.Kind == FileKind.Link ? "link" : "folder")} {place} is theirs.",
         $"Use a copy that is yours. Run: install -b -m 600 {ShellText.Quote(path)} ~/{ShellText.Quote(Path.GetFileName(path))}");
+
+    /// <summary>By its access control list. The command takes every right from everyone, and gives back what a new key file has.</summary>
+    [SupportedOSPlatform("windows")]
+    internal static KeyProblem OpenToOthers(string what, string path, IReadOnlyList<SecurityIdentifier> others) => new(
+        KeyProblemId.OpenToOthers,
+        $"Other accounts can read or change the {what}: {NamesOf(others)}.",
+        $"Run: icacls {ShellText.QuoteForPowerShell(path)} /inheritance:r /grant:r {string.Join(' ', Trusted.Select(account => $"*{account}:F"))} /remove:g {string.Join(' ', others.Select(account => $"*{account}"))}");
+
+    [SupportedOSPlatform("windows")]
+    internal static KeyProblem ForeignOwner(string what, string path, SecurityIdentifier owner) => new(
+        KeyProblemId.ForeignOwner,
+        $"The {what} belongs to another account ({WindowsAccount.NameOf(owner)}), which can read and change it.",
+        $"Run as an administrator: icacls {ShellText.QuoteForPowerShell(path)} /setowner *{WindowsAccount.User}");
+
+    /// <summary>For a folder or link on the path. Suggests a copy, which takes its rights from the new folder: the old one may hold what others need.</summary>
+    [SupportedOSPlatform("windows")]
+    internal static KeyProblem FolderOpenToOthers(string what, string path, string place, IReadOnlyList<SecurityIdentifier> others) => new(
+        KeyProblemId.FolderOpenToOthers,
+        $"Other accounts can replace the {what}: {NamesOf(others)} can delete or rename what is in {place}, or that itself.",
+        $"Use a copy in your own folder. Run: Copy-Item {ShellText.QuoteForPowerShell(path)} $env:USERPROFILE");
+
+    [SupportedOSPlatform("windows")]
+    private static SecurityIdentifier[] Trusted => [.. new[] { WindowsAccount.User, WindowsAccount.System, WindowsAccount.Administrators }.Distinct()];
+
+    [SupportedOSPlatform("windows")]
+    private static string NamesOf(IEnumerable<SecurityIdentifier> accounts) => string.Join(", ", accounts.Select(WindowsAccount.NameOf));
 
     /// <summary>Whether the bytes are UTF-8 text without control characters, and so survive conversion to a string and back.</summary>
     internal static bool IsText(ReadOnlySpan<byte> data)

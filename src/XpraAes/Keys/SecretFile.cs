@@ -40,9 +40,15 @@ internal static class SecretFile
                 length = ReadFile(new FileStream(file, FileAccess.Read, bufferSize: 0), content);
             }
         }
+        else if (OperatingSystem.IsWindows())
+        {
+            var file = WindowsFile.OpenToRead(path);
+            problems = ProblemsOf(path, what, file);
+            length = ReadFile(file, content);
+        }
         else
         {
-            length = ReadFile(new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete, bufferSize: 0), content);
+            throw new NotSupportedException("cannot be read: who else may use a file is known only on Linux, macOS and Windows");
         }
         return new SecretBuffer(content.Span[..length]);
     }
@@ -101,6 +107,29 @@ internal static class SecretFile
         return problems;
 
         bool IsForeign(FileStatus status) => status.Owner != user && status.Owner != 0;
+    }
+
+    /// <summary>The same checks by access control lists.</summary>
+    [SupportedOSPlatform("windows")]
+    private static List<KeyProblem> ProblemsOf(string path, string what, FileStream file)
+    {
+        var problems = new List<KeyProblem>();
+        try
+        {
+            var (others, foreignOwner) = WindowsFile.AccessTo(file);
+            if (others.Count > 0)
+                problems.Add(KeyInspector.OpenToOthers(what, path, others));
+            if (foreignOwner is not null)
+                problems.Add(KeyInspector.ForeignOwner(what, path, foreignOwner));
+            foreach (var (place, replacers) in WindowsFile.ReplaceableAt(path))
+                problems.Add(KeyInspector.FolderOpenToOthers(what, path, place, replacers));
+            return problems;
+        }
+        catch
+        {
+            file.Dispose();
+            throw;
+        }
     }
 
     /// <summary>Whether the file is a systemd credential of this service (LoadCredential=). An ACL lets the service's user read it, and its mask shows up as group permission.</summary>

@@ -61,27 +61,28 @@ internal sealed class ClientService
     }
 
     /// <summary>Serves one client added by <see cref="TryAddUser"/> until its connection is closed. Never throws.</summary>
-    public async Task ServeAsync(Socket socket, SourceGuard.Slot slot, CancellationToken cancellationToken)
+    public async Task ServeAsync(AcceptedClient client, SourceGuard.Slot slot, CancellationToken cancellationToken)
     {
         using var ending = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, slot.Evicted);
-        var address = AddressText.SourceOf(socket);
+        var address = client.Source;
         using var log = _listener.LogThrottle.Connect(Options.Logger, address);
         var peer = "unknown";
         PacketChannel? channel = null;
         XpraConnection? connection = null;
         try
         {
-            peer = AddressText.Of(socket.RemoteEndPoint);
+            peer = client.Peer;
             Log.PeerConnected(log, peer);
-            KeepAlive.Enable(socket, Options.Limits);
+            client.DetectLoss(Options.Limits);
+            KeepAlive.Refused.TellOnce(Options.Logger);
             await Task.Delay(_listener.Guard.DelayFor(address), ending.Token).ConfigureAwait(false);
             var started = Stopwatch.GetTimestamp();
             Options.Certificate?.Refresh(Options.Logger);
-            var accepted = await TransportTable.AcceptAsync(socket, _accepts, ending.Token).ConfigureAwait(false);
+            var accepted = await client.AcceptAsync(_accepts, ending.Token).ConfigureAwait(false);
             if (accepted is not { } stream)
             {
                 // A browser has its pages; closed like any connection, so that it reads the end of the last one.
-                channel = new PacketChannel(new NetworkStream(socket, ownsSocket: true), Options.Limits);
+                channel = new PacketChannel(client.Stream, Options.Limits);
                 await channel.LingerAsync(Options.Limits.CloseGrace, ending.Token).ConfigureAwait(false);
                 return;
             }
@@ -94,7 +95,7 @@ internal sealed class ClientService
             if (e is not OverloadedException && (e.Target is null || e.Id == XpraErrorId.AuthenticationFailed))
                 RecordFailure(address, e.Id, log, isPasswordFailure: e.Id == XpraErrorId.AuthenticationFailed && (e.Target is null || e.IsOfKeyHolder));
             _listener.Refuse(peer, e, log);
-            channel ??= new PacketChannel(new NetworkStream(socket, ownsSocket: true), Options.Limits); // only to linger: the HTTP response has been sent
+            channel ??= new PacketChannel(client.Stream, Options.Limits); // only to linger: the HTTP response has been sent
             await channel.LingerAsync(Options.Limits.CloseGrace, ending.Token).ConfigureAwait(false);
         }
         catch (OperationCanceledException) when (slot.Evicted.IsCancellationRequested)
@@ -113,7 +114,7 @@ internal sealed class ClientService
         {
             RemoveUser();
             if (connection is null)
-                await CloseAsync(channel, socket).ConfigureAwait(false);
+                await CloseAsync(channel, client).ConfigureAwait(false);
         }
         if (connection is not null)
             await RunAsync(connection, address, slot, log, ending.Token).ConfigureAwait(false);
@@ -194,7 +195,7 @@ internal sealed class ClientService
 
     /// <summary>The listener's address, as this client has reached it.</summary>
     private XpraEndpoint EndpointOf(PacketChannel channel)
-        => channel.Transport is TransportKind.TlsPsk or TransportKind.Tls or TransportKind.WebSocketTls ? _endpoint with { Transport = channel.Transport } : _endpoint;
+        => channel.Transport is TransportKind.TlsPsk or TransportKind.Tls or TransportKind.WebSocketTls ? _endpoint with { Transport = channel.Transport.Value } : _endpoint;
 
     private async Task RunAsync(XpraConnection connection, IPAddress address, SourceGuard.Slot slot, LogThrottle.Connection log, CancellationToken cancellationToken)
     {
@@ -221,14 +222,14 @@ internal sealed class ClientService
         _listener.Close(connection);
     }
 
-    private async Task CloseAsync(PacketChannel? channel, Socket socket)
+    private async Task CloseAsync(PacketChannel? channel, AcceptedClient client)
     {
         if (channel is not null)
         {
             _listener.Counters.Add(channel);
             await channel.DisposeAsync().ConfigureAwait(false);
         }
-        socket.Dispose();
+        client.Dispose();
     }
 
     private void RemoveUser()

@@ -20,12 +20,15 @@ public sealed record ListenerOptions
     /// <summary>The path of a Unix socket (mode 0600) to listen on instead of <see cref="Address"/> and <see cref="Port"/>; null to use those.</summary>
     public string? SocketPath { get; init; }
 
+    /// <summary>The name of a pipe to listen on instead, as in <c>named-pipe://NAME</c>, which only this user can use; null for none. Windows only.</summary>
+    public string? PipeName { get; init; }
+
     /// <summary>The AES modes that are accepted. All except CBC are keystreams: a salt used twice exposes what was encrypted under it, so they need a listener that remembers salts (<see cref="StatePath"/>) and a key of its own.</summary>
     public IReadOnlyList<AesMode> Modes { get; init; } = [AesMode.CBC];
 
     /// <summary>
     /// The key data that both sides hold. The caller keeps it; a copy is made. Null: clients are unencrypted, which is allowed only on a
-    /// Unix socket or loopback in front of a target over AES, as the local end of an encrypted connection.
+    /// Unix socket, a named pipe or loopback in front of a target over AES, as the local end of an encrypted connection.
     /// </summary>
     public required XpraKey? Key { get; init; }
 
@@ -83,12 +86,15 @@ public sealed record ListenerOptions
     /// <summary>Where log events go.</summary>
     public ILogger Logger { get; init; } = NullLogger.Instance;
 
+    /// <summary>Whether only this user can connect.</summary>
+    internal bool IsPrivate => SocketPath is not null || PipeName is not null;
+
     /// <summary>The gateway's part of these options; null without a target.</summary>
     internal GatewayOptions? Gateway => Target is null ? null : new GatewayOptions
     {
         Target = Target,
         AllowRequests = AllowRequests,
-        ClientsAreLocal = SocketPath is not null,
+        ClientsAreLocal = IsPrivate,
         AsksForPassword = Password is not null,
         AllowSilentClients = AllowSilentClients,
         Limits = Limits,

@@ -86,11 +86,15 @@ internal sealed class FileLogger : ILogger, IDisposable
 
     private XpraAesException Unwritable(string message, string action, Exception inner) => new(XpraErrorId.LogUnwritable, message, action, inner) { Target = _path };
 
-    /// <summary>Creates a new file with mode 0600, since the log shows who connects; an existing one keeps its mode.</summary>
+    /// <summary>Creates a new file that is private, since the log shows who connects; an existing one keeps its rights.</summary>
     private FileStream Open()
     {
         if (!OperatingSystem.IsLinux() && !OperatingSystem.IsMacOS())
-            return new FileStream(_path, FileMode.Append, FileAccess.Write, FileShare.ReadWrite | FileShare.Delete, bufferSize: 0);
+        {
+            var file = PrivateFile.Open(_path, FileMode.OpenOrCreate, FileShare.ReadWrite | FileShare.Delete);
+            file.Seek(0, SeekOrigin.End);
+            return file;
+        }
         while (true)
         {
             try
@@ -103,7 +107,7 @@ internal sealed class FileLogger : ILogger, IDisposable
             }
             try
             {
-                return new FileStream(_path, new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write, Share = FileShare.ReadWrite | FileShare.Delete, BufferSize = 0, UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite });
+                return PrivateFile.Open(_path, FileMode.CreateNew, FileShare.ReadWrite | FileShare.Delete);
             }
             catch (IOException) when (Path.Exists(_path))
             {

@@ -76,6 +76,9 @@ internal static partial class Log
     [LoggerMessage(128, LogLevel.Warning, "{Problem}")]
     public static partial void CertificateProblem(ILogger logger, string problem);
 
+    [LoggerMessage(129, LogLevel.Debug, "This system refuses {Options} on a socket: a peer that vanishes may be noticed later")]
+    public static partial void SocketOptionsRefused(ILogger logger, string options);
+
     [LoggerMessage(200, LogLevel.Debug, "{Peer}: announced AES-{Mode}, {KeySize} bits, {KeyHash}, {Iterations} iterations, {Padding}, stream {Stream}")]
     public static partial void AnnouncedCipher(ILogger logger, string peer, string mode, int keySize, string keyHash, int iterations, string padding, bool stream);
 

@@ -22,8 +22,8 @@ internal sealed class PacketChannel(Stream stream, Limits limits, string peer = 
     /// <summary>Who has proven which key below the packets; null where they are on their own.</summary>
     public ISealedStream? Seal => stream as ISealedStream;
 
-    /// <summary>What carries an accepted client's packets.</summary>
-    public TransportKind Transport => TransportTable.KindOf(stream);
+    /// <summary>What carries the packets.</summary>
+    public TransportKind? Transport { get; } = TransportTable.KindOf(stream);
 
     /// <summary>The TLS with a certificate around the packets; null where there is none.</summary>
     public TlsStream? Tls => (stream as LayeredStream)?.Tls;
@@ -110,13 +110,13 @@ internal sealed class PacketChannel(Stream stream, Limits limits, string peer = 
     /// <summary>As <see cref="PacketReader.PeekAsync"/>.</summary>
     public ValueTask<ReadOnlyMemory<byte>> PeekAsync(int count, CancellationToken cancellationToken) => TranslateErrorsAsync(Reader.PeekAsync(count, cancellationToken));
 
-    /// <summary>Whether <see cref="InlineCompletions"/> are on; always false if the stream is not a socket's.</summary>
+    /// <summary>Whether <see cref="InlineCompletions"/> are on; always false if there is no socket below the stream.</summary>
     public bool PrefersInline
     {
         get => _prefersInline;
         set
         {
-            if (value == _prefersInline || stream is not NetworkStream { Socket: var socket })
+            if (value == _prefersInline || LayeredStream.SocketBelow(stream) is not { } socket)
                 return;
             _prefersInline = value;
             InlineCompletions.Prefer(socket, value);
@@ -170,10 +170,13 @@ internal sealed class PacketChannel(Stream stream, Limits limits, string peer = 
         _sending.Release();
     }
 
-    /// <summary>The ConnectionLost exception for a failed read or write.</summary>
-    public static XpraAesException Lost(Exception e) => e.InnerException is SocketException { SocketErrorCode: SocketError.ConnectionReset }
-        ? new XpraAesException(XpraErrorId.ConnectionLost, "The peer reset the connection.", innerException: e)
-        : new XpraAesException(XpraErrorId.ConnectionLost, "The connection was lost.", innerException: e);
+    /// <summary>What a failed read or write means: what the stream says of it (TlsFailed), or ConnectionLost.</summary>
+    public static XpraAesException Lost(Exception e) => e.InnerException switch
+    {
+        XpraAesException failure => failure,
+        SocketException { SocketErrorCode: SocketError.ConnectionReset } => new XpraAesException(XpraErrorId.ConnectionLost, "The peer reset the connection.", innerException: e),
+        _ => new XpraAesException(XpraErrorId.ConnectionLost, "The connection was lost.", innerException: e),
+    };
 
     private static async ValueTask<T> TranslateErrorsAsync<T>(ValueTask<T> read)
     {

@@ -96,7 +96,7 @@ internal sealed class PacketReader(Stream stream, int maxPayloadSize) : IDisposa
         }
         IsWaiting = false;
         if (_buffer.Length == 0)
-            _buffer = PacketBuffers.Rent(_expected);
+            _buffer = TransitBuffers.Rent(_expected);
         else if (_buffer.Length - _start < Needed)
             MakeRoom(Needed);
         return stream.ReadAsync(_buffer.AsMemory(_end), cancellationToken);
@@ -152,7 +152,7 @@ internal sealed class PacketReader(Stream stream, int maxPayloadSize) : IDisposa
     /// <summary>Reads and discards everything until the peer closes its side.</summary>
     public async Task DrainAsync(CancellationToken cancellationToken)
     {
-        var discarded = PacketBuffers.Rent(PacketHeader.Size * 512);
+        var discarded = TransitBuffers.Rent(PacketHeader.Size * 512);
         try
         {
             while (await stream.ReadAsync(discarded, cancellationToken).ConfigureAwait(false) > 0)
@@ -161,7 +161,7 @@ internal sealed class PacketReader(Stream stream, int maxPayloadSize) : IDisposa
         }
         finally
         {
-            PacketBuffers.Return(discarded);
+            TransitBuffers.Return(discarded);
         }
     }
 
@@ -268,11 +268,11 @@ internal sealed class PacketReader(Stream stream, int maxPayloadSize) : IDisposa
         var unread = _end - _start;
         var target = _buffer;
         if (count > _buffer.Length && unread > _buffer.Length / 2)
-            target = PacketBuffers.Rent(Math.Min(count, 2 * _buffer.Length));
+            target = TransitBuffers.Rent(Math.Min(count, 2 * _buffer.Length));
         if (_start > 0 || !ReferenceEquals(target, _buffer))
             _buffer.AsSpan(_start, unread).CopyTo(target);
         if (!ReferenceEquals(target, _buffer))
-            PacketBuffers.Return(_buffer);
+            TransitBuffers.Return(_buffer);
         _buffer = target;
         _start = 0;
         _end = unread;
@@ -283,7 +283,7 @@ internal sealed class PacketReader(Stream stream, int maxPayloadSize) : IDisposa
     private void Release()
     {
         _start = _end = 0;
-        PacketBuffers.Return(_buffer);
+        TransitBuffers.Return(_buffer);
         _buffer = [];
     }
 

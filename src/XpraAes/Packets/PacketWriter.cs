@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using XpraAes.Ciphers;
+using XpraAes.Transports;
 
 namespace XpraAes.Packets;
 
@@ -92,7 +93,7 @@ internal sealed class PacketWriter(Stream stream) : IDisposable
         var needed = checked(_length + size);
         if (needed <= _buffer.Length)
             return;
-        var larger = PacketBuffers.Rent(Math.Max(needed, _length == 0 ? InitialSize : Math.Max(KeptSize, 2 * _length)));
+        var larger = TransitBuffers.Rent(Math.Max(needed, _length == 0 ? InitialSize : Math.Max(KeptSize, 2 * _length)));
         _buffer.AsSpan(0, _length).CopyTo(larger);
         ReturnBuffer();
         _buffer = larger;
@@ -106,7 +107,7 @@ internal sealed class PacketWriter(Stream stream) : IDisposable
 
     private void ReturnBuffer()
     {
-        PacketBuffers.Return(_buffer);
+        TransitBuffers.Return(_buffer);
         _buffer = [];
     }
 }

@@ -24,6 +24,17 @@ internal abstract class LayeredStream(Stream inner) : Stream, IHalfClosable
 
     protected Stream Inner => inner;
 
+    /// <summary>The transport that it is the stream of.</summary>
+    public abstract TransportKind Transport { get; }
+
+    /// <summary>The socket at the bottom; null where there is none.</summary>
+    public static Socket? SocketBelow(Stream stream) => stream switch
+    {
+        NetworkStream { Socket: var socket } => socket,
+        LayeredStream { Inner: var below } => SocketBelow(below),
+        _ => null,
+    };
+
     public abstract override ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default);
 
     public abstract override ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default);

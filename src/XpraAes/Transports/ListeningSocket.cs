@@ -4,15 +4,15 @@ using System.Net.Sockets;
 namespace XpraAes.Transports;
 
 /// <summary>A TCP port or a Unix socket on which clients are accepted.</summary>
-internal sealed class ListeningSocket(Socket socket, XpraEndpoint endpoint) : IDisposable
+internal sealed class ListeningSocket(Socket socket, XpraEndpoint endpoint) : IListeningPoint
 {
-    /// <summary>Where clients connect to; a wildcard address if it listens on all addresses.</summary>
     public XpraEndpoint Endpoint => endpoint;
 
-    /// <summary>The address and port, or the path, as text.</summary>
     public string Address => endpoint.Transport == TransportKind.Unix ? endpoint.Path! : AddressText.Of(new IPEndPoint(IPAddress.Parse(endpoint.Host), endpoint.Port));
 
     public ValueTask<Socket> AcceptAsync(CancellationToken cancellationToken) => socket.AcceptAsync(cancellationToken);
+
+    public async ValueTask<AcceptedClient> AcceptClientAsync(CancellationToken cancellationToken) => new SocketClient(await AcceptAsync(cancellationToken).ConfigureAwait(false));
 
     /// <summary>Closes it, and removes the file of a Unix socket.</summary>
     public void Dispose()

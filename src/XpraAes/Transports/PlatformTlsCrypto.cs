@@ -6,11 +6,23 @@ using Org.BouncyCastle.Tls.Crypto.Impl.BC;
 
 namespace XpraAes.Transports;
 
-/// <summary>BouncyCastle's primitives for TLS, with the platform's AES-GCM for the records and its random numbers.</summary>
-internal sealed class PlatformTlsCrypto() : BcTlsCrypto(new Org.BouncyCastle.Security.SecureRandom(new Org.BouncyCastle.Crypto.Prng.CryptoApiRandomGenerator()))
+/// <summary>BouncyCastle's primitives for one handshake of TLS, with the platform's AES-GCM and random numbers.</summary>
+internal sealed class PlatformTlsCrypto() : BcTlsCrypto(new Org.BouncyCastle.Security.SecureRandom(new Org.BouncyCastle.Crypto.Prng.CryptoApiRandomGenerator())), IDisposable
 {
+    private readonly List<Gcm> _ciphers = [];
+
     protected override TlsAeadCipher CreateCipher_Aes_Gcm(TlsCryptoParameters cryptoParams, int cipherKeySize, int macSize)
-        => new(cryptoParams, new Gcm(encrypts: true), new Gcm(encrypts: false), cipherKeySize, macSize, TlsAeadCipher.AEAD_GCM);
+        => new(cryptoParams, CreateGcm(encrypts: true), CreateGcm(encrypts: false), cipherKeySize, macSize, TlsAeadCipher.AEAD_GCM);
+
+    /// <summary>Ends the handshake's keys.</summary>
+    public void Dispose() => _ciphers.ForEach(cipher => cipher.Dispose());
+
+    private Gcm CreateGcm(bool encrypts)
+    {
+        var cipher = new Gcm(encrypts);
+        _ciphers.Add(cipher);
+        return cipher;
+    }
 
     /// <summary>One direction's AES-GCM with a tag of 16 bytes behind the data (RFC 8446 section 5.2).</summary>
     private sealed class Gcm(bool encrypts) : TlsAeadCipherImpl, IDisposable

@@ -3,6 +3,8 @@ namespace XpraAes.Transports;
 /// <summary>A stream whose first bytes have been read already, to find out what it carries: they are read again.</summary>
 internal sealed class ReplayStream(Stream inner, ReadOnlyMemory<byte> first) : LayeredStream(inner)
 {
+    public override TransportKind Transport => TransportTable.KindOf(Inner) ?? TransportKind.Tcp;
+
     private ReadOnlyMemory<byte> _rest = first;
 
     public override ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)

@@ -13,6 +13,9 @@ internal static class TlsPskRules
     public static readonly short[] KeyExchanges = [PskKeyExchangeMode.psk_dhe_ke];
     public static readonly int[] Groups = [NamedGroup.x25519, NamedGroup.secp256r1];
 
+    /// <summary>Bytes of a handshake message; a client's hello has 110 for each key that it offers.</summary>
+    public const int MaxHandshakeMessageSize = 16 * 1024;
+
     public static ProtocolVersion[] Versions => [ProtocolVersion.TLSv13];
 
     public static int HashOf(int suite) => suite == CipherSuite.TLS_AES_256_GCM_SHA384 ? PrfAlgorithm.tls13_hkdf_sha384 : PrfAlgorithm.tls13_hkdf_sha256;
@@ -24,15 +27,25 @@ internal static class TlsPskRules
         var psk = For(suite, secrets);
         return new BasicTlsPskExternal(Encoding.ASCII.GetBytes(psk.Identity), crypto.CreateSecret(psk.Key.Span.ToArray()), HashOf(suite));
     }
+
+    public static TlsPskAgreement TakeAgreement(SecurityParameters parameters, XpraKey key, bool isClient)
+    {
+        var suite = parameters.CipherSuite;
+        var client = new TlsRecordProtection(suite, parameters.TrafficSecretClient.Extract());
+        var server = new TlsRecordProtection(suite, parameters.TrafficSecretServer.Extract());
+        return new TlsPskAgreement(key, suite, isClient, isClient ? server : client, isClient ? client : server);
+    }
 }
 
 /// <summary>The client's choices: it offers the key for both hashes, and goes on with nothing else.</summary>
-internal sealed class TlsPskClient(TlsCrypto crypto, IReadOnlyList<(XpraKey Key, TlsPskSecrets Secrets)> keys) : AbstractTlsClient(crypto)
+internal sealed class TlsPskClient(TlsCrypto crypto, IReadOnlyList<(XpraKey Key, TlsPskSecrets Secrets)> keys) : AbstractTlsClient(crypto), ITlsPskPeer
 {
     /// <summary>The key that the server has chosen.</summary>
-    public XpraKey? Key { get; private set; }
+    private XpraKey? _key;
 
-    public int Suite => m_context.SecurityParameters.CipherSuite;
+    public TlsPskAgreement TakeAgreement() => TlsPskRules.TakeAgreement(m_context.SecurityParameters, _key!, isClient: true);
+
+    public override int GetMaxHandshakeMessageSize() => TlsPskRules.MaxHandshakeMessageSize;
 
     public override int[] GetCipherSuites() => TlsPskRules.Suites;
 
@@ -47,6 +60,9 @@ internal sealed class TlsPskClient(TlsCrypto crypto, IReadOnlyList<(XpraKey Key,
 
     protected override IList<int> GetSupportedGroups(IList<int> namedGroupRoles) => [.. TlsPskRules.Groups];
 
+    /// <summary>A share for each group, so that no server has to ask again: BouncyCastle 2.7.0 cuts off the second hello where the server's suite goes with only one of the keys.</summary>
+    public override IList<int> GetEarlyKeyShareGroups() => [.. TlsPskRules.Groups];
+
     protected override IList<SignatureAndHashAlgorithm>? GetSupportedSignatureAlgorithms() => null;
 
     /// <summary>A server that does not take the key would prove itself by a certificate: that is no way on.</summary>
@@ -55,21 +71,23 @@ internal sealed class TlsPskClient(TlsCrypto crypto, IReadOnlyList<(XpraKey Key,
         if (selectedPsk is not TlsPskExternal chosen)
             throw new TlsFatalAlert(AlertDescription.handshake_failure);
         var identity = Encoding.ASCII.GetString(chosen.Identity);
-        Key = keys.First(key => key.Secrets.Sha256.Identity == identity || key.Secrets.Sha384.Identity == identity).Key;
+        _key = keys.First(key => key.Secrets.Sha256.Identity == identity || key.Secrets.Sha384.Identity == identity).Key;
     }
 
     public override TlsAuthentication GetAuthentication() => throw new TlsFatalAlert(AlertDescription.internal_error);
 }
 
 /// <summary>The server's choices. A client with another identity goes on with a random key to where one with the wrong key fails: the two cannot be told apart.</summary>
-internal sealed class TlsPskServer(TlsCrypto crypto, IReadOnlyList<(XpraKey Key, TlsPskSecrets Secrets)> keys) : AbstractTlsServer(crypto)
+internal sealed class TlsPskServer(TlsCrypto crypto, IReadOnlyList<(XpraKey Key, TlsPskSecrets Secrets)> keys) : AbstractTlsServer(crypto), ITlsPskPeer
 {
     private int _suite;
 
-    public int Suite => m_context.SecurityParameters.CipherSuite;
-
     /// <summary>The key that the client has named; only once the handshake is done has it proven to hold it.</summary>
-    public XpraKey? Key { get; private set; }
+    private XpraKey? _key;
+
+    public TlsPskAgreement TakeAgreement() => TlsPskRules.TakeAgreement(m_context.SecurityParameters, _key!, isClient: false);
+
+    public override int GetMaxHandshakeMessageSize() => TlsPskRules.MaxHandshakeMessageSize;
 
     public override int[] GetCipherSuites() => TlsPskRules.Suites;
 
@@ -93,7 +111,7 @@ internal sealed class TlsPskServer(TlsCrypto crypto, IReadOnlyList<(XpraKey Key,
             {
                 if (!identity.Contains(TlsPskRules.For(suite, secrets).Identity))
                     continue;
-                (Key, _suite) = (key, suite);
+                (_key, _suite) = (key, suite);
                 return TlsPskRules.ToExternal(Crypto, secrets, suite);
             }
         }

@@ -20,6 +20,8 @@ internal sealed class TlsStream : LayeredStream
 
     public override TlsStream Tls => this;
 
+    public override TransportKind Transport => TransportKind.Tls;
+
     /// <summary>For example <c>TLS 1.3</c>.</summary>
     public string Protocol => _ssl.SslProtocol == SslProtocols.Tls13 ? "TLS 1.3" : "TLS 1.2";
 
@@ -185,6 +187,8 @@ internal sealed class TlsStream : LayeredStream
     /// <summary>Keeps the first bytes that the peer sends.</summary>
     private sealed class GreetingStream(Stream inner) : LayeredStream(inner)
     {
+        public override TransportKind Transport => TransportKind.Tcp;
+
         private readonly byte[] _first = new byte[PeerIdentification.GreetingSize];
         private int _length;
 

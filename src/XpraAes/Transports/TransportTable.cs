@@ -1,3 +1,4 @@
+using System.IO.Pipes;
 using System.Net.Sockets;
 
 namespace XpraAes.Transports;
@@ -13,6 +14,7 @@ internal static class TransportTable
         new TcpTransport(),
         new WebSocketTransport(),
         new UnixTransport(),
+        new NamedPipeTransport(),
         new TlsPskTransport(),
         new TlsTransport(),
         new WebSocketTlsTransport(),
@@ -20,6 +22,16 @@ internal static class TransportTable
 
     /// <summary>The transport of this kind.</summary>
     public static Transport Of(TransportKind kind) => Array.Find(s_all, transport => transport.Kind == kind) ?? throw new ArgumentOutOfRangeException(nameof(kind), kind, null);
+
+    /// <summary>The transport whose stream this is; null where there is no connection, as in memory.</summary>
+    public static TransportKind? KindOf(Stream stream) => stream switch
+    {
+        LayeredStream layered => layered.Transport,
+        NetworkStream { Socket.AddressFamily: AddressFamily.Unix } => TransportKind.Unix,
+        NetworkStream => TransportKind.Tcp,
+        PipeStream => TransportKind.NamedPipe,
+        _ => null,
+    };
 
     /// <summary>The transport with this scheme, in lower case; null if there is none.</summary>
     public static Transport? WithScheme(string scheme) => Array.Find(s_all, transport => transport.Scheme == scheme);
@@ -34,16 +46,6 @@ internal static class TransportTable
         }
         return TransportKind.Tcp;
     }
-
-    /// <summary>The transport that an accepted client came by.</summary>
-    public static TransportKind KindOf(Stream stream) => stream switch
-    {
-        TlsPskStream => TransportKind.TlsPsk,
-        WebSocketStream { Tls: not null } => TransportKind.WebSocketTls,
-        WebSocketStream => TransportKind.WebSocket,
-        LayeredStream { Tls: not null } => TransportKind.Tls,
-        _ => TransportKind.Tcp,
-    };
 
     /// <summary>As <see cref="Transport.ConnectAsync"/> of the endpoint's transport.</summary>
     public static Task<(Stream Stream, string Peer)> ConnectAsync(XpraEndpoint endpoint, IReadOnlyList<XpraKey> keys, TimeSpan timeout, Limits limits, CancellationToken cancellationToken)

@@ -25,7 +25,7 @@ internal sealed class UnixTransport() : Transport(TransportKind.Unix, "socket")
     public static ListeningSocket Listen(string path, int backlog)
     {
         if (OperatingSystem.IsWindows())
-            throw new XpraAesException(XpraErrorId.InvalidOption, "On Windows a socket's file cannot be restricted to its owner by a mode.", "Use -LocalPort.");
+            throw new XpraAesException(XpraErrorId.InvalidOption, "On Windows a socket's file cannot be restricted to its owner by a mode.", "Use -LocalPipe NAME, which only you can use: xpra attach named-pipe://NAME.");
         path = Path.GetFullPath(path);
         var socket = NewSocket();
         try

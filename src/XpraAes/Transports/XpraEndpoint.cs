@@ -2,9 +2,9 @@ namespace XpraAes.Transports;
 
 /// <summary>Where an xpra program listens.</summary>
 /// <param name="Transport">What carries the packets.</param>
-/// <param name="Host">The host name or address, an IPv6 address without brackets; empty for a Unix socket.</param>
-/// <param name="Port">The port; 0 for a Unix socket.</param>
-/// <param name="Path">The path of a Unix socket, or of the WebSocket's HTTP request; null elsewhere.</param>
+/// <param name="Host">The host name or address, an IPv6 address without brackets; empty for a Unix socket or named pipe.</param>
+/// <param name="Port">The port; 0 for a Unix socket or named pipe.</param>
+/// <param name="Path">The path of a Unix socket, the name of a pipe, or of the WebSocket's HTTP request; null elsewhere.</param>
 public sealed record XpraEndpoint(TransportKind Transport, string Host, int Port, string? Path = null)
 {
     /// <summary>The URI without options, as xpra writes it: <c>tcp://host:10000/</c>, <c>ws://[::1]:80/</c>, <c>socket:///run/xpra/socket</c>.</summary>

@@ -181,6 +181,9 @@ public sealed class GatewayCommandTests : IDisposable
 
     [Theory]
     [InlineData("-LocalSocket s.sock -LocalPort 0", XpraErrorId.InvalidOption)]
+    [InlineData("-LocalPipe s -LocalPort 0", XpraErrorId.InvalidOption)]
+    [InlineData("-LocalPipe s -LocalSocket s.sock", XpraErrorId.InvalidOption)]
+    [InlineData("-LocalPipe ../s", XpraErrorId.InvalidOption)]
     [InlineData("-LocalSocket s.sock -PasswordFile p.txt", XpraErrorId.InvalidOption)]
     [InlineData("-LocalSocket s.sock -EncryptFirstPacket", XpraErrorId.InvalidOption)]
     [InlineData("-LocalSocket s.sock -AllowRequest stop", XpraErrorId.InvalidOption)]

@@ -17,7 +17,7 @@ public sealed class QuickstartTests
         foreach (var mode in (string[])["CBC", "CTR", "GCM", "CFB"])
         {
             Assert.Matches($"Connected in AES-{mode}, a ping took [0-9.]+ ms.", output);
-            Assert.Equal(4, lines.Count(line => line.Contains($" AES-{mode} ", StringComparison.Ordinal) && line.EndsWith(" True", StringComparison.Ordinal)));
+            Assert.Equal(4, lines.Count(line => line.Contains($" AES-{mode} ", StringComparison.Ordinal) && line.EndsWith(" True      False", StringComparison.Ordinal)));
         }
         Assert.Equal("Disconnected, stopped, and deleted the key.", lines[^1]);
     }
@@ -26,7 +26,7 @@ public sealed class QuickstartTests
     [InlineData("New-XpraAesKey", "Format Bits Fingerprint         KeySource   Problems         Path")]
     [InlineData("$listener", " Id Endpoint              Mode       State     Connections KeyFingerprint")]
     [InlineData("$connection", " Id Endpoint                     Peer                  Mode State     Latency")]
-    [InlineData("$connection | Get-XpraCipherInfo", "Connection Direction Peer                  Cipher-Mode KeySize KeyProven")]
+    [InlineData("$connection | Get-XpraCipherInfo", "Connection Direction Peer                  Cipher-Mode KeySize KeyProven Sealed")]
     [InlineData("Get-XpraCipherInfo -Supported", "Cipher Mode KeySize       XpraVersions   Recommended")]
     public async Task Each_type_has_a_table_that_fits_eighty_columns(string command, string header)
     {

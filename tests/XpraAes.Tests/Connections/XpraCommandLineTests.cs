@@ -134,6 +134,9 @@ public sealed class XpraCommandLineTests
         Assert.Equal("attach ws://example:8080/?encryption=AES&keyfile=/etc/xpra/key.txt", Arguments(XpraRole.Client, "5.1", "", WebSocket));
         Assert.Equal("start --bind=/run/xpra/s,encryption=AES,keyfile=/etc/xpra/key.txt", Arguments(XpraRole.Server, "5.1", "", Unix));
         Assert.Equal("attach socket:///run/xpra/s --encryption=AES --encryption-keyfile=/etc/xpra/key.txt", Arguments(XpraRole.Client, "5.1", "", Unix));
+        XpraEndpoint pipe = new(TransportKind.NamedPipe, "", 0, "office");
+        Assert.Equal("attach named-pipe://office --encryption=AES --encryption-keyfile=/etc/xpra/key.txt", Arguments(XpraRole.Client, "5.1", "", pipe));
+        Assert.StartsWith("start --bind=office,encryption=AES", Arguments(XpraRole.Server, "5.1", "", pipe), StringComparison.Ordinal);
         Fails(XpraErrorId.VersionRejected, () => Arguments(XpraRole.Client, "4.4", "", Unix));
     }
 

@@ -68,6 +68,11 @@ public sealed class XpraUriTests
     [InlineData("socket:///run/x ?encryption=AES-CTR&keyfile=k", "socket:///run/x", AesMode.CTR, "k")]
     [InlineData("ws://H:1/x ,encryption=AES-CTR&keyfile=k", "ws://h:1/x", AesMode.CTR, "k")]
     [InlineData("/run/x?keyfile=k", "socket:///run/x", AesMode.CBC, "k")]
+    [InlineData("named-pipe://office", "named-pipe://office")]
+    [InlineData("named-pipe://office/", "named-pipe://office")]
+    [InlineData("named-pipe:office", "named-pipe://office")]
+    [InlineData(@"named-pipe://Xpra\Office-1.2", "named-pipe://Office-1.2")]
+    [InlineData(@"named-pipe://office?encryption=AES-CTR&keyfile=C:\k", "named-pipe://office", AesMode.CTR, @"C:\k")]
     public void Every_form_gives_its_endpoint_mode_and_key_file(string text, string endpoint, AesMode? mode = null, string? keyFile = null)
     {
         using var uri = XpraUri.Parse(text);
@@ -188,6 +193,10 @@ public sealed class XpraUriTests
     [InlineData("tcp://H:1/100,a=b,c")]
     [InlineData("socket://")]
     [InlineData("socket:///")]
+    [InlineData("named-pipe://")]
+    [InlineData(@"named-pipe://..\lsass")]
+    [InlineData(@"named-pipe://\\server\pipe\office")]
+    [InlineData("named-pipe://two words")]
     [InlineData("socket://run/x")]
     public void A_URI_that_no_xpra_version_accepts_is_refused_with_advice(string text)
     {
@@ -295,7 +304,8 @@ public sealed class XpraUriTests
     [InlineData(TransportKind.WebSocket, "h", 80, null, AesMode.CTR, null, "ws://h:80/?encryption=AES-CTR")]
     [InlineData(TransportKind.WebSocket, "h", 80, "/x", null, null, "ws://h:80/x")]
     [InlineData(TransportKind.Unix, "", 0, "/run/x", AesMode.CFB, "k", "socket:///run/x?encryption=AES-CFB&keyfile=k")]
-    [InlineData(TransportKind.Tcp, "h", 1, null, AesMode.CBC, "C:\\a b+c&d=e#f%41\u00e9.txt", "tcp://h:1/?encryption=AES&keyfile=C:%5Ca%20b%2Bc%26d%3De%23f%2541%C3%A9.txt")]
+    [InlineData(TransportKind.NamedPipe, "", 0, "office", AesMode.CBC, @"C:\a b\k", @"named-pipe://office?encryption=AES&keyfile=C:\a%20b\k")]
+    [InlineData(TransportKind.Tcp, "h", 1, null, AesMode.CBC, "C:\\a b+c&d=e#f%41\u00e9.txt", "tcp://h:1/?encryption=AES&keyfile=C:\\a%20b%2Bc%26d%3De%23f%2541%C3%A9.txt")]
     public void A_built_URI_parses_back_to_its_parts(TransportKind transport, string host, int port, string? path, AesMode? mode, string? keyFile, string expected)
     {
         var endpoint = new XpraEndpoint(transport, host, port, path);

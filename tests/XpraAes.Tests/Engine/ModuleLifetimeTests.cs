@@ -63,19 +63,22 @@ public sealed class ModuleLifetimeTests
         Assert.Equal("removed here: False\nremoved there: False\nremoved everywhere: True\n", output);
     }
 
-    [Fact]
-    public async Task SIGTERM_ends_the_process_and_clients_read_why()
+    /// <summary>SIGHUP is what a closed terminal sends.</summary>
+    [Theory]
+    [InlineData("TERM", 15)]
+    [InlineData("HUP", 1)]
+    public async Task A_signal_ends_the_process_and_clients_read_why(string signal, int number)
     {
-        Assert.SkipWhen(OperatingSystem.IsWindows(), "Windows has no SIGTERM to send to one process.");
+        Assert.SkipWhen(OperatingSystem.IsWindows(), "Windows has no signals to send to one process.");
         using var key = XpraKey.FromText("0123456789abcdef0123456789abcdef");
         using var process = ShellProcess.Start("-Command", "(Start-XpraAesListener -Port 0 -KeyData 0123456789abcdef0123456789abcdef -Mode CTR -WarningAction Ignore).Endpoint; Start-Sleep 300");
         await using var client = await TestClient.ConnectAsync((await process.StandardOutput.ReadLineAsync())!, key);
         await client.SendHelloAsync();
         var session = await client.EstablishAsync();
-        await ShellProcess.SignalAsync(process, "TERM");
+        await ShellProcess.SignalAsync(process, signal);
         Assert.Equal("server exit", await session.ExpectDisconnectAsync());
         await client.DisposeAsync();
-        Assert.Equal(143, (await ShellProcess.FinishAsync(process)).ExitCode); // 128 and the number of SIGTERM
+        Assert.Equal(128 + number, (await ShellProcess.FinishAsync(process)).ExitCode);
     }
 
     private static void In(EngineHost host, Action action)

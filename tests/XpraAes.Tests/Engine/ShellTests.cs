@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Text.Json;
 using XpraAes.Tests.Keys;
 
 namespace XpraAes.Tests.Engine;
@@ -136,6 +137,16 @@ public sealed class ShellTests
         await ShellProcess.SignalAsync(process, "INT");
 
         Assert.Equal((130, "cleaned up\n", ""), await ShellProcess.FinishAsync(process));
+    }
+
+    /// <summary>PowerShell reads them from beside its own assembly; Windows would otherwise run no script at all.</summary>
+    [Fact]
+    public void The_settings_for_Windows_are_beside_its_assembly()
+    {
+        var folder = Path.Combine(Path.GetDirectoryName(TestPaths.Shell)!, "runtimes", "win", "lib", "net10.0");
+        Assert.True(File.Exists(Path.Combine(folder, "System.Management.Automation.dll")));
+        using var settings = JsonDocument.Parse(File.ReadAllText(Path.Combine(folder, "powershell.config.json")));
+        Assert.Equal("RemoteSigned", settings.RootElement.GetProperty("Microsoft.PowerShell:ExecutionPolicy").GetString());
     }
 
     [Fact]

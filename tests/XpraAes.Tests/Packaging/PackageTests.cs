@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.IO.Compression;
 using System.Reflection.Metadata;
 using System.Reflection.PortableExecutable;
@@ -79,6 +78,16 @@ public sealed class PackageTests(PackageTests.Packages packages) : IClassFixture
         Assert.All(lines, line => Assert.Equal(line[0], Convert.ToHexString(SHA256.HashData(File.ReadAllBytes(Path.Combine(folder, line[1])))), ignoreCase: true));
     }
 
+    /// <summary>They are where PowerShell looks for them on Windows, or it runs no script there.</summary>
+    [Fact]
+    public void The_tool_has_the_settings_for_Windows_beside_PowerShells_assembly()
+    {
+        Assert.SkipUnless(packages.WereMade, packages.Output);
+        var names = Read(packages.Copies[0], ToolName).Select(entry => entry.Name).ToArray();
+        var folder = Assert.Single(names, name => name.EndsWith("/runtimes/win/lib/net10.0/System.Management.Automation.dll", StringComparison.Ordinal)).Replace("System.Management.Automation.dll", "", StringComparison.Ordinal);
+        Assert.Contains($"{folder}powershell.config.json", names);
+    }
+
     private static IEnumerable<(string Name, byte[] Data)> OwnAssemblies(string copy)
         => Read(copy, ModuleName).Concat(Read(copy, ToolName))
             .Select(entry => (Name: Path.GetFileName(entry.Name), entry.Data))
@@ -99,8 +108,6 @@ public sealed class PackageTests(PackageTests.Packages packages) : IClassFixture
     /// <summary>Made once for all tests here.</summary>
     public sealed class Packages : IAsyncLifetime
     {
-        private static readonly string[] s_left = [".git", "bin", "obj", "out", "TestResults", "BenchmarkDotNet.Artifacts"];
-
         private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("xpra-packages-");
 
         public IReadOnlyList<string> Copies => [Path.Combine(_folder.FullName, "one"), Path.Combine(_folder.FullName, "another, with a longer name")];
@@ -114,7 +121,7 @@ public sealed class PackageTests(PackageTests.Packages packages) : IClassFixture
         {
             foreach (var copy in Copies)
             {
-                Copy(SharedFiles.Repository, copy);
+                SourceCopy.Make(copy);
                 if (await RunAsync(copy, "tool", "restore") != 0)
                     return;
             }
@@ -129,26 +136,10 @@ public sealed class PackageTests(PackageTests.Packages packages) : IClassFixture
             return ValueTask.CompletedTask;
         }
 
-        private static void Copy(string from, string to)
-        {
-            Directory.CreateDirectory(to);
-            foreach (var file in Directory.EnumerateFiles(from))
-                File.Copy(file, Path.Combine(to, Path.GetFileName(file)));
-            foreach (var folder in Directory.EnumerateDirectories(from).Where(folder => !s_left.Contains(Path.GetFileName(folder))))
-                Copy(folder, Path.Combine(to, Path.GetFileName(folder)));
-        }
-
         private async Task<int> RunAsync(string folder, params string[] arguments)
         {
-            ProcessStartInfo start = new("dotnet", arguments) { WorkingDirectory = folder, RedirectStandardOutput = true, RedirectStandardError = true };
-            // This process may itself be a child of MSBuild.
-            foreach (var name in start.Environment.Keys.Where(name => name.StartsWith("MSBUILD", StringComparison.OrdinalIgnoreCase)).ToArray())
-                start.Environment.Remove(name);
-            using var process = Process.Start(start)!;
-            var output = process.StandardOutput.ReadToEndAsync();
-            Output = await process.StandardError.ReadToEndAsync() + await output;
-            await process.WaitForExitAsync();
-            return process.ExitCode;
+            (var exitCode, Output) = await SourceCopy.RunAsync(folder, arguments);
+            return exitCode;
         }
     }
 }

@@ -4,6 +4,8 @@ using System.Net;
 using System.Net.Sockets;
 using System.Security.Cryptography;
 using System.Text;
+using Org.BouncyCastle.Tls;
+using XpraAes.Fuzz;
 using XpraAes.Keys;
 using XpraAes.Transports;
 
@@ -96,7 +98,7 @@ public sealed class TlsPskStreamTests : IDisposable
             var relay = Task.WhenAll(CopyAsync(server, near, fromClient ? offset : -1), CopyAsync(near, server, fromClient ? -1 : offset));
             var accepting = RunAsync(async () =>
             {
-                await using var stream = await TlsPskStream.AcceptAsync(far, [_key], Deadline(1.5));
+                await using var stream = await TlsPskHandshake.AcceptAsync(far, [_key], Deadline(1.5));
                 await stream.WriteAsync(new byte[300]);
                 var arrived = new byte[300];
                 await stream.ReadExactlyAsync(arrived, Deadline(1.5));
@@ -104,7 +106,7 @@ public sealed class TlsPskStreamTests : IDisposable
             }, far);
             var connecting = RunAsync(async () =>
             {
-                await using var stream = await TlsPskStream.ConnectAsync(client, [_key], Deadline(1.5));
+                await using var stream = await TlsPskHandshake.ConnectAsync(client, [_key], Deadline(1.5));
                 await stream.WriteAsync(new byte[300]);
                 var arrived = new byte[300];
                 await stream.ReadExactlyAsync(arrived, Deadline(1.5));
@@ -124,8 +126,8 @@ public sealed class TlsPskStreamTests : IDisposable
     {
         var ((client, server), (near, far)) = (Pair(), Pair());
         var relay = Task.WhenAll(CopyAsync(server, near, -1), CopyAsync(near, server, -1));
-        var accepting = TlsPskStream.AcceptAsync(far, [_key], Deadline());
-        await using (var stream = await TlsPskStream.ConnectAsync(client, [_key], Deadline()))
+        var accepting = TlsPskHandshake.AcceptAsync(far, [_key], Deadline());
+        await using (var stream = await TlsPskHandshake.ConnectAsync(client, [_key], Deadline()))
         {
             await stream.WriteAsync("stop"u8.ToArray());
             await using var other = await accepting;
@@ -135,7 +137,7 @@ public sealed class TlsPskStreamTests : IDisposable
         var (again, listener) = Pair();
         var served = RunAsync(async () =>
         {
-            await using var stream = await TlsPskStream.AcceptAsync(listener, [_key], Deadline());
+            await using var stream = await TlsPskHandshake.AcceptAsync(listener, [_key], Deadline());
             await stream.ReadExactlyAsync(new byte[4], Deadline());
         }, listener);
         await again.WriteAsync(recorded);
@@ -155,7 +157,7 @@ public sealed class TlsPskStreamTests : IDisposable
         Assert.SkipUnless(File.Exists("/usr/bin/openssl"), "openssl is not installed.");
         var psk = TlsPskSecrets.Of(_key).Sha256;
         using var listening = TcpTransport.Listen(IPAddress.Loopback, 0, 1);
-        var serving = RunAsync(async () => await TlsPskStream.AcceptAsync(new NetworkStream(await listening.AcceptAsync(Deadline()), true), [_key], Deadline()));
+        var serving = RunAsync(async () => await TlsPskHandshake.AcceptAsync(new NetworkStream(await listening.AcceptAsync(Deadline()), true), [_key], Deadline()));
         string[] key = givesKey ? ["-psk_identity", psk.Identity, "-psk", Convert.ToHexStringLower(psk.Key.Span)] : [];
         using var process = StartOpenssl(listening, [.. arguments.Split(' '), .. key]);
         var failure = await serving as XpraAesException;
@@ -169,8 +171,8 @@ public sealed class TlsPskStreamTests : IDisposable
     public async Task A_connection_that_is_cut_off_is_no_orderly_end()
     {
         var (a, b) = Pair();
-        var accepting = TlsPskStream.AcceptAsync(b, [_key], Deadline());
-        var client = await TlsPskStream.ConnectAsync(a, [_key], Deadline());
+        var accepting = TlsPskHandshake.AcceptAsync(b, [_key], Deadline());
+        var client = await TlsPskHandshake.ConnectAsync(a, [_key], Deadline());
         await using var server = await accepting;
         a.Dispose();
         await Assert.ThrowsAnyAsync<IOException>(() => server.ReadAsync(new byte[1], Deadline()).AsTask());
@@ -190,7 +192,7 @@ public sealed class TlsPskStreamTests : IDisposable
         using var listening = TcpTransport.Listen(IPAddress.Loopback, 0, 1);
         var serving = RunAsync(async () =>
         {
-            await using var stream = await TlsPskStream.AcceptAsync(new NetworkStream(await listening.AcceptAsync(Deadline()), true), [_key], Deadline());
+            await using var stream = await TlsPskHandshake.AcceptAsync(new NetworkStream(await listening.AcceptAsync(Deadline()), true), [_key], Deadline());
             Assert.Equal(128, stream.KeySize);
             await stream.WriteAsync("psk\n"u8.ToArray());
             await stream.CloseSendAsync(default);
@@ -202,8 +204,332 @@ public sealed class TlsPskStreamTests : IDisposable
         Assert.Equal(which == "right", await serving is null);
     }
 
-    private static Process StartOpenssl(ListeningSocket listening, params string[] arguments)
-        => Process.Start(new ProcessStartInfo("openssl", ["s_client", "-connect", string.Create(CultureInfo.InvariantCulture, $"127.0.0.1:{listening.Endpoint.Port}"), .. arguments, "-quiet"])
+    /// <summary>Record by record in memory, with what a peer that has the key may and may not send.</summary>
+    [Theory]
+    [InlineData("data, ticket, data, close", "0102", null)]
+    [InlineData("data, half a ticket, its other half, data, close", "0102", null)]
+    [InlineData("data, key update, data, key update asked back, data, close", "010203", null)]
+    [InlineData("data, empty, data, close", "0102", null)]
+    [InlineData("data, close, data", "01", null)]
+    [InlineData("data, canceled, close", "01", null)]
+    [InlineData("data", "01", XpraErrorId.ConnectionLost)]
+    [InlineData("data, 33 empty, data", "01", XpraErrorId.TlsFailed)]
+    [InlineData("33 key updates, data", "", XpraErrorId.TlsFailed)]
+    [InlineData("data, ticket to a server", "01", XpraErrorId.TlsFailed)]
+    [InlineData("data, client hello", "01", XpraErrorId.TlsFailed)]
+    [InlineData("data, key update and more in its record", "01", XpraErrorId.TlsFailed)]
+    [InlineData("data, key update of no known kind", "01", XpraErrorId.TlsFailed)]
+    [InlineData("data, message of 16 MB", "01", XpraErrorId.TlsFailed)]
+    [InlineData("data, empty handshake", "01", XpraErrorId.TlsFailed)]
+    [InlineData("data, change cipher spec", "01", XpraErrorId.TlsFailed)]
+    [InlineData("data, unprotected", "01", XpraErrorId.TlsFailed)]
+    [InlineData("data, fatal alert, data", "01", XpraErrorId.TlsFailed)]
+    [InlineData("data, swapped, data", "01", XpraErrorId.TlsFailed)]
+    [InlineData("data, dropped, data", "01", XpraErrorId.TlsFailed)]
+    [InlineData("data, twice, data", "0102", XpraErrorId.TlsFailed)]
+    [InlineData("data, of another connection, data", "01", XpraErrorId.TlsFailed)]
+    [InlineData("data, cut short", "01", XpraErrorId.ConnectionLost)]
+    public async Task Records_after_the_handshake(string sent, string data, XpraErrorId? failure)
+    {
+        using var sender = Protection(1);
+        var records = new MemoryStream();
+        byte number = 0;
+        foreach (var what in sent.Split(", "))
+        {
+            switch (what)
+            {
+                case "data": Send(ContentType.application_data, ++number); break;
+                case "empty": Send(ContentType.application_data); break;
+                case "33 empty": Repeat(() => Send(ContentType.application_data)); break;
+                case "ticket" or "ticket to a server": Send(ContentType.handshake, 4, 0, 0, 2, 9, 9); break;
+                case "half a ticket": Send(ContentType.handshake, 4, 0, 0); break;
+                case "its other half": Send(ContentType.handshake, 2, 9, 9); break;
+                case "key update": Send(ContentType.handshake, 24, 0, 0, 1, 0); sender.Update(); break;
+                case "key update asked back": Send(ContentType.handshake, 24, 0, 0, 1, 1); sender.Update(); break;
+                case "33 key updates": Repeat(() => { Send(ContentType.handshake, 24, 0, 0, 1, 0); sender.Update(); }); break;
+                case "key update and more in its record": Send(ContentType.handshake, 24, 0, 0, 1, 0, 24); break;
+                case "key update of no known kind": Send(ContentType.handshake, 24, 0, 0, 1, 2); break;
+                case "client hello": Send(ContentType.handshake, 1, 0, 0, 0); break;
+                case "message of 16 MB": Send(ContentType.handshake, 4, 0xff, 0xff, 0xff); Repeat(() => Send(ContentType.handshake, new byte[1000])); break;
+                case "empty handshake": Send(ContentType.handshake); break;
+                case "change cipher spec": Send(ContentType.change_cipher_spec, 1); break;
+                case "unprotected": records.Write([22, 3, 3, 0, 4, 4, 0, 0, 0]); break;
+                case "fatal alert": Send(ContentType.alert, 2, 80); break;
+                case "close": Send(ContentType.alert, 1, 0); break;
+                case "canceled": Send(ContentType.alert, 1, 90); break;
+                case "swapped": var (first, second) = (Seal(sender, ++number), Seal(sender, ++number)); records.Write(second); records.Write(first); break;
+                case "dropped": Seal(sender, ++number); break;
+                case "twice": var record = Seal(sender, ++number); records.Write(record); records.Write(record); break;
+                case "of another connection": using (var other = Protection(2)) { Seal(other, 0); records.Write(Seal(other, ++number)); } break;
+                case "cut short": records.Write(Seal(sender, ++number).AsSpan(..^3)); break;
+                default: throw new ArgumentException(what);
+            }
+        }
+        var (near, far) = DuplexStream.CreatePair();
+        await using var stream = Over(near, Protection(1), Protection(9), isClient: !sent.Contains("to a server", StringComparison.Ordinal));
+        await far.WriteAsync(records.ToArray());
+        far.Dispose();
+
+        var (arrived, buffer) = (new MemoryStream(), new byte[5]);
+        var error = await RunAsync(async () =>
+        {
+            while (await stream.ReadAsync(buffer, Deadline()) is var count and > 0)
+                arrived.Write(buffer, 0, count);
+        });
+        Assert.Equal(data, Convert.ToHexString(arrived.ToArray()));
+        Assert.Equal(failure, (error?.InnerException as XpraAesException)?.Id);
+
+        void Send(short type, params byte[] content)
+        {
+            var record = new byte[content.Length + TlsRecordProtection.Overhead];
+            sender.Seal(type, content, record);
+            records.Write(record);
+        }
+
+        static void Repeat(Action send)
+        {
+            for (var i = 0; i < 33; i++)
+                send();
+        }
+    }
+
+    [Fact]
+    public async Task Each_direction_closes_on_its_own()
+    {
+        var (client, server) = await ConnectAsync([_key], [_key]);
+        await using var closing = client;
+        await using var closingToo = server;
+        await client.CloseSendAsync(default);
+        Assert.Equal(0, await server.ReadAsync(new byte[1]));
+        await server.WriteAsync("still here"u8.ToArray());
+        await server.CloseSendAsync(default);
+        var arrived = new byte[100];
+        Assert.Equal(10, await client.ReadAtLeastAsync(arrived, 100, throwOnEndOfStream: false));
+        await Assert.ThrowsAsync<IOException>(() => client.WriteAsync(new byte[1]).AsTask());
+    }
+
+    /// <summary>Both ends change keys every few records, and every change asks for none.</summary>
+    [Fact]
+    public async Task Keys_change_after_so_many_records()
+    {
+        var (near, far) = DuplexStream.CreatePair();
+        await using var client = Over(near, Protection(1), Protection(2), isClient: true, recordsPerKey: 3);
+        await using var server = Over(far, Protection(2), Protection(1), isClient: false, recordsPerKey: 2);
+        var sent = RandomNumberGenerator.GetBytes(600_000);
+        foreach (var (from, to) in new[] { (client, server), (server, client), (client, server) })
+        {
+            var writing = from.WriteAsync(sent).AsTask();
+            var arrived = new byte[sent.Length];
+            await to.ReadExactlyAsync(arrived, Deadline());
+            await writing;
+            Assert.Equal(sent, arrived);
+        }
+    }
+
+    /// <summary>What an idle connection waits with needs no buffer, and is over at once where something is at hand.</summary>
+    [Fact]
+    public async Task An_empty_read_waits_for_data_only()
+    {
+        var (near, far) = DuplexStream.CreatePair();
+        await using var client = Over(near, Protection(1), Protection(2), isClient: true);
+        await using var server = Over(far, Protection(2), Protection(1), isClient: false);
+        var waiting = client.ReadAsync(Memory<byte>.Empty, Deadline()).AsTask();
+        Assert.False(waiting.IsCompleted);
+        await server.WriteAsync(new byte[10]);
+        await server.WriteAsync(new byte[10]);
+        Assert.Equal(0, await waiting);
+        for (var i = 0; i < 20; i++)
+        {
+            Assert.Equal(0, await client.ReadAsync(Memory<byte>.Empty, Deadline()));
+            Assert.Equal(1, await client.ReadAsync(new byte[1], Deadline()));
+        }
+        Assert.False(client.ReadAsync(Memory<byte>.Empty, Deadline()).AsTask().IsCompleted);
+    }
+
+    /// <summary>A record of which only a part has left cannot be followed by another.</summary>
+    [Fact]
+    public async Task After_a_failed_write_nothing_more_is_sent()
+    {
+        var inner = new FailingStream();
+        await using var stream = Over(inner, Protection(1), Protection(2), isClient: true);
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => stream.WriteAsync(new byte[1], new CancellationToken(true)).AsTask());
+        await stream.WriteAsync(new byte[1]);
+        inner.Fails = true;
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => stream.WriteAsync(new byte[1]).AsTask());
+        inner.Fails = false;
+        await Assert.ThrowsAsync<IOException>(() => stream.WriteAsync(new byte[1]).AsTask());
+        Assert.Equal(1, inner.Writes);
+    }
+
+    /// <summary>openssl asks for new keys, in its own directions and in both, and gets data with them.</summary>
+    [Theory]
+    [InlineData("k")]
+    [InlineData("K")]
+    public async Task Openssl_changes_keys(string command)
+    {
+        Assert.SkipUnless(File.Exists("/usr/bin/openssl"), "openssl is not installed.");
+        var psk = TlsPskSecrets.Of(_key).Sha256;
+        using var listening = TcpTransport.Listen(IPAddress.Loopback, 0, 1);
+        var serving = Task.Run(async () =>
+        {
+            await using var stream = await TlsPskHandshake.AcceptAsync(new NetworkStream(await listening.AcceptAsync(Deadline()), true), [_key], Deadline());
+            foreach (var expected in new[] { "before\n", "behind\n" })
+            {
+                var arrived = new byte[7];
+                await stream.ReadExactlyAsync(arrived, Deadline());
+                Assert.Equal(expected, Encoding.ASCII.GetString(arrived));
+                await stream.WriteAsync(arrived);
+            }
+            await stream.CloseSendAsync(default);
+        });
+        using var process = StartOpenssl(listening, ["-tls1_3", "-psk_identity", psk.Identity, "-psk", Convert.ToHexStringLower(psk.Key.Span)], quiet: false);
+        await process.StandardInput.WriteAsync("before\n");
+        await process.StandardInput.FlushAsync();
+        await ReadUntilAsync(process.StandardOutput, "before");
+        await process.StandardInput.WriteAsync($"{command}\n");
+        await process.StandardInput.FlushAsync();
+        await ReadUntilAsync(process.StandardError, "KEYUPDATE");
+        await process.StandardInput.WriteAsync("behind\n");
+        await process.StandardInput.FlushAsync();
+        await ReadUntilAsync(process.StandardOutput, "behind");
+        await serving;
+        process.Kill();
+    }
+
+    /// <summary>openssl as the server: it sends tickets, pads its records, and asks for another group.</summary>
+    [Theory]
+    [InlineData("-record_padding", "512")]
+    [InlineData("-groups", "P-256")]
+    [InlineData("-num_tickets", "10")]
+    public async Task Openssl_is_a_server(string option, string value)
+    {
+        Assert.SkipUnless(File.Exists("/usr/bin/openssl"), "openssl is not installed.");
+        var psk = TlsPskSecrets.Of(_key).Sha256;
+        using var process = Process.Start(new ProcessStartInfo("openssl", ["s_server", "-accept", "127.0.0.1:0", "-naccept", "1", "-tls1_3", "-nocert", "-psk_identity", psk.Identity, "-psk", Convert.ToHexStringLower(psk.Key.Span), "-rev", option, value])
+        {
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+        })!;
+        var line = await ReadUntilAsync(process.StandardOutput, "ACCEPT");
+        var endpoint = IPEndPoint.Parse(line[(line.IndexOf("ACCEPT", StringComparison.Ordinal) + 7)..].Trim());
+        using var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+        await socket.ConnectAsync(endpoint, Deadline());
+        await using (var stream = await TlsPskHandshake.ConnectAsync(new NetworkStream(socket), [_other, _key], Deadline()))
+        {
+            Assert.Equal((128, _key.Fingerprint), (stream.KeySize, stream.Key.Fingerprint));
+            foreach (var word in new[] { "stressed\n", "live\n" })
+            {
+                await stream.WriteAsync(Encoding.ASCII.GetBytes(word));
+                var arrived = new byte[word.Length];
+                await stream.ReadExactlyAsync(arrived, Deadline());
+                Assert.Equal(new string([.. word[..^1].Reverse()]), Encoding.ASCII.GetString(arrived)[..^1]);
+            }
+        }
+        process.Kill();
+    }
+
+    /// <summary>A client whose key share is of a group that is not ours is asked for another, once.</summary>
+    [Fact]
+    public async Task Openssl_is_asked_for_another_group()
+    {
+        Assert.SkipUnless(File.Exists("/usr/bin/openssl"), "openssl is not installed.");
+        var psk = TlsPskSecrets.Of(_key).Sha256;
+        using var listening = TcpTransport.Listen(IPAddress.Loopback, 0, 1);
+        var serving = RunAsync(async () =>
+        {
+            await using var stream = await TlsPskHandshake.AcceptAsync(new NetworkStream(await listening.AcceptAsync(Deadline()), true), [_key], Deadline());
+            await stream.WriteAsync("psk\n"u8.ToArray());
+            await stream.CloseSendAsync(default);
+        });
+        using var process = StartOpenssl(listening, "-tls1_3", "-groups", "P-384:P-256", "-psk_identity", psk.Identity, "-psk", Convert.ToHexStringLower(psk.Key.Span));
+        Assert.Equal("psk\n", await process.StandardOutput.ReadToEndAsync());
+        Assert.Null(await serving);
+    }
+
+    /// <summary>The length in its header is enough: a client that has not proven anything is given no memory for more.</summary>
+    [Fact]
+    public async Task A_hello_that_is_too_long_is_refused_at_its_start()
+    {
+        var (near, far) = DuplexStream.CreatePair();
+        await far.WriteAsync(new byte[] { 22, 3, 1, 0, 4, 1, 0, 0x40, 1 });
+        var failure = await RunAsync(async () => await TlsPskHandshake.AcceptAsync(near, [_key], Deadline()));
+        Assert.Equal(XpraErrorId.TlsFailed, (failure as XpraAesException)?.Id);
+    }
+
+    /// <summary>With the right key, but without Diffie-Hellman a recorded connection could be read once the key is known.</summary>
+    [Fact]
+    public async Task A_client_that_wants_no_forward_secrecy_gets_nothing()
+    {
+        var (near, far) = Pair();
+        var accepting = RunAsync(async () => await TlsPskHandshake.AcceptAsync(far, [_key], Deadline()), far);
+        var protocol = new TlsClientProtocol();
+        using var crypto = new PlatformTlsCrypto();
+        protocol.Connect(new ClientWithoutDiffieHellman(crypto, _key));
+        var hello = new byte[protocol.GetAvailableOutputBytes()];
+        protocol.ReadOutput(hello, 0, hello.Length);
+        await near.WriteAsync(hello);
+        Assert.Equal(XpraErrorId.TlsFailed, (await accepting as XpraAesException)?.Id);
+        var answer = new byte[100];
+        Assert.Equal(7, await near.ReadAtLeastAsync(answer, 100, throwOnEndOfStream: false)); // an alert
+        Assert.Equal(ContentType.alert, answer[0]);
+    }
+
+    private sealed class ClientWithoutDiffieHellman(PlatformTlsCrypto crypto, XpraKey key) : AbstractTlsClient(crypto)
+    {
+        public override short[] GetPskKeyExchangeModes() => [PskKeyExchangeMode.psk_ke];
+
+        public override IList<TlsPskExternal> GetExternalPsks() => [TlsPskRules.ToExternal(Crypto, TlsPskSecrets.Of(key), CipherSuite.TLS_AES_256_GCM_SHA384)];
+
+        public override TlsAuthentication GetAuthentication() => throw new NotSupportedException();
+
+        protected override ProtocolVersion[] GetSupportedVersions() => TlsPskRules.Versions;
+
+        protected override int[] GetSupportedCipherSuites() => TlsPskRules.Suites;
+    }
+
+    private sealed class FailingStream : PeerStream
+    {
+        public bool Fails { get; set; }
+
+        public int Writes { get; private set; }
+
+        public override ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default) => new(0);
+
+        public override ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default)
+        {
+            if (Fails)
+                throw new OperationCanceledException();
+            Writes++;
+            return default;
+        }
+    }
+
+    private TlsPskStream Over(Stream inner, TlsRecordProtection reading, TlsRecordProtection writing, bool isClient, long recordsPerKey = TlsPskStream.DefaultRecordsPerKey)
+        => new(inner, new TlsPskAgreement(_key, CipherSuite.TLS_AES_256_GCM_SHA384, isClient, reading, writing), default) { RecordsPerKey = recordsPerKey };
+
+    private static TlsRecordProtection Protection(byte secret) => new(CipherSuite.TLS_AES_256_GCM_SHA384, [.. Enumerable.Repeat(secret, 48)]);
+
+    private static byte[] Seal(TlsRecordProtection sender, byte content)
+    {
+        var record = new byte[1 + TlsRecordProtection.Overhead];
+        sender.Seal(ContentType.application_data, [content], record);
+        return record;
+    }
+
+    private static async Task<string> ReadUntilAsync(StreamReader reader, string text)
+    {
+        while (await reader.ReadLineAsync(Deadline()) is { } line)
+        {
+            if (line.Contains(text, StringComparison.Ordinal))
+                return line;
+        }
+        throw new InvalidOperationException($"{text} did not come.");
+    }
+
+    private static Process StartOpenssl(ListeningSocket listening, params string[] arguments) => StartOpenssl(listening, arguments, quiet: true);
+
+    private static Process StartOpenssl(ListeningSocket listening, string[] arguments, bool quiet)
+        => Process.Start(new ProcessStartInfo("openssl", ["s_client", "-connect", string.Create(CultureInfo.InvariantCulture, $"127.0.0.1:{listening.Endpoint.Port}"), .. arguments, .. quiet ? new[] { "-quiet" } : []])
         {
             RedirectStandardOutput = true,
             RedirectStandardError = true,
@@ -215,15 +541,15 @@ public sealed class TlsPskStreamTests : IDisposable
     private static async Task<(TlsPskStream Client, TlsPskStream Server)> ConnectAsync(XpraKey[] clients, XpraKey[] servers)
     {
         var (a, b) = Pair();
-        var accepting = TlsPskStream.AcceptAsync(b, servers, Deadline());
-        return (await TlsPskStream.ConnectAsync(a, clients, Deadline()), await accepting);
+        var accepting = TlsPskHandshake.AcceptAsync(b, servers, Deadline());
+        return (await TlsPskHandshake.ConnectAsync(a, clients, Deadline()), await accepting);
     }
 
     private static async Task<(XpraAesException? Client, XpraAesException? Server)> TryConnectAsync(XpraKey[] clients, XpraKey[] servers)
     {
         var (a, b) = Pair();
-        var accepting = RunAsync(async () => await TlsPskStream.AcceptAsync(b, servers, Deadline()), b);
-        var connecting = RunAsync(async () => await TlsPskStream.ConnectAsync(a, clients, Deadline()), a);
+        var accepting = RunAsync(async () => await TlsPskHandshake.AcceptAsync(b, servers, Deadline()), b);
+        var connecting = RunAsync(async () => await TlsPskHandshake.ConnectAsync(a, clients, Deadline()), a);
         return (await connecting as XpraAesException, await accepting as XpraAesException);
     }
 

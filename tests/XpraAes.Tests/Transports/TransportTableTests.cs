@@ -14,6 +14,7 @@ public sealed class TransportTableTests
     [InlineData(TransportKind.TlsPsk, "tls-psk", "tls-psk://[::1]:7/a")]
     [InlineData(TransportKind.Tls, "ssl", "ssl://[::1]:7/a")]
     [InlineData(TransportKind.WebSocketTls, "wss", "wss://[::1]:7/a")]
+    [InlineData(TransportKind.NamedPipe, "named-pipe", "named-pipe:///a")]
     public void Every_kind_has_one_transport_that_writes_its_URIs(TransportKind kind, string scheme, string uri)
     {
         var transport = TransportTable.Of(kind);

@@ -1,8 +1,8 @@
-using XpraAes.Packets;
+using XpraAes.Transports;
 
-namespace XpraAes.Tests.Packets;
+namespace XpraAes.Tests.Transports;
 
-public sealed class PacketBuffersTests
+public sealed class TransitBuffersTests
 {
     [Theory]
     [InlineData(1, 4096)]
@@ -14,9 +14,9 @@ public sealed class PacketBuffersTests
     [InlineData(4 * 1024 * 1024 + 1, 4 * 1024 * 1024 + 1)]
     public void A_buffer_has_room_and_is_no_larger_than_twice_that(int size, int length)
     {
-        var buffer = PacketBuffers.Rent(size);
+        var buffer = TransitBuffers.Rent(size);
         Assert.Equal(length, buffer.Length);
-        PacketBuffers.Return(buffer);
+        TransitBuffers.Return(buffer);
     }
 
     [Fact]
@@ -27,10 +27,10 @@ public sealed class PacketBuffersTests
             for (var round = 0; round < 2000; round++)
             {
                 // More at a time than are kept in front of the shared pool.
-                var buffers = Enumerable.Range(0, 5).Select(_ => PacketBuffers.Rent(4096)).ToArray();
+                var buffers = Enumerable.Range(0, 5).Select(_ => TransitBuffers.Rent(4096)).ToArray();
                 Array.ForEach(buffers, buffer => buffer.AsSpan().Fill((byte)mark));
                 Assert.All(buffers, buffer => Assert.Equal(-1, buffer.AsSpan().IndexOfAnyExcept((byte)mark)));
-                Array.ForEach(buffers, PacketBuffers.Return);
+                Array.ForEach(buffers, TransitBuffers.Return);
             }
         })));
     }
@@ -46,7 +46,7 @@ public sealed class PacketBuffersTests
             await Task.Factory.StartNew(() =>
             {
                 var before = GC.GetAllocatedBytesForCurrentThread();
-                PacketBuffers.Return(PacketBuffers.Rent(Size));
+                TransitBuffers.Return(TransitBuffers.Rent(Size));
                 allocated.Add(GC.GetAllocatedBytesForCurrentThread() - before);
             }, TaskCreationOptions.LongRunning);
         }

@@ -1,13 +1,13 @@
 using System.Buffers;
 using System.Numerics;
 
-namespace XpraAes.Packets;
+namespace XpraAes.Transports;
 
 /// <summary>
-/// A buffer pool for packets in transit, in front of <see cref="ArrayPool{T}.Shared"/>. That one caches per thread, which keeps allocating
+/// A buffer pool for what is in transit (packets, TLS records), in front of <see cref="ArrayPool{T}.Shared"/>. That one caches per thread, which keeps allocating
 /// for loops that move from thread to thread. Buffers above 4 MB are not pooled, so that one 64 MB picture does not stay in memory.
 /// </summary>
-internal static class PacketBuffers
+internal static class TransitBuffers
 {
     /// <summary>Fits most of what xpra sends, including pictures; arbitrary.</summary>
     private const int MaxPooled = 4 * 1024 * 1024;

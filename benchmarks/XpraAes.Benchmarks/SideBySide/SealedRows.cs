@@ -1,0 +1,69 @@
+using System.Net;
+using System.Net.Sockets;
+using XpraAes.Transports;
+
+namespace XpraAes.Benchmarks.SideBySide;
+
+/// <summary>Gateways with TLS 1.3 and the key between them, compared with stunnel with a pre-shared key, and with spiped.</summary>
+internal static class SealedRows
+{
+    /// <summary>Until the JIT compiler is done with the handshake.</summary>
+    private const int WarmUpHandshakes = 8000;
+
+    private static readonly int[] s_sizes = [1408, 16 * 1024, 256 * 1024];
+
+    public static void Measure(Table table, Settings settings, int target)
+    {
+        using (var gateways = Chain.OfSealedGateways(target))
+        using (var stunnel = Chain.OfStunnelWithKey(target))
+        using (var spiped = Chain.OfSpiped(target))
+        {
+            MeasureThroughput(table, settings, gateways, stunnel, spiped);
+            LatencyRows.Measure(table, settings, "tls-psk: added latency of a ping", Chain.Direct(target), gateways, stunnel);
+        }
+        MeasureHandshakes(table, settings, target);
+        using (var stunnel = Chain.OfStunnelWithKey(target))
+        using (var gateways = Chain.OfSealedGateways(target))
+            MemoryRows.Measure(table, settings, "tls-psk: memory of an idle session", gateways, stunnel);
+    }
+
+    private static void MeasureThroughput(Table table, Settings settings, Chain gateways, Chain? stunnel, Chain? spiped)
+    {
+        Chain?[] chains = [gateways, stunnel, spiped];
+        foreach (var chain in chains.OfType<Chain>())
+            Load.Flood(chain, s_sizes[0], 1, settings, isFirst: true);
+        foreach (var size in s_sizes)
+        {
+            var medians = settings.Medians([.. chains.Select(chain => chain is null ? () => double.NaN : (Func<double>)(() => Load.Flood(chain, size, 1, settings, isFirst: false).Throughput))]);
+            double? Peer(int index) => chains[index] is null ? null : medians[index];
+            table.AtLeast($"tls-psk to stunnel with PSK, {Sizes.Name(size)}", medians[0], Peer(1), "MB/s", size >= 16 * 1024 ? 1.5 : 1.0);
+            table.AtLeast($"tls-psk to spiped, {Sizes.Name(size)}", medians[0], Peer(2), "MB/s", 5.0);
+        }
+    }
+
+    /// <summary>Per second of one processor, of the end that listens; the other end is the same for both.</summary>
+    private static void MeasureHandshakes(Table table, Settings settings, int target)
+    {
+        using var gateway = Chain.OfSealedGateways(target, Chain.BenchmarkKeyText);
+        using var stunnel = Chain.OfStunnelWithKey(target);
+        var count = settings.Quick ? 500 : 2000;
+        Chain[] chains = stunnel is null ? [gateway] : [gateway, stunnel];
+        foreach (var chain in chains)
+            Handshakes(chain.Far!, WarmUpHandshakes);
+        var medians = settings.Medians([.. chains.Select(chain => (Func<double>)(() => Handshakes(chain.Far!, count)))]);
+        table.AtLeast("tls-psk: handshakes a second of one core", medians[0], stunnel is null ? null : medians[1], "1/s", 1.0);
+    }
+
+    private static double Handshakes(Peer peer, int count)
+    {
+        var used = peer.ProcessorTime;
+        Parallel.For(0, count, new ParallelOptions { MaxDegreeOfParallelism = 2 }, _ =>
+        {
+            using var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
+            socket.Connect(IPAddress.Loopback, peer.Port);
+            using var stream = TlsPskHandshake.ConnectAsync(new NetworkStream(socket), [Chain.BenchmarkKey], default).GetAwaiter().GetResult();
+            stream.CloseSendAsync(default).AsTask().GetAwaiter().GetResult();
+        });
+        return count / (peer.ProcessorTime - used);
+    }
+}
