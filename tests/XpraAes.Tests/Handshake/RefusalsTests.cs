@@ -61,5 +61,5 @@ public sealed class RefusalsTests
 
     private static PacketHeader Header => new((byte)PacketEncoding.RencodePlus, 0, 0, 1);
 
-    private static Packet Disconnect(string reason, string? details = null) => new(Hello.Disconnect(reason, details), Header);
+    private static Packet Disconnect(string reason, string? details = null) => new(details is null ? Hello.Disconnect(reason) : Hello.Disconnect(reason, details), Header);
 }
