@@ -30,7 +30,8 @@ internal sealed class GatewayHandshake(GatewayOptions options, ILogger log)
     private static readonly Dictionary<string, string> s_endings = new() { ["stop"] = "shutdown-server", ["exit"] = "exit-server" };
 
     // Servers answer these requests with a packet of that name instead of a hello; later ones put the name of a subsystem before it.
-    private static readonly string[] s_pictures = ["screenshot", "icon"];
+    private const string Screenshot = "screenshot";
+    private static readonly string[] s_pictures = [Screenshot, "icon"];
     private const string PictureSubsystem = "display-";
 
     private readonly TargetOptions _target = options.Target;
@@ -233,6 +234,12 @@ internal sealed class GatewayHandshake(GatewayOptions options, ILogger log)
         if (_target.UserName is { } user)
             hello["username"] = user;
         CipherCapabilities.Remove(hello);
+        // 4.4 servers fail on a session without it, and 3.1 clients that only end the server do not send it.
+        if (client.Request is { } request && s_endings.ContainsKey(request) && !hello.ContainsKey("encodings"))
+            hello["encodings"] = new object?[] { "rgb32" };
+        // Servers before 5 read only this form, and clients from 5 on do not send it.
+        if (client.Request == Screenshot)
+            hello[$"{Screenshot}_request"] = true;
         Hello.RemoveSharedMemory(hello);
         Hello.AddFlatNames(hello);
         return hello;
