@@ -235,7 +235,7 @@ internal sealed class GatewayHandshake(GatewayOptions options, ILogger log)
             hello["username"] = user;
         CipherCapabilities.Remove(hello);
         // 4.4 servers fail on a session without it, and 3.1 clients that only end the server do not send it.
-        if (client.Request is { } request && s_endings.ContainsKey(request) && !hello.ContainsKey("encodings"))
+        if (client.Request is { } request && s_endings.ContainsKey(request) && hello.GetStrings("encodings").Count == 0)
             hello["encodings"] = new object?[] { "rgb32" };
         // Servers before 5 read only this form, and clients from 5 on do not send it.
         if (client.Request == Screenshot)

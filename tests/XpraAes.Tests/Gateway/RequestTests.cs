@@ -274,8 +274,8 @@ public sealed class RequestTests : IDisposable
     [Fact]
     public async Task On_a_port_without_a_key_only_an_allowed_request_may_follow_the_targets_challenge()
     {
-        await using var server = new TestTarget();
-        await using var listener = AesListener.Start(new ListenerOptions { Key = null, Target = server.Options(), AllowRequests = ["stop"] });
+        await using var server = new TestTarget(_targetKey); // without a key of its own, a listener wants one of its target
+        await using var listener = AesListener.Start(new ListenerOptions { Key = null, Target = server.Options(_targetKey), AllowRequests = ["stop"] });
         await using var client = await TestClient.ConnectAsync(listener, key: null);
         await client.SendHelloAsync(("request", "stop"));
         var (target, handshake, _) = await server.AcceptHelloAsync();
@@ -405,7 +405,7 @@ public sealed class RequestTests : IDisposable
         var (target, _, asked) = await rig.Target.AcceptHelloAsync();
         rig.Own(target);
         string[] expected = added ? ["rgb32"] : hasOwn ? ["png", "h264"] : [];
-        Assert.Equal(expected, asked.PeerHello.GetStrings("encodings") ?? []);
+        Assert.Equal(expected, asked.PeerHello.GetStrings("encodings"));
     }
 
     private static byte[] CipherTestBytes { get; } = Ciphers.CipherTestData.Bytes(500, seed: 9);
