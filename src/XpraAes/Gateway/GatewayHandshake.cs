@@ -170,8 +170,8 @@ internal sealed class GatewayHandshake(GatewayOptions options, ILogger log)
     {
         leg.Accept(hello);
         leg.Complete(hello, header);
-        if (hello.GetBoolean("client-shutdown") == false)
-            return NotEnded("it does not allow its clients to end it");
+        if (ending == s_endings["stop"] && hello.GetBoolean("client-shutdown") == false)
+            return NotEnded("it does not let its clients stop it");
         await leg.Channel.SendAsync([ending], cancellationToken).ConfigureAwait(false);
         try
         {
@@ -185,7 +185,7 @@ internal sealed class GatewayHandshake(GatewayOptions options, ILogger log)
         catch (XpraAesException e) when (e.Id is XpraErrorId.HandshakeTimeout or XpraErrorId.ConnectionLost)
         {
             // It has had the request, so it must not be asked again in another encoding.
-            return NotEnded(e.Id == XpraErrorId.HandshakeTimeout ? "it has not ended; it may not allow its clients to end it" : "it closed the connection without saying that it ends");
+            return NotEnded(e.Id == XpraErrorId.HandshakeTimeout ? "it has not ended: it may not let its clients stop it" : "it closed the connection without saying that it ends");
         }
     }
 

@@ -302,10 +302,25 @@ public sealed class RequestTests : IDisposable
             Assert.Equal("shutdown-server", (await target.ReceiveAsync())!.Type);
         var disconnect = await ReceiveDisconnectAsync(client);
         Assert.True(IsErrorForClients(disconnect));
-        Assert.Contains("not allow its clients to end it", disconnect.Text(2), StringComparison.Ordinal);
+        Assert.Contains("not let its clients stop it", disconnect.Text(2), StringComparison.Ordinal);
         await target.ExpectEndAsync();
         Assert.Equal(1, rig.Target.Connects);
         await Rig.UntilAsync(() => rig.Listener.Refusals.GetValueOrDefault(XpraErrorId.RequestRefused) == 1);
+    }
+
+    /// <summary>Servers before 5 end by <c>exit</c> whatever they say of <c>stop</c>.</summary>
+    [Fact]
+    public async Task A_server_that_may_not_be_stopped_is_still_asked_to_exit()
+    {
+        await using var rig = NewRig(Right.Allowed, "exit");
+        var client = await rig.ConnectAsync();
+        await client.SendHelloAsync(("request", "exit"));
+        await using (var target = await rig.Target.AcceptAsync(("client-shutdown", false)))
+        {
+            Assert.Equal("exit-server", (await target.ReceiveAsync())!.Type);
+            await target.SendAsync("disconnect", "server exit");
+        }
+        Assert.Equal("server exit", (await ReceiveDisconnectAsync(client)).Text(1));
     }
 
     [Fact]
