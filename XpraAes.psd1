@@ -14,6 +14,7 @@
         'Connect-XpraAes'
         'ConvertTo-XpraCommandLine'
         'Disconnect-XpraAes'
+        'Export-XpraAesPsk'
         'Get-XpraAesConnection'
         'Get-XpraAesKey'
         'Get-XpraAesListener'

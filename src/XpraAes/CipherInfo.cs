@@ -1,6 +1,7 @@
 using XpraAes.Ciphers;
 using XpraAes.Connections;
 using XpraAes.Keys;
+using XpraAes.Transports;
 
 namespace XpraAes;
 
@@ -51,6 +52,9 @@ public sealed class CipherInfo
     /// <summary>Whether a forged or altered packet would be detected: true over <c>tls-psk://</c>, false in every mode that xpra has, even GCM, because xpra sends no tag.</summary>
     public bool Authenticated { get; init; }
 
+    /// <summary>What carries the packets; null if unknown.</summary>
+    public TransportKind? Transport { get; init; }
+
     /// <summary>The protocol that encrypts: <c>xpra</c>, or <c>TLS 1.3</c>; null if the direction is unencrypted.</summary>
     public string? Protocol { get; init; }
 
@@ -94,6 +98,7 @@ public sealed class CipherInfo
                 KeyProven = true,
                 KeySource = leg.KeySource,
                 KeyFingerprint = leg.KeyFingerprint,
+                Transport = leg.Transport,
                 Peer = leg.Peer,
                 PeerVersion = leg.PeerVersion,
             };
@@ -107,6 +112,7 @@ public sealed class CipherInfo
                 Endpoint = connection.Endpoint,
                 Cipher = "none",
                 KeyProven = false,
+                Transport = leg.Transport,
                 Peer = leg.Peer,
                 PeerVersion = leg.PeerVersion,
             };
@@ -131,6 +137,7 @@ public sealed class CipherInfo
             KeyProven = keyProven,
             KeySource = leg.KeySource,
             KeyFingerprint = leg.KeyFingerprint,
+            Transport = leg.Transport,
             Peer = leg.Peer,
             PeerVersion = leg.PeerVersion,
         };

@@ -30,6 +30,16 @@ Describe 'Changing a listener with Set-XpraAesListener' -Tag Unit {
         $listener.KeyFingerprint | Should -Be (Get-XpraAesKey $newKey).Fingerprint
     }
 
+    It 'replaces the key of sealed connections too, and ends none' {
+        $listener | Set-XpraAesListener -Transport TlsPsk
+        $uri = "tls-psk://$($listener.Endpoint -replace '^.*://|/$')/"
+        $connection = Connect-XpraAes $uri -KeyFile $oldKey -ErrorAction Stop
+        $listener | Set-XpraAesListener -KeyFile $newKey
+        { Connect-XpraAes $uri -KeyFile $oldKey -ErrorAction Stop } | Should -Throw -ErrorId 'KeyMismatch,*'
+        (Connect-XpraAes $uri -KeyFile $newKey -ErrorAction Stop).State | Should -Be 'Open'
+        $connection.State | Should -Be 'Open'
+    }
+
     It 'changes the modes, by the id of the listener' {
         Set-XpraAesListener -Id $listener.Id -Mode CBC, AES-GCM
         $listener.Mode | Should -Be 'CBC', 'GCM'

@@ -175,6 +175,17 @@ Describe 'Forwarding sessions with -Target' -Tag Unit {
         "$warnings" | Should -Match 'is not encrypted'
     }
 
+    It 'warns where the target could be the gateway itself: <Target> with <Transport>, warned <Warns>' -ForEach @(
+        @{ Target = 'tls-psk://192.0.2.1:1/'; Transport = @(); Warns = $true }
+        @{ Target = 'tls-psk://192.0.2.1:1/'; Transport = @('TlsPsk'); Warns = $true }
+        @{ Target = 'tls-psk://192.0.2.1:1/'; Transport = @('Tcp'); Warns = $false }
+        @{ Target = 'tcp://192.0.2.1:1/?encryption=AES'; Transport = @(); Warns = $false }
+    ) {
+        $options = if ($Transport) { @{ Transport = $Transport } } else { @{} }
+        $null = Start-XpraAesListener -Port 0 -KeyFile $serverKey, $keyFile -EncryptFirstPacket -Target $Target -TargetKeyFile $keyFile @options -WarningVariable warnings -WarningAction SilentlyContinue
+        ("$warnings" -match 'back to itself') | Should -Be $Warns
+    }
+
     It 'raises events for Register-ObjectEvent' {
         $gateway = Start-XpraAesListener -Port 0 -KeyFile $keyFile -Target "tcp://$($server.Endpoint)/?keyfile=$serverKey"
         $names = 'ConnectionOpened', 'ConnectionClosed', 'HandshakeFailed'

@@ -99,6 +99,7 @@ public sealed class StartXpraAesListenerCommand : GatewayCommand
         foreach (var bind in all)
         {
             WarnAboutFirstPacket(bind.Modes);
+            WarnAboutSharedKey(bind);
             if (StatePath is null)
                 WarnAboutKeystreams(bind.Modes);
         }
@@ -118,6 +119,15 @@ public sealed class StartXpraAesListenerCommand : GatewayCommand
         return IPNetwork.TryParse(text, out var network)
             ? network
             : throw new XpraAesException(XpraErrorId.InvalidOption, $"'{text}' is neither an address nor a network.", "-TrustedSource takes 10.0.0.5 or 10.0.0.0/8.");
+    }
+
+    /// <summary>An end with a pre-shared key cannot tell its peer from itself (RFC 9257 calls it the Selfie attack).</summary>
+    private void WarnAboutSharedKey(ListenerOptions bind)
+    {
+        if (bind.Target is not { Endpoint.Transport: TransportKind.TlsPsk } target || bind.Transports.Count > 0 && !bind.Transports.Contains(TransportKind.TlsPsk))
+            return;
+        if (bind.OtherKeys.Append(bind.Key).Any(key => key is not null && target.Keys.Any(other => other.Fingerprint == key.Fingerprint)))
+            WarnOnce("The listener and its target have the same key: someone on the way could lead the gateway back to itself. Give the target a key of its own.");
     }
 
     private static string Describe(ListenerOptions bind)

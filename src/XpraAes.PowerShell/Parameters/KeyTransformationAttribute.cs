@@ -34,9 +34,11 @@ public sealed class KeyTransformationAttribute : ArgumentTransformationAttribute
         // Get-Content -AsByteStream returns an array of objects.
         object[] items when items.Length > 0 && Array.TrueForAll(items, IsByte) => XpraKey.FromBytes(Array.ConvertAll(items, ToByte), KeySource.Secret),
         null => throw new ArgumentTransformationMetadataException("-Key is null."),
-        _ => throw new ArgumentTransformationMetadataException(
-            $"-Key takes a key from New-XpraAesKey or Get-XpraAesKey, a SecureString, a PSCredential, text or bytes, but was given {input.GetType().Name}."),
+        _ => throw Refusal($"-Key takes a key from New-XpraAesKey or Get-XpraAesKey, a SecureString, a PSCredential, text or bytes, but was given {input.GetType().Name}."),
     };
+
+    // With this inner exception, the engine tries other ways to bind pipeline input.
+    private static ArgumentTransformationMetadataException Refusal(string message) => new(message, new PSInvalidCastException(message));
 
     private static bool IsByte(object? item) => item is byte or PSObject { BaseObject: byte };
 

@@ -75,8 +75,10 @@ internal static class RemoteCiphers
     private static IEnumerable<CipherInfo> Rows(int number, XpraDictionary client, string endpoint)
     {
         var connection = client.GetDictionary("connection")!;
+        // xpra says unix-domain, where its URIs say socket.
+        var transport = connection.GetString("type") is "unix-domain" ? TransportKind.Unix : TransportTable.WithScheme(connection.GetString("type") ?? "")?.Kind;
         // What an XpraAes listener reports of its own sealed connections.
-        var isSealed = connection.GetString("type") == TransportTable.Of(TransportKind.TlsPsk).Scheme;
+        var isSealed = transport == TransportKind.TlsPsk;
         // The first packet is an unencrypted hello, which does not prove the key.
         var decrypted = connection.GetDictionary("input")?.GetInteger("packetcount") > 1;
         foreach (var (direction, name) in new[] { (CipherDirection.Send, "output"), (CipherDirection.Receive, "input") })
@@ -88,6 +90,7 @@ internal static class RemoteCiphers
                 Connection = number,
                 Direction = direction,
                 Endpoint = endpoint,
+                Transport = transport,
                 Cipher = mode is null ? "none" : "AES",
                 Mode = mode,
                 Protocol = mode is null ? null : isSealed ? CipherInfo.Tls : CipherInfo.Xpra,

@@ -36,8 +36,8 @@ internal static partial class KeyFile
         }
     }
 
-    /// <summary>Writes a key file atomically, with mode 0600 from the start. Throws KeyFileExists, KeyFileUnwritable.</summary>
-    internal static void Write(string path, ReadOnlySpan<byte> data, bool overwrite)
+    /// <summary>Writes a key file, or another file of secrets, atomically, with mode 0600 from the start. Throws KeyFileExists, KeyFileUnwritable.</summary>
+    internal static void Write(string path, ReadOnlySpan<byte> data, bool overwrite, string what = "key file")
     {
         if (!overwrite && Path.Exists(path))
             throw Exists(path);
@@ -61,7 +61,7 @@ internal static partial class KeyFile
             var action = Directory.Exists(folder)
                 ? "Check the folder's permissions and the free disk space. If the file system has no hard links, use -Force, which does not need them."
                 : "Create the folder first.";
-            throw Error(XpraErrorId.KeyFileUnwritable, path, $"The key file {path} cannot be written: {e.Message}", action, e);
+            throw Error(XpraErrorId.KeyFileUnwritable, path, $"The {what} {path} cannot be written: {e.Message}", action, e);
         }
     }
 
@@ -91,7 +91,7 @@ internal static partial class KeyFile
     }
 
     private static XpraAesException Exists(string path)
-        => Error(XpraErrorId.KeyFileExists, path, $"{path} exists.", "Choose another path, or use -Force to replace it; anyone who only has the old key is then locked out.");
+        => Error(XpraErrorId.KeyFileExists, path, $"{path} exists.", "Choose another path, or use -Force to replace it; anyone who has only what it holds now is then locked out.");
 
     private static XpraAesException Error(XpraErrorId id, string path, string message, string action, Exception? inner = null)
         => new(id, message, action, inner) { Target = path };

@@ -52,6 +52,8 @@ internal static class KeyInspector
             problems.Add(new(KeyProblemId.SurroundingWhiteSpace, "The key begins or ends with white space, which xpra treats as part of the key: it only strips CR and LF.", "Remove the white space on both sides of the connection, or make sure that both have it."));
         if (source is KeySource.KeyFile or KeySource.Environment && IsText(data) && HasPrefix(data))
             problems.Add(new(KeyProblemId.PrefixTakenLiterally, "The key begins with 0x, base64: or b64:. xpra decodes that only in keydata=: here the characters themselves are the key.", "Use the same form on both sides of the connection."));
+        if (data.StartsWith(TlsPskSecrets.IdentityPrefix))
+            problems.Add(new(KeyProblemId.PreSharedKey, "This is the pre-shared key that Export-XpraAesPsk derived from a key, not the key.", "Give the key file that it was exported from. stunnel's PSKsecrets takes this one."));
         if (source == KeySource.Password)
             problems.Add(new(KeyProblemId.Password, "The key is a password. Anyone who captures one encrypted packet can try to guess it offline.", "Use a key made with New-XpraAesKey, and the password only for authentication."));
         else if (bits < Limits.WeakKeyBits)

@@ -25,4 +25,6 @@ public enum KeyProblemId
     ForeignOwner,
     /// <summary>Other users of this machine can replace the key file: they can write to a folder on its path, or own a folder or symbolic link there.</summary>
     FolderOpenToOthers,
+    /// <summary>What is there is the pre-shared key of <c>Export-XpraAesPsk</c>, not the key it was derived from.</summary>
+    PreSharedKey,
 }

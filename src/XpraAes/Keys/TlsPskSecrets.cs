@@ -12,6 +12,9 @@ internal sealed class TlsPskSecrets
     /// <summary>PBKDF2-SHA256 iterations: what OWASP asks for since 2023.</summary>
     public const int Iterations = 600_000;
 
+    /// <summary>What every identity begins with, in ASCII.</summary>
+    public static ReadOnlySpan<byte> IdentityPrefix => "xpra-aes-sha"u8;
+
     private const int StretchedSize = 32, IdentitySize = 16;
 
     private static readonly byte[] s_salt = "XpraAes TLS-PSK v1"u8.ToArray();

@@ -103,7 +103,7 @@ internal sealed class Responder(AesListener listener)
             {
                 ["endpoint"] = connection.Peer,
                 ["protocol"] = "xpra",
-                ["type"] = ciphers[0].Authenticated ? TransportTable.Of(TransportKind.TlsPsk).Scheme : "tcp",
+                ["type"] = TransportTable.Of(ciphers[0].Transport ?? TransportKind.Tcp).Scheme,
                 ["input"] = Direction(ciphers[1], connection.BytesIn, connection.PacketsIn),
                 ["output"] = Direction(ciphers[0], connection.BytesOut, connection.PacketsOut),
             },

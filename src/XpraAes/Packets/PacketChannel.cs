@@ -22,6 +22,9 @@ internal sealed class PacketChannel(Stream stream, Limits limits, string peer = 
     /// <summary>Who has proven which key below the packets; null where they are on their own.</summary>
     public ISealedStream? Seal => stream as ISealedStream;
 
+    /// <summary>What carries the packets.</summary>
+    public TransportKind? Transport { get; } = TransportTable.KindOf(stream);
+
     /// <summary>The peer's address, for the log.</summary>
     public string Peer => peer;
 

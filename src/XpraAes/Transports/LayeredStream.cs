@@ -21,6 +21,9 @@ internal abstract class LayeredStream(Stream inner) : Stream, IHalfClosable
 
     protected Stream Inner => inner;
 
+    /// <summary>The transport that it is the stream of.</summary>
+    public abstract TransportKind Transport { get; }
+
     /// <summary>The socket at the bottom; null where there is none.</summary>
     public static Socket? SocketBelow(Stream stream) => stream switch
     {

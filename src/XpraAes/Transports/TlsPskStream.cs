@@ -50,6 +50,8 @@ internal sealed class TlsPskStream : LayeredStream, ISealedStream
         _end = received.Length;
     }
 
+    public override TransportKind Transport => TransportKind.TlsPsk;
+
     public XpraKey Key => _agreed.Key;
 
     /// <summary>The cipher suite's AES key in bits: 256 or 128.</summary>

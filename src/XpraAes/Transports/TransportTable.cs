@@ -19,6 +19,15 @@ internal static class TransportTable
     /// <summary>The transport of this kind.</summary>
     public static Transport Of(TransportKind kind) => Array.Find(s_all, transport => transport.Kind == kind) ?? throw new ArgumentOutOfRangeException(nameof(kind), kind, null);
 
+    /// <summary>The transport whose stream this is; null where there is no connection, as in memory.</summary>
+    public static TransportKind? KindOf(Stream stream) => stream switch
+    {
+        LayeredStream layered => layered.Transport,
+        NetworkStream { Socket.AddressFamily: AddressFamily.Unix } => TransportKind.Unix,
+        NetworkStream => TransportKind.Tcp,
+        _ => null,
+    };
+
     /// <summary>The transport with this scheme, in lower case; null if there is none.</summary>
     public static Transport? WithScheme(string scheme) => Array.Find(s_all, transport => transport.Scheme == scheme);
 

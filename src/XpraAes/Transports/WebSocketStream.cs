@@ -18,6 +18,8 @@ namespace XpraAes.Transports;
 /// </remarks>
 internal sealed class WebSocketStream : LayeredStream
 {
+    public override TransportKind Transport => TransportKind.WebSocket;
+
     /// <summary>The largest frame in bytes: as much as xpra's packet header can announce.</summary>
     public const long MaxFrameSize = ProtocolDefaults.MaxHeaderPayload;
 

@@ -34,6 +34,13 @@ public sealed class SecretTests : IDisposable
         "Get-XpraAesKey key.txt -Verbose",
         "Get-XpraAesKey -KeyData $text",
         "(Get-XpraAesKey key.txt).Problems",
+        "Export-XpraAesPsk -KeyFile key.txt -Path psk.txt -Verbose -Debug",
+        "Export-XpraAesPsk -Key $text -Path psk.txt",
+        "Export-XpraAesPsk -KeyData $text -Path none/psk.txt",
+        "Export-XpraAesPsk -KeyFile $key -Path psk.txt",
+        "Export-XpraAesPsk -KeyFile key.txt -Path $key",
+        "Export-XpraAesPsk -KeyFile key.txt -Path key.txt -Force",
+        "Export-XpraAesPsk -KeyFile key.txt -Path psk.txt -WhatIf",
         "$listener",
         "Start-XpraAesListener -Port 0 -Key $key -Verbose -Debug",
         "Start-XpraAesListener -Port 0 -KeyData $text -WhatIf",
@@ -76,7 +83,7 @@ public sealed class SecretTests : IDisposable
         foreach (var record in streams.Warning.Concat<object>(streams.Verbose).Concat(streams.Debug).Concat(streams.Information).Concat(streams.Progress))
             text.AppendLine($"{record}");
         Assert.True(output.Count + streams.Error.Count > 0 || command.Contains("-WhatIf", StringComparison.Ordinal), "there was no output");
-        foreach (var secret in (string[])[Key, Password, Hex(Key), Convert.ToBase64String(Encoding.ASCII.GetBytes(Key)), Hex(Password)])
+        foreach (var secret in (string[])[Key, Password, Hex(Key), Convert.ToBase64String(Encoding.ASCII.GetBytes(Key)), Hex(Password), .. PreSharedKeys()])
             Assert.DoesNotContain(secret, $"{text}", StringComparison.OrdinalIgnoreCase);
     }
 
@@ -88,6 +95,18 @@ public sealed class SecretTests : IDisposable
         Assert.Contains(fingerprint, written, StringComparison.Ordinal);
         Assert.DoesNotContain(Key, written, StringComparison.Ordinal);
         Assert.Equal(Key + " ", _host.Run("\"$key\"").Text);
+    }
+
+    /// <summary>Of the key as text and as it is in the file.</summary>
+    private static IEnumerable<string> PreSharedKeys()
+    {
+        foreach (var text in (string[])[Key, Key + " "])
+        {
+            using var key = XpraKey.FromText(text);
+            var secrets = TlsPskSecrets.Of(key);
+            yield return Convert.ToHexString(secrets.Sha256.Key.Span);
+            yield return Convert.ToHexString(secrets.Sha384.Key.Span);
+        }
     }
 
     private static string Hex(string text) => Convert.ToHexString(Encoding.ASCII.GetBytes(text));

@@ -115,7 +115,7 @@ public sealed class RealGatewayTests(RealXpra xpra) : IClassFixture<RealXpra>
         });
         await using var client = xpra.Attach(gateway.Port, display.Name);
 
-        var window = await WaitForWindowAsync(display, client).WaitAsync(Loopback.HelloTimeout);
+        var window = await display.WaitForWindowAsync("INTEROP", client).WaitAsync(Loopback.HelloTimeout);
         // All of the window is its background, but for the prompt and the cursor in the first line.
         await SeeAsync(() => CountBackground(display) > 470 * 280);
         await display.FocusAsync(window);
@@ -142,16 +142,6 @@ public sealed class RealGatewayTests(RealXpra xpra) : IClassFixture<RealXpra>
         // The output of the two programs shows why there is nothing to see.
         Task SeeAsync(Func<bool> condition)
             => Loopback.Eventually(condition, state: () => $"The client:\n{client.Output}\nThe server:\n{server.Output}");
-    }
-
-    private static async Task<string> WaitForWindowAsync(XDisplay display, XpraProgram client)
-    {
-        while (true)
-        {
-            Assert.False(client.HasExited, client.Output);
-            if (await display.FindWindowAsync("INTEROP") is { } window)
-                return window;
-        }
     }
 
     private static int CountBackground(XDisplay display) => display.TakePicture().Sum(row => row.Count(IsBackground));

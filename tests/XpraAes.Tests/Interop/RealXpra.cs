@@ -116,6 +116,9 @@ public sealed class RealXpra : IAsyncLifetime
     internal XpraProgram Attach(int port, string display) => XpraProgram.Start(_folder.FullName, "xpra",
         ["attach", $"tcp://127.0.0.1:{port}/", "--tcp-encryption=AES", $"--tcp-encryption-keyfile={KeyFile}", "--mmap=no", .. s_withoutExtras], display: display);
 
+    /// <summary>Attaches the graphical client without encryption of its own, as <see cref="Attach"/>.</summary>
+    internal XpraProgram AttachInClear(string uri, string display) => XpraProgram.Start(_folder.FullName, "xpra", ["attach", uri, "--mmap=no", .. s_withoutExtras], display: display);
+
     /// <summary>Starts an X server of 640 by 480 pixels, and waits for its display.</summary>
     internal async Task<XDisplay> StartDisplayAsync()
     {
@@ -168,7 +171,8 @@ public sealed class RealXpra : IAsyncLifetime
     private static string? FindProgram(string name)
         => (Environment.GetEnvironmentVariable("PATH") ?? "").Split(Path.PathSeparator).Select(folder => Path.Combine(folder, name)).FirstOrDefault(File.Exists);
 
-    private static int FreePort()
+    /// <summary>A port that nothing listens on.</summary>
+    internal static int FreePort()
     {
         using var probe = new Socket(SocketType.Stream, ProtocolType.Tcp);
         probe.Bind(new IPEndPoint(IPAddress.Loopback, 0));

@@ -20,6 +20,17 @@ internal sealed class XDisplay(XpraProgram program, string folder) : IAsyncDispo
         return await search.WaitForExitAsync() == 0 ? search.Output.Split('\n')[0] : null;
     }
 
+    /// <summary>The id of the first visible window with this title, once the client shows it. Fails if the client ends.</summary>
+    public async Task<string> WaitForWindowAsync(string title, XpraProgram client)
+    {
+        while (true)
+        {
+            Assert.False(client.HasExited, client.Output);
+            if (await FindWindowAsync(title) is { } window)
+                return window;
+        }
+    }
+
     /// <summary>Puts pointer and focus into a window.</summary>
     public async Task FocusAsync(string window)
     {

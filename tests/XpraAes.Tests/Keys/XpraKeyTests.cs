@@ -185,6 +185,7 @@ public sealed class XpraKeyTests
     [InlineData("\uFEFF0123456789abcdef0123456789abcdef", KeySource.KeyFile, KeyProblemId.ByteOrderMark)]
     [InlineData("0123456789abcdef0123456789abcdef ", KeySource.KeyFile, KeyProblemId.SurroundingWhiteSpace)]
     [InlineData("\t0123456789abcdef0123456789abcdef", KeySource.KeyData, KeyProblemId.SurroundingWhiteSpace)]
+    [InlineData("xpra-aes-sha256-736ff8e5bc3c8dabd68f2bf0ead30486:8f2a0a09921a28624f904b1876a1809f6f264eb575285f3b6560155133626067", KeySource.KeyFile, KeyProblemId.PreSharedKey)]
     [InlineData("0x0123456789abcdef0123456789abcdef", KeySource.KeyFile, KeyProblemId.PrefixTakenLiterally)]
     [InlineData("BASE64:jxTkX87qFnpaNt7dS+olQw==", KeySource.Environment, KeyProblemId.PrefixTakenLiterally)]
     [InlineData("0x0123456789abcdef0123456789abcdef", KeySource.Secret)]

@@ -23,11 +23,11 @@ public sealed class SealedTests
         var server = await loopback.SingleConnectionAsync();
         Assert.True(client.KeyProven && server.KeyProven);
         Assert.All(client.GetCipherInfo().Concat(server.GetCipherInfo()), row =>
-            Assert.Equal(("AES", AesMode.GCM, 256, true, "TLS 1.3", true, true, loopback.Key.Fingerprint), (row.Cipher, row.Mode, row.KeySize, row.Authenticated, row.Protocol, row.ForwardSecrecy, row.KeyProven, row.KeyFingerprint)));
+            Assert.Equal(("AES", AesMode.GCM, 256, true, TransportKind.TlsPsk, "TLS 1.3", true, true, loopback.Key.Fingerprint), (row.Cipher, row.Mode, row.KeySize, row.Authenticated, row.Transport, row.Protocol, row.ForwardSecrecy, row.KeyProven, row.KeyFingerprint)));
         Assert.Equal($"tls-psk://127.0.0.1:{loopback.Listener.Port}/", client.Endpoint);
         Assert.Equal(client.Endpoint, server.Endpoint);
         var remote = await RemoteCiphers.GetAsync(Sealed(loopback.Options), default);
-        Assert.All(remote, row => Assert.Equal(("AES", AesMode.GCM, true, "TLS 1.3", true), (row.Cipher, row.Mode, row.Authenticated, row.Protocol, row.ForwardSecrecy)));
+        Assert.All(remote, row => Assert.Equal(("AES", AesMode.GCM, true, TransportKind.TlsPsk, "TLS 1.3", true), (row.Cipher, row.Mode, row.Authenticated, row.Transport, row.Protocol, row.ForwardSecrecy)));
         Assert.Equal(2, remote.Count);
     }
 
@@ -39,6 +39,7 @@ public sealed class SealedTests
         await using var client = await loopback.ConnectAsync();
         Assert.Equal(["TLS 1.3", "xpra"], new[] { sealedClient, client }.Select(connection => connection.GetCipherInfo()[0].Protocol));
         Assert.False(client.GetCipherInfo()[0].Authenticated);
+        Assert.Equal(TransportKind.Tcp, client.GetCipherInfo()[0].Transport);
     }
 
     [Theory]
