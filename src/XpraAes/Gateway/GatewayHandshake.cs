@@ -34,6 +34,9 @@ internal sealed class GatewayHandshake(GatewayOptions options, ILogger log)
     private static readonly string[] s_pictures = [Screenshot, "icon"];
     private const string PictureSubsystem = "display-";
 
+    /// <summary>How long a target may take to confirm that it ends; arbitrary: servers do so at once, and clients of the development tree give up after 10 s.</summary>
+    private static readonly TimeSpan s_endTimeout = TimeSpan.FromSeconds(5);
+
     private readonly TargetOptions _target = options.Target;
 
     // The latest request: a client's answer to a challenge is another hello, which may ask for something else.
@@ -173,19 +176,25 @@ internal sealed class GatewayHandshake(GatewayOptions options, ILogger log)
         if (ending == s_endings["stop"] && hello.GetBoolean("client-shutdown") == false)
             return NotEnded("it does not let its clients stop it");
         await leg.Channel.SendAsync([ending], cancellationToken).ConfigureAwait(false);
+        using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        deadline.CancelAfter(s_endTimeout);
         try
         {
             while (true)
-                await leg.ReceiveAsync(cancellationToken).ConfigureAwait(false);
+                await leg.ReceiveAsync(deadline.Token).ConfigureAwait(false);
         }
         catch (RefusedException disconnect)
         {
             return disconnect;
         }
-        catch (XpraAesException e) when (e.Id is XpraErrorId.HandshakeTimeout or XpraErrorId.ConnectionLost)
+        catch (XpraAesException e) when (e.Id == XpraErrorId.ConnectionLost)
         {
             // It has had the request, so it must not be asked again in another encoding.
-            return NotEnded(e.Id == XpraErrorId.HandshakeTimeout ? "it has not ended: it may not let its clients stop it" : "it closed the connection without saying that it ends");
+            return NotEnded("it closed the connection without saying that it ends");
+        }
+        catch (Exception e) when (e is XpraAesException { Id: XpraErrorId.HandshakeTimeout } or OperationCanceledException && !cancellationToken.IsCancellationRequested)
+        {
+            return NotEnded("it has not ended: it may not let its clients stop it");
         }
     }
 
