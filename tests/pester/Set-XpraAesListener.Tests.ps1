@@ -70,7 +70,8 @@ Describe 'Changing a listener with Set-XpraAesListener' -Tag Unit {
 
     It 'shows with -WhatIf what it would change, and changes nothing' {
         $manifest = (Get-Module XpraAes).Path -replace 'psm1$', 'psd1'
-        $said = & ([System.Environment]::ProcessPath) -NoProfile -Command "Import-Module '$manifest'; Start-XpraAesListener 0 -KeyFile '$oldKey' | Set-XpraAesListener -KeyFile '$newKey' -Mode CTR -Target unix:///run/xpra -PassThru -WhatIf"
+        $shell = (Get-Command pwsh -CommandType Application -ErrorAction Ignore | Select-Object -First 1).Source ?? [System.Environment]::ProcessPath
+        $said = & $shell -NoProfile -Command "Import-Module '$manifest'; Start-XpraAesListener 0 -KeyFile '$oldKey' | Set-XpraAesListener -KeyFile '$newKey' -Mode CTR -Target unix:///run/xpra -PassThru -WhatIf"
         $said | Should -Match (Get-XpraAesKey $newKey).Fingerprint
         $said | Should -Match 'AES-CTR; the target socket:///run/xpra'
     }

@@ -82,7 +82,8 @@ Describe 'Listening with Start-XpraAesListener' -Tag Unit {
 
     It 'shows with -WhatIf where it would listen, for what, and with which key' {
         $manifest = (Get-Module XpraAes).Path -replace 'psm1$', 'psd1'
-        $said = & ([System.Environment]::ProcessPath) -NoProfile -Command "Import-Module '$manifest'; Start-XpraAesListener 10000 -BindAddress Any -Mode CTR, CBC -KeyFile '$keyFile' -WhatIf -WarningAction SilentlyContinue"
+        $shell = (Get-Command pwsh -CommandType Application -ErrorAction Ignore | Select-Object -First 1).Source ?? [System.Environment]::ProcessPath
+        $said = & $shell -NoProfile -Command "Import-Module '$manifest'; Start-XpraAesListener 10000 -BindAddress Any -Mode CTR, CBC -KeyFile '$keyFile' -WhatIf -WarningAction SilentlyContinue"
         $said | Should -Match '0\.0\.0\.0:10000'
         $said | Should -Match 'AES-CTR, AES-CBC'
         $said | Should -Match (Get-XpraAesKey $keyFile).Fingerprint

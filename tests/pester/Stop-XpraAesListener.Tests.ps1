@@ -51,7 +51,8 @@ Describe 'Stopping listeners with Stop-XpraAesListener' -Tag Unit {
 
     It 'ends with the module: the last runspace that removes it stops everything' {
         $manifest = (Get-Module XpraAes).Path -replace 'psm1$', 'psd1'
-        $said = & ([System.Environment]::ProcessPath) -NoProfile -Command "
+        $shell = (Get-Command pwsh -CommandType Application -ErrorAction Ignore | Select-Object -First 1).Source ?? [System.Environment]::ProcessPath
+        $said = & $shell -NoProfile -Command "
             Import-Module '$manifest'
             `$listener = Start-XpraAesListener -Port 0 -KeyFile '$keyFile'
             Remove-Module XpraAes

@@ -11,7 +11,8 @@ namespace XpraAes.Gateway;
 
 /// <summary>
 /// Connects a client to the target: forwards the client's hello and the target's challenge and hello, each with its cipher capabilities
-/// replaced by those of the other leg, and then hands both legs to a <see cref="RelaySession"/>.
+/// replaced by those of the other leg, and then hands both legs to a <see cref="RelaySession"/>. A request that the target answers with a
+/// single packet opens no session.
 /// </summary>
 internal sealed class GatewayHandshake(GatewayOptions options, ILogger log)
 {
@@ -24,15 +25,34 @@ internal sealed class GatewayHandshake(GatewayOptions options, ILogger log)
     // The client's answer to the listener's own challenge, which the target must not see.
     private static readonly string[] s_answers = ["challenge", "challenge_response", "challenge_client_salt", "challenge_padding"];
 
+    // Servers before 5 take these requests for a session, whose client then sends this packet (PROTOCOL section 14). The gateway sends it,
+    // as clients cannot: the answer to a request has no cipher capabilities, and those of 6.4 and later would send it unencrypted.
+    private static readonly Dictionary<string, string> s_endings = new() { ["stop"] = "shutdown-server", ["exit"] = "exit-server" };
+
+    // Servers answer these requests with a packet of that name instead of a hello; later ones put the name of a subsystem before it.
+    private const string Screenshot = "screenshot";
+    private static readonly string[] s_pictures = [Screenshot, "icon"];
+    private const string PictureSubsystem = "display-";
+
+    /// <summary>How long a target may take to confirm that it ends; arbitrary: servers do so at once, and clients of the development tree give up after 10 s.</summary>
+    private static readonly TimeSpan s_endTimeout = TimeSpan.FromSeconds(5);
+
     private readonly TargetOptions _target = options.Target;
+
+    // The latest request: a client's answer to a challenge is another hello, which may ask for something else.
+    private string? _request;
 
     /// <summary>The encoding of the hello to the target, and whether packets have to be translated because the client does not support it.</summary>
     internal readonly record struct Attempt(PacketEncoding Encoding, bool Translate);
 
+    /// <summary>What the target made of a client's hello: a session, or one packet that answers the request and is still to be sent.</summary>
+    internal readonly record struct Outcome(RelaySession? Session, string? Request, object?[]? Answer);
+
     /// <summary>Connects to the target and completes the client's handshake with its answers.</summary>
     /// <exception cref="XpraAesException">The target cannot be reached or refuses; the client has been sent the reason.</exception>
-    public async Task<RelaySession> OpenAsync(PacketChannel channel, ServerHandshake handshake, HandshakeResult client, string peer, CancellationToken cancellationToken)
+    public async Task<Outcome> OpenAsync(PacketChannel channel, ServerHandshake handshake, HandshakeResult client, string peer, CancellationToken cancellationToken)
     {
+        _request = client.Request;
         try
         {
             var attempts = Attempts(client);
@@ -56,14 +76,16 @@ internal sealed class GatewayHandshake(GatewayOptions options, ILogger log)
     }
 
     /// <summary>Sends the client the target's own disconnect packet, or one that describes the failure.</summary>
-    private static async Task ReportToClientAsync(ServerHandshake handshake, XpraAesException failure, CancellationToken cancellationToken)
+    private async Task ReportToClientAsync(ServerHandshake handshake, XpraAesException failure, CancellationToken cancellationToken)
     {
         try
         {
             var disconnect = failure.InnerException is RefusedException refusal
                 ? PacketTranslator.ToText(refusal.Disconnect.Items)
                 : Refusals.TargetFailed(failure.Message);
-            await handshake.ForwardRefusalAsync(disconnect, cancellationToken).ConfigureAwait(false);
+            if (_request is not null)
+                disconnect = Refusals.ToRequest(disconnect);
+            await handshake.ForwardAsync(disconnect, cancellationToken).ConfigureAwait(false);
         }
         catch (XpraAesException)
         {
@@ -82,16 +104,17 @@ internal sealed class GatewayHandshake(GatewayOptions options, ILogger log)
         ];
     }
 
-    private async Task<RelaySession> OpenAsync(Attempt attempt, PacketChannel channel, ServerHandshake handshake, HandshakeResult client, string peer, CancellationToken cancellationToken)
+    private async Task<Outcome> OpenAsync(Attempt attempt, PacketChannel channel, ServerHandshake handshake, HandshakeResult client, string peer, CancellationToken cancellationToken)
     {
         PacketChannel? targetChannel = null;
+        ClientLeg? leg = null;
         var awaitingTarget = true;
         try
         {
             var (stream, targetPeer) = await TransportTable.ConnectAsync(_target.Endpoint, _target.Keys, options.Limits.TargetConnectTimeout, options.Limits, cancellationToken).ConfigureAwait(false);
             targetChannel = new PacketChannel(stream, options.Limits, targetPeer, log) { Encoding = attempt.Encoding };
             targetChannel.TrustPeer();
-            var leg = new ClientLeg(targetChannel, CipherOptions(), options.Limits.HandshakeTimeout, options.Limits, log);
+            leg = new ClientLeg(targetChannel, CipherOptions(), options.Limits.HandshakeTimeout, options.Limits, log);
             await leg.SendHelloAsync(HelloFor(client, attempt, answersTarget: false), cancellationToken).ConfigureAwait(false);
             for (int packets = 0, challenges = 0; packets < MaxPacketsBeforeHello; packets++)
             {
@@ -102,23 +125,31 @@ internal sealed class GatewayHandshake(GatewayOptions options, ILogger log)
                     awaitingTarget = false;
                     client = await handshake.ChallengeAsync(ToText(packet.Header.Encoding, packet.Items), cancellationToken).ConfigureAwait(false);
                     awaitingTarget = true;
+                    _request = client.Request;
                     await leg.SendHelloAsync(HelloFor(client, attempt, answersTarget: true), cancellationToken).ConfigureAwait(false);
                 }
                 else if (packet.Type == Hello.PacketType && packet.Dictionary(1) is { } hello)
                 {
+                    if (client.Request is not null && s_endings.TryGetValue(client.Request, out var ending))
+                        throw await EndTargetAsync(leg, packet.Header, hello, ending, cancellationToken).ConfigureAwait(false);
                     var toClient = HelloToClient(leg, packet.Header, hello, client, attempt);
                     awaitingTarget = false;
                     if (client.Request is null)
                         await handshake.SendHelloAsync(toClient, cancellationToken).ConfigureAwait(false);
                     else
                         await handshake.SendAnswerAsync(client.Request, toClient, cancellationToken).ConfigureAwait(false);
-                    return new RelaySession(
+                    return new Outcome(new RelaySession(
                         channel, CipherLeg.Of(peer, client.PeerVersion, client.Send, client.Receive, client.Key, channel),
                         targetChannel, CipherLeg.Of(targetPeer, Hello.VersionOf(hello), leg.Send, leg.Receive, leg.Key, targetChannel),
                         attempt.Encoding != client.Encoding ? new PacketTranslator(attempt.Encoding, options.Limits) : null,
                         attempt.Translate ? new PacketTranslator(client.Encoding, options.Limits) : null,
                         holdUntilProven: client is { KeyProven: false, Request: null, Send: not null } && !options.AllowSilentClients, // the answer to a request is sent in any case
-                        options.Limits);
+                        options.Limits), null, null);
+                }
+                else if (s_pictures.Contains(client.Request) && (packet.Type == client.Request || packet.Type == PictureSubsystem + client.Request))
+                {
+                    await targetChannel.DisposeAsync().ConfigureAwait(false);
+                    return new Outcome(null, client.Request, ToText(packet.Header.Encoding, packet.Items));
                 }
             }
             throw new MalformedPacketException("The target sent packets, but no hello.");
@@ -127,11 +158,47 @@ internal sealed class GatewayHandshake(GatewayOptions options, ILogger log)
         {
             if (targetChannel is not null)
                 await targetChannel.DisposeAsync().ConfigureAwait(false);
+            // Where the leg is encrypted, a plaintext packet may be anyone's.
+            if (client.Request is not null && e is RefusedException { Disconnect: var disconnect } && Refusals.IsDone(disconnect) && (leg?.Receive is null || disconnect.Header.IsEncrypted))
+                return new Outcome(null, client.Request, PacketTranslator.ToText(disconnect.Items));
             if (awaitingTarget && e is XpraAesException failure)
                 throw new XpraAesException(failure.Id, failure.Message, failure.RecommendedAction, failure) { Target = _target.ToString(), IsOfKeyHolder = client.KeyProven };
             throw;
         }
     }
+
+    /// <summary>Sends the packet that ends a server which has taken the request for a session, and awaits its disconnect.</summary>
+    /// <returns>The target's disconnect, or what happened instead of it.</returns>
+    private static async Task<XpraAesException> EndTargetAsync(ClientLeg leg, PacketHeader header, XpraDictionary hello, string ending, CancellationToken cancellationToken)
+    {
+        leg.Accept(hello);
+        leg.Complete(hello, header);
+        if (ending == s_endings["stop"] && hello.GetBoolean("client-shutdown") == false)
+            return NotEnded("it does not let its clients stop it");
+        await leg.Channel.SendAsync([ending], cancellationToken).ConfigureAwait(false);
+        using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        deadline.CancelAfter(s_endTimeout);
+        try
+        {
+            while (true)
+                await leg.ReceiveAsync(deadline.Token).ConfigureAwait(false);
+        }
+        catch (RefusedException disconnect)
+        {
+            return disconnect;
+        }
+        catch (XpraAesException e) when (e.Id == XpraErrorId.ConnectionLost)
+        {
+            // It has had the request, so it must not be asked again in another encoding.
+            return NotEnded("it closed the connection without saying that it ends");
+        }
+        catch (Exception e) when (e is XpraAesException { Id: XpraErrorId.HandshakeTimeout } or OperationCanceledException && !cancellationToken.IsCancellationRequested)
+        {
+            return NotEnded("it has not ended: it may not let its clients stop it");
+        }
+    }
+
+    private static XpraAesException NotEnded(string how) => new(XpraErrorId.RequestRefused, how, "See its log: a server started with XPRA_CLIENT_CAN_SHUTDOWN=0 does not allow it.");
 
     /// <summary>Completes the target's leg with its hello, and turns that into the hello for the client.</summary>
     internal static XpraDictionary HelloToClient(ClientLeg leg, PacketHeader header, XpraDictionary hello, HandshakeResult client, Attempt attempt)
@@ -176,6 +243,12 @@ internal sealed class GatewayHandshake(GatewayOptions options, ILogger log)
         if (_target.UserName is { } user)
             hello["username"] = user;
         CipherCapabilities.Remove(hello);
+        // 4.4 servers fail on a session without it, and 3.1 clients that only end the server do not send it.
+        if (client.Request is { } request && s_endings.ContainsKey(request) && hello.GetStrings("encodings").Count == 0)
+            hello["encodings"] = new object?[] { "rgb32" };
+        // Servers before 5 read only this form, and clients from 5 on do not send it.
+        if (client.Request == Screenshot)
+            hello[$"{Screenshot}_request"] = true;
         Hello.RemoveSharedMemory(hello);
         Hello.AddFlatNames(hello);
         return hello;

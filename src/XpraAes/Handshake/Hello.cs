@@ -176,8 +176,7 @@ internal static class Hello
     }
 
     /// <summary>A disconnect packet with a reason and optional details.</summary>
-    public static object?[] Disconnect(string reason, string? details = null)
-        => details is null ? [DisconnectType, reason] : [DisconnectType, reason, details];
+    public static object?[] Disconnect(string reason, params string[] details) => [DisconnectType, reason, .. details];
 
     /// <summary>A new uuid as xpra writes it: 32 hex digits.</summary>
     public static string NewUuid() => Guid.NewGuid().ToString("N", CultureInfo.InvariantCulture);

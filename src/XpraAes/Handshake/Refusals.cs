@@ -8,6 +8,19 @@ internal static class Refusals
     /// <summary>The plaintext answer to an unauthenticated client, whatever the reason, so that it reveals no configuration.</summary>
     public const string ForUnproven = "encryption error: this connection needs AES encryption with a shared key";
 
+    /// <summary>
+    /// Reasons with "error" in them: for the clients of <c>stop</c>, <c>exit</c> and <c>detach</c>, of any version, every other disconnect means
+    /// that the request was carried out, and their exit code is 0. They show the details too.
+    /// </summary>
+    public const string PermissionError = "permission error", AuthenticationError = "authentication error";
+
+    /// <summary>The detail from which clients of 4.4 and later take the exit code for a wrong password.</summary>
+    public const string AuthenticationFailed = "authentication failed";
+
+    /// <summary>xpra's servers send a reason and one detail; a gateway may put a reason of its own before them.</summary>
+    private const int MaxReasons = 3;
+
+    private const string Error = "error";
     private const string Target = "the gateway's target: ";
     private const string UnknownMode = "unsupported AES mode";
     private const string InvalidUserName = "invalid username";
@@ -33,6 +46,9 @@ internal static class Refusals
         ("incompatible version", XpraErrorId.VersionRejected),
     ];
 
+    // What servers say to a client whose request they have carried out.
+    private static readonly string[] s_done = ["done", "server exit", "server shutdown"];
+
     /// <summary>The exception for a disconnect that a server sends before its hello.</summary>
     public static RefusedException FromServer(Packet disconnect, bool isPlaintext)
     {
@@ -45,9 +61,18 @@ internal static class Refusals
     /// <summary>The disconnect packet that a gateway sends its client when the target fails.</summary>
     public static object?[] TargetFailed(string how) => Hello.Disconnect("connection error", Target + how);
 
+    /// <summary>Whether a server's disconnect says that it has done what was requested.</summary>
+    public static bool IsDone(Packet disconnect) => s_done.Contains(disconnect.Text(1));
+
+    /// <summary>A refusal as the answer to a request: one that the client would take for success gets a reason that it does not.</summary>
+    public static object?[] ToRequest(object?[] disconnect)
+        => disconnect is [var type, var reason, .. var details] && (reason as string)?.Contains(Error, StringComparison.Ordinal) != true
+            ? [type, "server error", reason, .. details]
+            : disconnect;
+
     /// <summary>The reason and details of a disconnect packet on one line.</summary>
     public static string Reason(Packet disconnect)
-        => disconnect.Text(2) is { Length: > 0 } details ? $"{disconnect.Text(1)}: {details}" : disconnect.Text(1);
+        => string.Join(": ", Enumerable.Range(1, MaxReasons).Select(disconnect.Text).Where((text, i) => i == 0 || text.Length > 0));
 
     /// <summary>The error id for a reason's text.</summary>
     public static XpraErrorId IdOf(string reason)

@@ -15,7 +15,6 @@ namespace XpraAes.Handshake;
 /// </summary>
 internal sealed class ServerHandshake(PacketChannel channel, ServerHandshakeOptions options, ILogger log)
 {
-    private const string AuthenticationFailed = "authentication failed";
     private const string EncryptionError = "encryption error";
 
     /// <summary>Unencrypted packets of a browser client that are discarded after its hello, and answers to a challenge that it may have sent so; arbitrary, more than it has been seen to send.</summary>
@@ -99,10 +98,10 @@ internal sealed class ServerHandshake(PacketChannel channel, ServerHandshakeOpti
         => request == "version" ? SendHelloAsync(answer, cancellationToken) : SendAsync([Hello.PacketType, answer], cancellationToken);
 
     /// <summary>Ends the handshake with a reason, sent encrypted where there is a cipher.</summary>
-    public Task RefuseAsync(string reason, string? details, CancellationToken cancellationToken) => ForwardRefusalAsync(Hello.Disconnect(reason, details), cancellationToken);
+    public Task RefuseAsync(string reason, string[] details, CancellationToken cancellationToken) => ForwardAsync(Hello.Disconnect(reason, details), cancellationToken);
 
-    /// <summary>Ends the handshake with this disconnect packet.</summary>
-    public Task ForwardRefusalAsync(object?[] disconnect, CancellationToken cancellationToken) => SendAsync(disconnect, cancellationToken);
+    /// <summary>Ends the handshake with this packet, the target's disconnect or its answer to a request.</summary>
+    public Task ForwardAsync(object?[] packet, CancellationToken cancellationToken) => SendAsync(packet, cancellationToken);
 
     private async Task ArmForFirstPacketAsync(CancellationToken cancellationToken)
     {
@@ -151,7 +150,7 @@ internal sealed class ServerHandshake(PacketChannel channel, ServerHandshakeOpti
         }
         catch (XpraAesException e)
         {
-            await RefuseAsync(AuthenticationFailed, e.Message, cancellationToken).ConfigureAwait(false);
+            await RefuseAsync(Refusals.AuthenticationError, [Refusals.AuthenticationFailed, e.Message], cancellationToken).ConfigureAwait(false);
             throw;
         }
         var answer = await ChallengeAsync(challenge, cancellationToken).ConfigureAwait(false);
@@ -160,7 +159,7 @@ internal sealed class ServerHandshake(PacketChannel channel, ServerHandshakeOpti
         if (isRight)
             return answer;
         await Task.Delay(options.Limits.AuthenticationDelay, cancellationToken).ConfigureAwait(false);
-        await RefuseAsync(AuthenticationFailed, null, cancellationToken).ConfigureAwait(false);
+        await RefuseAsync(Refusals.AuthenticationError, [Refusals.AuthenticationFailed], cancellationToken).ConfigureAwait(false);
         throw new XpraAesException(XpraErrorId.AuthenticationFailed, "The client gave a wrong password or user name.");
     }
 
@@ -296,7 +295,7 @@ internal sealed class ServerHandshake(PacketChannel channel, ServerHandshakeOpti
     {
         if (refusal is null)
             return;
-        await RefuseAsync(refusal.Reason, refusal.Details, cancellationToken).ConfigureAwait(false);
+        await RefuseAsync(refusal.Reason, [refusal.Details], cancellationToken).ConfigureAwait(false);
         throw refusal.Cause;
     }
 
@@ -330,7 +329,7 @@ internal sealed class ServerHandshake(PacketChannel channel, ServerHandshakeOpti
         if (!isWhole || options.Refuse(request, hello, IsProven, isFromKeyHolder || IsProven) is not { } reason)
             return null;
         var asked = request is null ? "a display" : $"'{PeerIdentification.Sanitize(request)}'";
-        return new(reason, null, new XpraAesException(XpraErrorId.RequestRefused, $"The client asks for {asked}, which is not served here."));
+        return new(Refusals.PermissionError, reason, new XpraAesException(XpraErrorId.RequestRefused, $"The client asks for {asked}, which is not served here."));
     }
 
     private bool IsProven => _receive is not null || channel.Seal is not null;
@@ -352,5 +351,5 @@ internal sealed class ServerHandshake(PacketChannel channel, ServerHandshakeOpti
     }
 
     /// <summary>Why a client is refused: the reason and details that it is sent, and the exception to throw.</summary>
-    private sealed record Refusal(string Reason, string? Details, XpraAesException Cause);
+    private sealed record Refusal(string Reason, string Details, XpraAesException Cause);
 }

@@ -102,12 +102,12 @@ internal static class KeyInspector
         $"The {what} belongs to another account ({WindowsAccount.NameOf(owner)}), which can read and change it.",
         $"Run as an administrator: icacls {ShellText.QuoteForPowerShell(path)} /setowner *{WindowsAccount.User}");
 
-    /// <summary>For a folder or link on the path. Suggests a copy, which takes its rights from the new folder: the old one may hold what others need.</summary>
+    /// <summary>For a folder or link on the path. Suggests moving the file, which overwrites none: the folder may hold what others need.</summary>
     [SupportedOSPlatform("windows")]
     internal static KeyProblem FolderOpenToOthers(string what, string path, string place, IReadOnlyList<SecurityIdentifier> others) => new(
         KeyProblemId.FolderOpenToOthers,
         $"Other accounts can replace the {what}: {NamesOf(others)} can delete or rename what is in {place}, or that itself.",
-        $"Use a copy in your own folder. Run: Copy-Item {ShellText.QuoteForPowerShell(path)} $env:USERPROFILE");
+        $"Keep it in a folder of yours. Run: Move-Item {ShellText.QuoteForPowerShell(path)} $env:USERPROFILE");
 
     [SupportedOSPlatform("windows")]
     private static SecurityIdentifier[] Trusted => [.. new[] { WindowsAccount.User, WindowsAccount.System, WindowsAccount.Administrators }.Distinct()];

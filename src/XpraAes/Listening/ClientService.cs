@@ -163,8 +163,11 @@ internal sealed class ClientService
             log.Prove();
         if (gateway is not null && RequestPolicy.Forwards(client.Request, client.KeyProven, client.IsFromKeyHolder, gateway))
         {
-            var relay = await new GatewayHandshake(gateway, log).OpenAsync(channel, handshake, client, peer, cancellationToken).ConfigureAwait(false);
-            return OpenConnection(relay, client, log);
+            var outcome = await new GatewayHandshake(gateway, log).OpenAsync(channel, handshake, client, peer, cancellationToken).ConfigureAwait(false);
+            if (outcome.Session is { } relay)
+                return OpenConnection(relay, client, log);
+            await AnswerAsync(outcome.Request!, () => handshake.ForwardAsync(outcome.Answer!, cancellationToken)).ConfigureAwait(false);
+            return null;
         }
         if (_responder.Answer(client) is not { } answer)
         {
@@ -172,12 +175,17 @@ internal sealed class ClientService
             var leg = CipherLeg.Of(peer, client.PeerVersion, client.Send, client.Receive, client.Key, channel);
             return OpenConnection(new EndpointSession(channel, leg, client.PeerHello, isClient: false, Options.Limits, _responder.Info) { MaySendFirst = client.KeyProven || Options.AllowSilentClients }, client, log);
         }
-        // Counted before the answer, since a client may check the count once it has its answer.
-        _listener.Counters.Accept();
-        await handshake.SendAnswerAsync(client.Request!, answer, cancellationToken).ConfigureAwait(false);
-        Log.RequestAnswered(log, peer, client.Request!);
-        await channel.LingerAsync(Options.Limits.AnsweredTimeout, cancellationToken).ConfigureAwait(false);
+        await AnswerAsync(client.Request!, () => handshake.SendAnswerAsync(client.Request!, answer, cancellationToken)).ConfigureAwait(false);
         return null;
+
+        async Task AnswerAsync(string request, Func<Task> send)
+        {
+            // Counted before the answer, since a client may check the count once it has its answer.
+            _listener.Counters.Accept();
+            await send().ConfigureAwait(false);
+            Log.RequestAnswered(log, peer, request);
+            await channel.LingerAsync(Options.Limits.AnsweredTimeout, cancellationToken).ConfigureAwait(false);
+        }
     }
 
     private XpraConnection OpenConnection(ISession session, HandshakeResult client, LogThrottle.Connection log)

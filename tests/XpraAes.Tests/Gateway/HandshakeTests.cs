@@ -366,7 +366,7 @@ public sealed class HandshakeTests : IDisposable
                 await client.AnswerAsync(await client.ReceiveAsync(), ("challenge_response", new byte[64]), ("challenge_client_salt", new byte[32]));
                 await answered;
             }
-            await handshake.RefuseAsync("authentication failed", null, default);
+            await handshake.RefuseAsync("authentication failed", [], default);
             Assert.Equal(XpraErrorId.AuthenticationFailed, (await Assert.ThrowsAsync<RefusedException>(client.ReceiveAsync)).Id);
             await Rig.UntilAsync(() => rig.Listener.Refusals.GetValueOrDefault(XpraErrorId.AuthenticationFailed) == i + 1);
             await peer.DisposeAsync();

@@ -13,9 +13,9 @@ internal sealed class TestClient : IAsyncDisposable
 {
     private readonly Socket _socket;
 
-    private TestClient(Socket socket, Stream transport, XpraKey? key, AesMode mode, bool? stream)
+    private TestClient(Socket? socket, Stream transport, XpraKey? key, AesMode mode, bool? stream)
     {
-        _socket = socket;
+        _socket = socket!;
         Transport = transport;
         Channel = new PacketChannel(transport, Limits.Default);
         Leg = new ClientLeg(Channel, key is null ? null : new ClientCipherOptions { Keys = [key], Mode = mode, Stream = stream, Iterations = 1000 },
@@ -44,6 +44,14 @@ internal sealed class TestClient : IAsyncDisposable
         await socket.ConnectAsync(address.StartsWith('/') ? new UnixDomainSocketEndPoint(address) : System.Net.IPEndPoint.Parse(address));
         var transport = new NetworkStream(socket, ownsSocket: true);
         return new TestClient(socket, wrap?.Invoke(transport) ?? transport, key, mode, stream);
+    }
+
+    /// <summary>Connects over tls-psk, for a request: there is no socket for <see cref="EstablishAsync"/>.</summary>
+    public static async Task<TestClient> ConnectSealedAsync(AesListener listener, XpraKey key)
+    {
+        var endpoint = new XpraEndpoint(TransportKind.TlsPsk, "127.0.0.1", listener.Port);
+        var (stream, _) = await TransportTable.ConnectAsync(endpoint, [key], TestPeer.HelloTimeout, Limits.Default, default);
+        return new TestClient(null, stream, key, AesMode.GCM, null);
     }
 
     /// <summary>A client's hello for a session.</summary>

@@ -119,7 +119,7 @@ public sealed class AuthenticationTests : IDisposable
             ("challenge_client_salt", wrong == "no salt" ? null : clientSalt),
             ("username", wrong switch { "user" or "both" => "The user", "no user" => "", _ => "the user" }));
         var refusal = await Assert.ThrowsAsync<RefusedException>(client.ReceiveAsync);
-        Assert.Equal(["disconnect", "authentication failed"], refusal.Disconnect.Items);
+        Assert.Equal(["disconnect", "authentication error", "authentication failed"], refusal.Disconnect.Items);
         Assert.True(refusal.Disconnect.Header.IsEncrypted);
         await Rig.UntilAsync(() => listener.Refusals.GetValueOrDefault(XpraErrorId.AuthenticationFailed) == 1);
         Assert.Equal(0, listener.Accepted);

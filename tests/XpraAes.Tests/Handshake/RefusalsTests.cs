@@ -56,10 +56,14 @@ public sealed class RefusalsTests
         => Assert.Equal(shown, Refusals.Reason(Disconnect(reason, details)));
 
     [Fact]
+    public void A_gateways_reason_before_the_targets_is_shown_with_both()
+        => Assert.Equal("server error: session busy: this session is locked", Refusals.Reason(new Packet(Hello.Disconnect("server error", "session busy", "this session is locked"), Header)));
+
+    [Fact]
     public void A_reason_in_bytes_is_read_as_text()
         => Assert.Equal("server exit", Refusals.Reason(new Packet(["disconnect"u8.ToArray(), "server exit"u8.ToArray()], Header)));
 
     private static PacketHeader Header => new((byte)PacketEncoding.RencodePlus, 0, 0, 1);
 
-    private static Packet Disconnect(string reason, string? details = null) => new(Hello.Disconnect(reason, details), Header);
+    private static Packet Disconnect(string reason, string? details = null) => new(details is null ? Hello.Disconnect(reason) : Hello.Disconnect(reason, details), Header);
 }

@@ -1,5 +1,6 @@
 using XpraAes.Ciphers;
 using XpraAes.Gateway;
+using XpraAes.Keys;
 using XpraAes.Listening;
 using XpraAes.Tests.Listening;
 using XpraAes.Transports;
@@ -29,6 +30,70 @@ public sealed class RealGatewayTests(RealXpra xpra) : IClassFixture<RealXpra>
         Assert.Equal(0, await client.WaitForExitAsync());
         Assert.Contains($"server.build.version={RealXpra.Version}", client.Output, StringComparison.Ordinal);
         Assert.Equal((1, 0), (gateway.Accepted, gateway.Rejected));
+    }
+
+    /// <summary>A 3.1 server takes the request for a session and ends on a packet, which its client cannot send to it through a gateway.</summary>
+    [Theory]
+    [InlineData("stop", "Shutting down in response to client request", false)]
+    [InlineData("exit", "Exiting in response to client request", false)]
+    [InlineData("stop", "Shutting down in response to client request", true)]
+    public async Task Its_client_ends_its_server_where_that_is_allowed(string request, string said, bool byPassword)
+    {
+        xpra.Require();
+        using var password = byPassword ? SecretBuffer.FromUtf8("the password") : null;
+        var (server, port) = await xpra.StartServerAsync();
+        await using var closingServer = server;
+        using var display = server.FindChild("Xvfb");
+        await using var gateway = AesListener.Start(new ListenerOptions
+        {
+            AllowRequests = byPassword ? [] : [request],
+            Password = password,
+            Key = xpra.Key,
+            Target = new TargetOptions { Endpoint = xpra.OptionsFor(port).Endpoint, Keys = [xpra.Key] },
+        });
+        await using var client = xpra.StartClient(request, gateway.Port, more: byPassword ? [$"--password-file={xpra.WriteFile("password", "the password")}"] : []);
+        Assert.Equal(0, await client.WaitForExitAsync());
+        Assert.Contains(request == "stop" ? "server shutdown" : "server exit", client.Output, StringComparison.Ordinal);
+        await server.WaitForAsync(said);
+        await Loopback.Eventually(() => server.HasExited);
+        Assert.Equal((1, 0), (gateway.Accepted, gateway.Rejected));
+        if (request == "exit")
+            Assert.False(display.HasExited); // and so the session's programs go on
+        display.Kill();
+    }
+
+    [Theory]
+    [InlineData("stop")]
+    [InlineData("exit")]
+    [InlineData("detach")]
+    public async Task Its_client_shows_a_refusal_and_fails(string request)
+    {
+        xpra.Require();
+        await using var gateway = AesListener.Start(new ListenerOptions
+        {
+            Key = xpra.Key,
+            Target = new TargetOptions { Endpoint = xpra.ServerOptions.Endpoint, Keys = [xpra.Key] },
+        });
+        await using var client = xpra.StartClient(request, gateway.Port);
+        Assert.NotEqual(0, await client.WaitForExitAsync());
+        Assert.Contains(RequestPolicy.NotForwarded, client.Output, StringComparison.Ordinal);
+        Assert.DoesNotContain("Sent shutdown command", client.Output, StringComparison.Ordinal);
+        Assert.Equal(1, gateway.Refusals[XpraErrorId.RequestRefused]);
+    }
+
+    [Fact]
+    public async Task Its_client_gets_its_servers_screenshot()
+    {
+        xpra.Require();
+        await using var gateway = AesListener.Start(new ListenerOptions
+        {
+            AllowRequests = ["screenshot"],
+            Key = xpra.Key,
+            Target = new TargetOptions { Endpoint = xpra.ServerOptions.Endpoint, Keys = [xpra.Key] },
+        });
+        await using var client = xpra.StartClient("screenshot", gateway.Port, arguments: [Path.Combine(xpra.Folder, "shot.png")]);
+        Assert.Equal(0, await client.WaitForExitAsync());
+        Assert.Contains("screenshot is empty", client.Output, StringComparison.Ordinal); // its session has no windows
     }
 
     [Fact]

@@ -27,7 +27,7 @@ public sealed class RealTlsTests(RealXpra xpra) : IClassFixture<RealXpra>, IDisp
         using var certificate = CertificateGenerator.Create(["localhost", "127.0.0.1"], 397, _folder["server.pfx"], null, overwrite: false);
         var authority = _folder.Write("ca.pem", System.Text.Encoding.ASCII.GetBytes(certificate.Pem));
         await using var listener = AesListener.Start(new ListenerOptions { Key = xpra.Key, Certificate = certificate, Transports = [TransportKind.Tls, TransportKind.WebSocketTls] });
-        await using var client = xpra.StartClient(scheme, "info", listener.Port, null, false, $"--ssl-ca-certs={authority}");
+        await using var client = xpra.StartClient(scheme, "info", listener.Port, null, false, null, $"--ssl-ca-certs={authority}");
         Assert.Equal(0, await client.WaitForExitAsync());
         Assert.Contains("session-type=aes listener", client.Output, StringComparison.Ordinal);
         Assert.Equal((1, 0), (listener.Accepted, listener.Rejected));
@@ -36,7 +36,7 @@ public sealed class RealTlsTests(RealXpra xpra) : IClassFixture<RealXpra>, IDisp
         await using var distrustful = xpra.StartClient(scheme, "info", listener.Port, null, false);
         Assert.NotEqual(0, await distrustful.WaitForExitAsync());
         using var other = XpraKey.Generate();
-        await using var stranger = xpra.StartClient(scheme, "info", listener.Port, other, false, $"--ssl-ca-certs={authority}");
+        await using var stranger = xpra.StartClient(scheme, "info", listener.Port, other, false, null, $"--ssl-ca-certs={authority}");
         Assert.NotEqual(0, await stranger.WaitForExitAsync());
     }
 

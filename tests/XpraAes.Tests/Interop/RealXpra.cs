@@ -110,21 +110,21 @@ public sealed class RealXpra : IAsyncLifetime
         }
     }
 
-    /// <summary>Starts a client against an XpraAes listener: <c>xpra COMMAND tcp://127.0.0.1:PORT/ --tcp-encryption=AES ...</c></summary>
-    internal XpraProgram StartClient(string command, int port, XpraKey? key = null, bool encryptFirstPacket = false, params string[] more)
-        => StartClient("tcp", command, port, key, encryptFirstPacket, more);
+    /// <summary>Starts a client against an XpraAes listener: <c>xpra COMMAND ARGUMENTS tcp://127.0.0.1:PORT/ --tcp-encryption=AES ...</c></summary>
+    internal XpraProgram StartClient(string command, int port, XpraKey? key = null, bool encryptFirstPacket = false, string[]? arguments = null, params string[] more)
+        => StartClient("tcp", command, port, key, encryptFirstPacket, arguments, more);
 
     /// <summary>The same by another of xpra's schemes, such as <c>ssl</c>.</summary>
-    internal XpraProgram StartClient(string scheme, string command, int port, XpraKey? key, bool encryptFirstPacket, params string[] more)
+    internal XpraProgram StartClient(string scheme, string command, int port, XpraKey? key, bool encryptFirstPacket, string[]? arguments = null, params string[] more)
     {
         var keyFile = KeyFile;
         if (key is not null)
             key.Save(keyFile = Path.Combine(_folder.FullName, Path.GetRandomFileName()));
-        string[] arguments = [command, $"{scheme}://127.0.0.1:{port}/", "--tcp-encryption=AES", $"--tcp-encryption-keyfile={keyFile}", .. more];
+        string[] all = [command, .. arguments ?? [], $"{scheme}://127.0.0.1:{port}/", "--tcp-encryption=AES", $"--tcp-encryption-keyfile={keyFile}", .. more];
         // Only the graphical client needs a display.
         return command == "attach"
-            ? XpraProgram.Start(_folder.FullName, "xvfb-run", ["-a", "xpra", .. arguments, .. s_withoutExtras], encryptFirstPacket)
-            : XpraProgram.Start(_folder.FullName, "xpra", arguments, encryptFirstPacket);
+            ? XpraProgram.Start(_folder.FullName, "xvfb-run", ["-a", "xpra", .. all, .. s_withoutExtras], encryptFirstPacket)
+            : XpraProgram.Start(_folder.FullName, "xpra", all, encryptFirstPacket);
     }
 
     /// <summary>Attaches the graphical client to an XpraAes listener, on that display. Pixels come over the connection, not by shared memory.</summary>

@@ -48,6 +48,13 @@ internal sealed class XpraProgram : IAsyncDisposable
         return new XpraProgram(Process.Start(start)!);
     }
 
+    /// <summary>Its child process of this name; the caller disposes of it.</summary>
+    public Process FindChild(string name)
+    {
+        var children = File.ReadAllText($"/proc/{_process.Id}/task/{_process.Id}/children").Split(' ', StringSplitOptions.RemoveEmptyEntries);
+        return Process.GetProcessById(int.Parse(children.Single(id => File.ReadAllText($"/proc/{id}/comm").Trim() == name), System.Globalization.CultureInfo.InvariantCulture));
+    }
+
     /// <summary>Waits until its output contains this.</summary>
     public async Task WaitForAsync(string text)
     {
