@@ -35,7 +35,7 @@ public static class XpraConnector
 
     /// <summary>
     /// Sends one request on a connection of its own, which nobody without the key can read. A server that opens a session instead of sending the
-    /// challenge that it was asked for (PROTOCOL section 14) has not got the request; the caller then owns that session.
+    /// challenge that it was asked for (PROTOCOL section 14) has not got the request, and 3.1 to 4.4 open one for <c>stop</c> and <c>exit</c>; the caller then owns that session.
     /// </summary>
     /// <param name="options">The server.</param>
     /// <param name="request">The request, such as <c>info</c>, <c>command</c> or <c>run</c>.</param>

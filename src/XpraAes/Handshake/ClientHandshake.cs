@@ -119,7 +119,7 @@ internal sealed class ClientHandshake(PacketChannel channel, ClientHandshakeOpti
                     IsAsked = true;
                     await AnswerAsync(packet, cancellationToken).ConfigureAwait(false);
                     break;
-                case Hello.PacketType when packet.Dictionary(1) is { } hello && (!IsAsked || CipherCapabilities.IsIn(hello)):
+                case Hello.PacketType when packet.Dictionary(1) is { } hello && (!IsAsked || OpensSession(hello)):
                     _leg.Accept(hello);
                     _leg.Complete(hello, packet.Header);
                     return new RequestAnswer(packet, new HandshakeResult(_leg.Send, _leg.Receive, hello, KeyProven: IsEncrypted) { IsAuthenticated = challenges > 0, Encoding = packet.Header.Encoding, Key = _leg.Key });
@@ -132,6 +132,10 @@ internal sealed class ClientHandshake(PacketChannel channel, ClientHandshakeOpti
             }
         }
     }
+
+    /// <summary>Whether the hello opens a session rather than answering the request: a session has cipher capabilities, or no cipher and the server's features.</summary>
+    private bool OpensSession(XpraDictionary hello)
+        => CipherCapabilities.IsIn(hello) || options is { Request: not ("info" or "id" or "version"), HidesRequest: true } && Receive is null && hello.ContainsKey("uuid");
 
     private XpraDictionary NewHello(bool withRequest = true)
     {
