@@ -145,6 +145,9 @@ public sealed class XpraConnection : IAsyncDisposable
     /// <summary>The hello with which the peer opened the session.</summary>
     internal XpraDictionary PeerHello => RequireEndpoint().PeerHello;
 
+    /// <summary>Whether text reaches the peer as bytes, as to servers before 4.3.</summary>
+    internal bool SendsTextAsBytes => _session.Channel.Encoding != PacketEncoding.RencodePlus;
+
     /// <summary>Whether the peer only knows the new names of packet types.</summary>
     internal bool PeerUsesNewNames => _session.Channel.PeerUsesNewNames;
 

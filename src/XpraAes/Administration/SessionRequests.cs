@@ -18,6 +18,9 @@ internal sealed class SessionRequests(XpraConnection connection, TimeSpan timeou
     public Task<ControlResult> ControlAsync(IReadOnlyList<string> command, CancellationToken cancellationToken)
         => AskAsync(command[0], async () =>
         {
+            // They look the name up as text, and find nothing.
+            if (connection.SendsTextAsBytes)
+                throw new XpraAesException(XpraErrorId.RequestUnsupported, $"{Server}: xpra {connection.PeerVersion} does not understand control commands within a session.", "Give the server's URI instead of the connection.") { Target = Server };
             await connection.SendAsync(["command_request", .. command], cancellationToken).ConfigureAwait(false);
             await AwaitDeliveryAsync(cancellationToken).ConfigureAwait(false);
             return new ControlResult { Server = Server, Command = command[0] };
