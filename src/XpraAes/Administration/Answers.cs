@@ -11,6 +11,9 @@ internal static partial class Answers
 {
     // The codes and words of xpra/net/control and its predecessors.
     private const int InvalidCommand = 6;
+
+    /// <summary>Real information has more keys than an error with, possibly, a version.</summary>
+    private const int MaxErrorKeys = 2;
     private const string InvalidCommandText = "invalid command", Disabled = "feature is currently disabled", ReadOnly = "denied by readonly mode";
 
     /// <summary>The information in the answer.</summary>
@@ -19,11 +22,13 @@ internal static partial class Answers
     {
         if (answer.Type != Hello.PacketType || answer.Dictionary(1) is not { } info)
             throw Refused(server, "info", Refusals.Reason(answer));
-        // 6.2 and later, with info=no.
-        if (info.Count == 1 && ServerText.Line(info["error"]) is { } error)
-            throw Refused(server, "info", error);
-        return info;
+        return Info(info, server);
     }
+
+    /// <summary>The information, unless it is only an error, as from 6.2 and later with info=no.</summary>
+    /// <exception cref="XpraAesException">RequestRefused.</exception>
+    public static XpraDictionary Info(XpraDictionary info, string server)
+        => info.Count <= MaxErrorKeys && ServerText.Line(info["error"]) is { } error ? throw Refused(server, "info", error) : info;
 
     /// <summary>The answer to a control command.</summary>
     /// <exception cref="XpraAesException">ControlFailed, RequestUnsupported, StartDisabled, RequestRefused.</exception>

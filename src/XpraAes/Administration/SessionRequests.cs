@@ -13,7 +13,7 @@ internal sealed class SessionRequests(XpraConnection connection, TimeSpan timeou
     public string Server => connection.Endpoint;
 
     public Task<XpraDictionary> GetInfoAsync(CancellationToken cancellationToken)
-        => AskAsync("info", async () => await connection.RequestInfoAsync(timeout, cancellationToken).ConfigureAwait(false));
+        => AskAsync("info", async () => Answers.Info(await connection.RequestInfoAsync(timeout, cancellationToken).ConfigureAwait(false), Server));
 
     public Task<ControlResult> ControlAsync(IReadOnlyList<string> command, CancellationToken cancellationToken)
         => AskAsync(command[0], async () =>

@@ -49,7 +49,7 @@ internal sealed class FakeServer : IAsyncDisposable
     /// <summary>The requests received, encrypted or not.</summary>
     public ConcurrentQueue<string> Requests { get; } = [];
 
-    /// <summary>The packets received within sessions, with their text arguments.</summary>
+    /// <summary>The packets received within sessions, but for pings, with their arguments. Types have their old names.</summary>
     public ConcurrentQueue<string> Packets { get; } = [];
 
     /// <summary>Every byte received, connection by connection.</summary>
@@ -224,13 +224,13 @@ internal sealed class FakeServer : IAsyncDisposable
         while (await channel.ReceiveAsync(_stopping.Token) is { } packet)
         {
             if (packet.Type != "ping")
-                Packets.Enqueue(string.Join(' ', packet.Items.Select(Text)));
+                Packets.Enqueue(string.Join(' ', packet.Items.Skip(1).Select(Text).Prepend(packet.Type)));
             switch (packet.Type)
             {
                 case "shutdown-server" or "exit-server":
                     await SendAsync(channel, "disconnect", packet.Type == "shutdown-server" ? "server shutdown" : "server exit");
                     return;
-                case "screenshot" when _traits.SessionScreenshot is { } screenshot:
+                case "screenshot" or "display-request-screenshot" when _traits.SessionScreenshot is { } screenshot:
                     await SendAsync(channel, screenshot);
                     break;
                 case "ping":
