@@ -77,11 +77,13 @@ public sealed class ServerInformationTests
     [InlineData("two\nlines\tand a tab", "two\nlines\tand a tab")]
     [InlineData("\u001b[2J", "\uFFFD[2J")]
     [InlineData("over\rwritten", "over written")]
-    [InlineData("\ud83d alone", "\uFFFD alone")]
     [InlineData("hidden\u200bspace\u2066", "hidden\uFFFDspace\uFFFD")]
     [InlineData("\u2028", "\uFFFD")]
     public void Text_keeps_its_lines_and_nothing_that_a_terminal_obeys(string text, string expected)
         => Assert.Equal(expected, ServerText.Lines(text));
+
+    [Fact]
+    public void Half_a_character_is_replaced() => Assert.Equal("\uFFFD alone \uFFFD", ServerText.Lines("\ud83d alone \ude00"));
 
     [Fact]
     public void A_long_key_is_not_repeated_for_each_value_below_it()
