@@ -12,7 +12,7 @@ public abstract class EncryptionCommand : XpraCmdlet
     [Alias("PSPath", "LiteralPath", "Path")]
     [TextOnly]
     [ValidateNotNullOrEmpty]
-    public string[]? KeyFile { get; set; }
+    public virtual string[]? KeyFile { get; set; }
 
     /// <summary>The key's text; prefixed 0x, base64: or b64: its bytes.</summary>
     [Parameter(ValueFromPipelineByPropertyName = true)]

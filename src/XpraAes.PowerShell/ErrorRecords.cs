@@ -25,11 +25,16 @@ internal static class ErrorRecords
             or XpraErrorId.ForeignPipe => ErrorCategory.SecurityError,
         XpraErrorId.AuthenticationRequired or XpraErrorId.AuthenticationFailed
             or XpraErrorId.AuthenticationUnsupported => ErrorCategory.AuthenticationError,
-        XpraErrorId.RequestRefused or XpraErrorId.TransportRefused => ErrorCategory.PermissionDenied,
+        XpraErrorId.RequestRefused or XpraErrorId.TransportRefused or XpraErrorId.StartDisabled => ErrorCategory.PermissionDenied,
         XpraErrorId.KeyFileNotFound or XpraErrorId.NotFound => ErrorCategory.ObjectNotFound,
         XpraErrorId.KeyFileUnreadable or XpraErrorId.KeyFileIsFolder or XpraErrorId.PasswordFileUnreadable or XpraErrorId.CertificateUnusable => ErrorCategory.ReadError,
         XpraErrorId.KeyFileUnwritable or XpraErrorId.LogUnwritable or XpraErrorId.StateUnusable => ErrorCategory.WriteError,
-        XpraErrorId.KeyFileExists => ErrorCategory.ResourceExists,
+        XpraErrorId.KeyFileExists or XpraErrorId.FileExists => ErrorCategory.ResourceExists,
+        XpraErrorId.FileUnreadable => ErrorCategory.ReadError,
+        XpraErrorId.FileUnwritable => ErrorCategory.WriteError,
+        XpraErrorId.RequestUnsupported => ErrorCategory.NotImplemented,
+        XpraErrorId.ControlFailed => ErrorCategory.InvalidResult,
+        XpraErrorId.ScreenshotEmpty or XpraErrorId.SessionFileInvalid => ErrorCategory.InvalidData,
         XpraErrorId.PortInUse or XpraErrorId.StateInUse => ErrorCategory.ResourceBusy,
         XpraErrorId.AddressUnavailable => ErrorCategory.ResourceUnavailable,
         XpraErrorId.KeyMissing or XpraErrorId.KeyTextInvalid or XpraErrorId.InvalidUri or XpraErrorId.InvalidBind

@@ -17,7 +17,7 @@ internal sealed class PipelineOutput(bool showsVerbose, bool showsDebug)
 
     public void WriteObject(object value) => Post(cmdlet => cmdlet.WriteObject(value));
 
-    public void WriteWarning(string text) => Post(cmdlet => cmdlet.WriteWarning(text));
+    public void WriteWarning(string text) => Post(cmdlet => cmdlet.WarnOnce(text));
 
     public void WriteDebug(string text) => Post(cmdlet => cmdlet.WriteDebug(text));
 

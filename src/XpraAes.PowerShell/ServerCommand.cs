@@ -8,7 +8,7 @@ namespace XpraAes.PowerShell;
 /// <summary>Base of the cmdlets that connect to xpra servers, to several in parallel.</summary>
 public abstract class ServerCommand : EncryptionCommand
 {
-    private const string HostSet = "Host";
+    private protected const string HostSet = "Host";
 
     private ServerList? _servers;
     private bool _workStarted;
@@ -16,7 +16,7 @@ public abstract class ServerCommand : EncryptionCommand
     /// <summary>URIs as xpra's clients accept them: tcp://host:port/?encryption=AES-GCM&amp;keyfile=key.txt.</summary>
     [Parameter(Mandatory = true, Position = 0, ParameterSetName = nameof(Uri), ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
     [TextOnly]
-    public string[] Uri { get; set; } = [];
+    public virtual string[] Uri { get; set; } = [];
 
     /// <summary>Host names or addresses.</summary>
     [Parameter(Mandatory = true, ParameterSetName = HostSet, ValueFromPipelineByPropertyName = true)]
@@ -82,6 +82,7 @@ public abstract class ServerCommand : EncryptionCommand
     protected override void Finish()
     {
         WarnAboutFirstPacket(_servers!.Servers.Select(server => server.Mode).Distinct());
+        _servers!.Keep(server => Confirm(server.Endpoint.ToString()));
         _workStarted = true;
         Run(WorkOnAllAsync);
     }
@@ -94,6 +95,9 @@ public abstract class ServerCommand : EncryptionCommand
             _servers?.Dispose();
         base.Dispose(disposing);
     }
+
+    /// <summary>Asks whether to work on that server, on the pipeline thread; cmdlets that change something ask the user.</summary>
+    private protected virtual bool Confirm(string server) => true;
 
     /// <summary>Works on one server, off the pipeline thread. An <see cref="XpraAesException"/> becomes an error record.</summary>
     private protected abstract Task WorkAsync(ConnectOptions server, PipelineOutput output, CancellationToken cancellationToken);
@@ -122,7 +126,7 @@ public abstract class ServerCommand : EncryptionCommand
         Timeout = Timeout,
     };
 
-    private void ShowProgress(PipelineOutput output, int done, int count)
+    private protected void ShowProgress(PipelineOutput output, int done, int count)
         => output.WriteProgress(new ProgressRecord(0, Activity, $"{done} of {count}")
         {
             PercentComplete = 100 * done / count,

@@ -39,6 +39,9 @@ public sealed record Limits
     /// <summary>Values in one packet, containers included; arbitrary, the largest real `info` has some 10,000.</summary>
     public int EncodingItems { get; init; } = 500_000;
 
+    /// <summary>Values in one packet from a server that is asked for its information on a connection for that alone. Arbitrary; 20,000 windows have as many.</summary>
+    public const int InformationItems = 2_000_000;
+
     /// <summary>Values in the first packet of a peer that has not proven that it holds the key; arbitrary, real hellos have under 2,000.</summary>
     public int FirstPacketItems { get; init; } = 20_000;
 

@@ -4,6 +4,7 @@ using XpraAes.Connections;
 using XpraAes.Encodings;
 using XpraAes.Keys;
 using XpraAes.Logging;
+using XpraAes.Packets;
 
 namespace XpraAes;
 
@@ -133,6 +134,22 @@ public sealed class XpraConnection : IAsyncDisposable
     /// <summary>Requests the peer's information, as <c>xpra info</c> does.</summary>
     internal Task<XpraDictionary> RequestInfoAsync(TimeSpan timeout, CancellationToken cancellationToken)
         => RequireEndpoint().RequestInfoAsync(timeout, cancellationToken);
+
+    /// <summary>Sends a packet and waits for the next packet of that type.</summary>
+    internal Task<Packet> AskAsync(object?[] packet, string answerType, TimeSpan timeout, CancellationToken cancellationToken)
+        => RequireEndpoint().AskAsync(packet, answerType, timeout, cancellationToken);
+
+    /// <summary>Sends a packet that has no answer.</summary>
+    internal Task SendAsync(object?[] packet, CancellationToken cancellationToken) => RequireEndpoint().SendAsync(packet, cancellationToken);
+
+    /// <summary>The hello with which the peer opened the session.</summary>
+    internal XpraDictionary PeerHello => RequireEndpoint().PeerHello;
+
+    /// <summary>Whether text reaches the peer as bytes, as to servers before 4.3.</summary>
+    internal bool SendsTextAsBytes => _session.Channel.Encoding != PacketEncoding.RencodePlus;
+
+    /// <summary>Whether the peer only knows the new names of packet types.</summary>
+    internal bool PeerUsesNewNames => _session.Channel.PeerUsesNewNames;
 
     /// <summary>Delivers what is in transit, sends a disconnect packet and waits for the peer to close; aborts after the timeout.</summary>
     internal async Task CloseAsync(string reason, TimeSpan timeout)

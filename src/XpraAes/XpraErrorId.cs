@@ -127,4 +127,20 @@ public enum XpraErrorId
     CertificateUnusable,
     /// <summary>The named pipe to connect to belongs to another account.</summary>
     ForeignPipe,
+    /// <summary>The server's version, or its configuration, does not have the request or control command.</summary>
+    RequestUnsupported,
+    /// <summary>The server reported that a control command failed.</summary>
+    ControlFailed,
+    /// <summary>The server does not start programs for clients (start-new-commands=no).</summary>
+    StartDisabled,
+    /// <summary>The screenshot is empty: the session shows no window.</summary>
+    ScreenshotEmpty,
+    /// <summary>A file of that name exists and -Force was not given.</summary>
+    FileExists,
+    /// <summary>A file cannot be read.</summary>
+    FileUnreadable,
+    /// <summary>A file cannot be written.</summary>
+    FileUnwritable,
+    /// <summary>The file is not a session file of xpra's.</summary>
+    SessionFileInvalid,
 }

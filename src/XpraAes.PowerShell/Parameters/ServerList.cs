@@ -38,6 +38,9 @@ internal sealed class ServerList(XpraCmdlet cmdlet, PSCredential? credential, Se
         Add(key, CertificateInput.ResolveTrust(cmdlet, uri.Endpoint), uri.Encryption ?? mode, uri.UserName ?? credential?.UserName, uri.Password ?? password, uri.Key, uri.KeyFile);
     }
 
+    /// <summary>Forgets the servers that do not match; their secrets stay owned.</summary>
+    public void Keep(Predicate<ConnectOptions> match) => _servers.RemoveAll(server => !match(server));
+
     /// <summary>Works on the servers in parallel, off the pipeline thread. An <see cref="XpraAesException"/> for one becomes an error record, and the others continue.</summary>
     /// <param name="maxParallel">The most servers at a time.</param>
     /// <param name="output">Gets errors and the log.</param>

@@ -9,8 +9,10 @@ namespace XpraAes.Connections;
 /// <summary>A session that ends in this process: it sends and answers pings, requests or serves information, and disconnects with a reason.</summary>
 internal sealed class EndpointSession(PacketChannel channel, CipherLeg leg, XpraDictionary peerHello, bool isClient, Limits limits, Func<XpraDictionary>? info) : ISession
 {
+    private const string InfoResponse = "info-response", Screenshot = "screenshot";
+
     private readonly ConcurrentDictionary<long, TaskCompletionSource> _pings = new();
-    private TaskCompletionSource<XpraDictionary>? _infoResponse;
+    private readonly Dictionary<string, Queue<TaskCompletionSource<Packet>>> _questions = [];
     private long _lastReceived = Stopwatch.GetTimestamp();
     private long _lastPing;
     private long _latencyTicks = -1;
@@ -78,12 +80,40 @@ internal sealed class EndpointSession(PacketChannel channel, CipherLeg leg, Xpra
     /// <exception cref="TimeoutException">No answer within the timeout.</exception>
     public async Task<XpraDictionary> RequestInfoAsync(TimeSpan timeout, CancellationToken cancellationToken)
     {
-        var response = new TaskCompletionSource<XpraDictionary>(TaskCreationOptions.RunContinuationsAsynchronously);
-        _infoResponse = response;
         object?[] request = ["info-request", new object?[] { peerHello.GetString("uuid") ?? "" }, Array.Empty<object?>(), Array.Empty<object?>()];
-        await RequestAsync(request, response.Task, timeout, cancellationToken).ConfigureAwait(false);
-        return await response.Task.ConfigureAwait(false);
+        var answer = await AskAsync(request, InfoResponse, timeout, cancellationToken).ConfigureAwait(false);
+        return answer.Dictionary(1) ?? throw new MalformedPacketException("The server's information is not a dictionary.");
     }
+
+    /// <summary>Sends a packet and waits for the next packet of the given type; servers answer questions of one type in their order.</summary>
+    /// <exception cref="TimeoutException">No answer within the timeout.</exception>
+    public async Task<Packet> AskAsync(object?[] packet, string answerType, TimeSpan timeout, CancellationToken cancellationToken)
+    {
+        var answer = new TaskCompletionSource<Packet>(TaskCreationOptions.RunContinuationsAsynchronously);
+        lock (_questions)
+        {
+            if (!_questions.TryGetValue(answerType, out var waiting))
+                _questions[answerType] = waiting = new();
+            waiting.Enqueue(answer);
+        }
+        try
+        {
+            await RequestAsync(packet, answer.Task, timeout, cancellationToken).ConfigureAwait(false);
+        }
+        catch
+        {
+            // Its place in the queue stays taken, so that a late answer does not go to the next question.
+            answer.TrySetCanceled(CancellationToken.None);
+            throw;
+        }
+        return await answer.Task.ConfigureAwait(false);
+    }
+
+    /// <summary>Sends a packet that has no answer.</summary>
+    public Task SendAsync(object?[] packet, CancellationToken cancellationToken) => channel.SendAsync(packet, cancellationToken);
+
+    /// <summary>The peer's hello.</summary>
+    public XpraDictionary PeerHello => peerHello;
 
     public Task SendDisconnectAsync(string reason, CancellationToken cancellationToken)
         => channel.SendAsync(Hello.Disconnect(reason), cancellationToken);
@@ -96,7 +126,12 @@ internal sealed class EndpointSession(PacketChannel channel, CipherLeg leg, Xpra
         var closed = new XpraAesException(XpraErrorId.Closed, "The connection is closed.");
         foreach (var ping in _pings.Values)
             ping.TrySetException(closed);
-        _infoResponse?.TrySetException(closed);
+        lock (_questions)
+        {
+            foreach (var question in _questions.Values.SelectMany(waiting => waiting))
+                question.TrySetException(closed);
+            _questions.Clear();
+        }
     }
 
     /// <summary>Sends a packet and waits for its answer. The timeout covers both, as a peer that does not read blocks the send too.</summary>
@@ -163,8 +198,8 @@ internal sealed class EndpointSession(PacketChannel channel, CipherLeg leg, Xpra
             case "info-request" when info is not null:
                 await channel.SendAsync(["info-response", info()], cancellationToken).ConfigureAwait(false);
                 return null;
-            case "info-response" when packet.Dictionary(1) is { } response:
-                Interlocked.Exchange(ref _infoResponse, null)?.TrySetResult(response);
+            case InfoResponse or Screenshot:
+                Answer(packet);
                 return null;
             case Hello.DisconnectType:
                 await AnswerDisconnectAsync(cancellationToken).ConfigureAwait(false);
@@ -172,6 +207,15 @@ internal sealed class EndpointSession(PacketChannel channel, CipherLeg leg, Xpra
             default:
                 // Everything else is about a display, which this session does not have.
                 return null;
+        }
+    }
+
+    private void Answer(Packet packet)
+    {
+        lock (_questions)
+        {
+            if (_questions.TryGetValue(packet.Type, out var waiting) && waiting.TryDequeue(out var question))
+                question.TrySetResult(packet);
         }
     }
 

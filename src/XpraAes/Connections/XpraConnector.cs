@@ -33,8 +33,32 @@ public static class XpraConnector
             return (await CreateHandshake(options, channel, attempt, keys, "info").RunAsync(cancellationToken).ConfigureAwait(false)).PeerHello;
         }, cancellationToken);
 
+    /// <summary>
+    /// Sends one request on a connection of its own, which nobody without the key can read. A server that opens a session instead of sending the
+    /// challenge that it was asked for (PROTOCOL section 14) has not got the request, and 3.1 to 4.4 open one for <c>stop</c> and <c>exit</c>; the caller then owns that session.
+    /// </summary>
+    /// <param name="options">The server.</param>
+    /// <param name="request">The request, such as <c>info</c>, <c>command</c> or <c>run</c>.</param>
+    /// <param name="command">The command and its arguments, or none.</param>
+    /// <param name="cancellationToken">Ends the connection.</param>
+    /// <exception cref="XpraAesException">Every failure; the id names the cause, and the target is the endpoint.</exception>
+    internal static async Task<(Packet Answer, XpraConnection? Session)> AskAsync(ConnectOptions options, string request, IReadOnlyList<string> command, CancellationToken cancellationToken)
+    {
+        ClientHandshake? handshake = null;
+        return await AttemptAsync(options, async (channel, peer, attempt, keys) =>
+        {
+            channel.TrustPeer(); // the caller chose this server, and its answer is larger than any hello
+            handshake = CreateHandshake(options, channel, attempt, keys, request, command);
+            var (answer, session) = await handshake.AskAsync(cancellationToken).ConfigureAwait(false);
+            if (session is not null)
+                return (answer, await StartSessionAsync(options, channel, peer, session, cancellationToken).ConfigureAwait(false));
+            await channel.DisposeAsync().ConfigureAwait(false);
+            return (answer, (XpraConnection?)null);
+        }, cancellationToken, mayRetry: () => handshake is not { IsAsked: true }).ConfigureAwait(false);
+    }
+
     /// <summary>Reconnects with each form of the first packet until the server understands one. On success <paramref name="work"/> owns the channel.</summary>
-    private static async Task<T> AttemptAsync<T>(ConnectOptions options, Func<PacketChannel, string, Attempt, XpraKey[], Task<T>> work, CancellationToken cancellationToken)
+    private static async Task<T> AttemptAsync<T>(ConnectOptions options, Func<PacketChannel, string, Attempt, XpraKey[], Task<T>> work, CancellationToken cancellationToken, Func<bool>? mayRetry = null)
     {
         KeyStretchingLimits.Require(options.KeySize, options.Iterations);
         Log.Connecting(options.Logger, options.Endpoint.ToString());
@@ -57,7 +81,7 @@ public static class XpraConnector
                     await channel.DisposeAsync().ConfigureAwait(false);
                 if (e is not XpraAesException failure)
                     throw;
-                if (attempt + 1 < attempts.Length && ShouldRetry(failure.Id, options.EncryptFirstPacket))
+                if (attempt + 1 < attempts.Length && ShouldRetry(failure.Id, options.EncryptFirstPacket) && mayRetry?.Invoke() != false)
                 {
                     Log.TryingAgain(options.Logger, options.Endpoint.ToString(), failure.Id, attempts[attempt + 1].Encoding.ToString());
                     continue;
@@ -73,6 +97,11 @@ public static class XpraConnector
     private static async Task<XpraConnection> OpenSessionAsync(ConnectOptions options, PacketChannel channel, string peer, Attempt attempt, XpraKey[] keys, CancellationToken cancellationToken)
     {
         var result = await CreateHandshake(options, channel, attempt, keys).RunAsync(cancellationToken).ConfigureAwait(false);
+        return await StartSessionAsync(options, channel, peer, result, cancellationToken).ConfigureAwait(false);
+    }
+
+    private static async Task<XpraConnection> StartSessionAsync(ConnectOptions options, PacketChannel channel, string peer, HandshakeResult result, CancellationToken cancellationToken)
+    {
         var leg = CipherLeg.Of(peer, result.PeerVersion, result.Send, result.Receive, result.Key, channel);
         var session = new EndpointSession(channel, leg, result.PeerHello, isClient: true, options.Limits, info: null);
         var connection = new XpraConnection(session, ConnectionDirection.Outbound, result.KeyProven, options.Endpoint.ToString(), options.Limits, options.Logger);
@@ -81,7 +110,7 @@ public static class XpraConnector
         return connection;
     }
 
-    private static ClientHandshake CreateHandshake(ConnectOptions options, PacketChannel channel, Attempt attempt, XpraKey[] keys, string? request = null)
+    private static ClientHandshake CreateHandshake(ConnectOptions options, PacketChannel channel, Attempt attempt, XpraKey[] keys, string? request = null, IReadOnlyList<string>? command = null)
         => new(channel, new ClientHandshakeOptions
         {
             Cipher = options.CipherOptions(keys, attempt.FirstPacket),
@@ -92,6 +121,8 @@ public static class XpraConnector
             Uuid = options.Uuid ?? Hello.NewUuid(),
             Timeout = options.Timeout,
             Request = request,
+            Command = command ?? [],
+            HidesRequest = command is not null,
         }, options.Limits, options.Logger);
 
     private static bool ShouldRetry(XpraErrorId id, bool encryptFirstPacket) => id switch

@@ -1,3 +1,4 @@
+using XpraAes.Administration;
 using System.Security.Cryptography;
 using XpraAes.Ciphers;
 using XpraAes.Connections;
@@ -108,7 +109,7 @@ internal sealed class EndpointProbe
             ReportFailure(unreached);
             return;
         }
-        _report.PeerVersion ??= ProbeClient.VersionIn(answer.Hello?.PeerHello);
+        _report.PeerVersion ??= ServerInformation.VersionOf(answer.Hello?.PeerHello);
         _protocol.ReportXpra();
         _encryption.ReportEncrypted("TLS 1.3 encrypts the connection and detects every change on the way.");
         _report.Add(DiagnosisFinding.ModeAccepted, "TLS uses AES-GCM, whatever mode xpra's own AES is set to.");
@@ -149,7 +150,7 @@ internal sealed class EndpointProbe
     /// <summary>Reports what an encrypted answer shows.</summary>
     private void ReportReply(ProbeAnswer answer, EncryptedReply reply)
     {
-        _report.PeerVersion ??= ProbeClient.VersionIn(answer.Hello?.PeerHello);
+        _report.PeerVersion ??= ServerInformation.VersionOf(answer.Hello?.PeerHello);
         _protocol.ReportXpra();
         _encryption.ReportEncrypted("The server's answer is encrypted.");
         if (reply.Found is not { } found)

@@ -1,3 +1,4 @@
+using XpraAes.Administration;
 using XpraAes.Ciphers;
 using XpraAes.Connections;
 using XpraAes.Diagnostics.Checks;
@@ -56,7 +57,7 @@ internal sealed class ProbeClient(ConnectOptions options, ProbeReport report, Ac
             return _version;
         progress("asking for its version in plaintext");
         _version = await AskInAnyEncodingAsync("version", null, FollowUpTimeout, cancellationToken).ConfigureAwait(false);
-        report.PeerVersion ??= VersionIn(_version.Hello?.PeerHello);
+        report.PeerVersion ??= ServerInformation.VersionOf(_version.Hello?.PeerHello);
         return _version;
     }
 
@@ -67,16 +68,6 @@ internal sealed class ProbeClient(ConnectOptions options, ProbeReport report, Ac
             return _plaintextInfo;
         progress("asking for information in plaintext");
         return _plaintextInfo = await AskAsync("info", null, timeout, cancellationToken).ConfigureAwait(false);
-    }
-
-    /// <summary>The server's version, which each xpra generation reports in another place: in answers to <c>version</c>, and to <c>info</c> of 6.4 and before.</summary>
-    public static string? VersionIn(XpraDictionary? answer)
-    {
-        var text = answer?.GetString("version")
-            ?? answer?.GetDictionary("build")?.GetString("version")
-            ?? answer?.GetDictionary("server")?.GetDictionary("build")?.GetString("version")
-            ?? answer?.GetString("server.build.version");
-        return string.IsNullOrEmpty(text) ? null : PeerIdentification.Sanitize(text);
     }
 
     /// <summary>Asks in rencodeplus, and if the server answers that with text, in rencode, which servers before 4.3 need.</summary>

@@ -1,4 +1,4 @@
-using System.Globalization;
+using XpraAes.Administration;
 using XpraAes.Ciphers;
 using XpraAes.Connections;
 using XpraAes.Encodings;
@@ -39,7 +39,7 @@ internal static class RemoteCiphers
     /// <param name="endpoint">The server's URI.</param>
     /// <param name="except">The uuid of the asking client, if it has a session itself.</param>
     public static IReadOnlyList<CipherInfo> Read(XpraDictionary info, string endpoint, string? except = null)
-        => [.. Clients(Nest(info)).Where(client => except is null || client.Info.GetString("uuid") != except).SelectMany(client => Rows(client.Number, client.Info, endpoint))];
+        => [.. ServerInformation.Clients(ServerInformation.Normalize(info)).Where(client => except is null || client.Info.GetString("uuid") != except).SelectMany(client => Rows(client.Number, client.Info, endpoint))];
 
     /// <summary>Asks within a session without a display, which does not disturb other sessions.</summary>
     private static async Task<XpraDictionary> AskInSessionAsync(ConnectOptions options, CancellationToken cancellationToken)
@@ -56,22 +56,6 @@ internal static class RemoteCiphers
         }
     }
 
-    private static IEnumerable<(int Number, XpraDictionary Info)> Clients(XpraDictionary info)
-    {
-        if (info.GetDictionary("client") is not { } client)
-            yield break;
-        if (client.GetDictionary("connection") is not null)
-        {
-            yield return (0, client);
-            yield break;
-        }
-        foreach (var (key, value) in client)
-        {
-            if (value is XpraDictionary one && one.GetDictionary("connection") is not null && int.TryParse(Convert.ToString(key, CultureInfo.InvariantCulture), NumberStyles.None, CultureInfo.InvariantCulture, out var number))
-                yield return (number, one);
-        }
-    }
-
     private static IEnumerable<CipherInfo> Rows(int number, XpraDictionary client, string endpoint)
     {
         var connection = client.GetDictionary("connection")!;
@@ -84,7 +68,7 @@ internal static class RemoteCiphers
         foreach (var (direction, name) in new[] { (CipherDirection.Send, "output"), (CipherDirection.Receive, "input") })
         {
             var cipher = connection.GetDictionary(name)?["cipher"];
-            var mode = ModeOf(cipher);
+            var mode = ServerInformation.ModeOf(cipher);
             yield return new CipherInfo
             {
                 Connection = number,
@@ -99,57 +83,9 @@ internal static class RemoteCiphers
                 Padding = mode is null ? null : mode == AesMode.CBC ? (cipher as XpraDictionary)?.GetString("padding") : "none",
                 BlockSize = mode is null or AesMode.CBC ? null : 0,
                 KeyProven = mode is not null && (decrypted || isSealed),
-                Peer = PeerOf(connection["endpoint"]),
+                Peer = ServerInformation.AddressOf(connection["endpoint"]) ?? "unknown",
                 PeerVersion = client.GetString("version") is { Length: > 0 } version ? PeerIdentification.Sanitize(version) : null,
             };
         }
-    }
-
-    /// <summary>The mode from a separate key, or from the cipher's name, where <c>AES</c> means CBC; null without a cipher.</summary>
-    private static AesMode? ModeOf(object? cipher)
-    {
-        var details = cipher as XpraDictionary ?? new XpraDictionary { [""] = cipher };
-        if (!CipherNames.TryParseMode(details.GetString(""), out var mode))
-            return null;
-        return CipherNames.TryParseMode(details.GetString("mode"), out var separate) ? separate : mode;
-    }
-
-    /// <summary>xpra reports the peer as an address and port, or as text.</summary>
-    private static string PeerOf(object? endpoint) => endpoint switch
-    {
-        object?[] { Length: >= 2 } parts when TextOf(parts[0]) is { } host => host.Contains(':', StringComparison.Ordinal) ? $"[{host}]:{parts[1]}" : $"{host}:{parts[1]}",
-        object?[] { Length: 1 } parts => TextOf(parts[0]) ?? "unknown",
-        _ => TextOf(endpoint) ?? "unknown",
-    };
-
-    private static string? TextOf(object? value) => new XpraDictionary { [""] = value }.GetString("") is { Length: > 0 } text ? PeerIdentification.Sanitize(text) : null;
-
-    /// <summary>Converts dotted keys to nested dictionaries; a value at an inner node gets the empty key, as in the nested form.</summary>
-    private static XpraDictionary Nest(XpraDictionary info)
-    {
-        if (info.ContainsKey("client"))
-            return info;
-        var nested = new XpraDictionary();
-        foreach (var (key, value) in info)
-        {
-            if (key is not string path || !path.StartsWith("client.", StringComparison.Ordinal))
-                continue;
-            var parts = path.Split('.');
-            var level = nested;
-            foreach (var part in parts[..^1])
-            {
-                if (level[part] is not XpraDictionary below)
-                {
-                    below = level.ContainsKey(part) ? new XpraDictionary { [""] = level[part] } : new XpraDictionary();
-                    level[part] = below;
-                }
-                level = below;
-            }
-            if (level[parts[^1]] is XpraDictionary above)
-                above[""] = value;
-            else
-                level[parts[^1]] = value;
-        }
-        return nested;
     }
 }

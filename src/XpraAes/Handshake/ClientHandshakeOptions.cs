@@ -21,9 +21,15 @@ internal sealed record ClientHandshakeOptions
     public required string Uuid { get; init; }
     public required TimeSpan Timeout { get; init; }
 
-    /// <summary>The command and its arguments where <see cref="Request"/> is <c>command</c>.</summary>
+    /// <summary>The command and its arguments where <see cref="Request"/> is <c>command</c> or <c>run</c>.</summary>
     public IReadOnlyList<string> Command { get; init; } = [];
 
     /// <summary>The request to make instead of a session, such as <c>info</c> or <c>version</c> (PROTOCOL section 4); null for a session.</summary>
     public string? Request { get; init; }
+
+    /// <summary>
+    /// Whether the request and its arguments stay out of an unencrypted first hello. That hello then asks for a challenge instead, which every
+    /// generation sends on request, with or without a password; the request is in the second hello, which is encrypted.
+    /// </summary>
+    public bool HidesRequest { get; init; }
 }

@@ -3,7 +3,7 @@ namespace XpraAes.Packets;
 /// <summary>Packet types that were renamed: xpra's development tree, with XPRA_BACKWARDS_COMPATIBLE=0, only knows the new names. XpraAes uses the old names internally.</summary>
 internal static class PacketNames
 {
-    private static readonly (string Old, string New)[] s_names = [("disconnect", "connection-close"), ("ping_echo", "ping-echo")];
+    private static readonly (string Old, string New)[] s_names = [("disconnect", "connection-close"), ("ping_echo", "ping-echo"), ("command_request", "control-request"), ("start-command", "command-start"), ("screenshot", "display-screenshot")];
 
     /// <summary>The old name of a type; the name itself if it was not renamed.</summary>
     public static string Old(string name)

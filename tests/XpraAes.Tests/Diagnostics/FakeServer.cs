@@ -49,6 +49,9 @@ internal sealed class FakeServer : IAsyncDisposable
     /// <summary>The requests received, encrypted or not.</summary>
     public ConcurrentQueue<string> Requests { get; } = [];
 
+    /// <summary>The packets received within sessions, but for pings, with their arguments. Types have their old names.</summary>
+    public ConcurrentQueue<string> Packets { get; } = [];
+
     /// <summary>Every byte received, connection by connection.</summary>
     public byte[] Received => [.. _streams.SelectMany(stream => stream.Bytes)];
 
@@ -177,10 +180,27 @@ internal sealed class FakeServer : IAsyncDisposable
                 return;
             }
         }
+        else if (hello.ContainsKey("challenge") && !_traits.NeverChallenges)
+        {
+            // Not one that anybody checks.
+            await SendAsync(channel, "challenge", new byte[64], Announce(channel, announced), "hmac+sha512", "hmac+sha512", "password");
+            hello = await HelloAsync(channel);
+            Requests.Enqueue(hello.GetString("request") ?? "session");
+            ArmSend(channel, CipherCapabilities.Read(OwnForm(hello))!);
+        }
         if (_traits.RefusesRequests && hello.GetString("request") is not null)
         {
             await SendAsync(channel, "disconnect", "error", "invalid request, 'info' is not supported by the proxy server");
             return;
+        }
+        if (_traits.Answer is { } answers && hello.GetString("request") is { } request and not "info")
+        {
+            if (answers(request, hello.GetStrings($"{request}_request")) is { } packet)
+            {
+                await SendAsync(channel, packet);
+                return;
+            }
+            hello.Remove("request");
         }
         if (hello.GetString("request") == "command" && !_traits.TakesCommands)
         {
@@ -190,7 +210,7 @@ internal sealed class FakeServer : IAsyncDisposable
         var answer = Info(hello);
         if (hello.GetString("request") is null)
         {
-            foreach (var (name, value) in Announce(channel, announced))
+            foreach (var (name, value) in Announce(channel, announced).Concat(_traits.Features))
                 answer[(string)name] = value;
         }
         await SendAsync(channel, "hello", answer);
@@ -203,8 +223,16 @@ internal sealed class FakeServer : IAsyncDisposable
     {
         while (await channel.ReceiveAsync(_stopping.Token) is { } packet)
         {
+            if (packet.Type != "ping")
+                Packets.Enqueue(string.Join(' ', packet.Items.Skip(1).Select(Text).Prepend(packet.Type)));
             switch (packet.Type)
             {
+                case "shutdown-server" or "exit-server":
+                    await SendAsync(channel, "disconnect", packet.Type == "shutdown-server" ? "server shutdown" : "server exit");
+                    return;
+                case "screenshot" or "display-request-screenshot" when _traits.SessionScreenshot is { } screenshot:
+                    await SendAsync(channel, screenshot);
+                    break;
                 case "ping":
                     await SendAsync(channel, "ping_echo", packet[1], 0L, 0L, 0L, -1L);
                     break;
@@ -217,6 +245,13 @@ internal sealed class FakeServer : IAsyncDisposable
             }
         }
     }
+
+    private static string Text(object? item) => item switch
+    {
+        byte[] bytes => Encoding.UTF8.GetString(bytes),
+        object?[] items => $"[{string.Join(' ', items.Select(Text))}]",
+        _ => $"{item}",
+    };
 
     private async Task<XpraDictionary> HelloAsync(PacketChannel channel) => (await channel.ReceiveAsync(_stopping.Token))?.Dictionary(1) ?? throw new IOException("There came no hello.");
 

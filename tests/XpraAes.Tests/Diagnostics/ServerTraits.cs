@@ -67,6 +67,18 @@ internal sealed record ServerTraits(string Version)
     /// <summary>Accepts commands from anyone, as real servers do by default; otherwise refuses them, encrypted.</summary>
     public bool TakesCommands { get; init; }
 
+    /// <summary>Its answer to a request other than <c>info</c>, from the request and its arguments; null opens a session, as for a request that it does not know.</summary>
+    public Func<string, IReadOnlyList<string>, object?[]?>? Answer { get; init; }
+
+    /// <summary>What its hello to a session says besides the ciphers.</summary>
+    public XpraDictionary Features { get; init; } = new();
+
+    /// <summary>Opens a session although the client asked for a challenge, as no real server does.</summary>
+    public bool NeverChallenges { get; init; }
+
+    /// <summary>Its answer to a request for a screenshot within a session.</summary>
+    public object?[]? SessionScreenshot { get; init; }
+
     /// <summary>Refuses requests, encrypted, as a proxy server does.</summary>
     public bool RefusesRequests { get; init; }
 
