@@ -111,7 +111,7 @@ public abstract class GatewayCommand : EncryptionCommand
         if (keys.Count == 0 && (uri.Encryption is not null || uri.Endpoint.Transport == TransportKind.TlsPsk))
             throw Error(uri, XpraErrorId.KeyMissing, "The target's URI asks for encryption, but there is no key.", "Add keyfile= to its URI, or give -TargetKeyFile.");
         var endpoint = CertificateInput.ResolveTrust(this, uri.Endpoint);
-        var isPrivate = endpoint.Transport is TransportKind.Unix or TransportKind.NamedPipe || IsLoopback(endpoint.Host) || endpoint is { HasCertificate: true, Trust: null or { VerifiesServer: true } };
+        var isPrivate = endpoint.IsLocal || IsLoopback(endpoint.Host) || endpoint is { HasCertificate: true, Trust: null or { VerifiesServer: true } };
         if (keys.Count == 0 && !isPrivate)
             WarnOnce($"The connection to {uri.Endpoint} is not encrypted. If the server has AES on, add encryption=AES and keyfile= to the target's URI.");
         return new TargetOptions

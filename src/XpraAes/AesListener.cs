@@ -333,10 +333,10 @@ public sealed class AesListener : IAsyncDisposable
     /// <summary>The transport to name to clients: the simplest that the bind accepts.</summary>
     private static TransportKind TransportFor(Bind bind)
     {
-        var allowed = bind.Service.Options.Transports;
+        var options = bind.Service.Options;
         var own = bind.Point.Endpoint.Transport;
         // With others beside it, tls-psk is left to those who know of it.
-        return allowed.Count == 0 || allowed.Contains(own) ? own : allowed.FirstOrDefault(transport => transport != TransportKind.TlsPsk, TransportKind.TlsPsk);
+        return options.Allows(own) ? own : options.Transports.FirstOrDefault(transport => transport != TransportKind.TlsPsk, TransportKind.TlsPsk);
     }
 
     private static bool IsSealedOnly(ListenerOptions options) => options.Transports is { Count: > 0 } transports && transports.All(transport => transport == TransportKind.TlsPsk);

@@ -113,7 +113,8 @@ Describe 'Exporting pre-shared keys with Export-XpraAesPsk' {
 
         It 'writes nothing with -WhatIf' {
             $manifest = (Get-Module XpraAes).Path -replace 'psm1$', 'psd1'
-            $said = pwsh -NoProfile -NonInteractive -Command "Import-Module '$manifest'; Export-XpraAesPsk -KeyFile a.txt -Path psk.txt -WhatIf"
+            $shell = (Get-Command pwsh -CommandType Application -ErrorAction Ignore | Select-Object -First 1).Source ?? [System.Environment]::ProcessPath
+            $said = & $shell -NoProfile -NonInteractive -Command "Import-Module '$manifest'; Export-XpraAesPsk -KeyFile a.txt -Path psk.txt -WhatIf"
             "$said" | Should -Match (Get-XpraAesKey a.txt).Fingerprint
             'psk.txt' | Should -Not -Exist
         }
@@ -165,7 +166,8 @@ Describe 'Exporting pre-shared keys with Export-XpraAesPsk' {
     Context 'Keeping the pre-shared key secret' -Tag Unit {
         It 'shows it in no stream and no view' {
             $output = Export-XpraAesPsk -KeyFile a.txt, b.txt -Path psk.txt -Verbose -Debug -Force -WarningAction Continue *>&1
-            $shown = ($output | Out-String) + ($output | Format-List * -Force | Out-String) + ($output | ConvertTo-Json -Depth 5 -WarningAction Ignore) + ($output | ConvertTo-CliXml)
+            $objects = $output | Where-Object { $_ -isnot [System.Management.Automation.InformationalRecord] }
+            $shown = ($output | Out-String) + ($objects | Format-List * -Force | Out-String) + ($objects | ConvertTo-Json -Depth 5 -WarningAction Ignore) + ($objects | ConvertTo-CliXml)
             foreach ($line in Get-Content psk.txt) {
                 $shown | Should -Match $line.Split(':')[0]
                 $shown | Should -Not -Match $line.Split(':')[1]

@@ -27,7 +27,11 @@ Describe 'Typing what the README says' {
         Push-Location -Path (New-Item -Path "TestDrive:/$([guid]::NewGuid())" -ItemType Directory)
         $keyFile = if ($Code -match 'New-XpraAesKey') { 'other.txt' } else { 'key.txt' }
         $null = New-XpraAesKey -Path $keyFile
-        $null = New-XpraAesCertificate -DnsName localhost -Path cert.pfx
+        # Wine 8 makes no certificates.
+        $script:isWine = $IsWindows -and (Test-Path HKCU:\Software\Wine)
+        if (-not $isWine) {
+            $null = New-XpraAesCertificate -DnsName localhost -Path cert.pfx
+        }
         $server = Start-XpraAesListener -Port 0 -KeyFile $keyFile
         $null = Connect-XpraAes -ComputerName localhost -Port $server.Port -KeyFile $keyFile
         if ($Code -match 'Start-XpraAesListener') {
@@ -46,6 +50,9 @@ Describe 'Typing what the README says' {
     It '<Wish>: <Code>' -Tag Unit -ForEach ($commands | Where-Object Code -CMatch '^[A-Z]\w+-\w+') {
         if ($Code -match $(if ($IsWindows) { '-LocalSocket' } else { '-LocalPipe' })) {
             Set-ItResult -Skipped -Because 'it is for another system'
+        }
+        if ($isWine -and $Code -match 'Certificate') {
+            Set-ItResult -Skipped -Because 'Wine makes no certificates'
         }
         $typed = [powershell]::Create('CurrentRunspace').AddScript($here)
         $output = $typed.Invoke()

@@ -10,8 +10,6 @@ internal static class SealedRows
     /// <summary>Until the JIT compiler is done with the handshake.</summary>
     private const int WarmUpHandshakes = 8000;
 
-    private static readonly int[] s_sizes = [1408, 16 * 1024, 256 * 1024];
-
     public static void Measure(Table table, Settings settings, int target)
     {
         using (var gateways = Chain.OfSealedGateways(target))
@@ -30,11 +28,10 @@ internal static class SealedRows
     private static void MeasureThroughput(Table table, Settings settings, Chain gateways, Chain? stunnel, Chain? spiped)
     {
         Chain?[] chains = [gateways, stunnel, spiped];
-        foreach (var chain in chains.OfType<Chain>())
-            Load.Flood(chain, s_sizes[0], 1, settings, isFirst: true);
-        foreach (var size in s_sizes)
+        ThroughputRows.WarmUp(chains.OfType<Chain>(), settings);
+        foreach (var size in Sizes.OfPackets)
         {
-            var medians = settings.Medians([.. chains.Select(chain => chain is null ? () => double.NaN : (Func<double>)(() => Load.Flood(chain, size, 1, settings, isFirst: false).Throughput))]);
+            var medians = settings.Medians([.. chains.Select(chain => chain is null ? () => double.NaN : ThroughputRows.Flood(chain, size, settings))]);
             double? Peer(int index) => chains[index] is null ? null : medians[index];
             table.AtLeast($"tls-psk to stunnel with PSK, {Sizes.Name(size)}", medians[0], Peer(1), "MB/s", size >= 16 * 1024 ? 1.5 : 1.0);
             table.AtLeast($"tls-psk to spiped, {Sizes.Name(size)}", medians[0], Peer(2), "MB/s", 5.0);

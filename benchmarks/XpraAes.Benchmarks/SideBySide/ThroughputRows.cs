@@ -6,14 +6,12 @@ namespace XpraAes.Benchmarks.SideBySide;
 /// <summary>One connection that floods an echoing target, through our gateways and through stunnel.</summary>
 internal static class ThroughputRows
 {
-    private static readonly int[] s_sizes = [1408, 16 * 1024, 256 * 1024];
-
     /// <summary>CTR and GCM compared with stunnel.</summary>
     public static void Measure(Table table, Settings settings, string what, Chain[] gateways, Chain? stunnel)
     {
         Chain[] chains = [.. gateways, .. stunnel is null ? Array.Empty<Chain>() : [stunnel]];
         WarmUp(chains, settings);
-        foreach (var size in s_sizes)
+        foreach (var size in Sizes.OfPackets)
         {
             var medians = settings.Medians([.. chains.Select(chain => Flood(chain, size, settings))]);
             for (var i = 0; i < gateways.Length; i++)
@@ -31,7 +29,7 @@ internal static class ThroughputRows
         CipherSpeed.WarmUp(cbc);
         WarmUp([gateways, plain], settings);
         settings = settings.InShortTurns;
-        foreach (var size in s_sizes)
+        foreach (var size in Sizes.OfPackets)
         {
             var packet = new byte[size - size % ProtocolDefaults.BlockSize];
             var medians = settings.Medians(Flood(gateways, size, settings), Flood(plain, size, settings), () => Encrypt(cbc, packet, settings));
@@ -39,13 +37,15 @@ internal static class ThroughputRows
         }
     }
 
-    private static void WarmUp(Chain[] chains, Settings settings)
+    /// <summary>Floods each chain once, for the JIT compiler.</summary>
+    public static void WarmUp(IEnumerable<Chain> chains, Settings settings)
     {
         foreach (var chain in chains)
-            Load.Flood(chain, s_sizes[0], 1, settings, isFirst: true);
+            Load.Flood(chain, Sizes.OfPackets[0], 1, settings, isFirst: true);
     }
 
-    private static Func<double> Flood(Chain chain, int size, Settings settings)
+    /// <summary>A measurement of one connection's throughput in MB/s.</summary>
+    public static Func<double> Flood(Chain chain, int size, Settings settings)
         => () => Load.Flood(chain, size, 1, settings, isFirst: false).Throughput;
 
     // By wall clock, like the relays, so that other load on the machine affects all of them.

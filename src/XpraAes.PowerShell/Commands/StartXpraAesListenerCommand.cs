@@ -128,7 +128,7 @@ public sealed class StartXpraAesListenerCommand : GatewayCommand
     /// <summary>An end with a pre-shared key cannot tell its peer from itself (RFC 9257 calls it the Selfie attack).</summary>
     private void WarnAboutSharedKey(ListenerOptions bind)
     {
-        if (bind.Target is not { Endpoint.Transport: TransportKind.TlsPsk } target || bind.Transports.Count > 0 && !bind.Transports.Contains(TransportKind.TlsPsk))
+        if (bind.Target is not { Endpoint.Transport: TransportKind.TlsPsk } target || !bind.Allows(TransportKind.TlsPsk))
             return;
         if (bind.OtherKeys.Append(bind.Key).Any(key => key is not null && target.Keys.Any(other => other.Fingerprint == key.Fingerprint)))
             WarnOnce("The listener and its target have the same key: someone on the way could lead the gateway back to itself. Give the target a key of its own.");

@@ -47,14 +47,14 @@ public sealed class XpraCommandLine
         var release = XpraRelease.Parse(xpraVersion);
         if (endpoint.Transport == TransportKind.TlsPsk)
             throw new XpraAesException(XpraErrorId.VersionRejected, "No version of xpra speaks tls-psk.", "Let xpra connect to a local end, Connect-XpraAes -LocalSocket or on Windows -LocalPipe, and that to the listener.");
-        if (endpoint.Transport is TransportKind.Unix or TransportKind.NamedPipe && !release.EncryptsUnixSockets)
+        if (endpoint.IsLocal && !release.EncryptsUnixSockets)
             throw new XpraAesException(XpraErrorId.VersionRejected, $"A server of {release} does not encrypt on a Unix socket or named pipe.", "Use a TCP port, or xpra 5.1 or later.");
         if (keyFile is null && key is null)
             throw new XpraAesException(XpraErrorId.KeyMissing, "A command line with AES needs a key file, and none is known.", "Give -KeyFile: the path of the key file where the command will run.");
         var usable = SupportedModes(release, modes);
         List<string> arguments = role == XpraRole.Server
             ? ["start", .. ServerArguments(release, endpoint, usable, keyFile, key)]
-            : ["attach", .. ClientArguments(release, endpoint.Transport, WithUser(endpoint, userName, release), release.NamesModes && modes.Count > 0 ? usable[0] : null, keyFile, key)];
+            : ["attach", .. ClientArguments(release, endpoint.IsLocal, WithUser(endpoint, userName, release), release.NamesModes && modes.Count > 0 ? usable[0] : null, keyFile, key)];
         if (role == XpraRole.Client)
             arguments.AddRange(TrustArguments(endpoint.Trust));
         if (passwordFile is not null)
@@ -114,14 +114,14 @@ public sealed class XpraCommandLine
         return [$"--{option}={address},encryption={encryption},{keyOption}"];
     }
 
-    private static IEnumerable<string> ClientArguments(XpraRelease release, TransportKind transport, string uri, AesMode? mode, string? keyFile, XpraKey? key)
+    private static IEnumerable<string> ClientArguments(XpraRelease release, bool isLocal, string uri, AesMode? mode, string? keyFile, XpraKey? key)
     {
         // For a client, plain AES means CBC.
         var encryption = mode is { } named ? NameOf(named) : "AES";
         if (!release.HasSocketOptions)
             return [uri, "--tcp-encryption=AES", $"--tcp-encryption-keyfile={RequireFile(release, keyFile)}"];
         // No version reads the options of a Unix socket's or named pipe's URI.
-        if (release.IgnoresEncryptionInUris || transport is TransportKind.Unix or TransportKind.NamedPipe)
+        if (release.IgnoresEncryptionInUris || isLocal)
             return [uri, $"--encryption={encryption}", $"--encryption-keyfile={RequireFile(release, keyFile)}"];
         if (keyFile is null)
             return [$"{uri}?encryption={encryption}&keydata={KeyText.ToPrefixedHex(key!.Data)}"];

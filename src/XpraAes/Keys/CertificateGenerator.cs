@@ -11,6 +11,9 @@ internal static class CertificateGenerator
     /// <summary>The longest validity that browsers accept since 2020.</summary>
     public const int Days = 397;
 
+    /// <summary>The extended key usage of a TLS server's certificate, id-kp-serverAuth (RFC 5280 section 4.2.1.12).</summary>
+    public const string ServerAuthentication = "1.3.6.1.5.5.7.3.1";
+
     /// <summary>Creates a certificate and writes it with its private key: in PEM if the path ends in .pem, otherwise as a PFX. The file has mode 0600.</summary>
     /// <param name="names">DNS names and addresses; the first is also the subject's common name.</param>
     /// <param name="days">How long it is valid, 1 to 397.</param>
@@ -45,7 +48,7 @@ internal static class CertificateGenerator
         request.CertificateExtensions.Add(alternatives.Build());
         request.CertificateExtensions.Add(new X509BasicConstraintsExtension(certificateAuthority: false, false, 0, critical: true));
         request.CertificateExtensions.Add(new X509KeyUsageExtension(X509KeyUsageFlags.DigitalSignature, critical: true));
-        request.CertificateExtensions.Add(new X509EnhancedKeyUsageExtension([new Oid("1.3.6.1.5.5.7.3.1")], critical: false)); // serverAuth
+        request.CertificateExtensions.Add(new X509EnhancedKeyUsageExtension([new Oid(ServerAuthentication)], critical: false));
         request.CertificateExtensions.Add(new X509SubjectKeyIdentifierExtension(request.PublicKey, critical: false));
         // From yesterday on, since clocks differ.
         return request.CreateSelfSigned(DateTimeOffset.UtcNow.AddDays(-1), DateTimeOffset.UtcNow.AddDays(days - 1));

@@ -86,6 +86,9 @@ public sealed record ListenerOptions
     /// <summary>Where log events go.</summary>
     public ILogger Logger { get; init; } = NullLogger.Instance;
 
+    /// <summary>Whether clients may use this transport.</summary>
+    internal bool Allows(TransportKind transport) => Transports.Count == 0 || Transports.Contains(transport);
+
     /// <summary>Whether only this user can connect.</summary>
     internal bool IsPrivate => SocketPath is not null || PipeName is not null;
 

@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using Org.BouncyCastle.Tls;
+using XpraAes.Keys;
 
 namespace XpraAes.Transports;
 
@@ -9,9 +10,7 @@ internal sealed class TlsClientHello
     /// <summary>Largest ClientHello in bytes, its records' headers included; arbitrary, browsers send under 3 KB.</summary>
     public const int MaxSize = 16 * 1024;
 
-    private const int RecordHeaderSize = 5, MessageHeaderSize = 4;
-
-    private static ReadOnlySpan<byte> OurIdentities => "xpra-aes-"u8;
+    private const int MessageHeaderSize = 4;
 
     private TlsClientHello(ReadOnlyMemory<byte> bytes, bool asksForPreSharedKey)
     {
@@ -40,7 +39,7 @@ internal sealed class TlsClientHello
         {
             do
             {
-                var header = await ReadAsync(RecordHeaderSize).ConfigureAwait(false);
+                var header = await ReadAsync(TlsRecordProtection.HeaderSize).ConfigureAwait(false);
                 var size = BinaryPrimitives.ReadUInt16BigEndian(header.Span[3..]);
                 if (header.Span[0] != ContentType.handshake || header.Span[1] != 3 || size == 0)
                     throw Malformed();
@@ -77,7 +76,7 @@ internal sealed class TlsClientHello
             if (ClientHello.Parse(body, null).Extensions is not { } extensions || TlsExtensionsUtilities.GetPreSharedKeyClientHello(extensions) is not { } offered)
                 return false;
             return !extensions.ContainsKey(ExtensionType.signature_algorithms)
-                || offered.Identities.Any(identity => identity.ObfuscatedTicketAge == 0 || identity.Identity.AsSpan().StartsWith(OurIdentities));
+                || offered.Identities.Any(identity => identity.ObfuscatedTicketAge == 0 || identity.Identity.AsSpan().StartsWith(TlsPskSecrets.IdentityPrefix));
         }
         catch (IOException e)
         {

@@ -74,7 +74,7 @@ internal static class TlsPskHandshake
     {
         if (start.Length < TlsRecordProtection.HeaderSize)
             return 0;
-        var size = TlsRecordProtection.HeaderSize + (start[3] << 8 | start[4]);
+        var size = TlsRecordProtection.SizeIn(start);
         return start[0] is >= (byte)ContentType.change_cipher_spec and <= (byte)ContentType.application_data && start[1] == 3 && size <= TlsRecordProtection.MaxRecordSize
             ? size
             : throw TlsFailure.Explain(new TlsFatalAlert(AlertDescription.unexpected_message, "What came is no record of TLS."));

@@ -88,11 +88,14 @@ internal sealed class TlsRecordProtection : IDisposable
             return 0;
         if (start[0] != ContentType.application_data)
             throw new TlsFatalAlert(AlertDescription.unexpected_message, "A record that is not protected.");
-        var size = HeaderSize + BinaryPrimitives.ReadUInt16BigEndian(start[3..]);
+        var size = SizeIn(start);
         if (size > MaxRecordSize)
             throw new TlsFatalAlert(AlertDescription.record_overflow);
         return size >= Overhead ? size : throw new TlsFatalAlert(AlertDescription.decode_error);
     }
+
+    /// <summary>The size in bytes, header included, that a whole header states.</summary>
+    public static int SizeIn(ReadOnlySpan<byte> header) => HeaderSize + BinaryPrimitives.ReadUInt16BigEndian(header[3..]);
 
     /// <summary>Bytes that <see cref="Open"/> needs for the content of a record of this size: its type and padding too.</summary>
     public static int InnerSize(int recordSize) => recordSize - HeaderSize - TagSize;

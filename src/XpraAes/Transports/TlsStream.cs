@@ -3,6 +3,7 @@ using System.Net.Sockets;
 using System.Security.Authentication;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
+using XpraAes.Keys;
 
 namespace XpraAes.Transports;
 
@@ -10,7 +11,6 @@ namespace XpraAes.Transports;
 internal sealed class TlsStream : LayeredStream
 {
     private const SslProtocols Protocols = SslProtocols.Tls12 | SslProtocols.Tls13;
-    private const string ServerAuthentication = "1.3.6.1.5.5.7.3.1"; // RFC 5280 section 4.2.1.12
 
     private readonly SslStream _ssl;
     private readonly SemaphoreSlim _writing = new(1, 1); // SslStream allows one write at a time
@@ -120,7 +120,7 @@ internal sealed class TlsStream : LayeredStream
     {
         // Nothing is fetched from addresses that a certificate names: a stranger's certificate must not make this machine connect anywhere.
         var policy = new X509ChainPolicy { RevocationMode = X509RevocationMode.NoCheck, DisableCertificateDownloads = true };
-        policy.ApplicationPolicy.Add(new Oid(ServerAuthentication));
+        policy.ApplicationPolicy.Add(new Oid(CertificateGenerator.ServerAuthentication));
         if (trust.AuthorityFile is not { } file)
             return policy;
         policy.TrustMode = X509ChainTrustMode.CustomRootTrust;

@@ -13,6 +13,9 @@ public sealed record XpraEndpoint(TransportKind Transport, string Host, int Port
     /// <summary>How a client verifies the server of <c>ssl://</c> and <c>wss://</c>; null as <see cref="TlsTrust.Default"/>.</summary>
     public TlsTrust? Trust { get; init; }
 
+    /// <summary>Whether it is one of this machine's own sockets or pipes, whose rights say who may use it.</summary>
+    internal bool IsLocal => Transport is TransportKind.Unix or TransportKind.NamedPipe;
+
     /// <summary>Whether the server proves itself by a certificate.</summary>
     internal bool HasCertificate => Transport is TransportKind.Tls or TransportKind.WebSocketTls;
 

@@ -77,7 +77,8 @@ public sealed class WindowsTests(WineHost wine) : IClassFixture<WineHost>
         Assert.SkipWhen(wine.Missing is not null, wine.Missing ?? "");
         using var key = XpraKey.FromText(Key);
         await using var server = AesListener.Start(new() { Key = key, Modes = [mode] });
-        await using var run = wine.Begin($"-Command \"$l = Start-XpraAesListener -Port 0 -KeyData {Key} -Mode {mode} -WarningAction Ignore; $l.Port; $c = Connect-XpraAes -ComputerName 127.0.0.1 -Port {server.Port} -Mode {mode} -KeyData {Key} -WarningAction Ignore; $c.Mode; while (-not $l.Connections) {{ Start-Sleep -Milliseconds 100 }}; $c | Disconnect-XpraAes; $l | Stop-XpraAesListener\"");
+        // Two packets: its hello, and the echo of the ping with which our client ends connecting.
+        await using var run = wine.Begin($"-Command \"$l = Start-XpraAesListener -Port 0 -KeyData {Key} -Mode {mode} -WarningAction Ignore; $l.Port; $c = Connect-XpraAes -ComputerName 127.0.0.1 -Port {server.Port} -Mode {mode} -KeyData {Key} -WarningAction Ignore; $c.Mode; while (-not ($l.Connections.PacketsOut -ge 2)) {{ Start-Sleep -Milliseconds 100 }}; $c | Disconnect-XpraAes; $l | Stop-XpraAesListener\"");
         var port = int.Parse(await run.ReadLineAsync(), System.Globalization.CultureInfo.InvariantCulture);
         await using var connection = await XpraConnector.ConnectAsync(new ConnectOptions { Endpoint = new XpraEndpoint(TransportKind.Tcp, "127.0.0.1", port), Key = key, Mode = mode });
         Assert.Equal((true, mode), (connection.KeyProven, connection.Mode));
