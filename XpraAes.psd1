@@ -25,6 +25,7 @@
         'Invoke-XpraControl'
         'New-XpraAesKey'
         'Save-XpraScreenshot'
+        'Send-XpraNotification'
         'Set-XpraAesListener'
         'Start-XpraAesListener'
         'Start-XpraApplication'

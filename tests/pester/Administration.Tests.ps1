@@ -86,17 +86,45 @@ Describe 'Administering a real session' -Tag Interop -Skip:(-not $hasXpra) {
         $connection | Disconnect-XpraAes
     }
 
+    It 'has scripts for a report and a contact sheet' {
+        "Uri", $uri, "tcp://127.0.0.1:9/?keyfile=$keyFile" | Set-Content -Path "$folder/hosts.csv"
+        pwsh -NoProfile -File "$PSScriptRoot/../../samples/session-report.ps1" -HostsPath "$folder/hosts.csv" -ReportPath "$folder/report.csv" 3>&1 | Out-Null
+        $LASTEXITCODE | Should -Be 1 # the second host
+        $row = Import-Csv -Path "$folder/report.csv"
+        $row.Cipher | Should -Be AES-CBC
+        $row.ServerVersion | Should -Be '3.1.3'
+        & "$PSScriptRoot/../../samples/contact-sheet.ps1" -HostsPath "$folder/hosts.csv" -SheetPath "$folder/sheet" | Should -Exist
+        $page = Get-Content -Path "$folder/sheet/index.html" -Raw
+        $page | Should -Match "<img src=`"127\.0\.0\.1-$($server.Port)\.png`""
+        $page | Should -Match '<li>tcp://127\.0\.0\.1:9/: '
+        "$folder/sheet/127.0.0.1-$($server.Port).png" | Should -Exist
+    }
+
     It 'disconnects the clients and leaves the session alone' {
         (Disconnect-XpraClient $uri -Confirm:$false).Text | Should -Match '^1 '
         Wait-For { -not (Get-XpraClient $uri) } | Should -BeTrue
         (Get-XpraWindow $uri).Class | Should -Contain XTerm
     }
 
+    It 'has a script that restarts idle sessions, and leaves others alone' {
+        "Uri", $uri | Set-Content -Path "$folder/hosts.csv"
+        $restart = "$PSScriptRoot/../../samples/restart-idle-sessions.ps1"
+        & $restart -HostsPath "$folder/hosts.csv" -Days 1 -Start { throw 'not this one' } -Confirm:$false
+        & $restart -HostsPath "$folder/hosts.csv" -Days 0 -Start { throw 'nor this' } -WhatIf
+        $again = & $restart -HostsPath "$folder/hosts.csv" -Days 0 -Confirm:$false -Start {
+            $null = $server.Processes[-1].WaitForExit(10000)
+            $new = Open-XpraServer -KeyFile $keyFile -Folder (New-Item -Path "$folder/again" -ItemType Directory).FullName -Port $server.Port
+            $server.Processes += $new.Processes
+        }
+        $again.Version | Should -Be '3.1.3'
+        $again.Uptime.TotalSeconds | Should -BeLessThan 60
+    }
+
     It 'stops the server' {
         Stop-XpraServer $uri -WhatIf
         (Get-XpraInfo $uri -Summary).Version | Should -Be '3.1.3'
         (Stop-XpraServer $uri -Confirm:$false).Code | Should -Be 0
-        $server.Processes[1].WaitForExit(10000) | Should -BeTrue
+        $server.Processes[-1].WaitForExit(10000) | Should -BeTrue
         Get-XpraInfo $uri -ErrorAction SilentlyContinue -ErrorVariable failed
         $failed.FullyQualifiedErrorId | Should -BeLike 'ConnectionRefused,*'
     }

@@ -6,13 +6,18 @@ function Open-XpraServer {
         [string] $KeyFile,
 
         # The folder for its logs and sockets.
-        [string] $Folder
+        [string] $Folder,
+
+        # 0 for a free one.
+        [int] $Port = 0
     )
 
-    $free = [System.Net.Sockets.TcpListener]::new([ipaddress]::Loopback, 0)
-    $free.Start()
-    $port = $free.LocalEndpoint.Port
-    $free.Stop()
+    if ($Port -eq 0) {
+        $free = [System.Net.Sockets.TcpListener]::new([ipaddress]::Loopback, 0)
+        $free.Start()
+        $Port = $free.LocalEndpoint.Port
+        $free.Stop()
+    }
 
     $display = ":$(Get-Random -Minimum 300 -Maximum 9000)"
     $log = @{ RedirectStandardOutput = (Join-Path $Folder 'out.log'); RedirectStandardError = (Join-Path $Folder 'err.log'); PassThru = $true }
@@ -30,7 +35,7 @@ function Open-XpraServer {
 function Close-XpraServer {
     param([psobject] $Server)
 
-    foreach ($process in $Server.Processes[-1..0]) {
+    foreach ($process in $Server.Processes[-1..0] | Where-Object { -not $_.HasExited }) {
         /bin/kill $process.Id
         $null = $process.WaitForExit(10000)
     }

@@ -162,6 +162,17 @@ public sealed class AdministrationCommandTests : ProbeTests, IDisposable
     }
 
     [Fact]
+    public async Task A_notification_is_sent_or_the_version_that_has_none_is_named()
+    {
+        await using var server = Serve(Generation.Of("6.2.5"));
+        Assert.Matches("sent to 1 clients", Run($"(Send-XpraNotification {Uri(server)} -Title 'Restart at 18:00').Text"));
+        await using var newer = Serve(Generation.Of("6.5.3"));
+        var error = Assert.Single(_host.Run($"Send-XpraNotification {Uri(newer)} -Title x").Errors);
+        Assert.Equal("RequestUnsupported", error.FullyQualifiedErrorId.Split(',')[0]);
+        Assert.Contains("xpra 6.5.3 has no 'send-notification'", error.Exception.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Names_complete_from_what_a_server_has_told()
     {
         await using var server = Serve(Generation.Of("6.2.5"));
