@@ -111,10 +111,11 @@ Describe 'Administering a real session' -Tag Interop -Skip:(-not $hasXpra) {
         $restart = "$PSScriptRoot/../../samples/restart-idle-sessions.ps1"
         & $restart -HostsPath "$folder/hosts.csv" -Days 1 -Start { throw 'not this one' } -Confirm:$false
         & $restart -HostsPath "$folder/hosts.csv" -Days 0 -Start { throw 'nor this' } -WhatIf
+        $running = $server # the script has a $server of its own
         $again = & $restart -HostsPath "$folder/hosts.csv" -Days 0 -Confirm:$false -Start {
-            $null = $server.Processes[-1].WaitForExit(10000)
-            $new = Open-XpraServer -KeyFile $keyFile -Folder (New-Item -Path "$folder/again" -ItemType Directory).FullName -Port $server.Port
-            $server.Processes += $new.Processes
+            $null = $running.Processes[-1].WaitForExit(10000)
+            $new = Open-XpraServer -KeyFile $keyFile -Folder (New-Item -Path "$folder/again" -ItemType Directory).FullName -Port $running.Port
+            $running.Processes += $new.Processes
         }
         $again.Version | Should -Be '3.1.3'
         $again.Uptime.TotalSeconds | Should -BeLessThan 60
