@@ -111,17 +111,28 @@ Describe 'Administering a real session' -Tag Interop -Skip:(-not $hasXpra) {
         $restart = "$PSScriptRoot/../../samples/restart-idle-sessions.ps1"
         & $restart -HostsPath "$folder/hosts.csv" -Days 1 -Start { throw 'not this one' } -Confirm:$false
         & $restart -HostsPath "$folder/hosts.csv" -Days 0 -Start { throw 'nor this' } -WhatIf
-        $running = $server # the script has a $server of its own
-        $again = & $restart -HostsPath "$folder/hosts.csv" -Days 0 -Confirm:$false -Start {
-            $null = $running.Processes[-1].WaitForExit(10000)
-            $new = Open-XpraServer -KeyFile $keyFile -Folder (New-Item -Path "$folder/again" -ItemType Directory).FullName -Port $running.Port
-            $running.Processes += $new.Processes
-        }
-        $again.Version | Should -Be '3.1.3'
-        $again.Uptime.TotalSeconds | Should -BeLessThan 60
+        { & $restart -HostsPath "$folder/hosts.csv" -Days 0 -Start { 'does not start it' } -SecondsToStart 1 -Confirm:$false } | Should -Throw '*did not come back*'
+        $null = $server.Processes[-1].WaitForExit(10000)
+    }
+}
+
+Describe 'Stopping a real session' -Tag Interop -Skip:(-not $hasXpra) {
+    BeforeAll {
+        Import-Module "$PSScriptRoot/../../out/XpraAes/XpraAes.psd1"
+        . "$PSScriptRoot/XpraServer.ps1"
+        $folder = (New-Item -Path "$TestDrive/stopped" -ItemType Directory).FullName
+        $keyFile = "$folder/key.txt"
+        $null = New-XpraAesKey -Path $keyFile
+        $server = Open-XpraServer -KeyFile $keyFile -Folder $folder
+        $uri = "tcp://127.0.0.1:$($server.Port)/?keyfile=$keyFile"
+        $WarningPreference = 'SilentlyContinue'
     }
 
-    It 'stops the server' {
+    AfterAll {
+        Close-XpraServer $server
+    }
+
+    It 'ends the server' {
         Stop-XpraServer $uri -WhatIf
         (Get-XpraInfo $uri -Summary).Version | Should -Be '3.1.3'
         (Stop-XpraServer $uri -Confirm:$false).Code | Should -Be 0

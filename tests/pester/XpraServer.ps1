@@ -6,18 +6,13 @@ function Open-XpraServer {
         [string] $KeyFile,
 
         # The folder for its logs and sockets.
-        [string] $Folder,
-
-        # 0 for a free one.
-        [int] $Port = 0
+        [string] $Folder
     )
 
-    if ($Port -eq 0) {
-        $free = [System.Net.Sockets.TcpListener]::new([ipaddress]::Loopback, 0)
-        $free.Start()
-        $Port = $free.LocalEndpoint.Port
-        $free.Stop()
-    }
+    $free = [System.Net.Sockets.TcpListener]::new([ipaddress]::Loopback, 0)
+    $free.Start()
+    $port = $free.LocalEndpoint.Port
+    $free.Stop()
 
     $display = ":$(Get-Random -Minimum 300 -Maximum 9000)"
     $log = @{ RedirectStandardOutput = (Join-Path $Folder 'out.log'); RedirectStandardError = (Join-Path $Folder 'err.log'); PassThru = $true }
