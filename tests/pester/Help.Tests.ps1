@@ -74,6 +74,7 @@ Describe 'Running the examples of the help' -Tag Unit {
                 return
             }
             $port = $xpra.Port
+            $ErrorActionPreference = 'Continue' # the suite's is Stop
             Copy-Item -Path "$folder/key.txt" -Destination key.txt -Force
         }
         $here = $Code -replace '\b10000\b', $port -replace '\bdevbox\b', 'localhost' -replace '-BindAddress Any', '-BindAddress Loopback'
