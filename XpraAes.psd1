@@ -27,6 +27,7 @@
         'New-XpraAesCertificate'
         'New-XpraAesKey'
         'Save-XpraScreenshot'
+        'Send-XpraNotification'
         'Set-XpraAesListener'
         'Start-XpraAesListener'
         'Start-XpraApplication'

@@ -30,11 +30,10 @@ internal static class ErrorRecords
         XpraErrorId.KeyFileUnreadable or XpraErrorId.KeyFileIsFolder or XpraErrorId.PasswordFileUnreadable or XpraErrorId.CertificateUnusable => ErrorCategory.ReadError,
         XpraErrorId.KeyFileUnwritable or XpraErrorId.LogUnwritable or XpraErrorId.StateUnusable => ErrorCategory.WriteError,
         XpraErrorId.KeyFileExists or XpraErrorId.FileExists => ErrorCategory.ResourceExists,
-        XpraErrorId.FileUnreadable => ErrorCategory.ReadError,
         XpraErrorId.FileUnwritable => ErrorCategory.WriteError,
         XpraErrorId.RequestUnsupported => ErrorCategory.NotImplemented,
         XpraErrorId.ControlFailed => ErrorCategory.InvalidResult,
-        XpraErrorId.ScreenshotEmpty or XpraErrorId.SessionFileInvalid => ErrorCategory.InvalidData,
+        XpraErrorId.ScreenshotEmpty => ErrorCategory.InvalidData,
         XpraErrorId.PortInUse or XpraErrorId.StateInUse => ErrorCategory.ResourceBusy,
         XpraErrorId.AddressUnavailable => ErrorCategory.ResourceUnavailable,
         XpraErrorId.KeyMissing or XpraErrorId.KeyTextInvalid or XpraErrorId.InvalidUri or XpraErrorId.InvalidBind

@@ -33,7 +33,7 @@ internal static class InformationTree
     /// A dictionary with a property for each key, in its order. The empty key, the value of the node itself, becomes <c>count</c> if it is an integer and
     /// otherwise <c>value</c>. Names that would hide another, as they differ only in case, get an underscore.
     /// </summary>
-    private static PSObject ToObject(XpraDictionary dictionary, (string Name, object Value)? first = null)
+    internal static PSObject ToObject(XpraDictionary dictionary, (string Name, object Value)? first = null)
     {
         var result = new PSObject();
         // For each name the number of the next one like it: a server may send very many keys that differ only in case.
@@ -43,7 +43,7 @@ internal static class InformationTree
         foreach (var (key, value) in dictionary)
         {
             var name = ServerInformation.NameOf(key);
-            Add(name.Length > 0 ? name : value is long ? "count" : "value", ToValue(value));
+            Add(name.Length > 0 ? name : value is long ? "count" : "value", value);
         }
         return result;
 
@@ -56,7 +56,7 @@ internal static class InformationTree
                 names[name] = number + 1;
                 unique = number == 1 ? $"{name}_" : $"{name}_{number}";
             }
-            result.Properties.Add(new PSNoteProperty(unique, value), preValidated: true);
+            result.Properties.Add(value is XpraDictionary part ? new LazyProperty(unique, part) : new PSNoteProperty(unique, ToValue(value)), preValidated: true);
         }
     }
 }

@@ -137,10 +137,6 @@ public enum XpraErrorId
     ScreenshotEmpty,
     /// <summary>A file of that name exists and -Force was not given.</summary>
     FileExists,
-    /// <summary>A file cannot be read.</summary>
-    FileUnreadable,
     /// <summary>A file cannot be written.</summary>
     FileUnwritable,
-    /// <summary>The file is not a session file of xpra's.</summary>
-    SessionFileInvalid,
 }

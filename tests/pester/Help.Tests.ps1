@@ -36,7 +36,7 @@ Describe 'Running the examples of the help' -Tag Unit {
     # What only xpra's own servers answer runs against one, where it is installed.
     BeforeAll {
         . "$PSScriptRoot/XpraServer.ps1"
-        $administration = 'Disconnect-XpraClient', 'Get-XpraClient', 'Get-XpraInfo', 'Get-XpraWindow', 'Invoke-XpraControl', 'Save-XpraScreenshot', 'Start-XpraApplication', 'Stop-XpraServer'
+        $administration = 'Disconnect-XpraClient', 'Get-XpraClient', 'Get-XpraInfo', 'Get-XpraWindow', 'Invoke-XpraControl', 'Save-XpraScreenshot', 'Send-XpraNotification', 'Start-XpraApplication', 'Stop-XpraServer'
         if ((Get-Command xpra, Xvfb -ErrorAction Ignore).Count -eq 2) {
             $xpraKey = New-XpraAesKey
             $folder = (New-Item -Path "TestDrive:/xpra" -ItemType Directory).FullName
@@ -80,6 +80,7 @@ Describe 'Running the examples of the help' -Tag Unit {
                 return
             }
             $port = $xpra.Port
+            $ErrorActionPreference = 'Continue' # the suite's is Stop
             Copy-Item -Path "$folder/key.txt" -Destination key.txt -Force
         }
         $here = $Code -replace '\b10000\b', $port -replace '\bdevbox\b', 'localhost' -replace '-BindAddress Any', '-BindAddress Loopback'

@@ -30,7 +30,7 @@ function Open-XpraServer {
 function Close-XpraServer {
     param([psobject] $Server)
 
-    foreach ($process in $Server.Processes[-1..0]) {
+    foreach ($process in $Server.Processes[-1..0] | Where-Object { -not $_.HasExited }) {
         /bin/kill $process.Id
         $null = $process.WaitForExit(10000)
     }

@@ -5,7 +5,7 @@ namespace XpraAes.PowerShell.Commands;
 
 /// <summary>Gets the information of xpra servers as objects: all of it, a part, rows, or a summary.</summary>
 [Cmdlet(VerbsCommon.Get, "XpraInfo")]
-[OutputType(typeof(PSObject), typeof(ServerSummary))]
+[OutputType(typeof(PSObject), typeof(InformationRow), typeof(ServerSummary))]
 public sealed class GetXpraInfoCommand : AdministrationCommand
 {
     /// <summary>The part to get, such as client.0.connection.</summary>
@@ -45,21 +45,11 @@ public sealed class GetXpraInfoCommand : AdministrationCommand
             throw new XpraAesException(XpraErrorId.NotFound, $"{server.Server}: the server's information has no '{Path}'.", "Get-XpraInfo -Flat lists all names.") { Target = server.Server };
         if (Flat)
         {
-            var rows = ServerInformation.Flatten(part, Path ?? "").Select(row => Row(server.Server, row.Name, row.Value)).ToList();
+            var rows = ServerInformation.Flatten(part, Path ?? "").Select(row => new InformationRow { Server = server.Server, Name = row.Name, Value = InformationTree.ToValue(row.Value) }).ToList();
             output.Post(cmdlet => cmdlet.WriteObject(rows, enumerateCollection: true));
             return;
         }
         var result = part == normalized ? InformationTree.Root(normalized, server.Server) : InformationTree.ToValue(part);
         output.Post(cmdlet => cmdlet.WriteObject(result, enumerateCollection: false));
-    }
-
-    private static PSObject Row(string server, string name, object? value)
-    {
-        var row = new PSObject();
-        row.TypeNames.Insert(0, "XpraAes.InformationRow");
-        row.Properties.Add(new PSNoteProperty("Server", server), preValidated: true);
-        row.Properties.Add(new PSNoteProperty("Name", name), preValidated: true);
-        row.Properties.Add(new PSNoteProperty("Value", InformationTree.ToValue(value)), preValidated: true);
-        return row;
     }
 }

@@ -10,6 +10,8 @@ namespace XpraAes.PowerShell.Commands;
 [OutputType(typeof(FileInfo))]
 public sealed class SaveXpraScreenshotCommand : AdministrationCommand
 {
+    private const string HiddenStart = "{0\uE000";
+
     private readonly ConcurrentDictionary<string, string> _written = new();
     private readonly DateTime _now = DateTime.Now;
     private string _pattern = "";
@@ -30,7 +32,8 @@ public sealed class SaveXpraScreenshotCommand : AdministrationCommand
     protected override void Start()
     {
         base.Start();
-        _pattern = FilePath.Resolve(this, Path);
+        // The engine would take what precedes a colon for a drive.
+        _pattern = FilePath.Resolve(this, Path.Replace("{0:", HiddenStart, StringComparison.Ordinal)).Replace(HiddenStart, "{0:", StringComparison.Ordinal);
         if (Directory.Exists(_pattern))
             _pattern = System.IO.Path.Combine(_pattern, "{0:host}-{0:port}.png");
     }

@@ -68,11 +68,14 @@ internal static partial class Answers
         return data.Length == 0 ? null : new Screenshot((int)(long)answer[1]!, (int)(long)answer[2]!, answer.Text(3), data);
     }
 
-    /// <summary>What a disconnect that ends a request says.</summary>
+    /// <summary>Whether a server's last words mean that it ends as it was asked to. Of anything else, a refusal must not look like success.</summary>
+    public static bool IsEnd(string reason) => reason.Contains("server shutdown", StringComparison.Ordinal) || reason.Contains("server exit", StringComparison.Ordinal);
+
+    /// <summary>What a disconnect that ends a request says: <c>done</c> of detach, <c>server shutdown</c> or <c>server exit</c> of stop and exit.</summary>
     public static ControlResult Disconnect(Packet answer, string request, string server)
     {
         var reason = Refusals.Reason(answer);
-        if (answer.Type != Hello.DisconnectType || reason.Contains("error", StringComparison.Ordinal) || reason.Contains("session busy", StringComparison.Ordinal))
+        if (answer.Type != Hello.DisconnectType || !(request == "detach" ? answer.Text(1) == "done" : IsEnd(reason)))
             throw Refused(server, request, answer.Type == Hello.DisconnectType ? reason : "it opened a session instead");
         return new ControlResult { Server = server, Command = request, Code = 0, Text = answer.Text(2) is { Length: > 0 } details ? details : answer.Text(1) };
     }

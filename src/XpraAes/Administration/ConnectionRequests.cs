@@ -14,6 +14,9 @@ internal sealed class ConnectionRequests : IServerRequests
     /// <summary>Servers before this version pass the first argument of <c>start</c> to a shell and drop the others; later ones run the arguments (xpra/server, control_command_start).</summary>
     private static readonly Version s_startsWithoutShell = new(6, 4);
 
+    /// <summary>A server's last words after a screenshot, which is then all that has arrived.</summary>
+    private const string ScreenshotLost = "screenshot sent";
+
     private readonly ConnectOptions _options;
 
     /// <summary>Requests to that server.</summary>
@@ -22,17 +25,8 @@ internal sealed class ConnectionRequests : IServerRequests
 
     public string Server => _options.Endpoint.ToString();
 
-    public async Task<XpraDictionary> GetInfoAsync(CancellationToken cancellationToken)
-    {
-        try
-        {
-            return await AskAsync("info", [], answer => Answers.Info(answer, Server), session => session.GetInfoAsync(cancellationToken), cancellationToken).ConfigureAwait(false);
-        }
-        catch (XpraAesException e) when (e.Id == XpraErrorId.RequestRefused)
-        {
-            return await GetInfoInSessionAsync(e, cancellationToken).ConfigureAwait(false);
-        }
-    }
+    public Task<XpraDictionary> GetInfoAsync(CancellationToken cancellationToken)
+        => AskOrInSessionAsync("info", _ => true, answer => Answers.Info(answer, Server), session => session.GetInfoAsync(cancellationToken), cancellationToken);
 
     public Task<ControlResult> ControlAsync(IReadOnlyList<string> command, CancellationToken cancellationToken)
         => AskAsync("command", command, answer => Answers.Control(answer, command[0], Server), session => session.ControlAsync(command, cancellationToken), cancellationToken);
@@ -46,7 +40,7 @@ internal sealed class ConnectionRequests : IServerRequests
     }
 
     public Task<Screenshot?> TakeScreenshotAsync(CancellationToken cancellationToken)
-        => AskAsync("screenshot", [], answer => Answers.Picture(answer, Server), session => session.TakeScreenshotAsync(cancellationToken), cancellationToken);
+        => AskOrInSessionAsync("screenshot", refusal => refusal.Message.Contains(ScreenshotLost, StringComparison.Ordinal), answer => Answers.Picture(answer, Server), session => session.TakeScreenshotAsync(cancellationToken), cancellationToken);
 
     public Task<ControlResult> DetachAsync(CancellationToken cancellationToken)
         => AskAsync("detach", [], answer => Answers.Disconnect(answer, "detach", Server), session => session.DetachAsync(cancellationToken), cancellationToken);
@@ -57,14 +51,26 @@ internal sealed class ConnectionRequests : IServerRequests
         return AskAsync(request, [], answer => Answers.Disconnect(answer, request, Server), session => session.StopAsync(keepApplications, cancellationToken), cancellationToken);
     }
 
-    /// <summary>Proxy servers refuse requests, but not those within a session. The server's refusal is the error if that fails too.</summary>
-    private async Task<XpraDictionary> GetInfoInSessionAsync(XpraAesException refusal, CancellationToken cancellationToken)
+    /// <summary>
+    /// Asks again within a session where the request is refused: proxy servers refuse requests, and a gateway passes on no screenshots that answer them.
+    /// The first refusal is the error if that fails too.
+    /// </summary>
+    private async Task<T> AskOrInSessionAsync<T>(string request, Predicate<XpraAesException> mayAskAgain, Func<Packet, T> read, Func<SessionRequests, Task<T>> askInSession, CancellationToken cancellationToken)
     {
+        XpraAesException refusal;
+        try
+        {
+            return await AskAsync(request, [], read, askInSession, cancellationToken).ConfigureAwait(false);
+        }
+        catch (XpraAesException e) when (e.Id == XpraErrorId.RequestRefused && mayAskAgain(e))
+        {
+            refusal = e;
+        }
         try
         {
             var session = await XpraConnector.ConnectAsync(_options, cancellationToken).ConfigureAwait(false);
             await using var closing = session.ConfigureAwait(false);
-            return await new SessionRequests(session, _options.Timeout).GetInfoAsync(cancellationToken).ConfigureAwait(false);
+            return await askInSession(new SessionRequests(session, _options.Timeout)).ConfigureAwait(false);
         }
         catch (XpraAesException)
         {

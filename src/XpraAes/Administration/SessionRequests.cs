@@ -52,7 +52,10 @@ internal sealed class SessionRequests(XpraConnection connection, TimeSpan timeou
                 throw Answers.Refused(Server, request, "clients may not stop it");
             await connection.SendAsync([keepApplications ? "exit-server" : "shutdown-server"], cancellationToken).ConfigureAwait(false);
             await connection.Completion.WaitAsync(timeout, cancellationToken).ConfigureAwait(false);
-            return new ControlResult { Server = Server, Command = request, Code = 0, Text = connection.CloseReason };
+            // A server may end without a word, too.
+            return connection.CloseReason is { } reason && (Answers.IsEnd(reason) || connection.CloseCause is null && !reason.StartsWith("the peer disconnected", StringComparison.Ordinal))
+                ? new ControlResult { Server = Server, Command = request, Code = 0, Text = reason }
+                : throw Answers.Refused(Server, request, connection.CloseReason ?? "no reason");
         });
 
     /// <summary>Servers handle packets in their order, so an echo shows that what was sent before has arrived.</summary>

@@ -130,6 +130,8 @@ public sealed class ConnectionRequestsTests : ProbeTests
     [Theory]
     [InlineData("permission error", "`command` requests are not enabled for this connection")]
     [InlineData("error", "invalid request, 'command' is not supported by the proxy server")]
+    [InlineData("client request", "stop is not served here")]
+    [InlineData("session busy", "this session is locked")]
     public async Task A_refusal_has_an_error_of_its_own(string reason, string details)
     {
         await using var server = Serve(Generation.Of("6.2.5") with { Answer = (_, _) => ["disconnect", reason, details] });

@@ -49,6 +49,7 @@ internal static class Generation
         ["start-child", ..] => [0L, "new child command started with pid=4712"],
         ["name", ..] when traits.Version == "6.5.3" => [6L, "invalid command"],
         ["name", var name] => [0L, $"session name set to {name}"],
+        ["send-notification", var id, ..] when !traits.Version.StartsWith("6.5", StringComparison.Ordinal) && traits.Version != "6.6" => [0L, $"notification id {id}: message sent to 1 clients"],
         ["quality", "abc"] => [127L, " argument 1 failed validation: invalid literal for int() with base 10: 'abc'\n 'quality': set encoding quality (from 0 to 100)"],
         ["readonly", ..] => [1L, "control command 'readonly' denied by readonly mode"],
         _ => [6L, "invalid command"],
