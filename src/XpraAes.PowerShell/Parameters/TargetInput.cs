@@ -56,8 +56,6 @@ internal sealed class TargetInput(XpraCmdlet cmdlet)
             var name = Text(entry.Key) ?? throw NotText(parameter, "a name");
             routes.Add(new RouteOptions { Name = RouteName.Parse(name).ToString(), Targets = [.. Uris(entry.Value, $"{parameter}, route '{PeerIdentification.Sanitize(name)}'").Select(ReadUri)] });
         }
-        if (routes.Count == 0)
-            throw new XpraAesException(XpraErrorId.InvalidOption, $"The table of {parameter} is empty.", "Give at least one route: @{ 'glxgears' = 'unix:///run/user/1000/xpra/host-100' }.");
         WarnAboutUnencrypted();
         return routes;
     }

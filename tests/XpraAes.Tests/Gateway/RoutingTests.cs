@@ -69,7 +69,7 @@ public sealed class RoutingTests : IAsyncDisposable
         await AnswerAsync(client, challenge, Generation.Named(generation), "mail", "someone");
         Assert.Equal("hello", (await client.ReceiveAsync()).Type);
         await ExpectAtAsync("mail");
-        Assert.True(gateway.Listener.Connections[0].KeyProven);
+        Assert.True((await gateway.SingleConnectionAsync()).KeyProven);
         Assert.Equal(0, _targets["games"].Listener.Accepted);
     }
 
