@@ -91,6 +91,8 @@ public enum XpraErrorId
     VersionRejected,
     /// <summary>The client asked for something that is not served here.</summary>
     RequestRefused,
+    /// <summary>A gateway has no route to the session that the client named, or none for that client.</summary>
+    SessionUnknown,
     /// <summary>One of the <see cref="Limits"/> was reached.</summary>
     LimitReached,
     /// <summary>The object is closed.</summary>

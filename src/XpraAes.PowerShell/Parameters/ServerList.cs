@@ -35,7 +35,7 @@ internal sealed class ServerList(XpraCmdlet cmdlet, PSCredential? credential, Se
         RequireOnce(uri, "a key", key.IsGiven && (uri.Key is not null || uri.KeyFile is not null), "-KeyFile, -KeyData and -Key");
         RequireOnce(uri, "a password", password is not null && uri.Password is not null, "-Credential and -PasswordFile");
         RequireOnce(uri, "a user", uri.UserName is { } user && user != (credential?.UserName ?? user), "-Credential");
-        Add(key, CertificateInput.ResolveTrust(cmdlet, uri.Endpoint), uri.Encryption ?? mode, uri.UserName ?? credential?.UserName, uri.Password ?? password, uri.Key, uri.KeyFile);
+        Add(key, CertificateInput.ResolveTrust(cmdlet, uri.Endpoint), uri.Encryption ?? mode, uri.UserName ?? credential?.UserName, uri.Password ?? password, uri.Key, uri.KeyFile, uri.SessionName);
     }
 
     /// <summary>Forgets the servers that do not match; their secrets stay owned.</summary>
@@ -77,7 +77,7 @@ internal sealed class ServerList(XpraCmdlet cmdlet, PSCredential? credential, Se
             throw new XpraAesException(XpraErrorId.InvalidOption, $"{uri.Endpoint}: both the URI and a parameter give {what}.", $"Remove it from the URI, or omit {parameters}.") { Target = $"{uri.Endpoint}" };
     }
 
-    private void Add(KeyInput key, XpraEndpoint endpoint, AesMode? mode, string? userName, SecretBuffer? serverPassword, XpraKey? uriKey = null, string? uriKeyFile = null)
+    private void Add(KeyInput key, XpraEndpoint endpoint, AesMode? mode, string? userName, SecretBuffer? serverPassword, XpraKey? uriKey = null, string? uriKeyFile = null, string? sessionName = null)
     {
         IReadOnlyList<XpraKey> keys;
         try
@@ -96,6 +96,7 @@ internal sealed class ServerList(XpraCmdlet cmdlet, PSCredential? credential, Se
             Mode = mode ?? AesMode.CBC,
             // As xpra's own clients do: servers from 6.1 on refuse a password without a user name.
             UserName = userName ?? (serverPassword is null ? null : Environment.UserName),
+            SessionName = sessionName,
             Password = serverPassword,
         });
     }

@@ -81,8 +81,11 @@ public sealed class XpraUri : IDisposable
     /// <summary>The password, in UTF-8; null where none is given.</summary>
     public SecretBuffer? Password { get; }
 
-    /// <summary>The display to request from a proxy server, which is written between the slash and the options; null where there is none.</summary>
+    /// <summary>The display, or the name of the session, to request from a proxy server or a gateway, which is written between the slash and the options; null where there is none.</summary>
     public string? Display { get; }
+
+    /// <summary>The session's name to send to a proxy server or gateway: the display, except by WebSocket, where it is the path of the request and may be anything.</summary>
+    internal string? SessionName => Endpoint.Path is null ? Display : null;
 
     /// <summary>Every other option, without passwords.</summary>
     public IReadOnlyDictionary<string, string> Options { get; }
