@@ -46,7 +46,7 @@ Describe 'Administering a real session' -Tag Interop -Skip:(-not $hasXpra) {
 
     It 'lists an attached client, and takes a picture' {
         $null = New-Item "$folder/downloads" -ItemType Directory
-        $script:client = Start-Process xvfb-run "-a xpra attach tcp://127.0.0.1:$($server.Port)/ --tcp-encryption=AES --tcp-encryption-keyfile=$keyFile --opengl=no --speaker=no --microphone=no --webcam=no --notifications=no --printing=no --tray=no --file-transfer=yes --download-path=$folder/downloads" -PassThru -RedirectStandardOutput "$folder/client.log" -RedirectStandardError "$folder/client.err"
+        $script:client = Start-Process xvfb-run "-a env XPRA_DOWNLOAD_DIR=$folder/downloads xpra attach tcp://127.0.0.1:$($server.Port)/ --tcp-encryption=AES --tcp-encryption-keyfile=$keyFile --opengl=no --speaker=no --microphone=no --webcam=no --notifications=no --printing=no --tray=no --file-transfer=yes" -PassThru -RedirectStandardOutput "$folder/client.log" -RedirectStandardError "$folder/client.err"
         Wait-For { Get-XpraClient $uri } | Should -Not -BeNullOrEmpty
         $attached = Get-XpraClient $uri
         $attached.Cipher | Should -Be AES-CBC
