@@ -33,7 +33,7 @@ internal static class ErrorRecords
         XpraErrorId.FileUnwritable => ErrorCategory.WriteError,
         XpraErrorId.RequestUnsupported => ErrorCategory.NotImplemented,
         XpraErrorId.ControlFailed => ErrorCategory.InvalidResult,
-        XpraErrorId.ScreenshotEmpty => ErrorCategory.InvalidData,
+        XpraErrorId.ScreenshotEmpty or XpraErrorId.SessionFileUnusable => ErrorCategory.InvalidData,
         XpraErrorId.PortInUse or XpraErrorId.StateInUse => ErrorCategory.ResourceBusy,
         XpraErrorId.AddressUnavailable => ErrorCategory.ResourceUnavailable,
         XpraErrorId.KeyMissing or XpraErrorId.KeyTextInvalid or XpraErrorId.InvalidUri or XpraErrorId.InvalidBind

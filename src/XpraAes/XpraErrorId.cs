@@ -141,4 +141,6 @@ public enum XpraErrorId
     FileExists,
     /// <summary>A file cannot be written.</summary>
     FileUnwritable,
+    /// <summary>A session file is missing, cannot be read, or asks for what is not done because a file says so.</summary>
+    SessionFileUnusable,
 }

@@ -142,6 +142,12 @@ public sealed class XpraUri : IDisposable
         return new XpraUri(endpoint, options, userInfo, display, warnings);
     }
 
+    /// <summary>What a session file names, in place of a URI. Throws InvalidUri, KeyTextInvalid.</summary>
+    internal static XpraUri Create(XpraEndpoint endpoint, OptionSet options) => new(endpoint, options, null, null, []);
+
+    /// <summary>Whether the text is a host name or an address, an IPv6 address without brackets.</summary>
+    internal static bool IsHost(string text) => Uri.CheckHostName(text) != UriHostNameType.Unknown && !text.StartsWith('[') || IsIPv6(text);
+
     /// <summary>The URI for an xpra client to connect with, without key data. Every version that reads options in URIs accepts it: 4.1 and later.</summary>
     public static string Build(XpraEndpoint endpoint, AesMode? mode, string? keyFile)
     {
@@ -278,7 +284,7 @@ public sealed class XpraUri : IDisposable
 
         if (host.Length == 0)
             host = "127.0.0.1";
-        if (Uri.CheckHostName(host) == UriHostNameType.Unknown && !IsIPv6(host))
+        if (!IsHost(host))
             throw Error("The host in the URI is not a host name or address.", "Write tcp://HOST:PORT/; options go after /?.");
         if (port.Length == 0)
             return (host.ToLowerInvariant(), null);
