@@ -47,6 +47,7 @@ internal sealed class TlsTransport() : Transport(TransportKind.Tls, "ssl")
     /// <summary>The server's side: the stream inside TLS, or inside a websocket in it, as the client's first bytes there decide.</summary>
     public override async Task<Stream?> AcceptAsync(Stream stream, AcceptOptions options, CancellationToken cancellationToken)
     {
+        options.TlsStarting();
         var tls = await TlsStream.AcceptAsync(stream, options.Certificate!, cancellationToken).ConfigureAwait(false);
         var first = new byte[TransportTable.PeekSize];
         int count;
