@@ -361,6 +361,8 @@ public sealed class AesListener : IAsyncDisposable
         }
         if (options.Key is not null && options.Modes.Count == 0)
             throw Invalid("No AES mode is given.", "Give at least one: every version of xpra has CBC.");
+        if (options.ProxyProtocol != ProxyProtocol.Off && options.TrustedSources.Count == 0 && options.SocketPath is null)
+            throw Invalid("The PROXY protocol is on, but no source is trusted to use it.", "Give the proxy's address with -TrustedSource.");
         RequireCertificateToFit(options);
         RequirePagesToBePublic(options);
         foreach (var key in options.OtherKeys.Append(options.Key).Concat(options.Target?.Keys ?? []))
@@ -436,36 +438,76 @@ public sealed class AesListener : IAsyncDisposable
                 await Task.Delay(s_acceptPause).ConfigureAwait(false);
                 continue;
             }
+            if (IsLowOnDescriptors(client))
+                Reject(client);
+            // Others do not wait for the header, without which it is not known whose place to take.
+            else if (bind.Service.Options is { ProxyProtocol: not ProxyProtocol.Off } options && options.MayAnnounce(client.Source))
+                Serve(() => ServeProxiedAsync(client, options, bind));
             // While this waits for a slot, the clients behind it in the backlog wait too.
-            if (IsLowOnDescriptors(client) || await AcquireSlotAsync(client.Source).ConfigureAwait(false) is not { } slot)
-            {
-                Counters.Refuse(XpraErrorId.LimitReached);
-                client.Dispose();
-                continue;
-            }
-            Serve(client, slot, bind);
+            else if (await AcquireSlotAsync(client).ConfigureAwait(false) is { } slot)
+                Serve(() => ServeAsync(client, slot, bind));
         }
     }
 
-    private async ValueTask<SourceGuard.Slot?> AcquireSlotAsync(IPAddress source)
+    /// <summary>A place for the client; null if it was rejected.</summary>
+    private async ValueTask<SourceGuard.Slot?> AcquireSlotAsync(AcceptedClient client)
     {
-        var slot = await Guard.AcquireAsync(source).ConfigureAwait(false);
-        if (slot is null && Guard.TryReportRejection(source) is { } rejected)
+        var slot = await Guard.AcquireAsync(client.Source, client.IsAnnounced).ConfigureAwait(false);
+        if (slot is not null)
+            return slot;
+        if (Guard.TryReportRejection(client.Source) is { } rejected)
             Log.SourceCrowded(_options.Logger, rejected, _options.Limits.FailureWindow);
-        return slot;
+        Reject(client);
+        return null;
+    }
+
+    private void Reject(AcceptedClient client)
+    {
+        Counters.Refuse(XpraErrorId.LimitReached);
+        client.Dispose();
     }
 
     /// <summary>Starts to serve a client and returns at once, so that the accept loop continues.</summary>
-    private void Serve(AcceptedClient client, SourceGuard.Slot slot, Bind bind)
+    private void Serve(Func<Task> serve)
     {
-        var service = bind.AddUser();
-        var serving = Task.Run(() => service.ServeAsync(client, slot, _stopping.Token));
+        var serving = Task.Run(serve);
         _serving[serving] = 0;
-        _ = serving.ContinueWith(done =>
+        _ = serving.ContinueWith(done => _serving.TryRemove(done, out _), CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+    }
+
+    private async Task ServeAsync(AcceptedClient client, SourceGuard.Slot slot, Bind bind)
+    {
+        using (slot)
+            await bind.AddUser().ServeAsync(client, slot, _stopping.Token).ConfigureAwait(false);
+    }
+
+    /// <summary>Serves a client of a proxy, whose address limits it instead of the proxy's.</summary>
+    private async Task ServeProxiedAsync(AcceptedClient client, ListenerOptions options, Bind bind)
+    {
+        if (await TryReadHeaderAsync(client, options).ConfigureAwait(false) && await AcquireSlotAsync(client).ConfigureAwait(false) is { } slot)
+            await ServeAsync(client, slot, bind).ConfigureAwait(false);
+    }
+
+    private async Task<bool> TryReadHeaderAsync(AcceptedClient client, ListenerOptions options)
+    {
+        var peer = "unknown";
+        try
         {
-            slot.Dispose();
-            _serving.TryRemove(done, out _);
-        }, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+            peer = client.Peer;
+            if (await client.ReadHeaderAsync(options.ProxyProtocol == ProxyProtocol.Required, options.Limits.HandshakeTimeout, _stopping.Token).ConfigureAwait(false))
+                return true;
+        }
+        catch (XpraAesException e)
+        {
+            using var log = LogThrottle.Connect(options.Logger, client.Source);
+            Refuse(peer, e, log);
+        }
+        catch (Exception e) when (e is OperationCanceledException or ObjectDisposedException or SocketException or IOException)
+        {
+            // A health check that resets its connection.
+        }
+        client.Dispose();
+        return false;
     }
 
     /// <summary>The system assigns the lowest free descriptor, so the newest one's number shows how many are in use.</summary>

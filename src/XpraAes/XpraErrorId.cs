@@ -139,4 +139,8 @@ public enum XpraErrorId
     FileExists,
     /// <summary>A file cannot be written.</summary>
     FileUnwritable,
+    /// <summary>A trusted source sent no PROXY header where one is required, or one that cannot be read.</summary>
+    ProxyHeaderInvalid,
+    /// <summary>A connection began with a PROXY header although its source is not trusted to send one; or it came around the proxy, from which all are to come.</summary>
+    ProxyHeaderRefused,
 }

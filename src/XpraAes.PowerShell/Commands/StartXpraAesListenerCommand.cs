@@ -46,11 +46,15 @@ public sealed class StartXpraAesListenerCommand : GatewayCommand
     [ValidateNotNullOrEmpty]
     public string? LogPath { get; set; }
 
-    /// <summary>Addresses exempt from the limits on unauthenticated clients, such as a proxy's, behind which all clients share one address: 10.0.0.5, 10.0.0.0/8.</summary>
+    /// <summary>Addresses of proxies, behind which all clients share one address: 10.0.0.5, 10.0.0.0/8. They are exempt from the limits on unauthenticated clients, and may send PROXY headers.</summary>
     [Parameter]
     [TextOnly]
     [ValidateNotNullOrEmpty]
     public string[] TrustedSource { get; set; } = [];
+
+    /// <summary>Whether trusted sources begin their connections with a PROXY header (HAProxy's send-proxy-v2), which tells the client's address.</summary>
+    [Parameter]
+    public ProxyProtocol ProxyProtocol { get; set; }
 
     /// <summary>Limits that differ from the defaults, by name: @{ UnprovenConnectionsPerSource = 32; MaxIterations = 200000; HandshakeTimeout = 20 }.</summary>
     [Parameter]
@@ -95,11 +99,14 @@ public sealed class StartXpraAesListenerCommand : GatewayCommand
             WebRoot = ReadWebRoot(),
             StatePath = StatePath is null ? null : FilePath.Resolve(this, StatePath),
             TrustedSources = [.. TrustedSource.Select(ParseNetwork)],
+            ProxyProtocol = ProxyProtocol,
             Limits = LimitInput.Read(Limit, WarnOnce),
         };
         ListenerOptions[] all = ParameterSetName == nameof(Bind) ? [.. Bind.Select(NewBindReader(common).Read)] : [ReadParameters(common)];
         if (WebRoot is null && target is not null && Listening.WebRoot.Known.FirstOrDefault(Directory.Exists) is { } pages)
             all = [.. all.Select(bind => bind.Certificate is null ? bind : bind with { WebRoot = pages })];
+        if (ProxyProtocol == ProxyProtocol.Optional)
+            WarnOnce("With -ProxyProtocol Optional, a client that a trusted source passes on without a PROXY header can begin with one of its own, and so have any address. Use Required unless every trusted source adds the header or lets no strangers in.");
         foreach (var bind in all)
         {
             WarnAboutFirstPacket(bind.Modes);

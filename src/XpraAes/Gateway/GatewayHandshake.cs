@@ -111,7 +111,7 @@ internal sealed class GatewayHandshake(GatewayOptions options, ILogger log)
         var awaitingTarget = true;
         try
         {
-            var (stream, targetPeer) = await TransportTable.ConnectAsync(_target.Endpoint, _target.Keys, options.Limits.TargetConnectTimeout, options.Limits, cancellationToken).ConfigureAwait(false);
+            var (stream, targetPeer) = await TransportTable.ConnectAsync(_target.Endpoint with { Proxied = options.Client }, _target.Keys, options.Limits.TargetConnectTimeout, options.Limits, cancellationToken).ConfigureAwait(false);
             targetChannel = new PacketChannel(stream, options.Limits, targetPeer, log) { Encoding = attempt.Encoding };
             targetChannel.TrustPeer();
             leg = new ClientLeg(targetChannel, CipherOptions(), options.Limits.HandshakeTimeout, options.Limits, log);

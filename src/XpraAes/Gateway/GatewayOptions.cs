@@ -1,3 +1,5 @@
+using XpraAes.Transports;
+
 namespace XpraAes.Gateway;
 
 /// <summary>What a gateway needs to know about the listener whose clients it connects to a target.</summary>
@@ -5,6 +7,9 @@ internal sealed record GatewayOptions
 {
     /// <summary>Where sessions go.</summary>
     public required TargetOptions Target { get; init; }
+
+    /// <summary>What a target that wants a PROXY header is told about the client.</summary>
+    public ProxyHeader Client { get; init; } = new(null, null);
 
     /// <summary>Requests that are forwarded before the client has proven that it holds the key.</summary>
     public IReadOnlyCollection<string> AllowRequests { get; init; } = [];

@@ -16,7 +16,7 @@ internal sealed class UnixTransport() : Transport(TransportKind.Unix, "socket")
 
     public override async Task<(Stream Stream, string Peer)> ConnectAsync(XpraEndpoint endpoint, IReadOnlyList<XpraKey> keys, TimeSpan timeout, Limits limits, CancellationToken cancellationToken)
     {
-        var (stream, _) = await SocketConnection.OpenAsync(NewSocket(), (socket, token) => socket.ConnectAsync(new UnixDomainSocketEndPoint(endpoint.Path!), token), timeout, limits, cancellationToken).ConfigureAwait(false);
+        var (stream, _) = await SocketConnection.OpenAsync(NewSocket(), (socket, token) => socket.ConnectAsync(new UnixDomainSocketEndPoint(endpoint.Path!), token), endpoint, timeout, limits, cancellationToken).ConfigureAwait(false);
         return (stream, endpoint.Path!);
     }
 
