@@ -20,6 +20,7 @@ public sealed class AesListener : IAsyncDisposable
     private readonly Bind[] _binds;
     private readonly ListenerOptions _options;
     private readonly CancellationTokenSource _stopping = new();
+    private readonly CancellationTokenSource _draining = new();
     private readonly ConcurrentDictionary<Task, byte> _serving = new();
     private readonly TaskCompletionSource _stopped = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly List<IDisposable> _salts = []; // kept until it stops, since sessions may prove a key after it was replaced
@@ -140,6 +141,9 @@ public sealed class AesListener : IAsyncDisposable
     /// <summary>Clients being served, with or without a session; 0 when all have gone.</summary>
     internal int Serving => _serving.Count;
 
+    /// <summary>Whether it does what its state says: accept clients, or end.</summary>
+    internal bool IsAlive => State != ListenerState.Listening || !_accepting.IsCompleted;
+
     internal ListenerCounters Counters { get; }
 
     internal SourceGuard Guard { get; }
@@ -182,6 +186,11 @@ public sealed class AesListener : IAsyncDisposable
         listener._salts.AddRange(salts);
         LiveRegistry<AesListener>.Add(listener.Id, listener);
         listener.LogListening();
+        foreach (var (point, bind) in points)
+        {
+            if (point.Activation is { } name)
+                Log.SocketPassed(bind.Logger, point.Address, name);
+        }
         listener._accepting = Task.WhenAll(listener._binds.Select(bind => Task.Run(() => listener.AcceptAsync(bind))));
         return listener;
     }
@@ -210,13 +219,21 @@ public sealed class AesListener : IAsyncDisposable
     }
 
     /// <summary>Frees the ports, delivers what is in transit, and tells every client that the server exits. Sessions that have not ended within the grace period are aborted.</summary>
-    public async Task StopAsync(TimeSpan grace)
+    /// <param name="grace">How long sessions may take to end once they have been told to.</param>
+    public Task StopAsync(TimeSpan grace) => StopAsync(grace, TimeSpan.Zero);
+
+    /// <summary>As <see cref="StopAsync(TimeSpan)"/>, but only frees the ports at first, and lets the open sessions go on for a while. A further call ends that time.</summary>
+    /// <param name="grace">How long sessions may take to end once they have been told to.</param>
+    /// <param name="drain">How long they may go on before.</param>
+    public async Task StopAsync(TimeSpan grace, TimeSpan drain)
     {
         if (Interlocked.CompareExchange(ref _state, (int)ListenerState.Stopping, (int)ListenerState.Listening) == (int)ListenerState.Listening)
         {
             foreach (var bind in _binds)
                 bind.Point.Dispose();
             await _accepting.ConfigureAwait(false);
+            if (drain > TimeSpan.Zero)
+                await DrainAsync(drain).ConfigureAwait(false);
             await Task.WhenAll(Connections.Select(connection => connection.CloseAsync("server exit", grace))).ConfigureAwait(false);
             await _stopping.CancelAsync().ConfigureAwait(false);
             await Task.WhenAll(_serving.Keys).ConfigureAwait(false);
@@ -233,7 +250,17 @@ public sealed class AesListener : IAsyncDisposable
             Log.ListenerStopped(_options.Logger, Endpoint);
             _stopped.TrySetResult();
         }
+        else
+        {
+            await _draining.CancelAsync().ConfigureAwait(false);
+        }
         await _stopped.Task.ConfigureAwait(false);
+    }
+
+    private async Task DrainAsync(TimeSpan time)
+    {
+        Log.Draining(_options.Logger, Endpoint, Connections.Count, time);
+        await Task.WhenAll(_serving.Keys).WaitAsync(time, _draining.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
     }
 
     /// <inheritdoc/>

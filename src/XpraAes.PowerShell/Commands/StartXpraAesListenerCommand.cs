@@ -2,6 +2,7 @@ using System.Collections;
 using System.Management.Automation;
 using System.Net;
 using System.Net.Sockets;
+using System.Runtime.InteropServices;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 using XpraAes.Ciphers;
@@ -162,7 +163,7 @@ public sealed class StartXpraAesListenerCommand : GatewayCommand
         return common with { Address = BindAddressCompleter.Parse(BindAddress), Port = Port, Modes = [.. Mode.Distinct()], Key = keys[0], OtherKeys = [.. keys.Skip(1)] };
     }
 
-    private AesListener Listen(IReadOnlyList<ListenerOptions> binds, ILogger? live)
+    private AesListener Listen(ListenerOptions[] binds, ILogger? live)
     {
         var file = LogPath is null ? null : new FileLogger(FilePath.Resolve(this, LogPath), binds[0].Limits.LogFileSize);
         ILogger log = file is null ? live ?? NullLogger.Instance : live is null ? file : new BothLoggers(live, file);
@@ -181,10 +182,12 @@ public sealed class StartXpraAesListenerCommand : GatewayCommand
         }
     }
 
-    private void RunInForeground(IReadOnlyList<ListenerOptions> binds)
+    private void RunInForeground(ListenerOptions[] binds)
     {
         var output = NewOutput();
         var listener = Listen(binds, new PipelineLogger(output));
+        using var systemd = SystemdNotifier.Start(listener, Environment.GetEnvironmentVariable);
+        ModuleLifetime.SignalReceived += Receive;
         try
         {
             WriteObject(listener);
@@ -192,8 +195,34 @@ public sealed class StartXpraAesListenerCommand : GatewayCommand
         }
         finally
         {
+            ModuleLifetime.SignalReceived -= Receive;
             // Not awaited: Ctrl+C ends the cmdlet at once, while the listener still sends its disconnect packets.
             _ = listener.StopAsync(Limits.Default.CloseGrace);
+        }
+
+        // With a terminal, SIGHUP is its end, and this process's too.
+        bool Receive(PosixSignal signal)
+        {
+            if (signal != PosixSignal.SIGTERM)
+                return OperatingSystem.IsLinux() && !HasTerminal();
+            var limits = binds[0].Limits;
+            _ = listener.StopAsync(limits.CloseGrace, limits.DrainTime);
+            systemd?.Stopping(limits.DrainTime + limits.CloseGrace);
+            return true;
+        }
+    }
+
+    /// <summary>Whether this process belongs to a terminal.</summary>
+    private static bool HasTerminal()
+    {
+        try
+        {
+            using var terminal = File.OpenHandle("/dev/tty");
+            return true;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return false;
         }
     }
 }

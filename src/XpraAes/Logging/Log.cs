@@ -79,6 +79,12 @@ internal static partial class Log
     [LoggerMessage(129, LogLevel.Debug, "This system refuses {Options} on a socket: a peer that vanishes may be noticed later")]
     public static partial void SocketOptionsRefused(ILogger logger, string options);
 
+    [LoggerMessage(130, LogLevel.Information, "Listening on {Endpoint}: the socket '{Name}' from systemd")]
+    public static partial void SocketPassed(ILogger logger, string endpoint, string name);
+
+    [LoggerMessage(131, LogLevel.Information, "Listener {Endpoint} accepts no more clients; {Sessions} sessions have {Time} to end")]
+    public static partial void Draining(ILogger logger, string endpoint, int sessions, TimeSpan time);
+
     [LoggerMessage(200, LogLevel.Debug, "{Peer}: announced AES-{Mode}, {KeySize} bits, {KeyHash}, {Iterations} iterations, {Padding}, stream {Stream}")]
     public static partial void AnnouncedCipher(ILogger logger, string peer, string mode, int keySize, string keyHash, int iterations, string padding, bool stream);
 

@@ -35,7 +35,7 @@ internal static class ProxyTargets
         Expect.That(reading.IsCompleted, "It waits for bytes although the stream has ended.");
         var (header, read) = reading.GetAwaiter().GetResult();
         var rest = new MemoryStream();
-        stream.CopyTo(rest);
+        Expect.That(stream.CopyToAsync(rest).IsCompletedSuccessfully, "The rest cannot be read.");
         return (header, read.ToArray(), rest.ToArray());
     }
 
