@@ -47,6 +47,12 @@ public sealed class StartXpraAesListenerCommand : GatewayCommand
     [ValidateNotNullOrEmpty]
     public string? LogPath { get; set; }
 
+    /// <summary>A file to append a line of JSON to for every client that is let in or refused, and for every session's end; or the socket of systemd's journal, /run/systemd/journal/socket.</summary>
+    [Parameter]
+    [TextOnly]
+    [ValidateNotNullOrEmpty]
+    public string? AuditLogPath { get; set; }
+
     /// <summary>Addresses of proxies, behind which all clients share one address: 10.0.0.5, 10.0.0.0/8. They are exempt from the limits on unauthenticated clients, and may send PROXY headers.</summary>
     [Parameter]
     [TextOnly]
@@ -167,16 +173,29 @@ public sealed class StartXpraAesListenerCommand : GatewayCommand
     {
         var file = LogPath is null ? null : new FileLogger(FilePath.Resolve(this, LogPath), binds[0].Limits.LogFileSize);
         ILogger log = file is null ? live ?? NullLogger.Instance : live is null ? file : new BothLoggers(live, file);
+        AuditLog? audit = null;
         try
         {
+            if (AuditLogPath is not null)
+            {
+                audit = new AuditLog(FilePath.Resolve(this, AuditLogPath), log);
+                log = new BothLoggers(log, audit);
+            }
             var logged = binds.Select(bind => bind with { Logger = log }).ToArray();
             var listener = AesListener.Start(logged[0], logged[1..]);
-            if (file is not null)
-                _ = listener.Completion.ContinueWith(_ => file.Dispose(), TaskScheduler.Default);
+            if (file is not null || audit is not null)
+            {
+                _ = listener.Completion.ContinueWith(_ =>
+                {
+                    audit?.Dispose();
+                    file?.Dispose();
+                }, TaskScheduler.Default);
+            }
             return listener;
         }
         catch
         {
+            audit?.Dispose();
             file?.Dispose();
             throw;
         }

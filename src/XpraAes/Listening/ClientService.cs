@@ -202,7 +202,11 @@ internal sealed class ClientService
     private XpraConnection OpenConnection(ISession session, HandshakeResult client, LogThrottle.Connection log)
     {
         _listener.Counters.Accept();
-        var connection = new XpraConnection(session, ConnectionDirection.Inbound, client.KeyProven, EndpointOf(session.Channel).ToString(), Options.Limits, log);
+        var connection = new XpraConnection(session, ConnectionDirection.Inbound, client.KeyProven, EndpointOf(session.Channel).ToString(), Options.Limits, log)
+        {
+            UserName = client.PeerHello.GetString("username") is { Length: > 0 } name ? PeerIdentification.Sanitize(name) : null,
+            Target = session is RelaySession ? Options.Target?.ToString() : null,
+        };
         // Before anything but the hello is sent under this salt.
         if (!client.KeyProven && client is { Key: { } key, Send: { } send })
         {
