@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Microsoft.Extensions.Logging;
 using XpraAes.Ciphers;
 using XpraAes.Connections;
@@ -111,7 +112,7 @@ internal sealed class GatewayHandshake(GatewayOptions options, ILogger log)
         var awaitingTarget = true;
         try
         {
-            var (stream, targetPeer) = await TransportTable.ConnectAsync(_target.Endpoint, _target.Keys, options.Limits.TargetConnectTimeout, options.Limits, cancellationToken).ConfigureAwait(false);
+            var (stream, targetPeer) = await ConnectAsync(cancellationToken).ConfigureAwait(false);
             targetChannel = new PacketChannel(stream, options.Limits, targetPeer, log) { Encoding = attempt.Encoding };
             targetChannel.TrustPeer();
             leg = new ClientLeg(targetChannel, CipherOptions(), options.Limits.HandshakeTimeout, options.Limits, log);
@@ -163,6 +164,22 @@ internal sealed class GatewayHandshake(GatewayOptions options, ILogger log)
                 return new Outcome(null, client.Request, PacketTranslator.ToText(disconnect.Items));
             if (awaitingTarget && e is XpraAesException failure)
                 throw new XpraAesException(failure.Id, failure.Message, failure.RecommendedAction, failure) { Target = _target.ToString(), IsOfKeyHolder = client.KeyProven };
+            throw;
+        }
+    }
+
+    private async Task<(Stream Stream, string Peer)> ConnectAsync(CancellationToken cancellationToken)
+    {
+        var started = Stopwatch.GetTimestamp();
+        try
+        {
+            var connected = await TransportTable.ConnectAsync(_target.Endpoint, _target.Keys, options.Limits.TargetConnectTimeout, options.Limits, cancellationToken).ConfigureAwait(false);
+            Instruments.RecordTargetConnect(Stopwatch.GetElapsedTime(started), null);
+            return connected;
+        }
+        catch (XpraAesException e)
+        {
+            Instruments.RecordTargetConnect(Stopwatch.GetElapsedTime(started), e.Id);
             throw;
         }
     }

@@ -88,6 +88,8 @@ internal sealed class ClientService
             }
             channel = new PacketChannel(stream, Options.Limits, peer, log);
             connection = await OpenAsync(channel, slot, address, peer, started, log, ending.Token).ConfigureAwait(false);
+            if (connection is not null)
+                Instruments.RecordHandshake(Stopwatch.GetElapsedTime(started), TransportTable.Of(channel.Transport ?? TransportKind.Tcp).Scheme);
         }
         catch (XpraAesException e)
         {
