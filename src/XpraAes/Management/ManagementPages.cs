@@ -21,10 +21,11 @@ internal sealed class ManagementPages(Func<IReadOnlyList<AesListener>> listeners
     private byte[]? _metrics;
     private long _collectedAt;
 
-    public async Task<WebAnswer> AnswerAsync(HttpHead request, CancellationToken cancellationToken)
+    /// <summary>The answer to a request; null is what was none.</summary>
+    public async Task<WebAnswer> AnswerAsync(HttpHead? request, CancellationToken cancellationToken)
     {
-        if (request.StartLine.Split(' ') is not [var method, ['/', ..] target, var version and ("HTTP/1.1" or "HTTP/1.0")])
-            return Text("400 Bad Request", "This is no request of HTTP/1.1 or 1.0.");
+        if (request?.StartLine.Split(' ') is not [var method, ['/', ..] target, var version and ("HTTP/1.1" or "HTTP/1.0")])
+            return Text("400 Bad Request", "Send a request of HTTP/1.1 or 1.0, for /healthz, /readyz or /metrics.");
         if (method is not ("GET" or "HEAD"))
             return WebAnswer.Text("405 Method Not Allowed", "Only GET and HEAD are answered here.\n", [("Allow", "GET, HEAD"), .. s_fields]);
         // Health checks of HTTP/1.0, such as HAProxy's, name no host; browsers always do.

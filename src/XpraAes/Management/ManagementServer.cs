@@ -20,7 +20,7 @@ internal sealed class ManagementServer : IDisposable
     private static readonly TimeSpan s_acceptPause = TimeSpan.FromMilliseconds(100);
 
     private readonly IListeningPoint _point;
-    private readonly Func<HttpHead, CancellationToken, Task<WebAnswer>> _answer;
+    private readonly Func<HttpHead?, CancellationToken, Task<WebAnswer>> _answer;
     private readonly ILogger _log;
     private readonly TimeSpan _timeout;
     private readonly CancellationTokenSource _stopping = new();
@@ -28,10 +28,10 @@ internal sealed class ManagementServer : IDisposable
 
     /// <summary>Starts to answer.</summary>
     /// <param name="point">Where; it is disposed of with this.</param>
-    /// <param name="answer">Gives the answer to a request.</param>
+    /// <param name="answer">Gives the answer to a request; null is what was none, or too long.</param>
     /// <param name="log">Where failures go.</param>
     /// <param name="timeout">Time for a connection's request and its answer; null for 10 s, which is Prometheus' own.</param>
-    public ManagementServer(IListeningPoint point, Func<HttpHead, CancellationToken, Task<WebAnswer>> answer, ILogger log, TimeSpan? timeout = null)
+    public ManagementServer(IListeningPoint point, Func<HttpHead?, CancellationToken, Task<WebAnswer>> answer, ILogger log, TimeSpan? timeout = null)
     {
         (_point, _answer, _log, _timeout) = (point, answer, log, timeout ?? TimeSpan.FromSeconds(10));
         _ = Task.Run(AcceptAsync);
@@ -77,7 +77,7 @@ internal sealed class ManagementServer : IDisposable
         try
         {
             var (head, _) = await HttpHead.ReadAsync(stream, default, isAnswer: false, ending.Token).ConfigureAwait(false);
-            var answer = head is null ? WebAnswer.Text("400 Bad Request", "This port answers HTTP requests for /healthz, /readyz and /metrics.\n") : await _answer(head, ending.Token).ConfigureAwait(false);
+            var answer = await _answer(head, ending.Token).ConfigureAwait(false);
             await using var content = answer.Content.ConfigureAwait(false);
             await stream.WriteAsync(answer.FormatHead(keepsAlive: false), ending.Token).ConfigureAwait(false);
             if (head?.StartLine.StartsWith("HEAD ", StringComparison.Ordinal) != true)
