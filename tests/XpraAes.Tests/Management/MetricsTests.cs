@@ -7,6 +7,7 @@ using XpraAes.Listening;
 using XpraAes.Logging;
 using XpraAes.Management;
 using XpraAes.Tests.Gateway;
+using XpraAes.Tests.Interop;
 using XpraAes.Tests.Listening;
 
 namespace XpraAes.Tests.Management;
@@ -131,7 +132,7 @@ public sealed partial class MetricsTests(MetricsFixture metrics) : IClassFixture
     public async Task They_are_sent_by_OTLP_and_the_last_ones_when_the_listener_stops()
     {
         using var collector = new HttpListener();
-        var port = FreePort();
+        var port = RealXpra.FreePort();
         collector.Prefixes.Add($"http://127.0.0.1:{port}/");
         collector.Start();
         using var environment = new TemporaryEnvironment($"OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:{port}", "OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf", "OTEL_EXPORTER_OTLP_HEADERS=x-token=sesame", "OTEL_METRIC_EXPORT_INTERVAL=600000", "OTEL_SERVICE_NAME=front-door", "OTEL_RESOURCE_ATTRIBUTES=deployment.environment.name=test");
@@ -152,13 +153,6 @@ public sealed partial class MetricsTests(MetricsFixture metrics) : IClassFixture
         var text = Encoding.Latin1.GetString(body.ToArray());
         Assert.All(["front-door", "deployment.environment.name", "xpra_aes.handshake.duration", "xpra_aes.target.connect.duration", "process.memory.usage"], expected => Assert.Contains(expected, text, StringComparison.Ordinal));
         Assert.DoesNotContain("xpra-aes", text, StringComparison.Ordinal); // the name of the service is the variable's
-    }
-
-    private static int FreePort()
-    {
-        using var probe = new System.Net.Sockets.TcpListener(IPAddress.Loopback, 0);
-        probe.Start();
-        return ((IPEndPoint)probe.LocalEndpoint).Port;
     }
 
     [GeneratedRegex("(?<name>[a-z_]+)=\"(?<value>[^\"]*)\"")]
