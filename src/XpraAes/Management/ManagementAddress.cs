@@ -8,7 +8,7 @@ namespace XpraAes.Management;
 /// <summary>Where health and metrics are served: an IP address and port, or the path of a Unix socket (mode 0600).</summary>
 internal sealed record ManagementAddress
 {
-    private const string Usage = "Write it as 127.0.0.1:9090, [::1]:9090, localhost:9090, or as the path of a Unix socket: unix:///run/xpra-aes/management.sock.";
+    private const string Usage = "Write it as 127.0.0.1:9464, [::1]:9464, localhost:9464, or as the path of a Unix socket: unix:///run/xpra-aes/management.sock.";
 
     private static readonly string[] s_pathSchemes = ["unix://", "socket://"];
 
@@ -32,7 +32,7 @@ internal sealed record ManagementAddress
         {
             var path = text[(scheme?.Length ?? 0)..];
             if (OperatingSystem.IsWindows())
-                throw new XpraAesException(XpraErrorId.InvalidOption, "On Windows a socket's file cannot be restricted to its owner by a mode.", "Give an address: 127.0.0.1:9090.") { Target = text };
+                throw new XpraAesException(XpraErrorId.InvalidOption, "On Windows a socket's file cannot be restricted to its owner by a mode.", "Give an address: 127.0.0.1:9464.") { Target = text };
             if (path.Length == 0)
                 throw Invalid(text);
             return new(null, (resolvePath ?? System.IO.Path.GetFullPath)(path));
@@ -63,7 +63,7 @@ internal sealed record ManagementAddress
         }
     }
 
-    /// <summary>For example <c>127.0.0.1:9090</c>.</summary>
+    /// <summary>For example <c>127.0.0.1:9464</c>.</summary>
     public override string ToString() => Path ?? Endpoint!.ToString();
 
     private static XpraAesException Invalid(string text) => new(XpraErrorId.InvalidOption, $"'{text}' is not a management address.", Usage) { Target = text };

@@ -18,7 +18,7 @@ public sealed class ManagementAttackTests
     /// <summary>A page whose name was made to resolve to this address (DNS rebinding) sends its own name.</summary>
     [Theory]
     [InlineData("Host: evil.example", 421)]
-    [InlineData("Host: evil.example:9090", 421)]
+    [InlineData("Host: evil.example:9464", 421)]
     [InlineData("Host: localhost.evil.example", 421)]
     [InlineData("Host: 127.0.0.1.evil.example", 421)]
     [InlineData("Host: evil.example@localhost", 421)]
@@ -27,11 +27,11 @@ public sealed class ManagementAttackTests
     [InlineData("Host: ", 421)]
     [InlineData("X: y", 421)]
     [InlineData("Host: localhost", 200)]
-    [InlineData("Host: LOCALHOST:9090", 200)]
-    [InlineData("Host: 127.0.0.1:9090", 200)]
+    [InlineData("Host: LOCALHOST:9464", 200)]
+    [InlineData("Host: 127.0.0.1:9464", 200)]
     [InlineData("Host: 10.1.2.3", 200)]
-    [InlineData("Host: [::1]:9090", 200)]
-    [InlineData("Host: MACHINE:9090", 200)]
+    [InlineData("Host: [::1]:9464", 200)]
+    [InlineData("Host: MACHINE:9464", 200)]
     public async Task Only_addresses_and_this_machines_names_are_answered(string host, int status)
     {
         await using var rig = new ManagementRig();

@@ -113,19 +113,20 @@ public sealed partial class MetricsTests(MetricsFixture metrics) : IClassFixture
 
     [Theory]
     [InlineData(false)]
-    [InlineData(true, "OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:4317")]
-    [InlineData(true, "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT=http://127.0.0.1:4317")]
+    [InlineData(true, "OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:1")]
+    [InlineData(true, "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT=http://127.0.0.1:1")]
     [InlineData(true, "OTEL_METRICS_EXPORTER=otlp")]
     [InlineData(true, "OTEL_METRICS_EXPORTER=prometheus, otlp")]
     [InlineData(false, "OTEL_METRICS_EXPORTER=none", "OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:4317")]
     [InlineData(false, "OTEL_SDK_DISABLED=true", "OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:4317")]
     [InlineData(false, "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT=http://127.0.0.1:4317")]
-    public void OTLP_is_used_if_the_standard_variables_say_so(bool expected, params string[] variables)
+    public async Task OTLP_is_used_if_the_standard_variables_say_so(bool expected, params string[] variables)
     {
         using var environment = new TemporaryEnvironment(variables);
         Assert.Equal(expected, MetricsExport.IsOtlpConfigured);
-        using var lease = ManagementService.Open(null, NullLogger.Instance);
-        Assert.Equal(expected, lease is not null);
+        using (var lease = ManagementService.Open(null, NullLogger.Instance))
+            Assert.Equal(expected, lease is not null);
+        await ManagementService.EndedAsync();
     }
 
     [Fact]
