@@ -53,7 +53,8 @@ internal sealed class ManagementServer : IDisposable
             try
             {
                 var client = await _point.AcceptClientAsync(_stopping.Token).ConfigureAwait(false);
-                _ = Task.Run(() => ServeAsync(client));
+                var place = Enter();
+                _ = Task.Run(() => ServeAsync(client, place));
             }
             catch (Exception e) when (e is ObjectDisposedException or OperationCanceledException || _stopping.IsCancellationRequested)
             {
@@ -67,11 +68,9 @@ internal sealed class ManagementServer : IDisposable
         }
     }
 
-    private async Task ServeAsync(AcceptedClient client)
+    private async Task ServeAsync(AcceptedClient client, LinkedListNode<CancellationTokenSource> place)
     {
-        using var ending = CancellationTokenSource.CreateLinkedTokenSource(_stopping.Token);
-        ending.CancelAfter(_timeout);
-        var place = Enter(ending);
+        using var ending = place.Value;
         var stream = client.Stream;
         var channel = new PacketChannel(stream, Limits.Default); // only to linger
         try
@@ -104,20 +103,20 @@ internal sealed class ManagementServer : IDisposable
         }
     }
 
-    private LinkedListNode<CancellationTokenSource> Enter(CancellationTokenSource ending)
+    /// <summary>A place for the connection that has just been accepted, with what ends it: its time, the next one too many, or the end of this server.</summary>
+    private LinkedListNode<CancellationTokenSource> Enter()
     {
-        CancellationTokenSource? oldest = null;
+        var ending = CancellationTokenSource.CreateLinkedTokenSource(_stopping.Token);
+        ending.CancelAfter(_timeout);
         lock (_connections)
         {
             if (_connections.Count >= MaxConnections)
             {
-                oldest = _connections.First!.Value;
+                // Within the lock, so that it is not disposed of meanwhile; what it cancels runs elsewhere.
+                _connections.First!.Value.CancelAfter(TimeSpan.Zero);
                 _connections.RemoveFirst();
             }
-            var place = _connections.AddLast(ending);
-            // Within the lock, so that it is not disposed of meanwhile. The callbacks of its reads and writes run elsewhere.
-            oldest?.CancelAfter(TimeSpan.Zero);
-            return place;
+            return _connections.AddLast(ending);
         }
     }
 }

@@ -5,6 +5,7 @@ using System.Text.RegularExpressions;
 using k8s;
 using k8s.Models;
 using XpraAes.Connections;
+using XpraAes.Listening;
 using XpraAes.Tests.Engine;
 using XpraAes.Tests.Gateway;
 using XpraAes.Tests.Interop;
@@ -141,7 +142,7 @@ public sealed class KubernetesSampleTests(MetricsFixture metrics) : IClassFixtur
         using var folder = new TempFolder();
         using var key = XpraKey.Generate();
         using var targetKey = XpraKey.Generate();
-        await using var target = new TestTarget(targetKey);
+        await using var target = AesListener.Start(new ListenerOptions { Key = targetKey });
         using var certificate = TestCertificates.Create("localhost");
         folder.Write("key.txt", key.Data.ToArray());
         folder.Write("target.txt", targetKey.Data);
@@ -152,7 +153,7 @@ public sealed class KubernetesSampleTests(MetricsFixture metrics) : IClassFixtur
         folder.Write("gateway.ps1", Encoding.UTF8.GetBytes(scripts["gateway.ps1"]
             .Replace("/etc/xpra-aes/keys", folder.Root, StringComparison.Ordinal).Replace("/etc/xpra-aes/tls", folder.Root, StringComparison.Ordinal)
             .Replace("10000", $"{port}", StringComparison.Ordinal).Replace("0.0.0.0:9464", $"127.0.0.1:{management}", StringComparison.Ordinal).Replace("'Any'", "'Loopback'", StringComparison.Ordinal)
-            .Replace("tcp://xpra:14500/", $"tcp://127.0.0.1:{target.Endpoint.Port}/", StringComparison.Ordinal)));
+            .Replace("tcp://xpra:14500/", $"tcp://127.0.0.1:{target.Port}/", StringComparison.Ordinal)));
         folder.Write("drain.ps1", Encoding.UTF8.GetBytes(scripts["drain.ps1"]));
 
         using var gateway = ShellProcess.Start("-File", folder["gateway.ps1"]);
@@ -160,16 +161,13 @@ public sealed class KubernetesSampleTests(MetricsFixture metrics) : IClassFixtur
         {
             await Rig.UntilAsync(() => gateway.HasExited || AskAsync(management, "/readyz").Result.EndsWith("\r\n\r\nready\n", StringComparison.Ordinal), () => "the gateway is not ready");
             Assert.False(gateway.HasExited);
-            var connecting = XpraConnector.ConnectAsync(new ConnectOptions { Endpoint = new XpraEndpoint(TransportKind.TlsPsk, "127.0.0.1", port), Key = key });
-            await using var session = await AcceptAsync(target);
-            await using var client = await connecting;
+            await using var client = await XpraConnector.ConnectAsync(new ConnectOptions { Endpoint = new XpraEndpoint(TransportKind.TlsPsk, "127.0.0.1", port), Key = key });
             await Rig.UntilAsync(() => AskAsync(management, "/metrics").Result.Contains($"\nxpra_aes_session_active{{server_port=\"{port}\"}} 1\n", StringComparison.Ordinal));
 
             using var drain = ShellProcess.Start("-File", folder["drain.ps1"], "-Port", $"{management}");
             await Task.Delay(TimeSpan.FromSeconds(9));
             Assert.False(drain.HasExited);
             await client.DisposeAsync();
-            await session.DisposeAsync();
             var (exitCode, output, errors) = await ShellProcess.FinishAsync(drain);
             Assert.Equal((0, "0 sessions are left.\n", ""), (exitCode, output, errors));
         }
@@ -178,22 +176,6 @@ public sealed class KubernetesSampleTests(MetricsFixture metrics) : IClassFixtur
             if (!gateway.HasExited)
                 await ShellProcess.SignalAsync(gateway, "TERM");
             await ShellProcess.FinishAsync(gateway, TimeSpan.FromSeconds(20));
-        }
-    }
-
-    /// <summary>The next session; those who only ask whether the target answers are passed over.</summary>
-    private static async Task<TestPeer> AcceptAsync(TestTarget target)
-    {
-        while (true)
-        {
-            try
-            {
-                return await target.AcceptAsync();
-            }
-            catch (XpraAesException e) when (e.Id == XpraErrorId.ConnectionLost)
-            {
-                // Nobody said anything.
-            }
         }
     }
 

@@ -121,9 +121,7 @@ public sealed class ManagementAttackTests
             for (var i = 0; i < ManagementServer.MaxConnections; i++)
                 idle.Add(await ManagementRig.ConnectAsync(server.Address));
             var oldest = ManagementRig.ReadAsync(idle[0]);
-            // The accept loop may still be busy with those before it.
-            for (var i = 0; i < 3; i++)
-                Assert.StartsWith("HTTP/1.1 200 ", await ManagementRig.AskAsync(server.Address, "GET / HTTP/1.1\r\n\r\n"), StringComparison.Ordinal);
+            Assert.StartsWith("HTTP/1.1 200 ", await ManagementRig.AskAsync(server.Address, "GET / HTTP/1.1\r\n\r\n"), StringComparison.Ordinal);
             Assert.True(await oldest is "" or "reset");
             Assert.False(idle[^1].Poll(0, SelectMode.SelectRead));
         }
