@@ -39,11 +39,25 @@ public sealed class ModuleLoadContext : AssemblyLoadContext
                 $"XpraAes {loaded} is in use in this process and cannot be replaced by {asked}. Start a new PowerShell to use the other version.");
     }
 
-    /// <summary>Loads the module's assemblies; everything else (PowerShell, the framework) comes from the process.</summary>
+    /// <summary>
+    /// Loads the module's assemblies; everything else (PowerShell, the framework) comes from the process. So does a part of the framework that the module
+    /// brings along for older ones, where the process has one that is new enough: what others are to see, such as meters, must be of their types.
+    /// </summary>
     protected override Assembly? Load(AssemblyName assemblyName)
     {
         ArgumentNullException.ThrowIfNull(assemblyName);
         string path = Path.Combine(_directory, assemblyName.Name + ".dll");
-        return File.Exists(path) ? LoadFromAssemblyPath(path) : null;
+        if (!File.Exists(path) || IsInFramework(assemblyName))
+        {
+            return null;
+        }
+
+        return LoadFromAssemblyPath(path);
+    }
+
+    private static bool IsInFramework(AssemblyName assemblyName)
+    {
+        string path = Path.Combine(Path.GetDirectoryName(typeof(object).Assembly.Location) ?? "", assemblyName.Name + ".dll");
+        return assemblyName.Name!.StartsWith("System.", StringComparison.Ordinal) && File.Exists(path) && AssemblyName.GetAssemblyName(path).Version >= assemblyName.Version;
     }
 }

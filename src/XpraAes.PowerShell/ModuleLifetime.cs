@@ -1,6 +1,7 @@
 using System.Management.Automation.Runspaces;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
+using XpraAes.Management;
 
 namespace XpraAes.PowerShell;
 
@@ -62,6 +63,10 @@ public static class ModuleLifetime
             CloseAll();
     }
 
-    // Takes up to two seconds, so that peers get a disconnect packet instead of a reset.
-    private static void CloseAll() => LiveObjects.CloseAllAsync().GetAwaiter().GetResult();
+    // Takes up to two seconds, so that peers get a disconnect packet instead of a reset, and one more for the last metrics.
+    private static void CloseAll()
+    {
+        LiveObjects.CloseAllAsync().GetAwaiter().GetResult();
+        ManagementService.EndedAsync().Wait(TimeSpan.FromSeconds(1));
+    }
 }

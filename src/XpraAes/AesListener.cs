@@ -41,8 +41,9 @@ public sealed class AesListener : IAsyncDisposable
         Guard = new SourceGuard(_options.Limits, IsTrusted, _options.Clock);
         Derivations = new DerivationGate(_options.Limits.ConcurrentDerivations, _options.Limits.WaitingDerivations, IsTrusted, _options.Limits.RememberedSources, _options.Clock);
         _lastDescriptor = FileDescriptors.Limit - _options.Limits.ReservedDescriptors;
-        Counters = new ListenerCounters(binds[0].Point.Address);
+        Counters = new ListenerCounters();
         Health = new TargetHealth(_options.Limits, _options.Clock, _options.Logger, _stopping.Token);
+        ListenerMetrics.Publish();
         LogThrottle = new LogThrottle(_options.Logger, _options.Clock);
         _binds = [.. binds.Select(bind => new Bind(bind.Point, new ClientService(this, bind.Point, bind.Options)))];
     }
@@ -115,6 +116,9 @@ public sealed class AesListener : IAsyncDisposable
                 .Select(route => new ListenerRoute(route.Key, [.. route.SelectMany(options => options.Targets).Select(target => target.Endpoint).Distinct()], sessions.GetValueOrDefault(route.Key), Health))];
         }
     }
+
+    /// <summary>Where the process answers <c>/healthz</c>, <c>/readyz</c> and <c>/metrics</c>: an address and port, or the path of a Unix socket. Null if this listener was not given one.</summary>
+    public string? ManagementAddress { get; internal set; }
 
     /// <summary>Whether it is listening, stopping or stopped.</summary>
     public ListenerState State => (ListenerState)Volatile.Read(ref _state);

@@ -5,6 +5,7 @@ using XpraAes.Encodings;
 using XpraAes.Keys;
 using XpraAes.Logging;
 using XpraAes.Packets;
+using XpraAes.Transports;
 
 namespace XpraAes;
 
@@ -106,6 +107,9 @@ public sealed class XpraConnection : IAsyncDisposable
     internal string? Target { get; init; }
 
     internal Traffic Traffic => Traffic.Of(_session.Channel);
+
+    /// <summary>What carries the peer's packets; null where there is no connection, as in memory.</summary>
+    internal TransportKind? Transport => _session.Channel.Transport;
 
     /// <summary>The full path of the key file; null if the key is not from a file.</summary>
     internal string? KeyPath => Leg.KeyPath;

@@ -21,8 +21,8 @@ BeforeAll {
 }
 
 Describe 'Typing what the README says' {
-    # A machine with a key, a server on port 10000 and a connection to it. That port may be taken here, no other machine is called
-    # host, and nothing is opened to others: these three are put in other words.
+    # A machine with a key, a server on port 10000 and a connection to it. That port and 9464 may be taken here, no other machine is called
+    # host, and nothing is opened to others: these are put in other words.
     BeforeEach {
         Push-Location -Path (New-Item -Path "TestDrive:/$([guid]::NewGuid())" -ItemType Directory)
         $keyFile = if ($Code -match 'New-XpraAesKey') { 'other.txt' } else { 'key.txt' }
@@ -39,7 +39,7 @@ Describe 'Typing what the README says' {
             $server | Stop-XpraAesListener
         }
         "Uri", "tcp://localhost:$($server.Port)/?encryption=AES&keyfile=key.txt" | Set-Content -Path hosts.csv
-        $script:here = $Code -replace '\b10000\b', $server.Port -replace '//host\b', '//localhost' -replace '-BindAddress Any', '-BindAddress Loopback'
+        $script:here = $Code -replace '\b10000\b', $server.Port -replace '\b9464\b', 0 -replace '//host\b', '//localhost' -replace '-BindAddress Any', '-BindAddress Loopback'
     }
 
     AfterEach {

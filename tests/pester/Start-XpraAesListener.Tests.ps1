@@ -274,3 +274,80 @@ Describe 'Answering xpra itself' -Tag Interop -Skip:(-not $hasXpra) {
         $listener.Connections | Should -BeNullOrEmpty
     }
 }
+
+Describe 'Health and metrics of Start-XpraAesListener -ManagementAddress' -Tag Unit {
+    AfterEach {
+        Get-XpraAesListener | Stop-XpraAesListener -GracePeriod 0
+    }
+
+    It 'answers for all listeners of the process until the last one has stopped' {
+        $first = Start-XpraAesListener -Port 0 -KeyFile $keyFile -ManagementAddress 127.0.0.1:0
+        $first.ManagementAddress | Should -Match '^127\.0\.0\.1:\d+$'
+        $second = Start-XpraAesListener -Port 0 -KeyFile $keyFile -ManagementAddress $first.ManagementAddress
+        $null = Connect-XpraAes -ComputerName localhost -Port $second.Port -KeyFile $keyFile
+        $at = "http://$($first.ManagementAddress)"
+        Invoke-RestMethod "$at/healthz" | Should -Be "ok`n"
+        Invoke-RestMethod "$at/readyz" | Should -Be "ready`n"
+        $metrics = Invoke-RestMethod "$at/metrics"
+        $metrics | Should -Match "(?m)^xpra_aes_session_active\{server_port=""$($first.Port)""\} 0$"
+        $metrics | Should -Match "(?m)^xpra_aes_session_active\{server_port=""$($second.Port)""\} 1$"
+        $first | Stop-XpraAesListener -GracePeriod 0
+        Invoke-RestMethod "$at/readyz" | Should -Be "ready`n"
+        $second | Stop-XpraAesListener -GracePeriod 0
+        { Invoke-RestMethod "$at/healthz" -TimeoutSec 10 } | Should -Throw
+    }
+
+    It 'is not ready without a target that answers' {
+        $listener = Start-XpraAesListener -Port 0 -KeyFile $keyFile -Target tcp://127.0.0.1:1/ -ManagementAddress 127.0.0.1:0
+        $answer = Invoke-WebRequest "http://$($listener.ManagementAddress)/readyz" -SkipHttpErrorCheck
+        $answer.StatusCode | Should -Be 503
+        $answer.Content | Should -Be "no target answers`n"
+    }
+
+    It 'takes a Unix socket, relative to the current location' -Skip:$IsWindows {
+        Push-Location $TestDrive
+        try {
+            $listener = Start-XpraAesListener -Port 0 -KeyFile $keyFile -ManagementAddress ./management.sock
+        }
+        finally {
+            Pop-Location
+        }
+        $listener.ManagementAddress | Should -Be (Join-Path (Get-Item $TestDrive).FullName 'management.sock')
+        Invoke-RestMethod http://localhost/readyz -UnixSocket $listener.ManagementAddress | Should -Be "ready`n"
+    }
+
+    It 'warns if other machines can reach it' {
+        $null = Start-XpraAesListener -Port 0 -KeyFile $keyFile -ManagementAddress 0.0.0.0:0 -WarningVariable warnings -WarningAction SilentlyContinue
+        "$warnings" | Should -Match 'can read the metrics'
+    }
+
+    It 'refuses <Address>' -TestCases @(
+        @{ Address = '9464' }
+        @{ Address = 'host.example:9464' }
+        @{ Address = '127.0.0.1:99999' }
+    ) {
+        { Start-XpraAesListener -Port 0 -KeyFile $keyFile -ManagementAddress $Address -ErrorAction Stop } | Should -Throw -ErrorId 'InvalidOption,*'
+        Get-XpraAesListener | Should -BeNullOrEmpty
+    }
+
+    It 'opens nothing if its address is in use' {
+        $taken = [System.Net.Sockets.TcpListener]::new([System.Net.IPAddress]::Loopback, 0)
+        $taken.Start()
+        try {
+            { Start-XpraAesListener -Port 0 -KeyFile $keyFile -ManagementAddress "$($taken.LocalEndpoint)" -ErrorAction Stop } | Should -Throw -ErrorId 'PortInUse,*'
+            Get-XpraAesListener | Should -BeNullOrEmpty
+        }
+        finally {
+            $taken.Stop()
+        }
+    }
+
+    It 'loads OpenTelemetry for those who use it only' {
+        $manifest = (Get-Module XpraAes).Path -replace 'psm1$', 'psd1'
+        $shell = (Get-Command pwsh -CommandType Application -ErrorAction Ignore | Select-Object -First 1).Source ?? [System.Environment]::ProcessPath
+        foreach ($case in @{ Address = ''; Loaded = 0 }, @{ Address = '-ManagementAddress 127.0.0.1:0'; Loaded = 1 }) {
+            $said = & $shell -NoProfile -Command "Import-Module '$manifest'; `$null = Start-XpraAesListener -Port 0 -KeyFile '$keyFile' $($case.Address); @([System.AppDomain]::CurrentDomain.GetAssemblies() | Where-Object { `$_.GetName().Name -eq 'OpenTelemetry' }).Count"
+            $said | Should -Be $case.Loaded
+        }
+    }
+}

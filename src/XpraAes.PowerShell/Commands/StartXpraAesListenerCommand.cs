@@ -8,6 +8,7 @@ using Microsoft.Extensions.Logging.Abstractions;
 using XpraAes.Ciphers;
 using XpraAes.Listening;
 using XpraAes.Logging;
+using XpraAes.Management;
 using XpraAes.Transports;
 
 namespace XpraAes.PowerShell.Commands;
@@ -78,6 +79,12 @@ public sealed class StartXpraAesListenerCommand : GatewayCommand
     [Parameter]
     public SwitchParameter AllowSilentClient { get; set; }
 
+    /// <summary>Where /healthz, /readyz and /metrics are served for all listeners of this process: 127.0.0.1:9464, or the path of a Unix socket.</summary>
+    [Parameter]
+    [TextOnly]
+    [ValidateNotNullOrEmpty]
+    public string? ManagementAddress { get; set; }
+
     /// <summary>Keeps the cmdlet in the foreground until Ctrl+C, which stops the listener.</summary>
     [Parameter]
     public SwitchParameter Wait { get; set; }
@@ -85,6 +92,7 @@ public sealed class StartXpraAesListenerCommand : GatewayCommand
     /// <inheritdoc/>
     protected override void Process()
     {
+        var management = ReadManagementAddress();
         var (target, routes) = Target is null ? (null, []) : TargetInput.Read(Target);
         if (Target is null && AllowRequest is not null)
             throw new XpraAesException(XpraErrorId.InvalidOption, "-AllowRequest requires -Target.", "Give -Target too.");
@@ -126,9 +134,9 @@ public sealed class StartXpraAesListenerCommand : GatewayCommand
         if (!ShouldProcess(string.Join(", ", all.Select(bind => new IPEndPoint(bind.Address, bind.Port))), $"Listen for xpra clients: {string.Join("; ", all.Select(Describe))}{forwarding}"))
             return;
         if (Wait)
-            RunInForeground(all);
+            RunInForeground(all, management);
         else
-            WriteObject(Listen(all, null));
+            WriteObject(Listen(all, management, null));
     }
 
     private static IPNetwork ParseNetwork(string text)
@@ -161,7 +169,17 @@ public sealed class StartXpraAesListenerCommand : GatewayCommand
         return common with { Address = BindAddressCompleter.Parse(BindAddress), Port = Port, Modes = [.. Mode.Distinct()], Key = keys[0], OtherKeys = [.. keys.Skip(1)] };
     }
 
-    private AesListener Listen(ListenerOptions[] binds, ILogger? live)
+    private ManagementAddress? ReadManagementAddress()
+    {
+        if (ManagementAddress is null)
+            return null;
+        var address = Management.ManagementAddress.Parse(ManagementAddress, path => FilePath.Resolve(this, path));
+        if (address.IsOpenToOthers)
+            WarnOnce($"Everyone who reaches {address} can read the metrics there, which name no client but tell how busy this machine is. Bind it to loopback or a Unix socket, or let a firewall pass only those who watch it.");
+        return address;
+    }
+
+    private AesListener Listen(ListenerOptions[] binds, ManagementAddress? management, ILogger? live)
     {
         var file = LogPath is null ? null : new FileLogger(FilePath.Resolve(this, LogPath), binds[0].Limits.LogFileSize);
         ILogger log = file is null ? live ?? NullLogger.Instance : live is null ? file : new BothLoggers(live, file);
@@ -174,7 +192,9 @@ public sealed class StartXpraAesListenerCommand : GatewayCommand
                 log = new BothLoggers(log, audit);
             }
             var logged = binds.Select(bind => bind with { Logger = log }).ToArray();
+            using var lease = ManagementService.Open(management, log);
             var listener = AesListener.Start(logged[0], logged[1..]);
+            lease?.Attach(listener);
             if (file is not null || audit is not null)
             {
                 _ = listener.Completion.ContinueWith(_ =>
@@ -193,10 +213,10 @@ public sealed class StartXpraAesListenerCommand : GatewayCommand
         }
     }
 
-    private void RunInForeground(ListenerOptions[] binds)
+    private void RunInForeground(ListenerOptions[] binds, ManagementAddress? management)
     {
         var output = NewOutput();
-        var listener = Listen(binds, new PipelineLogger(output));
+        var listener = Listen(binds, management, new PipelineLogger(output));
         using var systemd = SystemdNotifier.Start(listener, Environment.GetEnvironmentVariable);
         ModuleLifetime.SignalReceived += Receive;
         try

@@ -28,6 +28,16 @@ internal sealed class DerivationGate(int concurrency, int capacity = int.MaxValu
         }
     }
 
+    /// <summary>Derivations that wait for their turn.</summary>
+    public int Waiting
+    {
+        get
+        {
+            lock (_gate)
+                return _queue.Waiting;
+        }
+    }
+
     /// <summary>The gate for derivations that this address asks for.</summary>
     /// <param name="source">The address.</param>
     /// <param name="isAnnounced">Whether a proxy has announced it: then its derivations can be evicted, trusted or not.</param>

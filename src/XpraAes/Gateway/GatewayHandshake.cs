@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Microsoft.Extensions.Logging;
 using XpraAes.Ciphers;
 using XpraAes.Connections;
@@ -112,7 +113,7 @@ internal sealed class GatewayHandshake(GatewayOptions options, ILogger log)
         var awaitingTarget = true;
         try
         {
-            var (target, stream, targetPeer) = await options.Health.ConnectAsync(options.Targets, options.Client, cancellationToken).ConfigureAwait(false);
+            var (target, stream, targetPeer) = await ConnectAsync(cancellationToken).ConfigureAwait(false);
             _target = target;
             targetChannel = new PacketChannel(stream, options.Limits, targetPeer, log) { Encoding = attempt.Encoding };
             targetChannel.TrustPeer();
@@ -166,6 +167,22 @@ internal sealed class GatewayHandshake(GatewayOptions options, ILogger log)
                 return new Outcome(null, client.Request, PacketTranslator.ToText(disconnect.Items));
             if (awaitingTarget && e is XpraAesException failure)
                 throw new XpraAesException(failure.Id, failure.Message, failure.RecommendedAction, failure) { Target = _target.ToString(), IsOfKeyHolder = client.KeyProven };
+            throw;
+        }
+    }
+
+    private async Task<(TargetOptions Target, Stream Stream, string Peer)> ConnectAsync(CancellationToken cancellationToken)
+    {
+        var started = Stopwatch.GetTimestamp();
+        try
+        {
+            var connected = await options.Health.ConnectAsync(options.Targets, options.Client, cancellationToken).ConfigureAwait(false);
+            Instruments.RecordTargetConnect(Stopwatch.GetElapsedTime(started), null);
+            return connected;
+        }
+        catch (XpraAesException e)
+        {
+            Instruments.RecordTargetConnect(Stopwatch.GetElapsedTime(started), e.Id);
             throw;
         }
     }

@@ -1,6 +1,8 @@
+using System.Diagnostics;
 using System.Net.Sockets;
 using XpraAes.Connections;
 using XpraAes.Handshake;
+using XpraAes.Logging;
 using XpraAes.Packets;
 
 namespace XpraAes.Gateway;
@@ -98,6 +100,7 @@ internal sealed class RelaySession : ISession
         using var stall = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         var current = from;
         var flushed = int.MaxValue;
+        var arrived = 0L;
         var isQuiet = false;
         try
         {
@@ -121,6 +124,9 @@ internal sealed class RelaySession : ISession
                     if (flush.IsCompleted)
                     {
                         await flush.ConfigureAwait(false);
+                        // A peer that is slow to take them is not the gateway's time.
+                        if (arrived != 0)
+                            Instruments.RecordRelay(Stopwatch.GetElapsedTime(arrived), toTarget: to == _target);
                     }
                     else
                     {
@@ -131,6 +137,7 @@ internal sealed class RelaySession : ISession
                             await Task.Yield();
                     }
                     to.Writer.EndFlush();
+                    arrived = 0;
                     current = from;
                 }
                 if (hasPacket)
@@ -143,6 +150,7 @@ internal sealed class RelaySession : ISession
                 if (wasInline && !from.PrefersInline)
                     await Task.Yield();
                 isOpen = from.Reader.EndFill(await fill.ConfigureAwait(false));
+                arrived = Instruments.RelayIsTimed ? Stopwatch.GetTimestamp() : 0;
             }
             from.Reader.RequireBoundary();
             RecordEnd(from, null);

@@ -99,6 +99,8 @@ internal sealed class ClientService
             }
             channel = new PacketChannel(stream, Options.Limits, peer, log);
             connection = await OpenAsync(channel, slot, client, peer, started, log, ending.Token).ConfigureAwait(false);
+            if (connection is not null)
+                Instruments.RecordHandshake(Stopwatch.GetElapsedTime(started), TransportTable.Of(channel.Transport ?? TransportKind.Tcp).Scheme);
         }
         catch (Exception e) when (channel is null && IsOfProxyItself(client.Header) && e is XpraAesException { Id: XpraErrorId.ConnectionLost } or SocketException or IOException)
         {

@@ -1,45 +1,27 @@
 using System.Collections.Concurrent;
-using System.Diagnostics.Metrics;
 using XpraAes.Connections;
-using XpraAes.Handshake;
 using XpraAes.Packets;
+using XpraAes.Transports;
 
 namespace XpraAes.Listening;
 
-/// <summary>
-/// A listener's counters, across its configurations. Also published as metrics of the meter <c>XpraAes</c>, with the listener's address
-/// as a tag; bytes and packets are those exchanged with clients, not with a target.
-/// </summary>
-internal sealed class ListenerCounters(string endpoint)
+/// <summary>A listener's counters, across its configurations; <see cref="ListenerMetrics"/> publishes them.</summary>
+internal sealed class ListenerCounters
 {
-    private static readonly Meter s_meter = new("XpraAes");
-    private static readonly Counter<long> s_accepted = s_meter.CreateCounter<long>("xpraaes.connections.accepted", description: "Clients accepted");
-    private static readonly Counter<long> s_refused = s_meter.CreateCounter<long>("xpraaes.connections.refused", description: "Clients refused or lost before they were accepted, by cause");
-
     private readonly object _gate = new();
     private readonly Dictionary<int, XpraConnection> _connections = [];
     private readonly ConcurrentDictionary<XpraErrorId, long> _refusals = new();
-    private readonly KeyValuePair<string, object?> _tag = new("listener", endpoint);
-    private Traffic _ended;
+    private readonly Dictionary<TransportKind, Traffic> _ended = [];
     private long _accepted;
     private long _rejected;
 
-    static ListenerCounters()
+    /// <summary>The number of open sessions.</summary>
+    public int Count
     {
-        s_meter.CreateObservableUpDownCounter("xpraaes.sessions.open", () => Observe(counters => counters.Connections.Count), description: "Open sessions");
-        s_meter.CreateObservableCounter("xpraaes.bytes.received", () => Observe(counters => counters.Total.BytesIn), "By", "Bytes received from clients");
-        s_meter.CreateObservableCounter("xpraaes.bytes.sent", () => Observe(counters => counters.Total.BytesOut), "By", "Bytes sent to clients");
-        s_meter.CreateObservableCounter("xpraaes.packets.received", () => Observe(counters => counters.Total.PacketsIn), "{packet}", "Packets received from clients");
-        s_meter.CreateObservableCounter("xpraaes.packets.sent", () => Observe(counters => counters.Total.PacketsOut), "{packet}", "Packets sent to clients");
-        s_meter.CreateObservableGauge("xpraaes.certificate.validity", ObserveCertificates, "s", "Time until the certificate expires, negative afterwards");
-    }
-
-    private static IEnumerable<Measurement<double>> ObserveCertificates()
-    {
-        foreach (var listener in LiveObjects.Listeners)
+        get
         {
-            if (listener.Certificate is { } certificate)
-                yield return new((certificate.NotAfter - DateTimeOffset.UtcNow).TotalSeconds, listener.Counters._tag);
+            lock (_gate)
+                return _connections.Count;
         }
     }
 
@@ -57,29 +39,32 @@ internal sealed class ListenerCounters(string endpoint)
     public long Rejected => Interlocked.Read(ref _rejected);
 
     /// <summary>The traffic of all its connections so far, including closed ones.</summary>
-    public Traffic Total
+    public Traffic Total => ByTransport.Values.Aggregate(default(Traffic), (sum, traffic) => sum + traffic);
+
+    /// <summary>The same for each transport that has been used.</summary>
+    public IReadOnlyDictionary<TransportKind, Traffic> ByTransport
     {
         get
         {
             lock (_gate)
-                return _connections.Values.Aggregate(_ended, (sum, connection) => sum + connection.Traffic);
+            {
+                var sums = new Dictionary<TransportKind, Traffic>(_ended);
+                foreach (var connection in _connections.Values)
+                    Add(sums, connection.Transport, connection.Traffic);
+                return sums;
+            }
         }
     }
 
     /// <summary>How often each cause led to a refusal.</summary>
     public IReadOnlyDictionary<XpraErrorId, long> Refusals => new SortedDictionary<XpraErrorId, long>(_refusals.ToDictionary());
 
-    public void Accept()
-    {
-        Interlocked.Increment(ref _accepted);
-        s_accepted.Add(1, _tag);
-    }
+    public void Accept() => Interlocked.Increment(ref _accepted);
 
     public void Refuse(XpraErrorId cause)
     {
         Interlocked.Increment(ref _rejected);
         _refusals.AddOrUpdate(cause, 1, (_, count) => count + 1);
-        s_refused.Add(1, _tag, new KeyValuePair<string, object?>("cause", cause.ToString()));
     }
 
     public void Open(XpraConnection connection)
@@ -93,7 +78,7 @@ internal sealed class ListenerCounters(string endpoint)
         lock (_gate)
         {
             _connections.Remove(connection.Id);
-            _ended += connection.Traffic;
+            Add(_ended, connection.Transport, connection.Traffic);
         }
     }
 
@@ -101,9 +86,10 @@ internal sealed class ListenerCounters(string endpoint)
     public void Add(PacketChannel channel)
     {
         lock (_gate)
-            _ended += Traffic.Of(channel);
+            Add(_ended, channel.Transport, Traffic.Of(channel));
     }
 
-    private static IEnumerable<Measurement<long>> Observe(Func<ListenerCounters, long> value)
-        => LiveObjects.Listeners.Select(listener => new Measurement<long>(value(listener.Counters), listener.Counters._tag));
+    /// <summary>A stream in memory counts as TCP.</summary>
+    private static void Add(Dictionary<TransportKind, Traffic> sums, TransportKind? transport, Traffic traffic)
+        => sums[transport ?? TransportKind.Tcp] = sums.GetValueOrDefault(transport ?? TransportKind.Tcp) + traffic;
 }

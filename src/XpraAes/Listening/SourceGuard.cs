@@ -40,6 +40,16 @@ internal sealed class SourceGuard(Limits limits, Func<IPAddress, bool> isTrusted
         }
     }
 
+    /// <summary>Connections that have not proven the key, those from trusted addresses not counted.</summary>
+    public int Unproven
+    {
+        get
+        {
+            lock (_gate)
+                return _slots.Count;
+        }
+    }
+
     /// <summary>As <see cref="TryAcquire"/>, but waits where that says so: at most <see cref="Limits.NewSourceGracePeriod"/>.</summary>
     public async ValueTask<Slot?> AcquireAsync(IPAddress address, bool isAnnounced = false)
     {

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text;
 
 namespace XpraAes.Listening;
@@ -12,4 +13,16 @@ internal sealed record WebAnswer(string Status, Stream Content, IReadOnlyList<(s
 
     public static WebAnswer Text(string status, string text, params (string, string)[] fields)
         => new(status, new MemoryStream(Encoding.UTF8.GetBytes(text)), [("Content-Type", "text/plain; charset=utf-8"), .. fields]);
+
+    /// <summary>The head of the answer, up to and including the empty line.</summary>
+    public byte[] FormatHead(bool keepsAlive)
+    {
+        var head = new StringBuilder().Append(CultureInfo.InvariantCulture, $"HTTP/1.1 {Status}\r\nDate: {DateTimeOffset.UtcNow:r}\r\n");
+        if (Content != Stream.Null)
+            head.Append(CultureInfo.InvariantCulture, $"Content-Length: {Content.Length}\r\n");
+        foreach (var (name, value) in Fields)
+            head.Append(CultureInfo.InvariantCulture, $"{name}: {value}\r\n");
+        head.Append("X-Content-Type-Options: nosniff\r\nReferrer-Policy: no-referrer\r\nConnection: ").Append(keepsAlive ? "keep-alive" : "close").Append("\r\n\r\n");
+        return Encoding.ASCII.GetBytes(head.ToString());
+    }
 }

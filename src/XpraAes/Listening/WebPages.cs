@@ -68,16 +68,11 @@ internal sealed class WebPages : IWebPages
 
     private async Task SendAsync(WebAnswer answer, bool isHead, bool keepsAlive, Stream stream, WebVisitor visitor, CancellationToken cancellationToken)
     {
-        var head = new StringBuilder().Append(CultureInfo.InvariantCulture, $"HTTP/1.1 {answer.Status}\r\nDate: {DateTimeOffset.UtcNow:r}\r\n");
-        if (answer.Content != Stream.Null)
-            head.Append(CultureInfo.InvariantCulture, $"Content-Length: {answer.Content.Length}\r\n");
-        foreach (var (name, value) in answer.Fields)
-            head.Append(CultureInfo.InvariantCulture, $"{name}: {value}\r\n");
-        head.Append("X-Content-Type-Options: nosniff\r\nReferrer-Policy: no-referrer\r\nConnection: ").Append(keepsAlive ? "keep-alive" : "close").Append("\r\n\r\n");
-
+        var head = answer.FormatHead(keepsAlive);
         // One write for the head and what fits beside it: most files are small.
         var part = new byte[PartSize];
-        var length = Encoding.ASCII.GetBytes(head.ToString(), part);
+        var length = head.Length;
+        head.CopyTo(part, 0);
         var left = isHead ? 0 : answer.Content.Length;
         do
         {

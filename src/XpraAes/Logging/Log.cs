@@ -99,6 +99,21 @@ internal static partial class Log
     [LoggerMessage(142, LogLevel.Information, "{Target}: can be connected to again")]
     public static partial void TargetAvailable(ILogger logger, string target);
 
+    [LoggerMessage(150, LogLevel.Information, "Health and metrics are served on {Address}")]
+    public static partial void ManagementListening(ILogger logger, string address);
+
+    [LoggerMessage(151, LogLevel.Information, "Metrics are sent by OTLP, as the OTEL_ variables say")]
+    public static partial void MetricsExported(ILogger logger);
+
+    [LoggerMessage(152, LogLevel.Warning, "{Address}: a request for health or metrics failed")]
+    public static partial void ManagementFailed(ILogger logger, string address, Exception e);
+
+    [LoggerMessage(153, LogLevel.Warning, "No target of {Endpoint} answers: /readyz says so")]
+    public static partial void TargetsLost(ILogger logger, string endpoint);
+
+    [LoggerMessage(154, LogLevel.Information, "A target of {Endpoint} answers again")]
+    public static partial void TargetsBack(ILogger logger, string endpoint);
+
     [LoggerMessage(200, LogLevel.Debug, "{Peer}: announced AES-{Mode}, {KeySize} bits, {KeyHash}, {Iterations} iterations, {Padding}, stream {Stream}")]
     public static partial void AnnouncedCipher(ILogger logger, string peer, string mode, int keySize, string keyHash, int iterations, string padding, bool stream);
 

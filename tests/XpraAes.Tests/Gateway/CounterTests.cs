@@ -60,13 +60,8 @@ public sealed class CounterTests
         meter.SetMeasurementEventCallback<long>((instrument, value, tags, _) =>
         {
             var labels = tags.ToArray().ToDictionary(tag => tag.Key, tag => tag.Value);
-            if ((string?)labels["listener"] != rig.Listener.Endpoint)
-                return;
-            var name = labels.TryGetValue("cause", out var cause) ? $"{instrument.Name} {cause}" : instrument.Name;
-            if (instrument.IsObservable)
-                seen[name] = value;
-            else
-                seen.AddOrUpdate(name, value, (_, sum) => sum + value);
+            if (labels.GetValueOrDefault("server.port") is int port && port == rig.Listener.Port)
+                seen[string.Join(' ', labels.Where(label => label.Key != "server.port").Select(label => $"{label.Value}").Prepend(instrument.Name))] = value;
         });
         meter.Start();
 
@@ -89,16 +84,16 @@ public sealed class CounterTests
         Assert.Equal([new(XpraErrorId.RequestRefused, 1)], rig.Listener.Refusals);
         await CheckAsync(open: 0, packetsIn: 3, packetsOut: rig.Listener.PacketsOut);
         Assert.InRange(rig.Listener.PacketsOut, 3, 4); // with or without a disconnect to the client that closed
-        Assert.Equal(1, seen["xpraaes.connections.accepted"]);
-        Assert.Equal(1, seen["xpraaes.connections.refused RequestRefused"]);
+        Assert.Equal(1, seen["xpra_aes.connection.accepted"]);
+        Assert.Equal(1, seen["xpra_aes.connection.refused RequestRefused"]);
 
         async Task CheckAsync(long open, long packetsIn, long packetsOut)
         {
             await Rig.UntilAsync(() => rig.Listener.PacketsIn == packetsIn && rig.Listener.PacketsOut == packetsOut);
             meter.RecordObservableInstruments();
-            Assert.Equal(open, seen["xpraaes.sessions.open"]);
-            Assert.Equal((packetsIn, packetsOut), (seen["xpraaes.packets.received"], seen["xpraaes.packets.sent"]));
-            Assert.Equal((rig.Listener.BytesIn, rig.Listener.BytesOut), (seen["xpraaes.bytes.received"], seen["xpraaes.bytes.sent"]));
+            Assert.Equal(open, seen["xpra_aes.session.active"]);
+            Assert.Equal((packetsIn, packetsOut), (seen["xpra_aes.network.packets tcp receive"], seen["xpra_aes.network.packets tcp transmit"]));
+            Assert.Equal((rig.Listener.BytesIn, rig.Listener.BytesOut), (seen["xpra_aes.network.io tcp receive"], seen["xpra_aes.network.io tcp transmit"]));
         }
     }
 

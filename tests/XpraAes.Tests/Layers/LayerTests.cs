@@ -13,7 +13,7 @@ public sealed class LayerTests
 {
     /// <summary>From the bottom up. Types of the root namespace count as below all layers, except as in <see cref="Height"/>.</summary>
     private static readonly string[] s_layers =
-        ["Logging", "Keys", "Ciphers", "Encodings", "Transports", "Packets", "Handshake", "Connections", "Administration", "Gateway", "Listening", "Diagnostics"];
+        ["Logging", "Keys", "Ciphers", "Encodings", "Transports", "Packets", "Handshake", "Connections", "Administration", "Gateway", "Listening", "Management", "Diagnostics"];
 
     private static readonly ModuleDefMD s_library = ModuleDefMD.Load(typeof(XpraAesException).Assembly.Location);
     private static readonly ILookup<TypeDef, TypeDef> s_uses = TypeReferences.Of(s_library).ToLookup(pair => pair.From, pair => pair.To);
