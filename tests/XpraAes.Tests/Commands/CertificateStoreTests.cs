@@ -51,11 +51,15 @@ public sealed class CertificateStoreTests : IDisposable
 
 /// <summary>A drive with one certificate.</summary>
 [CmdletProvider(nameof(StandInStore), ProviderCapabilities.None)]
-public sealed class StandInStore : ItemCmdletProvider
+public sealed class StandInStore : NavigationCmdletProvider
 {
     internal static X509Certificate2? Certificate { get; set; }
 
     protected override bool IsValidPath(string path) => true;
+
+    protected override bool IsItemContainer(string path) => !path.EndsWith("THUMBPRINT", StringComparison.Ordinal);
+
+    protected override bool HasChildItems(string path) => false;
 
     protected override bool ItemExists(string path) => !path.EndsWith("OTHER", StringComparison.Ordinal);
 
