@@ -45,6 +45,9 @@ public sealed class XpraConnection : IAsyncDisposable
     /// <summary>The peer's address and port.</summary>
     public string Peer => Leg.Peer;
 
+    /// <summary>The route of a gateway by which the session was forwarded, as <see cref="AesListener.Routes"/> names it; null elsewhere.</summary>
+    public string? Route { get; internal init; }
+
     /// <summary>Who opened it.</summary>
     public ConnectionDirection Direction { get; }
 
