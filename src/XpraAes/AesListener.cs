@@ -22,6 +22,7 @@ public sealed class AesListener : IAsyncDisposable
     private readonly Bind[] _binds;
     private readonly ListenerOptions _options;
     private readonly CancellationTokenSource _stopping = new();
+    private readonly CancellationTokenSource _draining = new();
     private readonly ConcurrentDictionary<Task, byte> _serving = new();
     private readonly TaskCompletionSource _stopped = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly List<IDisposable> _salts = []; // kept until it stops, since sessions may prove a key after it was replaced
@@ -160,6 +161,9 @@ public sealed class AesListener : IAsyncDisposable
     /// <summary>Clients being served, with or without a session; 0 when all have gone.</summary>
     internal int Serving => _serving.Count;
 
+    /// <summary>Whether it does what its state says: accept clients, or end.</summary>
+    internal bool IsAlive => State != ListenerState.Listening || !_accepting.IsCompleted;
+
     internal ListenerCounters Counters { get; }
 
     internal SourceGuard Guard { get; }
@@ -205,6 +209,11 @@ public sealed class AesListener : IAsyncDisposable
         listener._salts.AddRange(salts);
         LiveRegistry<AesListener>.Add(listener.Id, listener);
         listener.LogListening();
+        foreach (var (point, bind) in points)
+        {
+            if (point.Activation is { } name)
+                Log.SocketPassed(bind.Logger, point.Address, name);
+        }
         listener._accepting = Task.WhenAll(listener._binds.Select(bind => Task.Run(() => listener.AcceptAsync(bind))));
         return listener;
     }
@@ -234,13 +243,21 @@ public sealed class AesListener : IAsyncDisposable
     }
 
     /// <summary>Frees the ports, delivers what is in transit, and tells every client that the server exits. Sessions that have not ended within the grace period are aborted.</summary>
-    public async Task StopAsync(TimeSpan grace)
+    /// <param name="grace">How long sessions may take to end once they have been told to.</param>
+    public Task StopAsync(TimeSpan grace) => StopAsync(grace, TimeSpan.Zero);
+
+    /// <summary>As <see cref="StopAsync(TimeSpan)"/>, but only frees the ports at first, and lets the open sessions go on for a while. A further call ends that time.</summary>
+    /// <param name="grace">How long sessions may take to end once they have been told to.</param>
+    /// <param name="drain">How long they may go on before.</param>
+    public async Task StopAsync(TimeSpan grace, TimeSpan drain)
     {
         if (Interlocked.CompareExchange(ref _state, (int)ListenerState.Stopping, (int)ListenerState.Listening) == (int)ListenerState.Listening)
         {
             foreach (var bind in _binds)
                 bind.Point.Dispose();
             await _accepting.ConfigureAwait(false);
+            if (drain > TimeSpan.Zero)
+                await DrainAsync(drain).ConfigureAwait(false);
             await Task.WhenAll(Connections.Select(connection => connection.CloseAsync("server exit", grace))).ConfigureAwait(false);
             await _stopping.CancelAsync().ConfigureAwait(false);
             await Task.WhenAll(_serving.Keys).ConfigureAwait(false);
@@ -257,7 +274,17 @@ public sealed class AesListener : IAsyncDisposable
             Log.ListenerStopped(_options.Logger, Endpoint);
             _stopped.TrySetResult();
         }
+        else
+        {
+            await _draining.CancelAsync().ConfigureAwait(false);
+        }
         await _stopped.Task.ConfigureAwait(false);
+    }
+
+    private async Task DrainAsync(TimeSpan time)
+    {
+        Log.Draining(_options.Logger, Endpoint, Connections.Count, time);
+        await Task.WhenAll(_serving.Keys).WaitAsync(time, _draining.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
     }
 
     /// <inheritdoc/>
@@ -386,6 +413,8 @@ public sealed class AesListener : IAsyncDisposable
         }
         if (options.Key is not null && options.Modes.Count == 0)
             throw Invalid("No AES mode is given.", "Give at least one: every version of xpra has CBC.");
+        if (options.ProxyProtocol != ProxyProtocol.Off && options.TrustedSources.Count == 0 && options.SocketPath is null)
+            throw Invalid("The PROXY protocol is on, but no source is trusted to use it.", "Give the proxy's address with -TrustedSource.");
         RequireCertificateToFit(options);
         RequirePagesToBePublic(options);
         foreach (var key in options.OtherKeys.Append(options.Key).Concat(options.Targets.SelectMany(target => target.Keys)))
@@ -471,36 +500,76 @@ public sealed class AesListener : IAsyncDisposable
                 await Task.Delay(s_acceptPause).ConfigureAwait(false);
                 continue;
             }
+            if (IsLowOnDescriptors(client))
+                Reject(client);
+            // Others do not wait for the header, without which it is not known whose place to take.
+            else if (bind.Service.Options is { ProxyProtocol: not ProxyProtocol.Off } options && options.MayAnnounce(client.Source))
+                Serve(() => ServeProxiedAsync(client, options, bind));
             // While this waits for a slot, the clients behind it in the backlog wait too.
-            if (IsLowOnDescriptors(client) || await AcquireSlotAsync(client.Source).ConfigureAwait(false) is not { } slot)
-            {
-                Counters.Refuse(XpraErrorId.LimitReached);
-                client.Dispose();
-                continue;
-            }
-            Serve(client, slot, bind);
+            else if (await AcquireSlotAsync(client).ConfigureAwait(false) is { } slot)
+                Serve(() => ServeAsync(client, slot, bind));
         }
     }
 
-    private async ValueTask<SourceGuard.Slot?> AcquireSlotAsync(IPAddress source)
+    /// <summary>A place for the client; null if it was rejected.</summary>
+    private async ValueTask<SourceGuard.Slot?> AcquireSlotAsync(AcceptedClient client)
     {
-        var slot = await Guard.AcquireAsync(source).ConfigureAwait(false);
-        if (slot is null && Guard.TryReportRejection(source) is { } rejected)
+        var slot = await Guard.AcquireAsync(client.Source, client.IsAnnounced).ConfigureAwait(false);
+        if (slot is not null)
+            return slot;
+        if (Guard.TryReportRejection(client.Source) is { } rejected)
             Log.SourceCrowded(_options.Logger, rejected, _options.Limits.FailureWindow);
-        return slot;
+        Reject(client);
+        return null;
+    }
+
+    private void Reject(AcceptedClient client)
+    {
+        Counters.Refuse(XpraErrorId.LimitReached);
+        client.Dispose();
     }
 
     /// <summary>Starts to serve a client and returns at once, so that the accept loop continues.</summary>
-    private void Serve(AcceptedClient client, SourceGuard.Slot slot, Bind bind)
+    private void Serve(Func<Task> serve)
     {
-        var service = bind.AddUser();
-        var serving = Task.Run(() => service.ServeAsync(client, slot, _stopping.Token));
+        var serving = Task.Run(serve);
         _serving[serving] = 0;
-        _ = serving.ContinueWith(done =>
+        _ = serving.ContinueWith(done => _serving.TryRemove(done, out _), CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+    }
+
+    private async Task ServeAsync(AcceptedClient client, SourceGuard.Slot slot, Bind bind)
+    {
+        using (slot)
+            await bind.AddUser().ServeAsync(client, slot, _stopping.Token).ConfigureAwait(false);
+    }
+
+    /// <summary>Serves a client of a proxy, whose address limits it instead of the proxy's.</summary>
+    private async Task ServeProxiedAsync(AcceptedClient client, ListenerOptions options, Bind bind)
+    {
+        if (await TryReadHeaderAsync(client, options).ConfigureAwait(false) && await AcquireSlotAsync(client).ConfigureAwait(false) is { } slot)
+            await ServeAsync(client, slot, bind).ConfigureAwait(false);
+    }
+
+    private async Task<bool> TryReadHeaderAsync(AcceptedClient client, ListenerOptions options)
+    {
+        var peer = "unknown";
+        try
         {
-            slot.Dispose();
-            _serving.TryRemove(done, out _);
-        }, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+            peer = client.Peer;
+            if (await client.ReadHeaderAsync(options.ProxyProtocol == ProxyProtocol.Required, options.Limits.HandshakeTimeout, _stopping.Token).ConfigureAwait(false))
+                return true;
+        }
+        catch (XpraAesException e)
+        {
+            using var log = LogThrottle.Connect(options.Logger, client.Source);
+            Refuse(peer, e, log);
+        }
+        catch (Exception e) when (e is OperationCanceledException or ObjectDisposedException or SocketException or IOException)
+        {
+            // A health check that resets its connection.
+        }
+        client.Dispose();
+        return false;
     }
 
     /// <summary>The system assigns the lowest free descriptor, so the newest one's number shows how many are in use.</summary>

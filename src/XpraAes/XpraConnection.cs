@@ -99,6 +99,12 @@ public sealed class XpraConnection : IAsyncDisposable
     /// <summary>Completes when the connection is closed.</summary>
     public Task Completion => _closed.Task;
 
+    /// <summary>The user that the peer says it is; null if it says none. Only a password proves it.</summary>
+    internal string? UserName { get; init; }
+
+    /// <summary>Where a gateway has forwarded the session to; null if it was not forwarded.</summary>
+    internal string? Target { get; init; }
+
     internal Traffic Traffic => Traffic.Of(_session.Channel);
 
     /// <summary>The full path of the key file; null if the key is not from a file.</summary>
@@ -180,7 +186,7 @@ public sealed class XpraConnection : IAsyncDisposable
     internal void Start()
     {
         LiveRegistry<XpraConnection>.Add(Id, this);
-        Log.SessionOpened(_log, Peer, PeerVersion ?? "unknown", Mode is { } mode ? $"AES-{mode}" : "unencrypted");
+        Log.SessionOpened(_log, Peer, PeerVersion ?? "unknown", Mode is { } mode ? $"AES-{mode}" : "unencrypted", this);
         _ = Task.Run(RunAsync);
     }
 
@@ -217,7 +223,7 @@ public sealed class XpraConnection : IAsyncDisposable
         Interlocked.Exchange(ref _state, (int)ConnectionState.Closed);
         LiveRegistry<XpraConnection>.Remove(Id);
         await _session.DisposeAsync().ConfigureAwait(false);
-        Log.SessionClosed(_log, Peer, CloseReason!);
+        Log.SessionClosed(_log, Peer, CloseReason!, this);
         _closed.TrySetResult();
         try
         {
@@ -238,7 +244,7 @@ public sealed class XpraConnection : IAsyncDisposable
         if (_keyProven)
             return;
         _keyProven = true;
-        Log.KeyProven(_log, Peer);
+        Log.KeyProven(_log, Peer, this);
         KeyProvenChanged?.Invoke();
     }
 

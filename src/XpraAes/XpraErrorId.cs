@@ -143,4 +143,8 @@ public enum XpraErrorId
     FileUnwritable,
     /// <summary>A session file is missing, cannot be read, or asks for what is not done because a file says so.</summary>
     SessionFileUnusable,
+    /// <summary>A trusted source sent no PROXY header where one is required, or one that cannot be read.</summary>
+    ProxyHeaderInvalid,
+    /// <summary>A connection began with a PROXY header although its source is not trusted to send one; or it came around the proxy, from which all are to come.</summary>
+    ProxyHeaderRefused,
 }

@@ -46,7 +46,8 @@ internal static class GeneratedSeeds
         "session" => Streams(0).SelectMany(stream => new byte[][] { stream, [1, .. stream.AsSpan(1)] }),
         "gateway" => HelloData().SelectMany(hello => new byte[][] { [0, .. hello], [0x3f, .. hello], [0x08, .. hello] }),
         "relay" => Streams(0),
-        "accepted" => [.. Hellos(), Encoding.ASCII.GetBytes("GET / HTTP/1.1\r\nHost: x\r\n\r\n"), Encoding.ASCII.GetBytes("POST"), [(byte)'P'], TlsTargets.ClientHello()],
+        "proxy-header" => ProxyTargets.Seeds(),
+        "accepted" => [.. ProxyTargets.Seeds(), .. Hellos(), Encoding.ASCII.GetBytes("GET / HTTP/1.1\r\nHost: x\r\n\r\n"), Encoding.ASCII.GetBytes("POST"), [(byte)'P'], TlsTargets.ClientHello()],
         "tls-client" => [TlsTargets.ClientHello(), [.. TlsTargets.ClientHello(), .. TlsTargets.ClientHello()]],
         "tls-server" => [TlsTargets.ClientHello(), [21, 3, 3, 0, 2, 2, 40]],
         // Data, a ticket, key updates, alerts, empty records, and something that is no record.

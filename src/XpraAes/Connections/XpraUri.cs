@@ -36,7 +36,7 @@ public sealed class XpraUri : IDisposable
 
     private XpraUri(XpraEndpoint endpoint, OptionSet options, string? userInfo, string? display, List<string> warnings)
     {
-        Endpoint = endpoint with { Trust = TakeTrust(endpoint, options) };
+        Endpoint = endpoint with { Trust = TakeTrust(endpoint, options), SendsProxyHeader = TakeSendProxy(endpoint, options) };
         Display = string.IsNullOrEmpty(display) ? null : display;
         var mode = options.Take("encryption");
         AesMode? parsed = null;
@@ -194,6 +194,14 @@ public sealed class XpraUri : IDisposable
             HostName = name,
             VerifiesServer = mode != "none",
         };
+    }
+
+    private static bool TakeSendProxy(XpraEndpoint endpoint, OptionSet options)
+    {
+        var version = options.Take("send-proxy");
+        if (version is not null && (version != "v2" || endpoint.Transport == TransportKind.NamedPipe))
+            throw Error("The value of send-proxy= is not v2, or the URI is that of a named pipe.", "Write send-proxy=v2 for a server by TCP or a Unix socket that wants a PROXY header; otherwise leave it out.");
+        return version is not null;
     }
 
     // Accepts tcp://host, tcp:host and tcp/host; socket:/path keeps its slash.

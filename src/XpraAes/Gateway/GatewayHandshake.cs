@@ -112,7 +112,7 @@ internal sealed class GatewayHandshake(GatewayOptions options, ILogger log)
         var awaitingTarget = true;
         try
         {
-            var (target, stream, targetPeer) = await options.Health.ConnectAsync(options.Targets, cancellationToken).ConfigureAwait(false);
+            var (target, stream, targetPeer) = await options.Health.ConnectAsync(options.Targets, options.Client, cancellationToken).ConfigureAwait(false);
             _target = target;
             targetChannel = new PacketChannel(stream, options.Limits, targetPeer, log) { Encoding = attempt.Encoding };
             targetChannel.TrustPeer();
@@ -146,7 +146,8 @@ internal sealed class GatewayHandshake(GatewayOptions options, ILogger log)
                         attempt.Encoding != client.Encoding ? new PacketTranslator(attempt.Encoding, options.Limits) : null,
                         attempt.Translate ? new PacketTranslator(client.Encoding, options.Limits) : null,
                         holdUntilProven: client is { KeyProven: false, Request: null, Send: not null } && !options.AllowSilentClients, // the answer to a request is sent in any case
-                        options.Limits), null, null);
+                        options.Limits)
+                    { Target = _target.ToString() }, null, null);
                 }
                 else if (s_pictures.Contains(client.Request) && (packet.Type == client.Request || packet.Type == PictureSubsystem + client.Request))
                 {

@@ -1,3 +1,5 @@
+using XpraAes.Transports;
+
 namespace XpraAes.Gateway;
 
 /// <summary>What a gateway needs to know about the listener whose clients it connects to a target.</summary>
@@ -8,6 +10,9 @@ internal sealed record GatewayOptions
 
     /// <summary>Which targets can be connected to.</summary>
     public required TargetHealth Health { get; init; }
+
+    /// <summary>What a target that wants a PROXY header is told about the client.</summary>
+    public ProxyHeader Client { get; init; } = new(null, null);
 
     /// <summary>Requests that are forwarded before the client has proven that it holds the key.</summary>
     public IReadOnlyCollection<string> AllowRequests { get; init; } = [];

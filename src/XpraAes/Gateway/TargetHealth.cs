@@ -26,8 +26,11 @@ internal sealed class TargetHealth(Limits limits, TimeProvider clock, ILogger lo
     public bool IsAvailable(XpraEndpoint target) => !_failures.ContainsKey(target.ToString());
 
     /// <summary>Connects to the first target that is available; if none is, to the first that can be connected to.</summary>
+    /// <param name="targets">In order of preference.</param>
+    /// <param name="client">What a target that wants a PROXY header is told about the client.</param>
+    /// <param name="cancellationToken">Ends the attempts.</param>
     /// <exception cref="XpraAesException">As <see cref="Transport.ConnectAsync"/>, of the last one tried.</exception>
-    public async Task<(TargetOptions Target, Stream Stream, string Peer)> ConnectAsync(IReadOnlyList<TargetOptions> targets, CancellationToken cancellationToken)
+    public async Task<(TargetOptions Target, Stream Stream, string Peer)> ConnectAsync(IReadOnlyList<TargetOptions> targets, ProxyHeader client, CancellationToken cancellationToken)
     {
         if (targets.Count > 1)
             targets = [.. targets.OrderByDescending(target => IsAvailable(target.Endpoint))];
@@ -36,7 +39,7 @@ internal sealed class TargetHealth(Limits limits, TimeProvider clock, ILogger lo
             var target = targets[i];
             try
             {
-                var (stream, peer) = await TransportTable.ConnectAsync(target.Endpoint, target.Keys, limits.TargetConnectTimeout, limits, cancellationToken).ConfigureAwait(false);
+                var (stream, peer) = await TransportTable.ConnectAsync(target.Endpoint with { Proxied = client }, target.Keys, limits.TargetConnectTimeout, limits, cancellationToken).ConfigureAwait(false);
                 Recover(target.Endpoint);
                 Probe(targets.Skip(i + 1));
                 return (target, stream, peer);

@@ -82,9 +82,11 @@ internal sealed class ClientService
         {
             peer = client.Peer;
             Log.PeerConnected(log, peer);
+            if (Options.ProxyProtocol == ProxyProtocol.Required && client.Header is null)
+                throw new XpraAesException(XpraErrorId.ProxyHeaderRefused, "The client did not come through a trusted proxy.", "Have it connect to the proxy; or add the source to -TrustedSource if it is one.");
             client.DetectLoss(Options.Limits);
             KeepAlive.Refused.TellOnce(Options.Logger);
-            await Task.Delay(_listener.Guard.DelayFor(address), ending.Token).ConfigureAwait(false);
+            await Task.Delay(_listener.Guard.DelayFor(address, client.IsAnnounced), ending.Token).ConfigureAwait(false);
             var started = Stopwatch.GetTimestamp();
             Options.Certificate?.Refresh(Options.Logger);
             var accepted = await client.AcceptAsync(_accepts with { TlsStarting = () => _listener.Guard.RecordHandshake(address) }, ending.Token).ConfigureAwait(false);
@@ -96,13 +98,18 @@ internal sealed class ClientService
                 return;
             }
             channel = new PacketChannel(stream, Options.Limits, peer, log);
-            connection = await OpenAsync(channel, slot, address, peer, started, log, ending.Token).ConfigureAwait(false);
+            connection = await OpenAsync(channel, slot, client, peer, started, log, ending.Token).ConfigureAwait(false);
+        }
+        catch (Exception e) when (channel is null && IsOfProxyItself(client.Header) && e is XpraAesException { Id: XpraErrorId.ConnectionLost } or SocketException or IOException)
+        {
+            // A proxy's health check, which is neither logged nor takes from what others may log.
+            log.Prove();
         }
         catch (XpraAesException e)
         {
             // The target's failures do not count against the client, except a wrong password, which the client gave.
             if (e is not OverloadedException && (e.Target is null || e.Id == XpraErrorId.AuthenticationFailed))
-                RecordFailure(address, e.Id, log, isPasswordFailure: e.Id == XpraErrorId.AuthenticationFailed && (e.Target is null || e.IsOfKeyHolder));
+                RecordFailure(client, e.Id, log, isPasswordFailure: e.Id == XpraErrorId.AuthenticationFailed && (e.Target is null || e.IsOfKeyHolder));
             _listener.Refuse(peer, e, log);
             channel ??= new PacketChannel(client.Stream, Options.Limits); // only to linger: the HTTP response has been sent
             await channel.LingerAsync(Options.Limits.CloseGrace, ending.Token).ConfigureAwait(false);
@@ -126,14 +133,17 @@ internal sealed class ClientService
                 await CloseAsync(channel, client).ConfigureAwait(false);
         }
         if (connection is not null)
-            await RunAsync(connection, address, slot, log, ending.Token).ConfigureAwait(false);
+            await RunAsync(connection, client, slot, log, ending.Token).ConfigureAwait(false);
     }
 
-    private void RecordFailure(IPAddress address, XpraErrorId? cause, LogThrottle.Connection log, bool isPasswordFailure = false)
+    private void RecordFailure(AcceptedClient client, XpraErrorId? cause, LogThrottle.Connection log, bool isPasswordFailure = false)
     {
-        if (IsFailure(cause) && _listener.Guard.RecordFailure(address, isPasswordFailure))
-            Log.SourceBlocked(log, address, Options.Limits.FailuresBeforeBlock, Options.Limits.FailureWindow);
+        if (IsFailure(cause) && _listener.Guard.RecordFailure(client.Source, isPasswordFailure, client.IsAnnounced))
+            Log.SourceBlocked(log, client.Source, Options.Limits.FailuresBeforeBlock, Options.Limits.FailureWindow);
     }
+
+    /// <summary>Whether a proxy has connected for itself. HAProxy announces its own address then, or none.</summary>
+    private bool IsOfProxyItself(ProxyHeader? header) => header is { Source: null } || header is { Source.Address: var address } && Options.MayAnnounce(address);
 
     /// <summary>Whether it counts against the address: only what no honest client with the key causes, so a plain close does not.</summary>
     private static bool IsFailure(XpraErrorId? id)
@@ -142,8 +152,9 @@ internal sealed class ClientService
             or XpraErrorId.NotXpra or XpraErrorId.PeerSentText or XpraErrorId.PeerIsTls or XpraErrorId.PeerIsSsh or XpraErrorId.PeerIsRfb;
 
     /// <summary>Runs the handshake. Null: the client's request has been answered, and there is no session.</summary>
-    private async Task<XpraConnection?> OpenAsync(PacketChannel channel, SourceGuard.Slot slot, IPAddress source, string peer, long started, LogThrottle.Connection log, CancellationToken cancellationToken)
+    private async Task<XpraConnection?> OpenAsync(PacketChannel channel, SourceGuard.Slot slot, AcceptedClient accepted, string peer, long started, LogThrottle.Connection log, CancellationToken cancellationToken)
     {
+        var source = accepted.Source;
         var remaining = Options.Limits.HandshakeTimeout - Stopwatch.GetElapsedTime(started);
         var handshake = new ServerHandshake(channel, new ServerHandshakeOptions
         {
@@ -165,7 +176,7 @@ internal sealed class ClientService
             Source = source,
             Clock = Options.Clock,
             HelloTimeout = remaining > TimeSpan.Zero ? remaining : TimeSpan.Zero,
-            Derivations = _listener.Derivations.For(source),
+            Derivations = _listener.Derivations.For(source, accepted.IsAnnounced),
         }, log);
         var client = await handshake.RunAsync(cancellationToken).ConfigureAwait(false);
         if (client.KeyProven)
@@ -173,7 +184,7 @@ internal sealed class ClientService
         if (_gateway is not null && RequestPolicy.Forwards(client.Request, client.KeyProven, client.IsFromKeyHolder, _gateway))
         {
             var route = await FindRouteAsync(channel, handshake, client, cancellationToken).ConfigureAwait(false);
-            var outcome = await new GatewayHandshake(_gateway with { Targets = route.Targets }, log).OpenAsync(channel, handshake, client, peer, cancellationToken).ConfigureAwait(false);
+            var outcome = await new GatewayHandshake(_gateway with { Targets = route.Targets, Client = accepted.Announcement }, log).OpenAsync(channel, handshake, client, peer, cancellationToken).ConfigureAwait(false);
             if (outcome.Session is { } relay)
             {
                 Log.SessionRouted(log, peer, route.Name, relay.Legs[^1].Peer);
@@ -216,7 +227,12 @@ internal sealed class ClientService
     private XpraConnection OpenConnection(ISession session, HandshakeResult client, LogThrottle.Connection log, string? route = null)
     {
         _listener.Counters.Accept();
-        var connection = new XpraConnection(session, ConnectionDirection.Inbound, client.KeyProven, EndpointOf(session.Channel).ToString(), Options.Limits, log) { Route = route };
+        var connection = new XpraConnection(session, ConnectionDirection.Inbound, client.KeyProven, EndpointOf(session.Channel).ToString(), Options.Limits, log)
+        {
+            UserName = client.PeerHello.GetString("username") is { Length: > 0 } name ? PeerIdentification.Sanitize(name) : null,
+            Target = (session as RelaySession)?.Target,
+            Route = route,
+        };
         // Before anything but the hello is sent under this salt.
         if (!client.KeyProven && client is { Key: { } key, Send: { } send })
         {
@@ -230,7 +246,7 @@ internal sealed class ClientService
     private XpraEndpoint EndpointOf(PacketChannel channel)
         => channel.Transport is TransportKind.TlsPsk or TransportKind.Tls or TransportKind.WebSocketTls ? _endpoint with { Transport = channel.Transport.Value } : _endpoint;
 
-    private async Task RunAsync(XpraConnection connection, IPAddress address, SourceGuard.Slot slot, LogThrottle.Connection log, CancellationToken cancellationToken)
+    private async Task RunAsync(XpraConnection connection, AcceptedClient client, SourceGuard.Slot slot, LogThrottle.Connection log, CancellationToken cancellationToken)
     {
         if (connection.KeyProven)
         {
@@ -251,7 +267,7 @@ internal sealed class ClientService
         using (cancellationToken.Register(() => connection.Abort(slot.Evicted.IsCancellationRequested ? EvictedReason : "cut off")))
             await connection.Completion.ConfigureAwait(false);
         if (!connection.KeyProven)
-            RecordFailure(address, connection.CloseCause, log);
+            RecordFailure(client, connection.CloseCause, log);
         _listener.Close(connection);
     }
 

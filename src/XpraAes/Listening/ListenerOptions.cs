@@ -80,8 +80,14 @@ public sealed record ListenerOptions
     /// <summary>The folder that keeps the salts of proven sessions across restarts, created if missing; null keeps them in memory only. For each key, only one process at a time may use it.</summary>
     public string? StatePath { get; init; }
 
-    /// <summary>Addresses exempt from the limits on unauthenticated clients: those of a proxy or tunnel, behind which all clients share one address.</summary>
+    /// <summary>
+    /// Addresses of proxies and tunnels, behind which all clients share one address: they are exempt from the limits on unauthenticated clients, and
+    /// may announce their clients' addresses if <see cref="ProxyProtocol"/> says so. Announced addresses are not exempt.
+    /// </summary>
     public IReadOnlyList<IPNetwork> TrustedSources { get; init; } = [];
+
+    /// <summary>Whether connections of <see cref="TrustedSources"/>, or of a Unix socket, begin with a PROXY header. Limits, logs and events then have the client's own address.</summary>
+    public ProxyProtocol ProxyProtocol { get; init; }
 
     /// <summary>The listener's limits.</summary>
     public Limits Limits { get; init; } = Limits.Default;
@@ -94,6 +100,9 @@ public sealed record ListenerOptions
 
     /// <summary>Whether clients may use only tls-psk, which proves the key before the first packet.</summary>
     internal bool IsSealedOnly => Transports.Count > 0 && Transports.All(transport => transport == TransportKind.TlsPsk);
+
+    /// <summary>Whether this address may send PROXY headers. On a Unix socket its rights say who may connect.</summary>
+    internal bool MayAnnounce(IPAddress address) => address.Equals(IPAddress.None) || TrustedSources.Any(network => network.Contains(address));
 
     /// <summary>Whether only this user can connect.</summary>
     internal bool IsPrivate => SocketPath is not null || PipeName is not null;

@@ -41,11 +41,11 @@ internal sealed class SourceGuard(Limits limits, Func<IPAddress, bool> isTrusted
     }
 
     /// <summary>As <see cref="TryAcquire"/>, but waits where that says so: at most <see cref="Limits.NewSourceGracePeriod"/>.</summary>
-    public async ValueTask<Slot?> AcquireAsync(IPAddress address)
+    public async ValueTask<Slot?> AcquireAsync(IPAddress address, bool isAnnounced = false)
     {
         while (true)
         {
-            var slot = TryAcquire(address, out var retry);
+            var slot = TryAcquire(address, out var retry, isAnnounced);
             if (retry is null)
                 return slot;
             // A timeout is no failure: the grace period is over.
@@ -56,10 +56,11 @@ internal sealed class SourceGuard(Limits limits, Func<IPAddress, bool> isTrusted
     /// <summary>Takes a slot for a new connection, evicting another one if that is fair. Null: rejected, or not yet. <see cref="Slot.Dispose"/> frees the slot.</summary>
     /// <param name="address">The client's address.</param>
     /// <param name="retry">Completes when it is worth trying again; null if the result is final.</param>
-    public Slot? TryAcquire(IPAddress address, out Task? retry)
+    /// <param name="isAnnounced">Whether a proxy has announced the address: then it is never exempt.</param>
+    public Slot? TryAcquire(IPAddress address, out Task? retry, bool isAnnounced = false)
     {
         retry = null;
-        if (isTrusted(address))
+        if (!isAnnounced && isTrusted(address))
             return new Slot(this, [], 0);
         Slot? victim = null;
         try
@@ -101,9 +102,9 @@ internal sealed class SourceGuard(Limits limits, Func<IPAddress, bool> isTrusted
     }
 
     /// <summary>How long to delay a client of this address: grows with recent failures and superfluous TLS handshakes of the address and of the networks around it, which are never blocked as a whole.</summary>
-    public TimeSpan DelayFor(IPAddress address)
+    public TimeSpan DelayFor(IPAddress address, bool isAnnounced = false)
     {
-        if (isTrusted(address))
+        if (!isAnnounced && isTrusted(address))
             return TimeSpan.Zero;
         lock (_gate)
         {
@@ -132,9 +133,10 @@ internal sealed class SourceGuard(Limits limits, Func<IPAddress, bool> isTrusted
     /// <summary>Records a failure: a malformed or undecryptable packet, or a wrong response; never a plain close. True: the address is blocked from now on.</summary>
     /// <param name="address">The client's address.</param>
     /// <param name="isPasswordFailure">Whether it was a wrong password. Only a client that holds the key can give one, so it counts against a proven source too.</param>
-    public bool RecordFailure(IPAddress address, bool isPasswordFailure = false)
+    /// <param name="isAnnounced">Whether a proxy has announced the address: then it is never exempt.</param>
+    public bool RecordFailure(IPAddress address, bool isPasswordFailure = false, bool isAnnounced = false)
     {
-        if (isTrusted(address))
+        if (!isAnnounced && isTrusted(address))
             return false;
         lock (_gate)
         {

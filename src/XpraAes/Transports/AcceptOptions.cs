@@ -26,6 +26,9 @@ internal sealed record AcceptOptions
     /// <summary>The client's address, for <see cref="Pages"/>.</summary>
     public IPAddress Source { get; init; } = IPAddress.None;
 
+    /// <summary>Whether the client's bytes have not left this machine, for <see cref="Pages"/>.</summary>
+    public bool IsLoopback { get; init; }
+
     /// <summary>Sets the time that is left, for <see cref="Pages"/>.</summary>
     public Action<TimeSpan> Extend { get; init; } = static _ => { };
 

@@ -69,7 +69,7 @@ internal static class WebTargets
         var stream = new PiecesStream(input, input.Length % 3);
         try
         {
-            _ = WebSocketUpgrade.AcceptAsync(stream, s_pages, new WebVisitor(IPAddress.Loopback, IsSecure: false, static _ => { }), [], default).GetAwaiter().GetResult();
+            _ = WebSocketUpgrade.AcceptAsync(stream, s_pages, new WebVisitor(IPAddress.Loopback, IsLoopback: true, IsSecure: false, Extend: static _ => { }), [], default).GetAwaiter().GetResult();
         }
         finally
         {

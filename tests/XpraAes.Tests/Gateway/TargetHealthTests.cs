@@ -103,7 +103,7 @@ public sealed class TargetHealthTests : IAsyncDisposable
             _ = queued[i].ConnectAsync(IPAddress.Loopback, _port, TestContext.Current.CancellationToken).AsTask().ContinueWith(task => task.Exception, TaskScheduler.Default);
         }
         var health = new TargetHealth(s_limits with { TargetConnectTimeout = TimeSpan.FromMilliseconds(300) }, _clock, NullLogger.Instance, default);
-        var (target, stream, _) = await health.ConnectAsync(Both, default);
+        var (target, stream, _) = await health.ConnectAsync(Both, ProxyHeader.ForItself, default);
         await stream.DisposeAsync();
         Assert.Equal(_second.Endpoint, target.Endpoint);
         Assert.False(health.IsAvailable(First.Endpoint));
@@ -116,13 +116,13 @@ public sealed class TargetHealthTests : IAsyncDisposable
     {
         using var cancelled = new CancellationTokenSource();
         await cancelled.CancelAsync();
-        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => _health.ConnectAsync(Both, cancelled.Token));
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => _health.ConnectAsync(Both, ProxyHeader.ForItself, cancelled.Token));
         Assert.True(_health.IsAvailable(First.Endpoint));
     }
 
     private async Task<XpraEndpoint> ConnectAsync(TargetOptions[] targets)
     {
-        var (target, stream, _) = await _health.ConnectAsync(targets, default);
+        var (target, stream, _) = await _health.ConnectAsync(targets, ProxyHeader.ForItself, default);
         await stream.DisposeAsync();
         return target.Endpoint;
     }
