@@ -14,7 +14,7 @@ const args = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run
     const said = {};
     const commands = {
         async open({ page, url }) {
-            const context = await browser.newContext({ viewport: { width: 1024, height: 700 } });
+            const context = await browser.newContext({ viewport: { width: 1024, height: 700 }, permissions: ["clipboard-read", "clipboard-write"] });
             const opened = pages[page] = await context.newPage();
             said[page] = [];
             opened.on("console", message => said[page].push(`${message.type()} ${message.text()}`));
@@ -22,9 +22,10 @@ const args = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run
             const answer = await opened.goto(url);
             return { status: answer.status(), headers: answer.headers() };
         },
+        async reload({ page }) { await pages[page].reload(); },
         async fill({ page, selector, text }) { await pages[page].fill(selector, text); },
         async click({ page, selector }) { await pages[page].click(selector); },
-        async clickAt({ page, x, y }) { await pages[page].mouse.click(x, y); },
+        async clickAt({ page, x, y, button }) { await pages[page].mouse.click(x, y, { button: button ?? "left" }); },
         async type({ page, text }) { await pages[page].keyboard.type(text, { delay: 20 }); },
         async press({ page, text }) { await pages[page].keyboard.press(text); },
         async text({ page, selector }) { return await pages[page].textContent(selector); },

@@ -73,15 +73,15 @@ internal sealed class Chain : IDisposable
         return new Chain(mode.ToString(), far.Port, far: far, open: socket => new AesLink(socket, key, mode));
     }
 
-    /// <summary>Our gateway as a browser uses it: over wss with AES-CBC inside, and with the pages of that folder.</summary>
-    public static Chain OfBrowserGateway(int target, string pages)
+    /// <summary>Our gateway as a browser uses it: over wss with AES inside, and with the pages of that folder.</summary>
+    public static Chain OfBrowserGateway(AesMode mode, int target, string pages)
     {
         var folder = Directory.CreateTempSubdirectory("xpraaes-").FullName;
         WriteCertificate(Path.Combine(folder, "server.pem"));
         var text = RandomNumberGenerator.GetHexString(64);
         var far = Peer.StartHost($"gateway --target {target} --key {text} --certificate {folder}/server.pem --pages {pages}");
         var key = XpraKey.FromText(text);
-        return new Chain("wss", far.Port, far: far, folder: folder, open: socket => AesLink.OverWebSocketTls(socket, key, AesMode.CBC));
+        return new Chain("wss", far.Port, far: far, folder: folder, open: socket => AesLink.OverWebSocketTls(socket, key, mode));
     }
 
     /// <summary>nginx with the files of that folder over TLS 1.3, a worker for each processor. Null if it is not installed.</summary>

@@ -89,7 +89,7 @@ internal sealed class ClientService
             await Task.Delay(_listener.Guard.DelayFor(address, client.IsAnnounced), ending.Token).ConfigureAwait(false);
             var started = Stopwatch.GetTimestamp();
             Options.Certificate?.Refresh(Options.Logger);
-            var accepted = await client.AcceptAsync(_accepts with { TlsStarting = () => _listener.Guard.RecordHandshake(address) }, ending.Token).ConfigureAwait(false);
+            var accepted = await client.AcceptAsync(_accepts with { TlsStarting = () => _listener.Guard.RecordHandshake(address, client.IsAnnounced) }, ending.Token).ConfigureAwait(false);
             if (accepted is not { } stream)
             {
                 // A browser has its pages; closed like any connection, so that it reads the end of the last one.

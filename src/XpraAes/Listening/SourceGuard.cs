@@ -125,9 +125,11 @@ internal sealed class SourceGuard(Limits limits, Func<IPAddress, bool> isTrusted
     }
 
     /// <summary>Records that a TLS handshake with the certificate begins.</summary>
-    public void RecordHandshake(IPAddress address)
+    /// <param name="address">The client's address.</param>
+    /// <param name="isAnnounced">Whether a proxy has announced the address: then it is never exempt.</param>
+    public void RecordHandshake(IPAddress address, bool isAnnounced = false)
     {
-        if (isTrusted(address))
+        if (!isAnnounced && isTrusted(address))
             return;
         lock (_gate)
         {

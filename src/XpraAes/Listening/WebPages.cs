@@ -124,7 +124,8 @@ internal sealed class WebPages : IWebPages
     {
         switch (path)
         {
-            case "/":
+            // Where the client goes when the session ends is a page of its own that asks for more, and is shown in its place.
+            case "/" or "/connect.html":
                 return Ours("connect.html", "text/html; charset=utf-8");
             case OurPrefix + "connect.js":
                 return Ours("connect.js", "text/javascript; charset=utf-8");

@@ -122,6 +122,103 @@ public sealed class BrowserTests(RealXpra xpra) : IClassFixture<RealXpra>, IDisp
     }
 
     [Fact]
+    public async Task The_clipboard_goes_both_ways()
+    {
+        await RequireAsync();
+        var (server, socket) = await StartServerAsync(" -xrm XTerm*selectToClipboard:true -xrm XTerm*allowWindowOps:true");
+        await using var closing = server;
+        await using var gateway = StartGateway(socket);
+        await using var browser = await Browser.StartAsync(_certificate);
+        await browser.OpenAsync("a", gateway.BrowserUri!, $"{xpra.Key}");
+        var (x, y) = await browser.SeeAsync("a", Background, WindowPixels);
+        await browser.RunAsync("clickAt", new { page = "a", x, y });
+
+        // The xterm's escape sequence for its clipboard, OSC 52.
+        await browser.RunAsync("type", new { page = "a", text = $"printf '\\033]52;c;{Convert.ToBase64String("from the session"u8)}\\007'" });
+        await browser.RunAsync("press", new { page = "a", text = "Enter" });
+        await EventuallyAsync(async () => (await browser.RunAsync("evaluate", new { page = "a", text = "navigator.clipboard.readText()" })).GetString() == "from the session");
+
+        var pasted = Path.Combine(xpra.Folder, Path.GetRandomFileName());
+        await browser.RunAsync("evaluate", new { page = "a", text = $"navigator.clipboard.writeText('echo from the browser > {pasted}\\n')" });
+        // The client looks at the browser's clipboard at every click, and sends it a little later.
+        await browser.RunAsync("clickAt", new { page = "a", x, y });
+        await EventuallyAsync(async () =>
+        {
+            await browser.RunAsync("clickAt", new { page = "a", x, y, button = "middle" });
+            await Task.Delay(500);
+            return File.Exists(pasted) && File.ReadAllText(pasted) == "from the browser\n";
+        });
+    }
+
+    [Fact]
+    public async Task Two_browsers_share_a_session()
+    {
+        await RequireAsync();
+        var (server, socket) = await StartServerAsync("", "--sharing=yes");
+        await using var closing = server;
+        await using var gateway = StartGateway(socket);
+        await using var first = await Browser.StartAsync(_certificate);
+        await using var second = await Browser.StartAsync(_certificate);
+        foreach (var (browser, name) in new[] { (first, "a"), (second, "b") })
+        {
+            await browser.OpenAsync(name, $"{gateway.BrowserUri}?sharing=true", $"{xpra.Key}");
+            await browser.SeeAsync(name, Background, WindowPixels);
+        }
+        foreach (var (browser, name) in new[] { (first, "a"), (second, "b") })
+        {
+            var typed = Path.Combine(xpra.Folder, Path.GetRandomFileName());
+            var (x, y) = await browser.SeeAsync(name, Background, WindowPixels);
+            await browser.RunAsync("clickAt", new { page = name, x, y });
+            await browser.RunAsync("type", new { page = name, text = $"seq 3 > {typed}" });
+            await browser.RunAsync("press", new { page = name, text = "Enter" });
+            await Loopback.Eventually(() => File.Exists(typed) && File.ReadAllText(typed) == "1\n2\n3\n");
+        }
+        Assert.Equal(2, gateway.Connections.Count);
+        Assert.All(gateway.Connections, session => Assert.True(session.KeyProven));
+    }
+
+    [Fact]
+    public async Task Twenty_megabytes_of_pictures_come_without_a_stall()
+    {
+        const int Amount = 20_000_000;
+        await RequireAsync();
+        var stop = Path.Combine(xpra.Folder, Path.GetRandomFileName());
+        var program = xpra.WriteFile("noise.py", $"""
+            import os, gi
+            gi.require_version("Gtk", "3.0")
+            from gi.repository import Gtk, GdkPixbuf, GLib
+
+            image = Gtk.Image()
+
+            def paint():
+                done = os.path.exists("{stop}")
+                data = bytes.fromhex("{Background:x6}") * (480 * 300) if done else os.urandom(480 * 300 * 3)
+                image.set_from_pixbuf(GdkPixbuf.Pixbuf.new_from_bytes(GLib.Bytes.new(data), GdkPixbuf.Colorspace.RGB, False, 8, 480, 300, 480 * 3))
+                return not done
+
+            paint()
+            window = Gtk.Window()
+            window.add(image)
+            window.show_all()
+            GLib.timeout_add(40, paint)
+            Gtk.main()
+            """);
+        var (server, socket) = await xpra.StartClearServerAsync($"/usr/bin/python3 {program}");
+        await using var closing = server;
+        await using var gateway = StartGateway(socket);
+        await using var browser = await Browser.StartAsync(_certificate);
+        await browser.OpenAsync("a", $"{gateway.BrowserUri}?encoding=png", $"{xpra.Key}");
+        // A stall is silence for as long as a client may take for its hello.
+        for (long before = 0; gateway.BytesOut < Amount; before = gateway.BytesOut)
+            await Loopback.Eventually(() => gateway.BytesOut > before + 100_000 || gateway.BytesOut >= Amount, state: () => $"{gateway.BytesOut} bytes");
+        // What was sent last is shown soon after.
+        File.WriteAllText(stop, "");
+        await browser.SeeAsync("a", Background, WindowPixels);
+        Assert.Equal(ConnectionState.Open, Assert.Single(gateway.Connections).State);
+    }
+
+    /// <summary>3.1's client goes to its connection page when it is told that the server exits. Ours is in its place, says why, and takes the key again.</summary>
+    [Fact]
     public async Task It_comes_back_after_the_gateway_has_been_restarted()
     {
         await RequireAsync();
@@ -133,12 +230,44 @@ public sealed class BrowserTests(RealXpra xpra) : IClassFixture<RealXpra>, IDisp
         await browser.SeeAsync("before", Background, WindowPixels);
 
         var port = gateway.Port;
-        await gateway.StopAsync(TimeSpan.Zero);
+        await gateway.StopAsync(TimeSpan.FromSeconds(1));
         await using var restarted = StartGateway(socket, options => options with { Port = port });
-        // 3.1's client goes to its connection page when the server exits, and forgets the key.
-        await browser.OpenAsync("after", restarted.BrowserUri!, $"{xpra.Key}");
-        await browser.SeeAsync("after", Background, WindowPixels);
+        await EventuallyAsync(async () => (await browser.TextAsync("before", "#status")).Contains("The session has ended: server exit", StringComparison.Ordinal));
+        Assert.Equal(0, (await browser.RunAsync("evaluate", new { page = "before", text = "sessionStorage.length" })).GetInt32());
+        await browser.RunAsync("fill", new { page = "before", selector = "#key", text = $"{xpra.Key}" });
+        await browser.RunAsync("click", new { page = "before", selector = "#connect" });
+        await browser.SeeAsync("before", Background, WindowPixels);
         Assert.True(Assert.Single(restarted.Connections).KeyProven);
+    }
+
+    /// <summary>A connection that is lost without a word: 3.1's client fails to connect again by itself, and has the key until the tab is closed.</summary>
+    [Fact]
+    public async Task It_comes_back_when_the_page_is_reloaded_after_the_connection_was_cut()
+    {
+        await RequireAsync();
+        var (server, socket) = await StartServerAsync();
+        await using var closing = server;
+        await using var gateway = StartGateway(socket);
+        await using var browser = await Browser.StartAsync(_certificate);
+        await browser.OpenAsync("a", gateway.BrowserUri!, $"{xpra.Key}");
+        await browser.SeeAsync("a", Background, WindowPixels);
+        var before = Assert.Single(gateway.Connections);
+        before.Abort("cut by the test");
+        await before.Completion.WaitAsync(Loopback.HelloTimeout);
+        await browser.RunAsync("reload", new { page = "a" });
+        await Loopback.Eventually(() => gateway.Connections is [{ KeyProven: true } after] && after != before);
+        await browser.SeeAsync("a", Background, WindowPixels);
+    }
+
+    private static async Task EventuallyAsync(Func<Task<bool>> condition)
+    {
+        var start = Stopwatch.GetTimestamp();
+        while (!await condition())
+        {
+            if (Stopwatch.GetElapsedTime(start) > Loopback.HelloTimeout)
+                throw new TimeoutException("It did not come true.");
+            await Task.Delay(100);
+        }
     }
 
     private async Task RequireAsync()
@@ -150,8 +279,8 @@ public sealed class BrowserTests(RealXpra xpra) : IClassFixture<RealXpra>, IDisp
         Assert.SkipUnless(File.Exists("/usr/share/xpra/www/index.html"), "xpra's browser client is not installed.");
     }
 
-    private Task<(XpraProgram Server, string Socket)> StartServerAsync()
-        => xpra.StartClearServerAsync($"xterm -T INTEROP -geometry 80x24+0+0 -bg #{Background:x6} -fg white -cr white -e sh");
+    private Task<(XpraProgram Server, string Socket)> StartServerAsync(string xterm = "", params string[] more)
+        => xpra.StartClearServerAsync($"xterm -T INTEROP -geometry 80x24+0+0 -bg #{Background:x6} -fg white -cr white{xterm} -e sh", more);
 
     private AesListener StartGateway(string socket, Func<ListenerOptions, ListenerOptions>? configure = null)
     {

@@ -79,10 +79,10 @@ public sealed class RealXpra : IAsyncLifetime
     }
 
     /// <summary>Starts an unencrypted server on a Unix socket, with this program in its session, and waits until it is ready.</summary>
-    internal async Task<(XpraProgram Server, string Socket)> StartClearServerAsync(string program)
+    internal async Task<(XpraProgram Server, string Socket)> StartClearServerAsync(string program, params string[] more)
     {
         var socket = Path.Combine(_folder.FullName, Path.GetRandomFileName());
-        var server = await StartServerAsync(encryptFirstPacket: false, $"--bind={socket}", $"--start={program}");
+        var server = await StartServerAsync(encryptFirstPacket: false, [$"--bind={socket}", $"--start={program}", .. more]);
         // It is ready a little later than it says.
         await Loopback.Eventually(() => File.Exists(socket));
         return (server, socket);

@@ -86,6 +86,18 @@ public sealed class SourceGuardTests
         Assert.Equal((TimeSpan.Zero, 0), (guard.DelayFor(neighbour), guard.Remembered));
     }
 
+    [Fact]
+    public void A_trusted_address_may_make_any_number_of_TLS_handshakes_unless_a_proxy_has_announced_it()
+    {
+        var guard = new SourceGuard(Limits.Default, _ => true, _clock);
+        for (var i = 0; i <= Limits.Default.TlsHandshakesPerSource; i++)
+            guard.RecordHandshake(s_someone);
+        Assert.Equal(TimeSpan.Zero, guard.DelayFor(s_someone, isAnnounced: true));
+        for (var i = 0; i <= Limits.Default.TlsHandshakesPerSource; i++)
+            guard.RecordHandshake(s_someone, isAnnounced: true);
+        Assert.Equal((TimeSpan.Zero, Limits.Default.DelayPerFailure), (guard.DelayFor(s_someone), guard.DelayFor(s_someone, isAnnounced: true)));
+    }
+
     [Theory]
     [InlineData(-3650)]
     [InlineData(3650)]

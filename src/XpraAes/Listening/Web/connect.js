@@ -63,6 +63,16 @@ async function connect(event) {
     }
 }
 
+// The client comes back to this page when a session ends, and leaves the reason. What else it has stored, the key among it, is of no more use.
+function takeReason() {
+    const stored = { ...JSON.parse(sessionStorage.getItem("") || "{}"), ...sessionStorage };
+    sessionStorage.clear();
+    return stored.disconnect;
+}
+
+const reason = takeReason();
+if (reason)
+    show(`The session has ended: ${reason}. Type the key to connect again.`);
 const asked = new URLSearchParams(location.search);
 for (const name of ["session", "username"]) {
     if (asked.get(name))
