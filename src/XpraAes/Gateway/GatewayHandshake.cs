@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using Microsoft.Extensions.Logging;
 using XpraAes.Ciphers;
 using XpraAes.Connections;
@@ -113,7 +112,7 @@ internal sealed class GatewayHandshake(GatewayOptions options, ILogger log)
         var awaitingTarget = true;
         try
         {
-            var (target, stream, targetPeer) = await ConnectAsync(cancellationToken).ConfigureAwait(false);
+            var (target, stream, targetPeer) = await options.Health.ConnectAsync(options.Targets, options.Client, cancellationToken).ConfigureAwait(false);
             _target = target;
             targetChannel = new PacketChannel(stream, options.Limits, targetPeer, log) { Encoding = attempt.Encoding };
             targetChannel.TrustPeer();
@@ -167,22 +166,6 @@ internal sealed class GatewayHandshake(GatewayOptions options, ILogger log)
                 return new Outcome(null, client.Request, PacketTranslator.ToText(disconnect.Items));
             if (awaitingTarget && e is XpraAesException failure)
                 throw new XpraAesException(failure.Id, failure.Message, failure.RecommendedAction, failure) { Target = _target.ToString(), IsOfKeyHolder = client.KeyProven };
-            throw;
-        }
-    }
-
-    private async Task<(TargetOptions Target, Stream Stream, string Peer)> ConnectAsync(CancellationToken cancellationToken)
-    {
-        var started = Stopwatch.GetTimestamp();
-        try
-        {
-            var connected = await options.Health.ConnectAsync(options.Targets, options.Client, cancellationToken).ConfigureAwait(false);
-            Instruments.RecordTargetConnect(Stopwatch.GetElapsedTime(started), null);
-            return connected;
-        }
-        catch (XpraAesException e)
-        {
-            Instruments.RecordTargetConnect(Stopwatch.GetElapsedTime(started), e.Id);
             throw;
         }
     }

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Diagnostics;
 using Microsoft.Extensions.Logging;
 using XpraAes.Logging;
 using XpraAes.Transports;
@@ -37,15 +38,18 @@ internal sealed class TargetHealth(Limits limits, TimeProvider clock, ILogger lo
         for (var i = 0; ; i++)
         {
             var target = targets[i];
+            var started = Stopwatch.GetTimestamp();
             try
             {
                 var (stream, peer) = await TransportTable.ConnectAsync(target.Endpoint with { Proxied = client }, target.Keys, limits.TargetConnectTimeout, limits, cancellationToken).ConfigureAwait(false);
+                Instruments.RecordTargetConnect(Stopwatch.GetElapsedTime(started), null);
                 Recover(target.Endpoint);
                 Probe(targets.Skip(i + 1));
                 return (target, stream, peer);
             }
             catch (XpraAesException e)
             {
+                Instruments.RecordTargetConnect(Stopwatch.GetElapsedTime(started), e.Id);
                 Fail(target.Endpoint, e);
                 if (i + 1 == targets.Count)
                     throw;

@@ -10,7 +10,7 @@ namespace XpraAes.Management;
 /// The answers of the management address: <c>/healthz</c>, <c>/readyz</c>, <c>/metrics</c>. All of them only read, and name no client, target or key. A web page
 /// whose name was made to resolve to this address gets nothing: requests have to name an address, or this machine.
 /// </summary>
-internal sealed class ManagementPages(Func<IReadOnlyList<AesListener>> listeners, TargetProbe targets, Func<byte[]> collect, TimeProvider clock) : IDisposable
+internal sealed class ManagementPages(Func<IReadOnlyList<AesListener>> listeners, TargetProbes targets, Func<byte[]> collect, TimeProvider clock) : IDisposable
 {
     /// <summary>How long collected metrics are given to everyone who asks; arbitrary.</summary>
     private static readonly TimeSpan s_cached = TimeSpan.FromSeconds(1);

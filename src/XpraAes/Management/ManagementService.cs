@@ -14,7 +14,7 @@ internal sealed class ManagementService : IDisposable
     private static ManagementService? s_current;
     private static Task s_ending = Task.CompletedTask;
 
-    private readonly TargetProbe _targets = new(TimeProvider.System);
+    private readonly TargetProbes _targets = new(TimeProvider.System);
     private readonly List<AesListener> _listeners = []; // those that were given the address
     private readonly MetricsExport _metrics;
     private readonly ManagementPages _pages;
@@ -62,7 +62,7 @@ internal sealed class ManagementService : IDisposable
     }
 
     /// <summary>The health of the targets; null while there is no such service.</summary>
-    public static TargetProbe? Targets
+    public static TargetProbes? Targets
     {
         get
         {

@@ -350,7 +350,7 @@ public sealed class RequestTests : IDisposable
         await forger.SendAsync(["disconnect", "server shutdown"], default);
         var disconnect = await ReceiveDisconnectAsync(client);
         Assert.True(IsErrorForClients(disconnect));
-        Assert.Equal((0, 1), (rig.Listener.Accepted, rig.Listener.Rejected));
+        await Rig.UntilAsync(() => rig.Listener is { Accepted: 0, Rejected: 1 });
     }
 
     /// <summary>A request that the target takes for a session opens none for someone who has not proven the key.</summary>

@@ -72,7 +72,7 @@ public sealed class HealthTests
     public async Task An_answer_holds_for_10_s_and_that_there_was_none_for_3_s()
     {
         var clock = new FakeClock();
-        var health = new TargetProbe(clock);
+        var health = new TargetProbes(clock);
         await using var rig = new Rig();
         Assert.Null(health.Last(rig.Listener));
         Assert.True(await health.AskAsync(rig.Listener));
@@ -97,7 +97,7 @@ public sealed class HealthTests
     [Fact]
     public async Task A_changed_target_is_asked_at_once()
     {
-        var health = new TargetProbe(new FakeClock());
+        var health = new TargetProbes(new FakeClock());
         await using var rig = new Rig();
         await using var other = new TestTarget();
         Assert.True(await health.AskAsync(rig.Listener));

@@ -146,7 +146,7 @@ public sealed class ManagementAttackTests
     {
         var clock = new FakeClock();
         var collected = 0;
-        using var pages = new ManagementPages(() => [], new TargetProbe(clock), () => Encoding.ASCII.GetBytes($"{++collected}"), clock);
+        using var pages = new ManagementPages(() => [], new TargetProbes(clock), () => Encoding.ASCII.GetBytes($"{++collected}"), clock);
         var request = new HttpHead("GET /metrics HTTP/1.1", new() { ["Host"] = "localhost" });
         async Task<string> AskAsync() => await new StreamReader((await pages.AnswerAsync(request, default)).Content).ReadToEndAsync();
 

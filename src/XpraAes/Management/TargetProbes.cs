@@ -1,5 +1,4 @@
 using System.Runtime.CompilerServices;
-using XpraAes.Gateway;
 using XpraAes.Logging;
 using XpraAes.Transports;
 
@@ -9,10 +8,10 @@ namespace XpraAes.Management;
 /// Whether the targets of listeners answer, which means that they accept a connection; nothing is sent. Targets are asked only when somebody wants to
 /// know, all at once, and what they answered holds for a while: however often it is asked for, no target gets more connections than that.
 /// </summary>
-internal sealed class TargetProbe(TimeProvider clock)
+internal sealed class TargetProbes(TimeProvider clock)
 {
-    /// <summary>Targets of one listener that are tried, until one answers; arbitrary.</summary>
-    private const int MaxTries = 8;
+    /// <summary>Targets of one listener that are asked, the first ones of its routes: with thousands of them, one that answers is enough. Arbitrary.</summary>
+    private const int MaxAsked = 8;
 
     /// <summary>How long an answer holds, and that there was none; arbitrary, half the usual intervals of those who ask.</summary>
     private static readonly TimeSpan s_up = TimeSpan.FromSeconds(10), s_down = TimeSpan.FromSeconds(3);
@@ -33,7 +32,7 @@ internal sealed class TargetProbe(TimeProvider clock)
     /// <summary>Whether a target of the listener answers, as of a few seconds ago; null if it has none.</summary>
     public Task<bool?> AskAsync(AesListener listener)
     {
-        var targets = listener.Binds.SelectMany(bind => bind.Options.AllRoutes).SelectMany(route => route.Targets).Select(target => target.Endpoint).Distinct().Take(MaxTries).ToArray();
+        var targets = listener.Binds.SelectMany(bind => bind.Options.Targets).Select(target => target.Endpoint).Distinct().Take(MaxAsked).ToArray();
         lock (_gate)
         {
             var record = _records.GetOrCreateValue(listener);
@@ -53,9 +52,7 @@ internal sealed class TargetProbe(TimeProvider clock)
 
     private async Task<bool?> AskAsync(AesListener listener, XpraEndpoint[] targets, Record record)
     {
-        var answers = false;
-        for (var i = 0; i < targets.Length && !answers; i++)
-            answers = await AnswersAsync(targets[i]).ConfigureAwait(false);
+        var answers = (await Task.WhenAll(targets.Select(AnswersAsync)).ConfigureAwait(false)).Contains(true);
         bool? before;
         lock (_gate)
             (before, record.Answers, record.At) = (record.Answers, answers, clock.GetTimestamp());
