@@ -91,8 +91,6 @@ public enum XpraErrorId
     VersionRejected,
     /// <summary>The client asked for something that is not served here.</summary>
     RequestRefused,
-    /// <summary>A gateway has no route to the session that the client named, or none for that client.</summary>
-    SessionUnknown,
     /// <summary>One of the <see cref="Limits"/> was reached.</summary>
     LimitReached,
     /// <summary>The object is closed.</summary>
@@ -141,4 +139,6 @@ public enum XpraErrorId
     FileExists,
     /// <summary>A file cannot be written.</summary>
     FileUnwritable,
+    /// <summary>A gateway has no route to the session that the client named, or none for that client.</summary>
+    SessionUnknown,
 }

@@ -146,14 +146,33 @@ public sealed class RoutingTests : IAsyncDisposable
     }
 
     /// <summary>Clients of 5.1 to 6.2, and browsers, can name the session only there.</summary>
-    [Fact]
-    public async Task The_path_of_a_web_socket_names_the_session()
+    [Theory]
+    [InlineData("/mail", null, "mail")]
+    [InlineData("/mail/index.html?x=y", null, "mail")]
+    [InlineData("/index.html", null, "rest")]
+    [InlineData("/", null, "rest")]
+    [InlineData("/other", "mail", "mail")] // the hello, which is encrypted, comes first
+    public async Task The_path_of_a_web_socket_names_the_session(string path, string? session, string expected)
     {
         var gateway = Gateway(("mail", "mail"), ("*", "rest"));
-        await using var connection = await gateway.ConnectAsync(options => options with { Endpoint = options.Endpoint with { Transport = TransportKind.WebSocket, Path = "/mail" } });
-        await ExpectAtAsync("mail");
-        await using var other = await gateway.ConnectAsync(options => options with { Endpoint = options.Endpoint with { Transport = TransportKind.WebSocket, Path = "/index.html" } });
+        using var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+        await socket.ConnectAsync(IPAddress.Loopback, gateway.Listener.Port, TestContext.Current.CancellationToken);
+        var stream = await WebSocketUpgrade.ConnectAsync(new NetworkStream(socket, ownsSocket: true), "127.0.0.1", gateway.Listener.Port, path, TestContext.Current.CancellationToken);
+        await using var client = new FakePeer(socket, gateway.Key, stream);
+        await AnswerAsync(client, await HelloAsync(client, Generation.Named("5.1"), "", "someone"), Generation.Named("5.1"), session ?? "", "someone");
+        Assert.Equal("hello", (await client.ReceiveAsync()).Type);
+        await ExpectAtAsync(expected);
+    }
+
+    /// <summary>The tag in its salt covers an XpraAes client's hello, and so needs no challenge. It does not cover the path, which a stranger could put before someone's hello to try a name.</summary>
+    [Fact]
+    public async Task A_path_counts_only_with_a_proof()
+    {
+        var gateway = Gateway(("mail", "mail"), ("*", "rest"));
+        await using var byPath = await gateway.ConnectAsync(options => options with { Endpoint = options.Endpoint with { Transport = TransportKind.WebSocket, Path = "/mail" } });
         await ExpectAtAsync("rest");
+        await using var byName = await gateway.ConnectAsync(options => options with { SessionName = "mail", Endpoint = options.Endpoint with { Transport = TransportKind.WebSocket, Path = "/rest" } });
+        await ExpectAtAsync("mail");
     }
 
     /// <summary>A wrong password is refused before a name is looked up, and the answer to the listener's own challenge goes no further.</summary>
