@@ -23,14 +23,15 @@ internal sealed class TargetHealth(Limits limits, TimeProvider clock, ILogger lo
     private readonly ConcurrentDictionary<string, Failure> _failures = new(StringComparer.Ordinal);
 
     /// <summary>Whether the latest attempt to connect to it succeeded, or there was none.</summary>
-    public bool IsAvailable(XpraEndpoint target) => !_failures.ContainsKey(target.ToString());
+    /// <param name="target">Its URI.</param>
+    public bool IsAvailable(string target) => !_failures.ContainsKey(target);
 
     /// <summary>Connects to the first target that is available; if none is, to the first that can be connected to.</summary>
     /// <exception cref="XpraAesException">As <see cref="Transport.ConnectAsync"/>, of the last one tried.</exception>
     public async Task<(TargetOptions Target, Stream Stream, string Peer)> ConnectAsync(IReadOnlyList<TargetOptions> targets, CancellationToken cancellationToken)
     {
         if (targets.Count > 1)
-            targets = [.. targets.OrderByDescending(target => IsAvailable(target.Endpoint))];
+            targets = [.. targets.OrderByDescending(target => IsAvailable(target.ToString()))];
         for (var i = 0; ; i++)
         {
             var target = targets[i];
