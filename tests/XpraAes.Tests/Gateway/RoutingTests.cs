@@ -10,6 +10,7 @@ using XpraAes.Handshake;
 using XpraAes.Keys;
 using XpraAes.Listening;
 using XpraAes.Packets;
+using XpraAes.Tests.Interop;
 using XpraAes.Tests.Listening;
 using XpraAes.Transports;
 
@@ -131,7 +132,7 @@ public sealed class RoutingTests : IAsyncDisposable
     {
         await TargetAsync("first");
         await TargetAsync("second");
-        int[] ports = [FreePort(), FreePort()];
+        int[] ports = [RealXpra.FreePort(), RealXpra.FreePort()];
         RouteOptions[] routes = [Route($"bind:127.0.0.1:{ports[0]}/*", "first"), Route($"bind:127.0.0.1:{ports[1]}/*", "second")];
         var options = new ListenerOptions { Key = _ada, Port = ports[0], Routes = routes, Limits = s_limits };
         await using var gateway = AesListener.Start(options, options with { Key = _bob, Port = ports[1] });
@@ -269,7 +270,7 @@ public sealed class RoutingTests : IAsyncDisposable
     public async Task A_route_with_several_targets_uses_the_first_that_answers_and_shows_the_others()
     {
         var second = await TargetAsync("second");
-        var closed = new TargetOptions { Endpoint = new XpraEndpoint(TransportKind.Tcp, "127.0.0.1", FreePort()) };
+        var closed = new TargetOptions { Endpoint = new XpraEndpoint(TransportKind.Tcp, "127.0.0.1", RealXpra.FreePort()) };
         var gateway = Start(options => options with { Routes = [new RouteOptions { Name = "*", Targets = [closed, Options(second)] }] });
         Assert.Empty(gateway.Listener.Routes.Single().Unavailable);
         await using var connection = await gateway.ConnectAsync();
@@ -389,12 +390,5 @@ public sealed class RoutingTests : IAsyncDisposable
         hello["username"] = user;
         if (request is not null)
             hello["request"] = request;
-    }
-
-    private static int FreePort()
-    {
-        using var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
-        socket.Bind(new IPEndPoint(IPAddress.Loopback, 0));
-        return ((IPEndPoint)socket.LocalEndPoint!).Port;
     }
 }

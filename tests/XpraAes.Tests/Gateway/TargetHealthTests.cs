@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Sockets;
 using Microsoft.Extensions.Logging.Abstractions;
 using XpraAes.Gateway;
+using XpraAes.Tests.Interop;
 using XpraAes.Tests.Listening;
 using XpraAes.Transports;
 
@@ -15,7 +16,7 @@ public sealed class TargetHealthTests : IAsyncDisposable
 
     private readonly FakeClock _clock = new();
     private readonly TestTarget _second = new();
-    private readonly int _port = FreePort();
+    private readonly int _port = RealXpra.FreePort();
     private readonly TargetHealth _health;
     private TestTarget? _first;
 
@@ -125,12 +126,5 @@ public sealed class TargetHealthTests : IAsyncDisposable
         var (target, stream, _) = await _health.ConnectAsync(targets, default);
         await stream.DisposeAsync();
         return target.Endpoint;
-    }
-
-    private static int FreePort()
-    {
-        using var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
-        socket.Bind(new IPEndPoint(IPAddress.Loopback, 0));
-        return ((IPEndPoint)socket.LocalEndPoint!).Port;
     }
 }
