@@ -119,7 +119,7 @@ public abstract class GatewayCommand : EncryptionCommand
             if (bind.Targets.FirstOrDefault(target => target.Endpoint.Transport == TransportKind.TlsPsk && target.Keys.Any(key => own.Contains(key.Fingerprint))) is { } same)
                 WarnOnce($"The listener and its target {same} have the same key: someone on the way could lead the gateway back to itself. Give the target a key of its own.");
         }
-        RouteName[] names = [.. binds.SelectMany(bind => bind.Routes).Select(route => RouteName.Parse(route.Name))];
+        RouteName[] names = [.. binds.SelectMany(bind => bind.Routes).Select(route => route.Parsed)];
         if (names.Any(name => name.Kind == RouteOwner.User) && binds.Any(bind => bind.Password is null || string.IsNullOrEmpty(bind.UserName)))
             WarnOnce("The user name in a route is what the client says, and everyone who has the key can say it. To keep users apart, give each a key of their own, and write key:FINGERPRINT/ in the route.");
         if (names.Any(name => name.DependsOnHello) && binds.Any(bind => bind.Password is null && !bind.IsSealedOnly))

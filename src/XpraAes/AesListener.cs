@@ -112,8 +112,8 @@ public sealed class AesListener : IAsyncDisposable
         get
         {
             var sessions = Connections.GroupBy(connection => connection.Route ?? "").ToDictionary(route => route.Key, route => route.Count());
-            return (ListenerRoute[])[.. _binds.SelectMany(bind => bind.Service.Options.AllRoutes).GroupBy(route => RouteName.Parse(route.Name).ToString())
-                .Select(route => new ListenerRoute(route.Key, [.. route.SelectMany(options => options.Targets).Select(target => target.Endpoint).Distinct()], sessions.GetValueOrDefault(route.Key), Health))];
+            return (ListenerRoute[])[.. _binds.SelectMany(bind => bind.Service.Options.AllRoutes).GroupBy(route => route.Name)
+                .Select(route => new ListenerRoute(route.Key, [.. route.SelectMany(options => options.Targets).Select(target => target.Endpoint.ToString()).Distinct()], sessions.GetValueOrDefault(route.Key), Health))];
         }
     }
 
@@ -436,7 +436,7 @@ public sealed class AesListener : IAsyncDisposable
     private static void RequireKnownBinds(IReadOnlyList<(IListeningPoint Point, ListenerOptions Options)> binds)
     {
         var addresses = binds.Select(bind => bind.Point.Address).ToArray();
-        if (binds.SelectMany(bind => new RouteTable(bind.Options.Routes).Binds).Except(addresses).FirstOrDefault() is { } unknown)
+        if (binds.SelectMany(bind => bind.Options.Routes).Where(route => route.Parsed.Kind == RouteOwner.Bind).Select(route => route.Parsed.Owner).Except(addresses).FirstOrDefault() is { } unknown)
             throw Invalid($"A route is for the bind {unknown}, on which the listener does not listen.", $"It listens on {string.Join(", ", addresses)}.");
     }
 

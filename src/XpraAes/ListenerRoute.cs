@@ -1,17 +1,16 @@
 using XpraAes.Gateway;
-using XpraAes.Transports;
 
 namespace XpraAes;
 
 /// <summary>A route of a gateway, and its sessions.</summary>
 public sealed class ListenerRoute
 {
-    internal ListenerRoute(string name, IReadOnlyList<XpraEndpoint> targets, int sessions, TargetHealth health)
+    internal ListenerRoute(string name, string[] targets, int sessions, TargetHealth health)
     {
         Name = name;
-        Target = [.. targets.Select(target => target.ToString())];
+        Target = targets;
         Sessions = sessions;
-        Unavailable = [.. targets.Where(target => !health.IsAvailable(target)).Select(target => target.ToString())];
+        Unavailable = [.. targets.Where(target => !health.IsAvailable(target))];
     }
 
     /// <summary>Its name, for example <c>glxgears</c>, <c>ada/*</c> or <c>*</c>.</summary>

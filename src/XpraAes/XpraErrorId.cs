@@ -91,8 +91,6 @@ public enum XpraErrorId
     VersionRejected,
     /// <summary>The client asked for something that is not served here.</summary>
     RequestRefused,
-    /// <summary>A gateway has no route to the session that the client named, or none for that client.</summary>
-    SessionUnknown,
     /// <summary>One of the <see cref="Limits"/> was reached.</summary>
     LimitReached,
     /// <summary>The object is closed.</summary>
@@ -147,4 +145,6 @@ public enum XpraErrorId
     ProxyHeaderInvalid,
     /// <summary>A connection began with a PROXY header although its source is not trusted to send one; or it came around the proxy, from which all are to come.</summary>
     ProxyHeaderRefused,
+    /// <summary>A gateway has no route to the session that the client named, or none for that client.</summary>
+    SessionUnknown,
 }

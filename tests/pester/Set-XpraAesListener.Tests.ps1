@@ -55,6 +55,26 @@ Describe 'Changing a listener with Set-XpraAesListener' -Tag Unit {
         $server.Connections.Mode | Should -Be 'GCM'
     }
 
+    It 'adds, replaces and removes routes, and disconnects nobody' {
+        $first, $second = 1..2 | ForEach-Object { Start-XpraAesListener -Port 0 -KeyFile $newKey }
+        $toFirst, $toSecond = $first, $second | ForEach-Object { "tcp://$($_.Endpoint)/?keyfile=$newKey" }
+        $listener | Set-XpraAesListener -Target @{ mail = $toFirst; games = $toFirst } -WarningAction SilentlyContinue
+        $open = Connect-XpraAes "tcp://$($listener.Endpoint)/games" -KeyFile $oldKey -ErrorAction Stop
+        $listener | Set-XpraAesListener -AddTarget @{ mail = $toSecond; music = $toFirst, $toSecond } -RemoveTarget games -WarningAction SilentlyContinue
+        $listener.Routes.Name | Sort-Object | Should -Be 'mail', 'music'
+        $null = Connect-XpraAes "tcp://$($listener.Endpoint)/mail" -KeyFile $oldKey -ErrorAction Stop
+        $second.Connections | Should -HaveCount 1
+        ($listener.Routes | Where-Object Name -EQ mail).Sessions | Should -Be 1
+        { Connect-XpraAes "tcp://$($listener.Endpoint)/games" -KeyFile $oldKey -ErrorAction Stop } | Should -Throw -ErrorId 'SessionUnknown,*'
+        $open.State | Should -Be 'Open'
+        { $listener | Set-XpraAesListener -RemoveTarget games -ErrorAction Stop } | Should -Throw -ErrorId 'NotFound,*'
+    }
+
+    It 'warns that a user name in a route is only what a client says' {
+        $listener | Set-XpraAesListener -PasswordFile $oldKey -Target @{ 'ada/*' = 'unix:///run/xpra' } -WarningVariable warned -WarningAction SilentlyContinue
+        "$warned" | Should -Match 'everyone who has the key can say it'
+    }
+
     It 'asks new clients for a password' {
         $listener | Set-XpraAesListener -Credential ([pscredential]::new('ada', ('secret' | ConvertTo-SecureString -AsPlainText -Force)))
         { Connect-Listener $oldKey } | Should -Throw -ErrorId 'AuthenticationRequired,*'

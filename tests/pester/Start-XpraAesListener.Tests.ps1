@@ -22,6 +22,21 @@ Describe 'Listening with Start-XpraAesListener' -Tag Unit {
         $listener | Out-String | Should -Match "$($listener.Endpoint)\s+CBC\s+Listening"
     }
 
+    It 'sends each session where its name leads, and to the first server that answers' {
+        $first, $second = 1..2 | ForEach-Object { Start-XpraAesListener -Port 0 -KeyFile $keyFile }
+        $toFirst, $toSecond = $first, $second | ForEach-Object { "tcp://$($_.Endpoint)/?keyfile=$keyFile" }
+        $listener = Start-XpraAesListener -Port 0 -KeyFile $keyFile -Target @{ mail = $toFirst; '*' = "tcp://127.0.0.1:1/?keyfile=$keyFile", $toSecond } -WarningAction SilentlyContinue
+        $mail = Connect-XpraAes "tcp://ada@$($listener.Endpoint)/mail" -KeyFile $keyFile -ErrorAction Stop
+        $other = Connect-XpraAes "tcp://ada@$($listener.Endpoint)/" -KeyFile $keyFile -ErrorAction Stop
+        $first.Connections | Should -HaveCount 1
+        $second.Connections | Should -HaveCount 1
+        $listener.Connections.Route | Should -Be 'mail', '*'
+        $shown = $listener.Routes | Format-Table Name, Sessions, Unavailable | Out-String
+        $shown | Should -Match '(?m)^mail\s+1 \{\}'
+        $shown | Should -Match '(?m)^\*\s+1 \{tcp://127.0.0.1:1/\}'
+        $mail, $other | Disconnect-XpraAes
+    }
+
     It 'accepts every mode if asked to' {
         $listener = Start-XpraAesListener -Port 0 -KeyFile $keyFile -Mode CBC, CTR, GCM, CFB -WarningAction SilentlyContinue
         $listener | Out-String | Should -Match "$($listener.Endpoint)\s+any\s+Listening"

@@ -127,14 +127,14 @@ public sealed class SetXpraAesListenerCommand : GatewayCommand
     {
         if (old.Count == 0)
             throw new XpraAesException(XpraErrorId.InvalidOption, "The listener has no target: it answers clients itself.", "Give it one with -Target.");
-        var routes = old.ToDictionary(route => RouteName.Parse(route.Name));
+        var routes = old.ToDictionary(route => route.Parsed);
         foreach (var name in _removed)
         {
             if (!routes.Remove(name))
                 throw new XpraAesException(XpraErrorId.NotFound, $"There is no route '{name}'.", "Get-XpraAesListener shows the routes (Routes).") { Target = $"{name}" };
         }
         foreach (var route in _added)
-            routes[RouteName.Parse(route.Name)] = route;
+            routes[route.Parsed] = route;
         return routes.Count > 0 ? [.. routes.Values]
             : throw new XpraAesException(XpraErrorId.InvalidOption, "That would remove the last route, and the listener would answer clients itself.", "Add another route, or stop the listener.");
     }

@@ -54,7 +54,7 @@ internal sealed class TargetInput(XpraCmdlet cmdlet)
         foreach (DictionaryEntry entry in table)
         {
             var name = Text(entry.Key) ?? throw NotText(parameter, "a name");
-            routes.Add(new RouteOptions { Name = RouteName.Parse(name).ToString(), Targets = [.. Uris(entry.Value, $"{parameter}, route '{PeerIdentification.Sanitize(name)}'").Select(ReadUri)] });
+            routes.Add(new RouteOptions { Name = name, Targets = [.. Uris(entry.Value, $"{parameter}, route '{PeerIdentification.Sanitize(name)}'").Select(ReadUri)] });
         }
         WarnAboutUnencrypted();
         return routes;

@@ -84,8 +84,8 @@ public sealed class XpraUri : IDisposable
     /// <summary>The display, or the name of the session, to request from a proxy server or a gateway, which is written between the slash and the options; null where there is none.</summary>
     public string? Display { get; }
 
-    /// <summary>The session's name to send to a proxy server or gateway: the display, except by WebSocket, where it is the path of the request and may be anything.</summary>
-    internal string? SessionName => Endpoint.Path is null ? Display : null;
+    /// <summary>The session's name to send to a proxy server or gateway: the display, as xpra's own clients do, also where it is a WebSocket's path.</summary>
+    internal string? SessionName => Display?.TrimEnd('/') is { Length: > 0 } name ? name : null;
 
     /// <summary>Every other option, without passwords.</summary>
     public IReadOnlyDictionary<string, string> Options { get; }

@@ -22,7 +22,7 @@ internal readonly record struct RouteRequest
 
     /// <summary>Reads a client's hello. Null: the session's name cannot be one.</summary>
     /// <param name="hello">The hello, of a client that has proven its key where a route depends on the hello.</param>
-    /// <param name="path">The path of its WebSocket request, which names the session where the hello does not (PROTOCOL section 15); null for none.</param>
+    /// <param name="path">The path of its WebSocket request, which names the session where the hello does not (PROTOCOL section 15); null for none, and for a client that has not proven its key.</param>
     /// <param name="keyFingerprint">The fingerprint of its key; null for none.</param>
     /// <param name="bind">The address of the listener.</param>
     public static RouteRequest? Read(XpraDictionary hello, string? path, string? keyFingerprint, string bind)

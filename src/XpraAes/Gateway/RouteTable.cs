@@ -11,16 +11,16 @@ internal sealed class RouteTable
     private readonly int[] _lengths; // of the patterns, longest first
     private readonly RouteOwner[] _owners; // that occur, closest first
 
-    /// <summary>Throws InvalidOption for a name that is not one, a name that occurs twice, and a route without a target.</summary>
+    /// <summary>Throws InvalidOption for a name that occurs twice, and a route without a target.</summary>
     public RouteTable(IReadOnlyList<RouteOptions> routes)
     {
         _routes = new Dictionary<RouteName, Route>(routes.Count);
         foreach (var route in routes)
         {
-            var name = RouteName.Parse(route.Name);
+            var name = route.Parsed;
             if (route.Targets.Count == 0)
                 throw new XpraAesException(XpraErrorId.InvalidOption, $"The route '{name}' has no target.", "Give at least one.") { Target = $"{name}" };
-            if (!_routes.TryAdd(name, new Route(name.ToString(), route.Targets)))
+            if (!_routes.TryAdd(name, new Route(route.Name, route.Targets)))
                 throw new XpraAesException(XpraErrorId.InvalidOption, $"There are two routes '{name}'.", "Leave one of them out, or give one route both targets.") { Target = $"{name}" };
         }
         _lengths = [.. _routes.Keys.Where(name => name.IsPattern).Select(name => name.Session.Length).Distinct().OrderDescending()];
@@ -30,9 +30,6 @@ internal sealed class RouteTable
 
     /// <summary>Whether any route depends on what only the client's hello says, so that the client has to prove its key before a route is looked up.</summary>
     public bool DependsOnHello { get; }
-
-    /// <summary>The addresses that routes name with <c>bind:</c>.</summary>
-    public IEnumerable<string> Binds => _routes.Keys.Where(name => name.Kind == RouteOwner.Bind).Select(name => name.Owner).Distinct();
 
     /// <summary>The route of a session; null where there is none.</summary>
     public Route? Find(RouteRequest request)

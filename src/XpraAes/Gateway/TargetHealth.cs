@@ -24,7 +24,8 @@ internal sealed class TargetHealth(Limits limits, TimeProvider clock, ILogger lo
     private readonly ConcurrentDictionary<string, Failure> _failures = new(StringComparer.Ordinal);
 
     /// <summary>Whether the latest attempt to connect to it succeeded, or there was none.</summary>
-    public bool IsAvailable(XpraEndpoint target) => !_failures.ContainsKey(target.ToString());
+    /// <param name="target">Its URI.</param>
+    public bool IsAvailable(string target) => !_failures.ContainsKey(target);
 
     /// <summary>Connects to the first target that is available; if none is, to the first that can be connected to.</summary>
     /// <param name="targets">In order of preference.</param>
@@ -34,7 +35,7 @@ internal sealed class TargetHealth(Limits limits, TimeProvider clock, ILogger lo
     public async Task<(TargetOptions Target, Stream Stream, string Peer)> ConnectAsync(IReadOnlyList<TargetOptions> targets, ProxyHeader client, CancellationToken cancellationToken)
     {
         if (targets.Count > 1)
-            targets = [.. targets.OrderByDescending(target => IsAvailable(target.Endpoint))];
+            targets = [.. targets.OrderByDescending(target => IsAvailable(target.ToString()))];
         for (var i = 0; ; i++)
         {
             var target = targets[i];

@@ -217,7 +217,8 @@ internal sealed class ClientService
     /// <summary>The route of a client's session, or of its request. A client without one waits, as after a wrong password, and is told no more than that.</summary>
     private async Task<Route> FindRouteAsync(PacketChannel channel, ServerHandshake handshake, HandshakeResult client, CancellationToken cancellationToken)
     {
-        var request = RouteRequest.Read(client.PeerHello, channel.RequestPath, client.Key?.Fingerprint, _bind);
+        // Where only the tag in its salt shows that a key holder made the hello, the path is not covered: a stranger could have put another there.
+        var request = RouteRequest.Read(client.PeerHello, client.KeyProven ? channel.RequestPath : null, client.Key?.Fingerprint, _bind);
         if (request is { } known && _routes!.Find(known) is { } route)
             return route;
         await Task.Delay(Options.Limits.AuthenticationDelay, cancellationToken).ConfigureAwait(false);

@@ -1,9 +1,5 @@
 using System.Management.Automation;
-using System.Net.Sockets;
-using XpraAes.Keys;
-using XpraAes.Tests.Engine;
 using XpraAes.Tests.Gateway;
-using XpraAes.Tests.Keys;
 using XpraAes.Tests.Listening;
 
 namespace XpraAes.Tests.Commands;
@@ -11,27 +7,12 @@ namespace XpraAes.Tests.Commands;
 /// <summary>Listeners with a target, listeners that change, and local ends.</summary>
 [Trait("Category", "Engine")]
 [Collection(LoopbackCollection.Name)]
-public sealed class GatewayCommandTests : IDisposable
+public sealed class GatewayCommandTests : ListenerCommandTests
 {
-    private readonly EngineHost _host = EngineHost.WithModule();
-    private readonly TempFolder _folder = new();
-
     public GatewayCommandTests()
     {
-        _folder.Write("key.txt", "0123456789abcdef0123456789abcdef"u8);
-        _folder.Write("server.txt", "fedcba9876543210fedcba9876543210"u8);
-        _folder.Write("new.txt", "00112233445566778899aabbccddeeff"u8);
-        _folder.Write("p.txt", "correct horse"u8);
-        _host.Run($"$null = $ExecutionContext.SessionState.Path.SetLocation('{_folder.Root}')");
         // The kind of target does not matter to the gateway: here it is another listener.
-        _host.Run("$server = Start-XpraAesListener -Port 0 -KeyFile server.txt -Mode CBC, CTR, GCM, CFB; $uri = \"tcp://$($server.Endpoint)/\"");
-    }
-
-    public void Dispose()
-    {
-        _host.Run("Get-XpraAesConnection | Disconnect-XpraAes; Get-XpraAesListener | Stop-XpraAesListener -GracePeriod 0");
-        _host.Dispose();
-        _folder.Dispose();
+        Host.Run("$server = Start-XpraAesListener -Port 0 -KeyFile server.txt -Mode CBC, CTR, GCM, CFB; $uri = \"tcp://$($server.Endpoint)/\"");
     }
 
     [Theory]
@@ -42,11 +23,11 @@ public sealed class GatewayCommandTests : IDisposable
     {
         Succeed($"$gateway = Start-XpraAesListener -Port 0 -KeyFile key.txt -Mode GCM {target}");
         Succeed("$connection = Connect-XpraAes -ComputerName 127.0.0.1 -Port $gateway.Port -KeyFile key.txt -Mode GCM");
-        Assert.Equal("True", _host.Run("$gateway.Target -eq $uri").Text);
-        Assert.Equal("1 1", _host.Run("\"$($gateway.Connections.Count) $($server.Connections.Count)\"").Text);
-        var rows = _host.Run("$gateway | Get-XpraCipherInfo").Output;
+        Assert.Equal("True", Host.Run("$gateway.Target -eq $uri").Text);
+        Assert.Equal("1 1", Host.Run("\"$($gateway.Connections.Count) $($server.Connections.Count)\"").Text);
+        var rows = Host.Run("$gateway | Get-XpraCipherInfo").Output;
         Assert.Equal(["GCM Send", "GCM Receive", "CTR Send", "CTR Receive"], rows.Select(row => $"{row.Properties["Mode"].Value} {row.Properties["Direction"].Value}"));
-        var fingerprints = _host.Run("'key.txt', 'key.txt', 'server.txt', 'server.txt' | ForEach-Object { (Get-XpraAesKey $_).Fingerprint }").Output.Select(print => $"{print}");
+        var fingerprints = Host.Run("'key.txt', 'key.txt', 'server.txt', 'server.txt' | ForEach-Object { (Get-XpraAesKey $_).Fingerprint }").Output.Select(print => $"{print}");
         Assert.Equal(fingerprints, rows.Select(row => row.Properties["KeyFingerprint"].Value));
         Assert.All(rows, row => Assert.Equal(true, row.Properties["KeyProven"].Value));
     }
@@ -66,7 +47,7 @@ public sealed class GatewayCommandTests : IDisposable
     public void What_makes_no_sense_starts_no_listener(string arguments, XpraErrorId id)
     {
         AssertFails($"Start-XpraAesListener -Port 0 -KeyFile key.txt {arguments}", id);
-        Assert.Equal("1", _host.Run("@(Get-XpraAesListener).Count").Text);
+        Assert.Equal("1", Host.Run("@(Get-XpraAesListener).Count").Text);
     }
 
     [Theory]
@@ -78,7 +59,7 @@ public sealed class GatewayCommandTests : IDisposable
     [InlineData("ws://server.example:100/", 1)]
     public void There_is_a_warning_about_an_unencrypted_target_over_a_network(string target, int warnings)
     {
-        var result = _host.Run($"(Start-XpraAesListener -Port 0 -KeyFile key.txt -Target '{target}').Target");
+        var result = Host.Run($"(Start-XpraAesListener -Port 0 -KeyFile key.txt -Target '{target}').Target");
         Assert.Empty(result.Errors);
         Assert.Equal(target.Split('?')[0].Replace("unix:", "socket:", StringComparison.Ordinal), result.Text);
         Assert.Equal(warnings, result.Warnings.Count);
@@ -89,7 +70,7 @@ public sealed class GatewayCommandTests : IDisposable
     public void An_allowed_request_is_forwarded_and_a_source_can_be_trusted()
     {
         Succeed("$gateway = Start-XpraAesListener -Port 0 -KeyFile key.txt -Target ${uri}?keyfile=server.txt -AllowRequest stop, screenshot -TrustedSource 10.0.0.0/8, 127.0.0.1, ::1");
-        Assert.Equal("127.0.0.1", _host.Run("$gateway.Endpoint.Split(':')[0]").Text);
+        Assert.Equal("127.0.0.1", Host.Run("$gateway.Endpoint.Split(':')[0]").Text);
     }
 
     [Fact]
@@ -98,7 +79,7 @@ public sealed class GatewayCommandTests : IDisposable
         Succeed("$gateway = Start-XpraAesListener -Bind '127.0.0.1:0,encryption=AES,keyfile=key.txt', '127.0.0.1:0,encryption=AES,keyfile=new.txt' -Target ${uri}?keyfile=server.txt");
         foreach (var (place, key) in new[] { (0, "key.txt"), (1, "new.txt") })
             Succeed($"$null = Connect-XpraAes -ComputerName 127.0.0.1 -Port $gateway.Endpoints[{place}].Split(':')[1] -KeyFile {key}");
-        Assert.Equal("2", _host.Run("$server.Connections.Count").Text);
+        Assert.Equal("2", Host.Run("$server.Connections.Count").Text);
         AssertFails("$gateway | Set-XpraAesListener -KeyFile server.txt", XpraErrorId.InvalidOption);
         Succeed("$gateway | Set-XpraAesListener -KeyFile server.txt -Endpoint $gateway.Endpoints[1]");
         Succeed("$null = Connect-XpraAes -ComputerName 127.0.0.1 -Port $gateway.Endpoints[1].Split(':')[1] -KeyFile server.txt");
@@ -110,16 +91,16 @@ public sealed class GatewayCommandTests : IDisposable
     {
         Succeed("$gateway = Start-XpraAesListener -Port 0 -KeyFile key.txt -Mode CTR -Target tcp://127.0.0.1:1/");
         AssertFails("Connect-XpraAes -ComputerName 127.0.0.1 -Port $gateway.Port -KeyFile key.txt -Mode CTR", XpraErrorId.PeerDisconnected);
-        Assert.Empty(_host.Run("$gateway | Set-XpraAesListener -Target ${uri}?keyfile=server.txt -TargetKeyFile x -WhatIf").Output);
+        Assert.Empty(Host.Run("$gateway | Set-XpraAesListener -Target ${uri}?keyfile=server.txt -TargetKeyFile x -WhatIf").Output);
         Succeed("$gateway | Set-XpraAesListener -Target ${uri}?keyfile=server.txt");
         Succeed("$old = Connect-XpraAes -ComputerName 127.0.0.1 -Port $gateway.Port -KeyFile key.txt -Mode CTR");
-        Assert.Equal("True", _host.Run("[object]::ReferenceEquals((Set-XpraAesListener -Id $gateway.Id -KeyFile new.txt -Mode CBC -PassThru), $gateway)").Text);
-        Assert.Equal("CBC True", _host.Run("\"$($gateway.Mode) $($gateway.KeyFingerprint -eq (Get-XpraAesKey new.txt).Fingerprint)\"").Text);
+        Assert.Equal("True", Host.Run("[object]::ReferenceEquals((Set-XpraAesListener -Id $gateway.Id -KeyFile new.txt -Mode CBC -PassThru), $gateway)").Text);
+        Assert.Equal("CBC True", Host.Run("\"$($gateway.Mode) $($gateway.KeyFingerprint -eq (Get-XpraAesKey new.txt).Fingerprint)\"").Text);
         Succeed("$new = Connect-XpraAes -ComputerName 127.0.0.1 -Port $gateway.Port -KeyFile new.txt");
         AssertFails("Connect-XpraAes -ComputerName 127.0.0.1 -Port $gateway.Port -KeyFile new.txt -Mode CTR", XpraErrorId.PeerDisconnected);
         AssertFails("Connect-XpraAes -ComputerName 127.0.0.1 -Port $gateway.Port -KeyFile key.txt -Mode CBC", XpraErrorId.KeyMismatch);
-        Assert.Equal("Open Open", _host.Run("\"$($old.State) $($new.State)\"").Text);
-        Assert.NotEqual("", _host.Run("$old.PingAsync([timespan]::FromSeconds(5)).GetAwaiter().GetResult()").Text);
+        Assert.Equal("Open Open", Host.Run("\"$($old.State) $($new.State)\"").Text);
+        Assert.NotEqual("", Host.Run("$old.PingAsync([timespan]::FromSeconds(5)).GetAwaiter().GetResult()").Text);
     }
 
     [Fact]
@@ -138,7 +119,7 @@ public sealed class GatewayCommandTests : IDisposable
         AssertFails("$server | Set-XpraAesListener -Iterations 1", XpraErrorId.IterationsRejected);
         AssertFails("Set-XpraAesListener -Id 999999 -Mode CTR", XpraErrorId.NotFound);
         Succeed("$server | Set-XpraAesListener -Mode CTR -KeyFile new.txt -WhatIf");
-        Assert.Equal("4 True", _host.Run("\"$($server.Mode.Count) $($server.KeyFingerprint -eq (Get-XpraAesKey server.txt).Fingerprint)\"").Text);
+        Assert.Equal("4 True", Host.Run("\"$($server.Mode.Count) $($server.KeyFingerprint -eq (Get-XpraAesKey server.txt).Fingerprint)\"").Text);
         Succeed("$server | Stop-XpraAesListener");
         AssertFails("$server | Set-XpraAesListener -Mode CTR", XpraErrorId.Closed);
     }
@@ -147,8 +128,8 @@ public sealed class GatewayCommandTests : IDisposable
     public void A_connection_tries_several_keys()
     {
         Succeed("$connection = Connect-XpraAes -ComputerName 127.0.0.1 -Port $server.Port -KeyFile key.txt, server.txt");
-        Assert.Equal("True", _host.Run("$connection.KeyFingerprint -eq (Get-XpraAesKey server.txt).Fingerprint").Text);
-        Assert.Equal("1", _host.Run("$server.Accepted").Text);
+        Assert.Equal("True", Host.Run("$connection.KeyFingerprint -eq (Get-XpraAesKey server.txt).Fingerprint").Text);
+        Assert.Equal("1", Host.Run("$server.Accepted").Text);
         AssertFails("Connect-XpraAes -ComputerName 127.0.0.1 -Port $server.Port -KeyFile key.txt, new.txt", XpraErrorId.KeyMismatch);
         AssertFails("Start-XpraAesListener -Port 0 -KeyFile key.txt, new.txt", XpraErrorId.InvalidOption);
         Succeed("$two = Start-XpraAesListener -Port 0 -KeyFile key.txt, new.txt -EncryptFirstPacket -Mode CBC");
@@ -161,22 +142,22 @@ public sealed class GatewayCommandTests : IDisposable
     [InlineData("-LocalPort 0", 1)]
     public async Task A_local_end_forwards_unencrypted_clients_to_the_server(string arguments, int warnings)
     {
-        var opened = _host.Run($"$local = Connect-XpraAes -ComputerName 127.0.0.1 -Port $server.Port -KeyFile new.txt, server.txt -Mode CTR {arguments}; $local");
+        var opened = Host.Run($"$local = Connect-XpraAes -ComputerName 127.0.0.1 -Port $server.Port -KeyFile new.txt, server.txt -Mode CTR {arguments}; $local");
         Assert.Empty(opened.Errors);
         Assert.Equal(warnings, opened.Warnings.Count);
-        var endpoint = _host.Run("$local.Endpoint").Text;
-        Assert.Equal("Listening 0", _host.Run("\"$($local.State) $($local.Mode.Count)\"").Text);
-        Assert.StartsWith(endpoint.StartsWith('/') ? $"socket://{_folder["s.sock"]}" : "tcp://127.0.0.1:", _host.Run("$local.AttachUri").Text, StringComparison.Ordinal);
+        var endpoint = Host.Run("$local.Endpoint").Text;
+        Assert.Equal("Listening 0", Host.Run("\"$($local.State) $($local.Mode.Count)\"").Text);
+        Assert.StartsWith(endpoint.StartsWith('/') ? $"socket://{Folder["s.sock"]}" : "tcp://127.0.0.1:", Host.Run("$local.AttachUri").Text, StringComparison.Ordinal);
 
         await using var client = await TestClient.ConnectAsync(endpoint, key: null);
         await client.SendHelloAsync();
         var session = await client.EstablishAsync();
         await session.SendAsync("ping", 7L);
         Assert.Equal(7L, (await session.ReceiveAsync())![1]);
-        Assert.Equal(["none", "none", "AES", "AES"], _host.Run("$local | Get-XpraCipherInfo").Output.Select(row => $"{row.Properties["Cipher"].Value}"));
-        Assert.Contains("none", _host.Run("$local | Stop-XpraAesListener -WhatIf; $server.Connections[0].KeyProven; $local.State; 'none'").Text, StringComparison.Ordinal);
+        Assert.Equal(["none", "none", "AES", "AES"], Host.Run("$local | Get-XpraCipherInfo").Output.Select(row => $"{row.Properties["Cipher"].Value}"));
+        Assert.Contains("none", Host.Run("$local | Stop-XpraAesListener -WhatIf; $server.Connections[0].KeyProven; $local.State; 'none'").Text, StringComparison.Ordinal);
         Succeed("$local | Stop-XpraAesListener -GracePeriod 0");
-        Assert.False(File.Exists(_folder["s.sock"]));
+        Assert.False(File.Exists(Folder["s.sock"]));
     }
 
     [Theory]
@@ -193,7 +174,7 @@ public sealed class GatewayCommandTests : IDisposable
     public void A_local_end_that_makes_no_sense_is_refused(string arguments, XpraErrorId id)
     {
         AssertFails($"Connect-XpraAes -ComputerName 127.0.0.1 -Port $server.Port -KeyFile server.txt {arguments}", id);
-        Assert.Equal("1", _host.Run("@(Get-XpraAesListener).Count").Text);
+        Assert.Equal("1", Host.Run("@(Get-XpraAesListener).Count").Text);
     }
 
     [Fact]
@@ -204,7 +185,7 @@ public sealed class GatewayCommandTests : IDisposable
     [Fact]
     public async Task Events_reach_a_script()
     {
-        _host.Run("'ConnectionOpened', 'ConnectionClosed', 'HandshakeFailed' | ForEach-Object { $null = $ExecutionContext.Events.SubscribeEvent($server, $_, $_, $null, [scriptblock]$null, $false, $false) }");
+        Host.Run("'ConnectionOpened', 'ConnectionClosed', 'HandshakeFailed' | ForEach-Object { $null = $ExecutionContext.Events.SubscribeEvent($server, $_, $_, $null, [scriptblock]$null, $false, $false) }");
         Succeed("Connect-XpraAes -ComputerName 127.0.0.1 -Port $server.Port -KeyFile server.txt | Disconnect-XpraAes");
         await Rig.UntilAsync(() => EventsReceived() is ["ConnectionOpened 127.0.0.1", "ConnectionClosed 127.0.0.1"], State);
         AssertFails("Connect-XpraAes -ComputerName 127.0.0.1 -Port $server.Port -KeyFile key.txt", XpraErrorId.KeyMismatch);
@@ -220,31 +201,11 @@ public sealed class GatewayCommandTests : IDisposable
     /// </summary>
     private string[] EventsReceived()
     {
-        var received = _host.Runspace.Events.ReceivedEvents;
+        var received = Host.Runspace.Events.ReceivedEvents;
         lock (received.SyncRoot)
             return [.. received.OrderBy(one => one.EventIdentifier).Select(one => $"{one.SourceIdentifier} {PeerOf(one)}")];
     }
 
     /// <summary>By name: the module has its own copy of the assembly, whose types are not those of the tests.</summary>
     private static string PeerOf(PSEventArgs one) => $"{PSObject.AsPSObject(one.SourceEventArgs).Properties["Peer"].Value}".Split(':')[0];
-
-    private void Succeed(string script)
-    {
-        var result = _host.Run(script);
-        Assert.Empty(result.Errors);
-    }
-
-    private void AssertFails(string script, XpraErrorId id)
-    {
-        ErrorRecord? error = null;
-        try
-        {
-            error = _host.Run(script).Errors is [var first, ..] ? first : null;
-        }
-        catch (RuntimeException e)
-        {
-            error = e.ErrorRecord;
-        }
-        Assert.StartsWith($"{id},", error?.FullyQualifiedErrorId, StringComparison.Ordinal);
-    }
 }

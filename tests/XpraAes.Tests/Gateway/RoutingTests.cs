@@ -10,6 +10,7 @@ using XpraAes.Handshake;
 using XpraAes.Keys;
 using XpraAes.Listening;
 using XpraAes.Packets;
+using XpraAes.Tests.Interop;
 using XpraAes.Tests.Listening;
 using XpraAes.Transports;
 
@@ -131,7 +132,7 @@ public sealed class RoutingTests : IAsyncDisposable
     {
         await TargetAsync("first");
         await TargetAsync("second");
-        int[] ports = [FreePort(), FreePort()];
+        int[] ports = [RealXpra.FreePort(), RealXpra.FreePort()];
         RouteOptions[] routes = [Route($"bind:127.0.0.1:{ports[0]}/*", "first"), Route($"bind:127.0.0.1:{ports[1]}/*", "second")];
         var options = new ListenerOptions { Key = _ada, Port = ports[0], Routes = routes, Limits = s_limits };
         await using var gateway = AesListener.Start(options, options with { Key = _bob, Port = ports[1] });
@@ -146,14 +147,33 @@ public sealed class RoutingTests : IAsyncDisposable
     }
 
     /// <summary>Clients of 5.1 to 6.2, and browsers, can name the session only there.</summary>
-    [Fact]
-    public async Task The_path_of_a_web_socket_names_the_session()
+    [Theory]
+    [InlineData("/mail", null, "mail")]
+    [InlineData("/mail/index.html?x=y", null, "mail")]
+    [InlineData("/index.html", null, "rest")]
+    [InlineData("/", null, "rest")]
+    [InlineData("/other", "mail", "mail")] // the hello, which is encrypted, comes first
+    public async Task The_path_of_a_web_socket_names_the_session(string path, string? session, string expected)
     {
         var gateway = Gateway(("mail", "mail"), ("*", "rest"));
-        await using var connection = await gateway.ConnectAsync(options => options with { Endpoint = options.Endpoint with { Transport = TransportKind.WebSocket, Path = "/mail" } });
-        await ExpectAtAsync("mail");
-        await using var other = await gateway.ConnectAsync(options => options with { Endpoint = options.Endpoint with { Transport = TransportKind.WebSocket, Path = "/index.html" } });
+        using var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+        await socket.ConnectAsync(IPAddress.Loopback, gateway.Listener.Port, TestContext.Current.CancellationToken);
+        var stream = await WebSocketUpgrade.ConnectAsync(new NetworkStream(socket, ownsSocket: true), "127.0.0.1", gateway.Listener.Port, path, TestContext.Current.CancellationToken);
+        await using var client = new FakePeer(socket, gateway.Key, stream);
+        await AnswerAsync(client, await HelloAsync(client, Generation.Named("5.1"), "", "someone"), Generation.Named("5.1"), session ?? "", "someone");
+        Assert.Equal("hello", (await client.ReceiveAsync()).Type);
+        await ExpectAtAsync(expected);
+    }
+
+    /// <summary>The tag in its salt covers an XpraAes client's hello, and so needs no challenge. It does not cover the path, which a stranger could put before someone's hello to try a name.</summary>
+    [Fact]
+    public async Task A_path_counts_only_with_a_proof()
+    {
+        var gateway = Gateway(("mail", "mail"), ("*", "rest"));
+        await using var byPath = await gateway.ConnectAsync(options => options with { Endpoint = options.Endpoint with { Transport = TransportKind.WebSocket, Path = "/mail" } });
         await ExpectAtAsync("rest");
+        await using var byName = await gateway.ConnectAsync(options => options with { SessionName = "mail", Endpoint = options.Endpoint with { Transport = TransportKind.WebSocket, Path = "/rest" } });
+        await ExpectAtAsync("mail");
     }
 
     /// <summary>A wrong password is refused before a name is looked up, and the answer to the listener's own challenge goes no further.</summary>
@@ -250,7 +270,7 @@ public sealed class RoutingTests : IAsyncDisposable
     public async Task A_route_with_several_targets_uses_the_first_that_answers_and_shows_the_others()
     {
         var second = await TargetAsync("second");
-        var closed = new TargetOptions { Endpoint = new XpraEndpoint(TransportKind.Tcp, "127.0.0.1", FreePort()) };
+        var closed = new TargetOptions { Endpoint = new XpraEndpoint(TransportKind.Tcp, "127.0.0.1", RealXpra.FreePort()) };
         var gateway = Start(options => options with { Routes = [new RouteOptions { Name = "*", Targets = [closed, Options(second)] }] });
         Assert.Empty(gateway.Listener.Routes.Single().Unavailable);
         await using var connection = await gateway.ConnectAsync();
@@ -370,12 +390,5 @@ public sealed class RoutingTests : IAsyncDisposable
         hello["username"] = user;
         if (request is not null)
             hello["request"] = request;
-    }
-
-    private static int FreePort()
-    {
-        using var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
-        socket.Bind(new IPEndPoint(IPAddress.Loopback, 0));
-        return ((IPEndPoint)socket.LocalEndPoint!).Port;
     }
 }

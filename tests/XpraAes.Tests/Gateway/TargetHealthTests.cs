@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Sockets;
 using Microsoft.Extensions.Logging.Abstractions;
 using XpraAes.Gateway;
+using XpraAes.Tests.Interop;
 using XpraAes.Tests.Listening;
 using XpraAes.Transports;
 
@@ -15,7 +16,7 @@ public sealed class TargetHealthTests : IAsyncDisposable
 
     private readonly FakeClock _clock = new();
     private readonly TestTarget _second = new();
-    private readonly int _port = FreePort();
+    private readonly int _port = RealXpra.FreePort();
     private readonly TargetHealth _health;
     private TestTarget? _first;
 
@@ -45,20 +46,20 @@ public sealed class TargetHealthTests : IAsyncDisposable
     public async Task One_that_fails_is_left_out_for_a_while_and_then_tried_in_the_background()
     {
         Assert.Equal(_second.Endpoint, await ConnectAsync(Both));
-        Assert.False(_health.IsAvailable(First.Endpoint));
-        Assert.True(_health.IsAvailable(_second.Endpoint));
+        Assert.False(_health.IsAvailable(First.ToString()));
+        Assert.True(_health.IsAvailable(_second.Endpoint.ToString()));
 
         // It is there again, and nobody tries it before its time.
         _first = new TestTarget(port: _port);
         _clock.Advance(s_limits.TargetRetryTime - TimeSpan.FromSeconds(1));
         Assert.Equal(_second.Endpoint, await ConnectAsync(Both));
-        Assert.False(_health.IsAvailable(First.Endpoint));
+        Assert.False(_health.IsAvailable(First.ToString()));
         Assert.Equal(0, _first.Connects);
 
         // This session does not wait for it, and the next one has it.
         _clock.Advance(TimeSpan.FromSeconds(1));
         Assert.Equal(_second.Endpoint, await ConnectAsync(Both));
-        await Loopback.Eventually(() => _health.IsAvailable(First.Endpoint));
+        await Loopback.Eventually(() => _health.IsAvailable(First.ToString()));
         Assert.Equal(First.Endpoint, await ConnectAsync(Both));
     }
 
@@ -83,10 +84,10 @@ public sealed class TargetHealthTests : IAsyncDisposable
         _second.Close();
         var failure = await Assert.ThrowsAsync<XpraAesException>(() => ConnectAsync(Both));
         Assert.Equal(XpraErrorId.ConnectionRefused, failure.Id);
-        Assert.False(_health.IsAvailable(First.Endpoint) || _health.IsAvailable(_second.Endpoint));
+        Assert.False(_health.IsAvailable(First.ToString()) || _health.IsAvailable(_second.Endpoint.ToString()));
         _first = new TestTarget(port: _port);
         Assert.Equal(First.Endpoint, await ConnectAsync(Both));
-        Assert.True(_health.IsAvailable(First.Endpoint));
+        Assert.True(_health.IsAvailable(First.ToString()));
     }
 
     [Fact]
@@ -106,7 +107,7 @@ public sealed class TargetHealthTests : IAsyncDisposable
         var (target, stream, _) = await health.ConnectAsync(Both, ProxyHeader.ForItself, default);
         await stream.DisposeAsync();
         Assert.Equal(_second.Endpoint, target.Endpoint);
-        Assert.False(health.IsAvailable(First.Endpoint));
+        Assert.False(health.IsAvailable(First.ToString()));
         queued.ForEach(socket => socket.Dispose());
     }
 
@@ -117,7 +118,7 @@ public sealed class TargetHealthTests : IAsyncDisposable
         using var cancelled = new CancellationTokenSource();
         await cancelled.CancelAsync();
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => _health.ConnectAsync(Both, ProxyHeader.ForItself, cancelled.Token));
-        Assert.True(_health.IsAvailable(First.Endpoint));
+        Assert.True(_health.IsAvailable(First.ToString()));
     }
 
     private async Task<XpraEndpoint> ConnectAsync(TargetOptions[] targets)
@@ -125,12 +126,5 @@ public sealed class TargetHealthTests : IAsyncDisposable
         var (target, stream, _) = await _health.ConnectAsync(targets, ProxyHeader.ForItself, default);
         await stream.DisposeAsync();
         return target.Endpoint;
-    }
-
-    private static int FreePort()
-    {
-        using var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
-        socket.Bind(new IPEndPoint(IPAddress.Loopback, 0));
-        return ((IPEndPoint)socket.LocalEndPoint!).Port;
     }
 }
