@@ -26,14 +26,14 @@ internal static class ErrorRecords
         XpraErrorId.AuthenticationRequired or XpraErrorId.AuthenticationFailed
             or XpraErrorId.AuthenticationUnsupported => ErrorCategory.AuthenticationError,
         XpraErrorId.RequestRefused or XpraErrorId.TransportRefused or XpraErrorId.ProxyHeaderRefused or XpraErrorId.StartDisabled => ErrorCategory.PermissionDenied,
-        XpraErrorId.KeyFileNotFound or XpraErrorId.NotFound => ErrorCategory.ObjectNotFound,
+        XpraErrorId.KeyFileNotFound or XpraErrorId.NotFound or XpraErrorId.SessionUnknown => ErrorCategory.ObjectNotFound,
         XpraErrorId.KeyFileUnreadable or XpraErrorId.KeyFileIsFolder or XpraErrorId.PasswordFileUnreadable or XpraErrorId.CertificateUnusable => ErrorCategory.ReadError,
         XpraErrorId.KeyFileUnwritable or XpraErrorId.LogUnwritable or XpraErrorId.StateUnusable => ErrorCategory.WriteError,
         XpraErrorId.KeyFileExists or XpraErrorId.FileExists => ErrorCategory.ResourceExists,
         XpraErrorId.FileUnwritable => ErrorCategory.WriteError,
         XpraErrorId.RequestUnsupported => ErrorCategory.NotImplemented,
         XpraErrorId.ControlFailed => ErrorCategory.InvalidResult,
-        XpraErrorId.ScreenshotEmpty => ErrorCategory.InvalidData,
+        XpraErrorId.ScreenshotEmpty or XpraErrorId.SessionFileUnusable => ErrorCategory.InvalidData,
         XpraErrorId.PortInUse or XpraErrorId.StateInUse => ErrorCategory.ResourceBusy,
         XpraErrorId.AddressUnavailable => ErrorCategory.ResourceUnavailable,
         XpraErrorId.KeyMissing or XpraErrorId.KeyTextInvalid or XpraErrorId.InvalidUri or XpraErrorId.InvalidBind

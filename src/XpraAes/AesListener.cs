@@ -1,8 +1,10 @@
 using System.Collections.Concurrent;
+using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
 using XpraAes.Ciphers;
 using XpraAes.Connections;
+using XpraAes.Gateway;
 using XpraAes.Handshake;
 using XpraAes.Keys;
 using XpraAes.Listening;
@@ -40,8 +42,9 @@ public sealed class AesListener : IAsyncDisposable
         Derivations = new DerivationGate(_options.Limits.ConcurrentDerivations, _options.Limits.WaitingDerivations, IsTrusted, _options.Limits.RememberedSources, _options.Clock);
         _lastDescriptor = FileDescriptors.Limit - _options.Limits.ReservedDescriptors;
         Counters = new ListenerCounters(binds[0].Point.Address);
+        Health = new TargetHealth(_options.Limits, _options.Clock, _options.Logger, _stopping.Token);
         LogThrottle = new LogThrottle(_options.Logger, _options.Clock);
-        _binds = [.. binds.Select(bind => new Bind(bind.Point, new ClientService(this, bind.Point.Endpoint, bind.Options)))];
+        _binds = [.. binds.Select(bind => new Bind(bind.Point, new ClientService(this, bind.Point, bind.Options)))];
     }
 
     /// <summary>Raised on a thread-pool thread when a client's session is established.</summary>
@@ -71,7 +74,7 @@ public sealed class AesListener : IAsyncDisposable
     public AesMode[] Mode => Options switch
     {
         { Key: null } => [],
-        _ when IsSealedOnly(Options) => [AesMode.GCM],
+        { IsSealedOnly: true } => [AesMode.GCM],
         { Modes: var modes } => [.. modes.Distinct()],
     };
 
@@ -93,8 +96,25 @@ public sealed class AesListener : IAsyncDisposable
     /// <summary>The address to open in a browser; null if it gets no pages. It never contains the key.</summary>
     public string? BrowserUri => BrowserUriOf(First);
 
-    /// <summary>The server that sessions are forwarded to; null: it answers clients itself.</summary>
-    public string? Target => Options.Target?.ToString();
+    /// <summary>The server that sessions are forwarded to, or how many routes there are; null: it answers clients itself. With several binds, the first one's.</summary>
+    public string? Target => Options switch
+    {
+        { Target: { } target } => target.ToString(),
+        { Routes: [{ Name: RouteName.Every, Targets: var targets }] } => string.Join(", ", targets),
+        { Routes.Count: > 0 and var count } => string.Create(CultureInfo.InvariantCulture, $"{count} routes"),
+        _ => null,
+    };
+
+    /// <summary>The routes of its sessions, those of all binds, with the open sessions of each; empty if it answers clients itself. A single target is the route <c>*</c>.</summary>
+    public IReadOnlyList<ListenerRoute> Routes
+    {
+        get
+        {
+            var sessions = Connections.GroupBy(connection => connection.Route ?? "").ToDictionary(route => route.Key, route => route.Count());
+            return (ListenerRoute[])[.. _binds.SelectMany(bind => bind.Service.Options.AllRoutes).GroupBy(route => RouteName.Parse(route.Name).ToString())
+                .Select(route => new ListenerRoute(route.Key, [.. route.SelectMany(options => options.Targets).Select(target => target.Endpoint).Distinct()], sessions.GetValueOrDefault(route.Key), Health))];
+        }
+    }
 
     /// <summary>Whether it is listening, stopping or stopped.</summary>
     public ListenerState State => (ListenerState)Volatile.Read(ref _state);
@@ -150,6 +170,8 @@ public sealed class AesListener : IAsyncDisposable
 
     internal DerivationGate Derivations { get; }
 
+    internal TargetHealth Health { get; }
+
     internal LogThrottle LogThrottle { get; }
 
     /// <summary>The configuration of the first bind.</summary>
@@ -174,6 +196,7 @@ public sealed class AesListener : IAsyncDisposable
                 Validate(bind);
                 points.Add((Listen(bind), bind));
             }
+            RequireKnownBinds(points);
             salts = PrepareSalts(more.Prepend(options));
         }
         catch
@@ -211,9 +234,10 @@ public sealed class AesListener : IAsyncDisposable
                 throw new XpraAesException(XpraErrorId.NotFound, $"The listener {Id} does not listen on {endpoint}.", $"It listens on {string.Join(", ", Endpoints)}.");
             foreach (var (_, options) in changes)
                 Validate(options);
+            RequireKnownBinds([.. _binds.Select(bind => (bind.Point, changes.FirstOrDefault(change => change.Bind == bind).Options ?? bind.Service.Options))]);
             _salts.AddRange(PrepareSalts(changes.Select(change => change.Options)));
             foreach (var (bind, options) in changes)
-                bind.Replace(new ClientService(this, bind.Point.Endpoint, options));
+                bind.Replace(new ClientService(this, bind.Point, options));
         }
         LogListening();
     }
@@ -366,14 +390,15 @@ public sealed class AesListener : IAsyncDisposable
         return options.Allows(own) ? own : options.Transports.FirstOrDefault(transport => transport != TransportKind.TlsPsk, TransportKind.TlsPsk);
     }
 
-    private static bool IsSealedOnly(ListenerOptions options) => options.Transports is { Count: > 0 } transports && transports.All(transport => transport == TransportKind.TlsPsk);
-
     private static void Validate(ListenerOptions options)
     {
         if (options.Port is < 0 or > 65535)
             throw Invalid($"{options.Port} is not a port number.", "Ports run from 1 to 65535; 0 takes a free one.");
         KeyStretchingLimits.Require(options.KeySize, options.Iterations);
-        if (options.Target is { } target)
+        if (options is { Target: not null, Routes.Count: > 0 })
+            throw Invalid("A target and routes are both given.", $"Make the target a route: '{RouteName.Every}' is for every session that has no other.");
+        _ = new RouteTable(options.Routes);
+        foreach (var target in options.Targets)
         {
             KeyStretchingLimits.Require(target.KeySize, target.Iterations);
             if (target.Endpoint.Transport == TransportKind.NamedPipe)
@@ -392,15 +417,23 @@ public sealed class AesListener : IAsyncDisposable
             throw Invalid("The PROXY protocol is on, but no source is trusted to use it.", "Give the proxy's address with -TrustedSource.");
         RequireCertificateToFit(options);
         RequirePagesToBePublic(options);
-        foreach (var key in options.OtherKeys.Append(options.Key).Concat(options.Target?.Keys ?? []))
+        foreach (var key in options.OtherKeys.Append(options.Key).Concat(options.Targets.SelectMany(target => target.Keys)))
         {
             if (key is { Data.IsEmpty: true })
                 throw new XpraAesException(XpraErrorId.KeyFileEmpty, "The key holds no data.", "Make one with New-XpraAesKey.");
         }
-        if (options.OtherKeys.Count > 0 && !options.EncryptFirstPacket && !IsSealedOnly(options))
+        if (options.OtherKeys.Count > 0 && !options.EncryptFirstPacket && !options.IsSealedOnly)
             throw Invalid("A listener cannot tell which key a client has before it encrypts to it.", "Give each key a bind of its own, or encrypt the first packet on both sides.");
         if (options.Key is null)
             RequireSafeWithoutKey(options);
+    }
+
+    /// <summary>Every route of a bind names one that there is, so that a typing error does not go unnoticed.</summary>
+    private static void RequireKnownBinds(IReadOnlyList<(IListeningPoint Point, ListenerOptions Options)> binds)
+    {
+        var addresses = binds.Select(bind => bind.Point.Address).ToArray();
+        if (binds.SelectMany(bind => new RouteTable(bind.Options.Routes).Binds).Except(addresses).FirstOrDefault() is { } unknown)
+            throw Invalid($"A route is for the bind {unknown}, on which the listener does not listen.", $"It listens on {string.Join(", ", addresses)}.");
     }
 
     private static void RequireCertificateToFit(ListenerOptions options)
@@ -430,6 +463,8 @@ public sealed class AesListener : IAsyncDisposable
     /// <summary>Fail closed: a listener without a key is allowed only as the local end of an encrypted connection.</summary>
     private static void RequireSafeWithoutKey(ListenerOptions options)
     {
+        if (options.Routes.Count > 0)
+            throw Invalid("Without a key, sessions have no routes: nobody proves anything.", "Give a key, or a single target.");
         if (options.Target is not { Keys.Count: > 0 })
             throw Invalid("Without a key, clients are unencrypted, which is allowed only in front of a target over AES.", "Give a key, or a target with encryption= and a key.");
         if (!options.IsPrivate && !IPAddress.IsLoopback(options.Address))

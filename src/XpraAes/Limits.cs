@@ -120,6 +120,9 @@ public sealed record Limits
     /// <summary>Time for the gateway to connect to its target.</summary>
     public TimeSpan TargetConnectTimeout { get; init; } = TimeSpan.FromSeconds(5);
 
+    /// <summary>How long a target that could not be connected to is left out where a route has another one; arbitrary, as long as a server may take to start again.</summary>
+    public TimeSpan TargetRetryTime { get; init; } = TimeSpan.FromSeconds(30);
+
     /// <summary>Interval of the pings that we send on an open session; xpra's own.</summary>
     public TimeSpan PingInterval { get; init; } = TimeSpan.FromSeconds(5);
 

@@ -45,6 +45,9 @@ public sealed class XpraConnection : IAsyncDisposable
     /// <summary>The peer's address and port.</summary>
     public string Peer => Leg.Peer;
 
+    /// <summary>The route of a gateway by which the session was forwarded, as <see cref="AesListener.Routes"/> names it; null elsewhere.</summary>
+    public string? Route { get; internal init; }
+
     /// <summary>Who opened it.</summary>
     public ConnectionDirection Direction { get; }
 
@@ -99,8 +102,8 @@ public sealed class XpraConnection : IAsyncDisposable
     /// <summary>The user that the peer says it is; null if it says none. Only a password proves it.</summary>
     internal string? UserName { get; init; }
 
-    /// <summary>Where a gateway has forwarded the session to; null if it was not forwarded.</summary>
-    internal string? Target { get; init; }
+    /// <summary>The address of the server that a gateway has forwarded the session to; null if it was not forwarded.</summary>
+    internal string? Target => _session.Legs.Count > 1 ? _session.Legs[^1].Peer : null;
 
     internal Traffic Traffic => Traffic.Of(_session.Channel);
 

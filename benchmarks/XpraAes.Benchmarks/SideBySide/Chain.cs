@@ -18,6 +18,11 @@ internal sealed class Chain : IDisposable
     private readonly int _port;
     private readonly Func<Socket, ILink> _open;
 
+    private Chain(string name, Peer near, Peer far, string folder)
+        : this(name, near.Port, near, far, folder)
+    {
+    }
+
     private Chain(string name, int port, Peer? near = null, Peer? far = null, string? folder = null, Func<Socket, ILink>? open = null)
     {
         Name = name;
@@ -114,6 +119,34 @@ internal sealed class Chain : IDisposable
         var (far, near) = (FreePort(), FreePort());
         Peer Start(string role, int port, int to) => Started($"{spiped} -F {role} -s [127.0.0.1]:{port} -t [127.0.0.1]:{to} -k {folder}/key", port);
         return new Chain("spiped", near, far: Start("-d", far, target), near: Start("-e", near, far), folder: folder);
+    }
+
+    /// <summary>HAProxy at both ends, which relays TCP and encrypts nothing. Null if it is not installed.</summary>
+    public static Chain? OfHaproxy(int target)
+    {
+        if (Tools.Find("haproxy") is not { } haproxy)
+            return null;
+        var folder = Directory.CreateTempSubdirectory("xpraaes-").FullName;
+        Peer Start(string name, int to)
+        {
+            var port = FreePort();
+            File.WriteAllText(Path.Combine(folder, name), $"""
+                global
+                    maxconn 1000
+                defaults
+                    mode tcp
+                    timeout connect 5s
+                    timeout client 1h
+                    timeout server 1h
+                listen relay
+                    bind 127.0.0.1:{port}
+                    server target 127.0.0.1:{to}
+
+                """);
+            return Started($"{haproxy} -db -f {folder}/{name}", port);
+        }
+        var far = Start("far", target);
+        return new Chain("HAProxy", Start("near", far.Port), far, folder);
     }
 
     /// <summary>The key of chains that a benchmark's own client connects to.</summary>

@@ -85,8 +85,8 @@ public sealed class StartXpraAesListenerCommand : GatewayCommand
     /// <inheritdoc/>
     protected override void Process()
     {
-        var target = ReadTarget();
-        if (target is null && AllowRequest is not null)
+        var (target, routes) = Target is null ? (null, []) : TargetInput.Read(Target);
+        if (Target is null && AllowRequest is not null)
             throw new XpraAesException(XpraErrorId.InvalidOption, "-AllowRequest requires -Target.", "Give -Target too.");
         var common = new ListenerOptions
         {
@@ -98,6 +98,7 @@ public sealed class StartXpraAesListenerCommand : GatewayCommand
             Password = Password,
             UserName = Credential?.UserName,
             Target = target,
+            Routes = routes,
             AllowRequests = AllowRequest ?? [],
             AllowedOrigins = AllowOrigin ?? [],
             AllowSilentClients = AllowSilentClient,
@@ -110,18 +111,18 @@ public sealed class StartXpraAesListenerCommand : GatewayCommand
             Limits = LimitInput.Read(Limit, WarnOnce),
         };
         ListenerOptions[] all = ParameterSetName == nameof(Bind) ? [.. Bind.Select(NewBindReader(common).Read)] : [ReadParameters(common)];
-        if (WebRoot is null && target is not null && Listening.WebRoot.Known.FirstOrDefault(Directory.Exists) is { } pages)
+        if (WebRoot is null && common.IsGateway && Listening.WebRoot.Known.FirstOrDefault(Directory.Exists) is { } pages)
             all = [.. all.Select(bind => bind.Certificate is null ? bind : bind with { WebRoot = pages })];
         if (ProxyProtocol == ProxyProtocol.Optional)
             WarnOnce("With -ProxyProtocol Optional, a client that a trusted source passes on without a PROXY header can begin with one of its own, and so have any address. Use Required unless every trusted source adds the header or lets no strangers in.");
         foreach (var bind in all)
         {
             WarnAboutFirstPacket(bind.Modes);
-            WarnAboutSharedKey(bind);
             if (StatePath is null)
                 WarnAboutKeystreams(bind.Modes);
         }
-        var forwarding = target is null ? "" : $", and forward their sessions to {target}{(target.Keys.Count == 0 ? "" : $" {target.Encryption}")}";
+        WarnAboutTargets(all, []);
+        var forwarding = common.IsGateway ? $", and forward their sessions to {Describe(target, routes)}" : "";
         if (!ShouldProcess(string.Join(", ", all.Select(bind => new IPEndPoint(bind.Address, bind.Port))), $"Listen for xpra clients: {string.Join("; ", all.Select(Describe))}{forwarding}"))
             return;
         if (Wait)
@@ -137,15 +138,6 @@ public sealed class StartXpraAesListenerCommand : GatewayCommand
         return IPNetwork.TryParse(text, out var network)
             ? network
             : throw new XpraAesException(XpraErrorId.InvalidOption, $"'{text}' is neither an address nor a network.", "-TrustedSource takes 10.0.0.5 or 10.0.0.0/8.");
-    }
-
-    /// <summary>An end with a pre-shared key cannot tell its peer from itself (RFC 9257 calls it the Selfie attack).</summary>
-    private void WarnAboutSharedKey(ListenerOptions bind)
-    {
-        if (bind.Target is not { Endpoint.Transport: TransportKind.TlsPsk } target || !bind.Allows(TransportKind.TlsPsk))
-            return;
-        if (bind.OtherKeys.Append(bind.Key).Any(key => key is not null && target.Keys.Any(other => other.Fingerprint == key.Fingerprint)))
-            WarnOnce("The listener and its target have the same key: someone on the way could lead the gateway back to itself. Give the target a key of its own.");
     }
 
     private static string Describe(ListenerOptions bind)

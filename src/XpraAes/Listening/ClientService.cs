@@ -18,28 +18,37 @@ internal sealed class ClientService
 
     private readonly AesListener _listener;
     private readonly XpraEndpoint _endpoint;
+    private readonly string _bind; // as in AesListener.Endpoints
     private readonly Responder _responder;
     private readonly XpraKey[] _keys;
     private readonly AcceptOptions _accepts;
+    private readonly RouteTable? _routes; // null without a target
+    private readonly GatewayOptions? _gateway;
     private int _users = 1; // the listener itself, until it retires this configuration
 
-    public ClientService(AesListener listener, XpraEndpoint endpoint, ListenerOptions options)
+    public ClientService(AesListener listener, IListeningPoint point, ListenerOptions options)
     {
         _listener = listener;
-        _endpoint = endpoint;
+        _endpoint = point.Endpoint;
+        _bind = point.Address;
         _responder = new Responder(listener);
         // Copied, because the caller may dispose of its secrets.
         _keys = options.Key is null ? [] : [.. options.OtherKeys.Prepend(options.Key).Select(key => key.Clone())];
         var certificate = options.Certificate?.Clone();
-        _accepts = new AcceptOptions { Transports = options.Transports, Keys = _keys, Origins = options.AllowedOrigins, Certificate = certificate, Pages = options.WebRoot is null ? null : new WebPages(options, endpoint.Port, certificate), Timeout = options.Limits.HandshakeTimeout };
+        _accepts = new AcceptOptions { Transports = options.Transports, Keys = _keys, Origins = options.AllowedOrigins, Certificate = certificate, Pages = options.WebRoot is null ? null : new WebPages(options, _endpoint.Port, certificate), Timeout = options.Limits.HandshakeTimeout };
         Options = options with
         {
             Key = _keys.FirstOrDefault(),
             OtherKeys = [.. _keys.Skip(1)],
             Password = options.Password?.Clone(),
             Certificate = certificate,
-            Target = options.Target is { } target ? target with { Keys = [.. target.Keys.Select(key => key.Clone())] } : null,
+            Target = options.Target is { } target ? Copy(target) : null,
+            Routes = [.. options.Routes.Select(route => route with { Targets = [.. route.Targets.Select(Copy)] })],
         };
+        if (!options.IsGateway)
+            return;
+        _routes = new RouteTable(Options.AllRoutes);
+        _gateway = Options.Gateway(listener.Health, challenges: options.Password is not null || _routes.DependsOnHello);
     }
 
     public ListenerOptions Options { get; }
@@ -145,7 +154,6 @@ internal sealed class ClientService
     /// <summary>Runs the handshake. Null: the client's request has been answered, and there is no session.</summary>
     private async Task<XpraConnection?> OpenAsync(PacketChannel channel, SourceGuard.Slot slot, AcceptedClient accepted, string peer, long started, LogThrottle.Connection log, CancellationToken cancellationToken)
     {
-        var gateway = Options.Gateway is { } forwarding ? forwarding with { Client = accepted.Announcement } : null;
         var source = accepted.Source;
         var remaining = Options.Limits.HandshakeTimeout - Stopwatch.GetElapsedTime(started);
         var handshake = new ServerHandshake(channel, new ServerHandshakeOptions
@@ -158,10 +166,11 @@ internal sealed class ClientService
             EncryptFirstPacket = Options.EncryptFirstPacket,
             Password = Options.Password,
             UserName = Options.UserName,
-            SatisfyExpectedChallenge = Options.Target is null,
-            Refuse = (request, hello, keyProven, isFromKeyHolder) => gateway is null
+            SatisfyExpectedChallenge = _gateway is null,
+            RequireProof = (request, isFromKeyHolder) => _routes is { DependsOnHello: true } && !isFromKeyHolder && !RequestPolicy.IsOwn(request),
+            Refuse = (request, hello, keyProven, isFromKeyHolder) => _gateway is null
                 ? Responder.Refuse(request, hello)
-                : RequestPolicy.Refuse(request, keyProven, isFromKeyHolder, gateway),
+                : RequestPolicy.Refuse(request, keyProven, isFromKeyHolder, _gateway),
             HelloAccepted = () => slot.HasSentHello = true,
             Limits = Options.Limits,
             Source = source,
@@ -172,11 +181,15 @@ internal sealed class ClientService
         var client = await handshake.RunAsync(cancellationToken).ConfigureAwait(false);
         if (client.KeyProven)
             log.Prove();
-        if (gateway is not null && RequestPolicy.Forwards(client.Request, client.KeyProven, client.IsFromKeyHolder, gateway))
+        if (_gateway is not null && RequestPolicy.Forwards(client.Request, client.KeyProven, client.IsFromKeyHolder, _gateway))
         {
-            var outcome = await new GatewayHandshake(gateway, log).OpenAsync(channel, handshake, client, peer, cancellationToken).ConfigureAwait(false);
+            var route = await FindRouteAsync(channel, handshake, client, cancellationToken).ConfigureAwait(false);
+            var outcome = await new GatewayHandshake(_gateway with { Targets = route.Targets, Client = accepted.Announcement }, log).OpenAsync(channel, handshake, client, peer, cancellationToken).ConfigureAwait(false);
             if (outcome.Session is { } relay)
-                return OpenConnection(relay, client, log);
+            {
+                Log.SessionRouted(log, peer, route.Name, relay.Legs[^1].Peer);
+                return OpenConnection(relay, client, log, route.Name);
+            }
             await AnswerAsync(outcome.Request!, () => handshake.ForwardAsync(outcome.Answer!, cancellationToken)).ConfigureAwait(false);
             return null;
         }
@@ -199,13 +212,25 @@ internal sealed class ClientService
         }
     }
 
-    private XpraConnection OpenConnection(ISession session, HandshakeResult client, LogThrottle.Connection log)
+    /// <summary>The route of a client's session, or of its request. A client without one waits, as after a wrong password, and is told no more than that.</summary>
+    private async Task<Route> FindRouteAsync(PacketChannel channel, ServerHandshake handshake, HandshakeResult client, CancellationToken cancellationToken)
+    {
+        var request = RouteRequest.Read(client.PeerHello, channel.RequestPath, client.Key?.Fingerprint, _bind);
+        if (request is { } known && _routes!.Find(known) is { } route)
+            return route;
+        await Task.Delay(Options.Limits.AuthenticationDelay, cancellationToken).ConfigureAwait(false);
+        await handshake.RefuseAsync(Refusals.PermissionError, [Refusals.NoSession], cancellationToken).ConfigureAwait(false);
+        throw new XpraAesException(XpraErrorId.SessionUnknown, $"The client asks for {request?.ToString() ?? "a session whose name cannot be one"}, to which there is no route for it.",
+            "Add a route, or give the user the name of one: Get-XpraAesListener shows them (Routes).");
+    }
+
+    private XpraConnection OpenConnection(ISession session, HandshakeResult client, LogThrottle.Connection log, string? route = null)
     {
         _listener.Counters.Accept();
         var connection = new XpraConnection(session, ConnectionDirection.Inbound, client.KeyProven, EndpointOf(session.Channel).ToString(), Options.Limits, log)
         {
             UserName = client.PeerHello.GetString("username") is { Length: > 0 } name ? PeerIdentification.Sanitize(name) : null,
-            Target = session is RelaySession ? Options.Target?.ToString() : null,
+            Route = route,
         };
         // Before anything but the hello is sent under this salt.
         if (!client.KeyProven && client is { Key: { } key, Send: { } send })
@@ -255,11 +280,14 @@ internal sealed class ClientService
         client.Dispose();
     }
 
+    /// <summary>A target with its own copies of the keys.</summary>
+    private static TargetOptions Copy(TargetOptions target) => target.Keys.Count == 0 ? target : target with { Keys = [.. target.Keys.Select(key => key.Clone())] };
+
     private void RemoveUser()
     {
         if (Interlocked.Decrement(ref _users) > 0)
             return;
-        foreach (var key in _keys.Concat(Options.Target?.Keys ?? []))
+        foreach (var key in _keys.Concat(Options.Targets.SelectMany(target => target.Keys)))
             key.Dispose();
         Options.Password?.Dispose();
         Options.Certificate?.Dispose();

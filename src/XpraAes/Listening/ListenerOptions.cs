@@ -53,8 +53,11 @@ public sealed record ListenerOptions
     /// <summary>The user name that clients must give with the password; null for any.</summary>
     public string? UserName { get; init; }
 
-    /// <summary>The server to forward sessions to; null: the listener answers clients itself.</summary>
+    /// <summary>The server to forward sessions to; null: the listener answers clients itself, or <see cref="Routes"/> say where they go.</summary>
     public TargetOptions? Target { get; init; }
+
+    /// <summary>Which sessions go to which servers, instead of <see cref="Target"/>. Where that depends on a session's or user's name, clients without a password are challenged too, any answer will do, and requests are forwarded only to those who have proven the key.</summary>
+    public IReadOnlyList<RouteOptions> Routes { get; init; } = [];
 
     /// <summary>Requests other than sessions and <c>info</c> that are forwarded to the target before the client has proven the key, such as <c>stop</c> or <c>command</c>. Unauthenticated clients can send them too, and servers act on them.</summary>
     public IReadOnlyCollection<string> AllowRequests { get; init; } = [];
@@ -98,16 +101,30 @@ public sealed record ListenerOptions
     /// <summary>Whether this address may send PROXY headers. On a Unix socket its rights say who may connect.</summary>
     internal bool MayAnnounce(IPAddress address) => address.Equals(IPAddress.None) || TrustedSources.Any(network => network.Contains(address));
 
+    /// <summary>Whether clients may use only tls-psk, which proves the key before the first packet.</summary>
+    internal bool IsSealedOnly => Transports.Count > 0 && Transports.All(transport => transport == TransportKind.TlsPsk);
+
     /// <summary>Whether only this user can connect.</summary>
     internal bool IsPrivate => SocketPath is not null || PipeName is not null;
 
-    /// <summary>The gateway's part of these options; null without a target.</summary>
-    internal GatewayOptions? Gateway => Target is null ? null : new GatewayOptions
+    /// <summary>Whether sessions are forwarded.</summary>
+    internal bool IsGateway => Target is not null || Routes.Count > 0;
+
+    /// <summary>The routes; <see cref="Target"/> alone is one for every session.</summary>
+    internal IReadOnlyList<RouteOptions> AllRoutes => Target is null ? Routes : [new RouteOptions { Name = RouteName.Every, Targets = [Target] }];
+
+    /// <summary>Every server that sessions may go to.</summary>
+    internal IEnumerable<TargetOptions> Targets => AllRoutes.SelectMany(route => route.Targets);
+
+    /// <summary>The gateway's part of these options, without the targets.</summary>
+    /// <param name="health">The listener's knowledge of its targets.</param>
+    /// <param name="challenges">Whether clients are challenged by the listener, with a password or without.</param>
+    internal GatewayOptions Gateway(TargetHealth health, bool challenges) => new()
     {
-        Target = Target,
+        Health = health,
         AllowRequests = AllowRequests,
         ClientsAreLocal = IsPrivate,
-        AsksForPassword = Password is not null,
+        Challenges = challenges,
         AllowSilentClients = AllowSilentClients,
         Limits = Limits,
     };

@@ -90,6 +90,15 @@ internal static partial class Log
     [LoggerMessage(132, LogLevel.Error, "{Path}: events cannot be written there at the moment; those that are lost are counted")]
     public static partial void AuditIncomplete(ILogger logger, string path);
 
+    [LoggerMessage(140, LogLevel.Information, "{Peer}: routed by '{Route}' to {Target}")]
+    public static partial void SessionRouted(ILogger logger, string peer, string route, string target);
+
+    [LoggerMessage(141, LogLevel.Warning, "{Target}: cannot be connected to, {Cause}: {Reason}")]
+    public static partial void TargetUnavailable(ILogger logger, string target, XpraErrorId cause, string reason);
+
+    [LoggerMessage(142, LogLevel.Information, "{Target}: can be connected to again")]
+    public static partial void TargetAvailable(ILogger logger, string target);
+
     [LoggerMessage(200, LogLevel.Debug, "{Peer}: announced AES-{Mode}, {KeySize} bits, {KeyHash}, {Iterations} iterations, {Padding}, stream {Stream}")]
     public static partial void AnnouncedCipher(ILogger logger, string peer, string mode, int keySize, string keyHash, int iterations, string padding, bool stream);
 
