@@ -182,6 +182,6 @@ public sealed partial class HaproxyTests : IAsyncLifetime
         }
     }
 
-    [GeneratedRegex("^ +(log|user|group|option tcplog)\\b.*\n", RegexOptions.Multiline)]
+    [GeneratedRegex("^ +(log|user|group|maxconn|option tcplog)\\b.*\n", RegexOptions.Multiline)]
     private static partial Regex OfTheMachine();
 }

@@ -57,7 +57,7 @@ public sealed class AuditLogTests : IDisposable
     {
         using (var audit = new AuditLog(Path, _log))
         {
-            await using var loopback = Loopback.Start(options => options with { Logger = audit, Limits = Limits.Default with { DelayPerFailure = TimeSpan.Zero } });
+            await using var loopback = Loopback.Start(options => options with { Logger = audit, Limits = Limits.Default with { DelayPerFailure = TimeSpan.Zero, UnprovenConnectionsPerSource = 1000, UnprovenConnections = 1000 } });
             for (var i = 0; i < 50; i++)
             {
                 using var stranger = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
