@@ -51,6 +51,9 @@ public sealed record Limits
     /// <summary>Bytes of pages to one source within <see cref="FailureWindow"/>; the browser client has 3 MB.</summary>
     public int PageBytesPerSource { get; init; } = 256 * 1024 * 1024;
 
+    /// <summary>TLS handshakes with a certificate from one source (IPv4 address, or IPv6 /48, /56 or /64) within <see cref="FailureWindow"/>, since it last proved the key, before each further one adds <see cref="DelayPerFailure"/> to the delay of its next connection. A browser's visit makes about 8, and a few more while its user has not accepted the certificate. Arbitrary.</summary>
+    public int TlsHandshakesPerSource { get; init; } = 60;
+
     /// <summary>Time between a browser client's hello and the first packet encrypted for it: it derives its key meanwhile without waiting for it, which takes it some 2 ms, or 20 on a busy machine. Arbitrary.</summary>
     public TimeSpan BrowserKeyTime { get; init; } = TimeSpan.FromMilliseconds(200);
 

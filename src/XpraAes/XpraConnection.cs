@@ -102,8 +102,8 @@ public sealed class XpraConnection : IAsyncDisposable
     /// <summary>The user that the peer says it is; null if it says none. Only a password proves it.</summary>
     internal string? UserName { get; init; }
 
-    /// <summary>The address of the server that a gateway has forwarded the session to; null if it was not forwarded.</summary>
-    internal string? Target => _session.Legs.Count > 1 ? _session.Legs[^1].Peer : null;
+    /// <summary>Where a gateway has forwarded the session to; null if it was not forwarded.</summary>
+    internal string? Target { get; init; }
 
     internal Traffic Traffic => Traffic.Of(_session.Channel);
 

@@ -57,6 +57,10 @@ internal sealed record FuzzTarget(string Name, Action<byte[]> Body, params XpraE
         new("tls-client", TlsTargets.Client, s_tls) { IsSlow = true },
         new("tls-server", TlsTargets.Server, s_tls) { IsSlow = true },
         new("tls-records", TlsTargets.Records),
+        new("tls-hello", WebTargets.TlsHello),
+        new("http-head", WebTargets.Head),
+        new("page-path", WebTargets.PagePath),
+        new("pages", WebTargets.Pages, XpraErrorId.PeerIsHttp, XpraErrorId.ConnectionLost),
     ];
 
     /// <summary>Whether an execution derives keys, and so takes as long as a hundred others.</summary>

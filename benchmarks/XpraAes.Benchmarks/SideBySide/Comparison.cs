@@ -28,6 +28,8 @@ internal static class Comparison
                 MeasureGateway(table, growth, settings, target.Port, Wants);
             if (Wants("sealed"))
                 SealedRows.Measure(table, settings, target.Port);
+            if (Wants("browser"))
+                BrowserRows.Measure(table, settings, target.Port);
             if (Wants("memory"))
                 growth.AddMemory(MemoryRows.Measure(table, settings, target.Port));
         }

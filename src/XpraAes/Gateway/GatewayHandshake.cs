@@ -146,7 +146,8 @@ internal sealed class GatewayHandshake(GatewayOptions options, ILogger log)
                         attempt.Encoding != client.Encoding ? new PacketTranslator(attempt.Encoding, options.Limits) : null,
                         attempt.Translate ? new PacketTranslator(client.Encoding, options.Limits) : null,
                         holdUntilProven: client is { KeyProven: false, Request: null, Send: not null } && !options.AllowSilentClients, // the answer to a request is sent in any case
-                        options.Limits), null, null);
+                        options.Limits)
+                    { Target = _target.ToString() }, null, null);
                 }
                 else if (s_pictures.Contains(client.Request) && (packet.Type == client.Request || packet.Type == PictureSubsystem + client.Request))
                 {

@@ -26,9 +26,9 @@ internal sealed class TargetHealth(Limits limits, TimeProvider clock, ILogger lo
     public bool IsAvailable(XpraEndpoint target) => !_failures.ContainsKey(target.ToString());
 
     /// <summary>Connects to the first target that is available; if none is, to the first that can be connected to.</summary>
-    /// <param name="targets">The targets, in order of preference.</param>
+    /// <param name="targets">In order of preference.</param>
     /// <param name="client">What a target that wants a PROXY header is told about the client.</param>
-    /// <param name="cancellationToken">Cancels it.</param>
+    /// <param name="cancellationToken">Ends the attempts.</param>
     /// <exception cref="XpraAesException">As <see cref="Transport.ConnectAsync"/>, of the last one tried.</exception>
     public async Task<(TargetOptions Target, Stream Stream, string Peer)> ConnectAsync(IReadOnlyList<TargetOptions> targets, ProxyHeader client, CancellationToken cancellationToken)
     {

@@ -89,7 +89,7 @@ internal sealed class ClientService
             await Task.Delay(_listener.Guard.DelayFor(address, client.IsAnnounced), ending.Token).ConfigureAwait(false);
             var started = Stopwatch.GetTimestamp();
             Options.Certificate?.Refresh(Options.Logger);
-            var accepted = await client.AcceptAsync(_accepts, ending.Token).ConfigureAwait(false);
+            var accepted = await client.AcceptAsync(_accepts with { TlsStarting = () => _listener.Guard.RecordHandshake(address) }, ending.Token).ConfigureAwait(false);
             if (accepted is not { } stream)
             {
                 // A browser has its pages; closed like any connection, so that it reads the end of the last one.
@@ -230,6 +230,7 @@ internal sealed class ClientService
         var connection = new XpraConnection(session, ConnectionDirection.Inbound, client.KeyProven, EndpointOf(session.Channel).ToString(), Options.Limits, log)
         {
             UserName = client.PeerHello.GetString("username") is { Length: > 0 } name ? PeerIdentification.Sanitize(name) : null,
+            Target = (session as RelaySession)?.Target,
             Route = route,
         };
         // Before anything but the hello is sent under this salt.

@@ -98,11 +98,11 @@ public sealed record ListenerOptions
     /// <summary>Whether clients may use this transport.</summary>
     internal bool Allows(TransportKind transport) => Transports.Count == 0 || Transports.Contains(transport);
 
-    /// <summary>Whether this address may send PROXY headers. On a Unix socket its rights say who may connect.</summary>
-    internal bool MayAnnounce(IPAddress address) => address.Equals(IPAddress.None) || TrustedSources.Any(network => network.Contains(address));
-
     /// <summary>Whether clients may use only tls-psk, which proves the key before the first packet.</summary>
     internal bool IsSealedOnly => Transports.Count > 0 && Transports.All(transport => transport == TransportKind.TlsPsk);
+
+    /// <summary>Whether this address may send PROXY headers. On a Unix socket its rights say who may connect.</summary>
+    internal bool MayAnnounce(IPAddress address) => address.Equals(IPAddress.None) || TrustedSources.Any(network => network.Contains(address));
 
     /// <summary>Whether only this user can connect.</summary>
     internal bool IsPrivate => SocketPath is not null || PipeName is not null;

@@ -17,6 +17,9 @@ internal sealed record AcceptOptions
     /// <summary>The certificate that TLS clients without a pre-shared key get; null refuses them.</summary>
     public ServerCertificate? Certificate { get; init; }
 
+    /// <summary>Called before a TLS handshake with that certificate: its private key is used for anyone who asks.</summary>
+    public Action TlsStarting { get; init; } = static () => { };
+
     /// <summary>The pages for browsers; null for none.</summary>
     public IWebPages? Pages { get; init; }
 

@@ -35,7 +35,7 @@ public sealed class AuditLogTests : IDisposable
             {
                 var connection = await gateway.SingleConnectionAsync();
                 await Loopback.Eventually(() => connection.KeyProven);
-                (peer, listener, fingerprint, target) = (connection.Peer, connection.Endpoint, gateway.Key.Fingerprint, server.Listener.Endpoint);
+                (peer, listener, fingerprint, target) = (connection.Peer, connection.Endpoint, gateway.Key.Fingerprint, server.Options.Endpoint.ToString());
             }
             await Loopback.Eventually(() => gateway.Listener.Connections.Count == 0);
         }
