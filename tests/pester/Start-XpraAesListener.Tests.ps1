@@ -77,6 +77,41 @@ Describe 'Listening with Start-XpraAesListener' -Tag Unit {
         (Get-XpraAesKey $keyFile | Start-XpraAesListener -Port 0).KeySource | Should -Be 'KeyFile'
     }
 
+    It 'writes who came and went to the file of -AuditLogPath, as JSON' {
+        $log = Join-Path $TestDrive 'audit.json'
+        $listener = Start-XpraAesListener -Port 0 -KeyFile $keyFile -AuditLogPath $log
+        Connect-XpraAes -ComputerName localhost -Port $listener.Port -KeyFile $keyFile | Disconnect-XpraAes
+        $listener | Stop-XpraAesListener
+        $events = @(Get-Content $log | ConvertFrom-Json)
+        foreach ($attempt in 1..50) {
+            if ($events[-1].event -eq 'ListenerStopped') { break }
+            Start-Sleep -Milliseconds 100
+            $events = @(Get-Content $log | ConvertFrom-Json)
+        }
+        $events.event | Should -Be 'Listening', 'SessionOpened', 'KeyProven', 'SessionClosed', 'ListenerStopped'
+        $events[3].keyFingerprint | Should -Be (Get-XpraAesKey $keyFile).Fingerprint
+        $events[3].bytesIn | Should -BeGreaterThan 0
+        Get-Content $log -Raw | Should -Not -Match ([regex]::Escape((Get-Content $keyFile -Raw).Trim()))
+    }
+
+    It 'reports an audit log that it cannot write, and listens nowhere' {
+        { Start-XpraAesListener -Port 0 -KeyFile $keyFile -AuditLogPath (Join-Path $TestDrive 'no/such/folder') -ErrorAction Stop } | Should -Throw -ErrorId 'LogUnwritable,*'
+    }
+
+    It 'takes the address of a client from a trusted proxy only' {
+        $listener = Start-XpraAesListener -Port 0 -KeyFile $keyFile -TrustedSource 127.0.0.1 -ProxyProtocol Required
+        $connection = Connect-XpraAes "tcp://127.0.0.1:$($listener.Port)/?send-proxy=v2" -KeyFile $keyFile
+        $connection.State | Should -Be 'Open'
+        { Connect-XpraAes "tcp://127.0.0.1:$($listener.Port)/" -KeyFile $keyFile -ErrorAction Stop } | Should -Throw
+        $listener.Refusals['ProxyHeaderInvalid'] | Should -Be 1
+        { Start-XpraAesListener -Port 0 -KeyFile $keyFile -ProxyProtocol Required -ErrorAction Stop } | Should -Throw -ErrorId 'InvalidOption,*'
+    }
+
+    It 'warns that with -ProxyProtocol Optional some clients can have any address' {
+        $null = Start-XpraAesListener -Port 0 -KeyFile $keyFile -TrustedSource 127.0.0.1 -ProxyProtocol Optional -WarningVariable warnings -WarningAction SilentlyContinue
+        $warnings | Should -Match 'any address'
+    }
+
     It 'writes each handshake to the file of -LogPath, which only its owner can read' {
         $log = Join-Path $TestDrive 'listener.log'
         $listener = Start-XpraAesListener -Port 0 -Mode CTR -KeyFile $keyFile -LogPath $log

@@ -84,6 +84,7 @@ internal sealed class AuditLog : ILogger, IDisposable
         writer.WriteNumber("session", session.Id);
         Write(writer, "listener", session.Endpoint);
         Write(writer, "user", session.UserName);
+        Write(writer, "route", session.Route);
         Write(writer, "target", session.Target);
         Write(writer, "transport", row.Transport);
         Write(writer, "tls", row.Tls);
