@@ -34,6 +34,7 @@
         'Stop-XpraAesListener'
         'Stop-XpraServer'
         'Test-XpraAes'
+        'Watch-XpraAes'
     )
     FunctionsToExport    = @()
     VariablesToExport    = @()

@@ -98,6 +98,12 @@ public sealed class XpraConnection : IAsyncDisposable
 
     internal Traffic Traffic => Traffic.Of(_session.Channel);
 
+    /// <summary>The user that the client's hello names, or that we named to a server; without control characters. Nobody has verified it unless a password was asked for.</summary>
+    internal string? UserName { get; init; }
+
+    /// <summary>The legs, the peer's first; a relayed session has a second one to its target.</summary>
+    internal IReadOnlyList<CipherLeg> Legs => _session.Legs;
+
     /// <summary>The full path of the key file; null if the key is not from a file.</summary>
     internal string? KeyPath => Leg.KeyPath;
 

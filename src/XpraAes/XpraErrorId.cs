@@ -139,4 +139,6 @@ public enum XpraErrorId
     FileExists,
     /// <summary>A file cannot be written.</summary>
     FileUnwritable,
+    /// <summary>What is shown in a terminal has none.</summary>
+    NoTerminal,
 }

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Net;
 using System.Net.Sockets;
+using XpraAes.Administration;
 using XpraAes.Ciphers;
 using XpraAes.Connections;
 using XpraAes.Gateway;
@@ -15,6 +16,9 @@ namespace XpraAes.Listening;
 internal sealed class ClientService
 {
     private const string EvictedReason = "It had not proven that it holds the key, and was evicted for another client.";
+
+    /// <summary>Characters of a user name that are kept for display; arbitrary.</summary>
+    private const int UserNameLength = 64;
 
     private readonly AesListener _listener;
     private readonly XpraEndpoint _endpoint;
@@ -191,7 +195,7 @@ internal sealed class ClientService
     private XpraConnection OpenConnection(ISession session, HandshakeResult client, LogThrottle.Connection log)
     {
         _listener.Counters.Accept();
-        var connection = new XpraConnection(session, ConnectionDirection.Inbound, client.KeyProven, EndpointOf(session.Channel).ToString(), Options.Limits, log);
+        var connection = new XpraConnection(session, ConnectionDirection.Inbound, client.KeyProven, EndpointOf(session.Channel).ToString(), Options.Limits, log) { UserName = ServerText.Line(client.PeerHello["username"], UserNameLength) };
         // Before anything but the hello is sent under this salt.
         if (!client.KeyProven && client is { Key: { } key, Send: { } send })
         {
