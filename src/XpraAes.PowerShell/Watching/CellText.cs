@@ -18,7 +18,7 @@ internal static class CellText
             return text;
         var clean = new StringBuilder(text.Length);
         var mayCombine = false;
-        foreach (var rune in Composed(text).EnumerateRunes())
+        foreach (var rune in text.EnumerateRunes())
         {
             var category = Rune.GetUnicodeCategory(rune);
             if (rune.Value is '\t' or '\n' or '\r')
@@ -102,13 +102,6 @@ internal static class CellText
     private static int WideWidthOf(string text) => text.GetCellWidth();
 
     private static bool IsPrintableAscii(string text) => !text.AsSpan().ContainsAnyExceptInRange(' ', '~');
-
-    /// <summary>An accent and its letter as one character where there is one. Invalid UTF-16 has no such form.</summary>
-    private static string Composed(string text)
-    {
-        var valid = Encoding.Unicode.GetString(Encoding.Unicode.GetBytes(text));
-        return valid.IsNormalized(NormalizationForm.FormC) ? valid : valid.Normalize(NormalizationForm.FormC);
-    }
 
     private static bool IsUnsafe(Rune rune, UnicodeCategory category)
         => rune.Value == Replacement || category is UnicodeCategory.Control or UnicodeCategory.Format or UnicodeCategory.LineSeparator or UnicodeCategory.ParagraphSeparator

@@ -3,6 +3,9 @@ namespace XpraAes.PowerShell.Watching;
 /// <summary>Draws snapshots as lines of text.</summary>
 internal static class FrameRenderer
 {
+    private static readonly string[] s_tableKeys = ["Enter details", "/ filter", "s sort", "r reverse", "d disconnect", "q quit"];
+    private static readonly string[] s_detailKeys = ["Esc back", "arrows scroll", "d disconnect", "q quit"];
+
     private const int NameWidth = 26, TotalChartWidth = 20;
 
     /// <summary>The frame: at most as many lines as the height, the last one with the keys or a question.</summary>
@@ -149,7 +152,7 @@ internal static class FrameRenderer
                 }
             }
         }
-        var chart = Sparkline.Draw(row.Traffic.Chart(Math.Min(60, style.Width - 24)), style.IsAscii);
+        var chart = Sparkline.Draw(row.Traffic.Chart(Math.Clamp(style.Width - 24, 1, 60)), style.IsAscii);
         List<Line> lines =
         [
             new Line([new Span(CellText.Fit($"{row.Id} {row.Peer}", style.Width - row.State.Length - 1, style.IsAscii) + " ", Tone.Heading), new Span(row.State, row.Tone)]),
@@ -169,7 +172,9 @@ internal static class FrameRenderer
             return Line.Of(Fit($"Show those with: {view.Filter}_   (Enter: keep, Esc: all)", style), Tone.Caution);
         if (view.Message.Length > 0)
             return Line.Of(Fit(view.Message, style), Tone.Caution);
-        return Line.Of(Fit(view.Detailed is null ? "Enter details  / filter  s sort  r reverse  d disconnect  q quit" : "Esc back  d disconnect  arrows scroll  q quit", style), Tone.Quiet);
+        var keys = view.Detailed is null ? s_tableKeys : s_detailKeys;
+        var text = string.Join("   ", keys);
+        return Line.Of(Fit(text.Length <= style.Width ? text : string.Join(' ', keys), style), Tone.Quiet);
     }
 
     private static string Fit(string text, FrameStyle style) => CellText.Fit(text, style.Width, style.IsAscii).TrimEnd(' ');

@@ -15,7 +15,7 @@ internal static class WatchColumns
         new("CIPHER", 7, 7, 0, (row, _) => row.Cipher) { Tone = row => row.Cipher == "none" ? Tone.Caution : Tone.Plain },
         new("IN/s", 5, 5, 0, (row, _) => Units.Amount(row.Traffic.InRate)) { AlignRight = true, SortBy = row => row.Traffic.InRate ?? -1 },
         new("OUT/s", 5, 5, 0, (row, _) => Units.Amount(row.Traffic.OutRate)) { AlignRight = true, SortBy = row => row.Traffic.OutRate ?? -1 },
-        new("MINUTE", 5, 30, 1, (row, style) => Sparkline.Draw(row.Traffic.Chart(style.Width), style.IsAscii)) { IsChart = true, SortBy = row => row.Traffic.Chart(1)[0] },
+        new("1 MIN", 5, 30, 1, (row, style) => Sparkline.Draw(row.Traffic.Chart(style.Width), style.IsAscii)) { IsChart = true, SortBy = row => row.Traffic.Chart(1)[0] },
         new("DELAY", 6, 6, 2, (row, _) => row.Latency is null ? "" : Units.Latency(row.Latency)) { AlignRight = true, IsOptional = true, SortBy = row => row.Latency ?? TimeSpan.MinValue },
         new("AGE", 4, 4, 0, (row, _) => Units.Age(row.Age)) { AlignRight = true, SortBy = row => row.Age ?? TimeSpan.MinValue },
     ];
