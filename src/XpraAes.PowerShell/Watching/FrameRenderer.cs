@@ -6,7 +6,7 @@ internal static class FrameRenderer
     private static readonly string[] s_tableKeys = ["Enter details", "/ filter", "s sort", "r reverse", "d disconnect", "q quit"];
     private static readonly string[] s_detailKeys = ["Esc back", "arrows scroll", "d disconnect", "q quit"];
 
-    private const int NameWidth = 26, TotalChartWidth = 20;
+    private const int NameWidth = 26, RatesWidth = 20, TotalChartWidth = 20;
 
     /// <summary>The frame: at most as many lines as the height, the last one with the keys or a question.</summary>
     public static IReadOnlyList<Line> Draw(WatchSnapshot snapshot, WatchView view, FrameStyle style)
@@ -152,11 +152,11 @@ internal static class FrameRenderer
                 }
             }
         }
-        var chart = Sparkline.Draw(row.Traffic.Chart(Math.Clamp(style.Width - 24, 1, 60)), style.IsAscii);
+        var chart = Sparkline.Draw(row.Traffic.Chart(Math.Clamp(style.Width - RatesWidth - 2, 0, 60)), style.IsAscii);
         List<Line> lines =
         [
             new Line([new Span(CellText.Fit($"{row.Id} {row.Peer}", style.Width - row.State.Length - 1, style.IsAscii) + " ", Tone.Heading), new Span(row.State, row.Tone)]),
-            new Line([new Span($"{CellText.Fit($"in {Units.Amount(row.Traffic.InRate)}/s out {Units.Amount(row.Traffic.OutRate)}/s", 21, style.IsAscii)} "), new Span($"[{chart}]", Tone.Good)]),
+            new Line([new Span(CellText.Fit($"in {Units.Amount(row.Traffic.InRate)}/s out {Units.Amount(row.Traffic.OutRate)}/s", RatesWidth, style.IsAscii)), new Span(chart.Length > 0 ? $"[{chart}]" : "", Tone.Good)]),
             Line.Empty,
         ];
         view.ScrollDetails(style.Height - lines.Count - 1, all.Count);

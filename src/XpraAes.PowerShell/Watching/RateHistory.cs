@@ -30,7 +30,7 @@ internal sealed class RateHistory
     public double[] Chart(int parts)
     {
         var chart = new double[parts];
-        if (_samples.Count < 2)
+        if (_samples.Count < 2 || parts == 0)
             return chart;
         var part = Length / parts;
         var (next, before) = (0, 0.0);

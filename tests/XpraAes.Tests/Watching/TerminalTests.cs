@@ -106,7 +106,7 @@ public sealed class TerminalTests : IAsyncDisposable
     public async Task A_hostile_user_name_is_only_text()
     {
         Assert.SkipUnless(HasTmux, NoTmux);
-        await StartAsync(120, 24, "C.UTF-8", "Watch-XpraAes", user: "%1B[2J%1B]0;owned%07%E2%80%AEx");
+        await StartAsync(120, 24, "C.UTF-8", "Watch-XpraAes", user: "\"`e[2J`e]0;owned`a`u{202E}x\"");
         var screen = await ScreenAsync(screen => Has(screen, "\uFFFD[2J\uFFFD]0;owned"));
         Assert.Contains(screen, line => line.StartsWith("XpraAes", StringComparison.Ordinal));
         Assert.DoesNotContain("owned", await TmuxAsync("display-message", "-p", "#{pane_title}"), StringComparison.Ordinal);
@@ -136,17 +136,20 @@ public sealed class TerminalTests : IAsyncDisposable
     }
 
     /// <summary>Runs the commands with two clients, ada and bob, whose sessions both have two ends in that process.</summary>
-    private async Task StartAsync(int width, int height, string locale, string commands, string user = "ada")
+    private async Task StartAsync(int width, int height, string locale, string commands, string user = "'ada'")
     {
         var script = _folder["script.ps1"];
         await File.WriteAllTextAsync(script, $$"""
             $null = New-XpraAesKey '{{_folder["key.txt"]}}'
             $listener = Start-XpraAesListener -Port 0 -KeyFile '{{_folder["key.txt"]}}' -Mode CTR -WarningAction SilentlyContinue
-            $clients = '{{user}}', 'bob' | ForEach-Object { "tcp://$_@127.0.0.1:$($listener.Port)/?encryption=AES-CTR&keyfile={{_folder["key.txt"]}}" } | Connect-XpraAes -ThrottleLimit 1
+            $password = ConvertTo-SecureString unused -AsPlainText -Force
+            $clients = {{user}}, 'bob' | ForEach-Object {
+                Connect-XpraAes -ComputerName 127.0.0.1 -Port $listener.Port -Mode CTR -KeyFile '{{_folder["key.txt"]}}' -Credential ([pscredential]::new($_, $password))
+            }
             {{commands}}
             while ($true) { Start-Sleep 1 }
             """);
-        await TmuxAsync("-f", "/dev/null", "-u", "new-session", "-d", "-x", $"{width}", "-y", $"{height}", "-e", $"LC_ALL={locale}", "-e", "NO_COLOR=", "dotnet", TestPaths.Shell, script);
+        await TmuxAsync("-f", "/dev/null", "-u", "new-session", "-d", "-x", $"{width}", "-y", $"{height}", "-e", $"LC_ALL={locale}", "env", "-u", "NO_COLOR", "dotnet", TestPaths.Shell, script);
     }
 
     private static bool Has(IEnumerable<string> screen, string text) => screen.Any(line => line.Contains(text, StringComparison.Ordinal));

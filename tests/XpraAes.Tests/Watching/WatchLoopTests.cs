@@ -39,7 +39,7 @@ public sealed class WatchLoopTests
     public async Task And_when_the_pipeline_is_stopped()
     {
         using var stop = new CancellationTokenSource();
-        var running = RunAsync(new FakeSource(() => Of()), stop.Token);
+        var running = RunAsync(new FakeSource(() => Of()), null, stop.Token);
         await Listening.Loopback.Eventually(() => _screen.Shown > 2);
         await stop.CancelAsync();
         await running;
@@ -56,7 +56,7 @@ public sealed class WatchLoopTests
             return Task.FromException(new IOException());
         })));
         using var stop = new CancellationTokenSource();
-        var running = RunAsync(source, stop.Token);
+        var running = RunAsync(source, null, stop.Token);
         await Listening.Loopback.Eventually(() => _screen.Shown > 0);
         _screen.Keys.Enqueue(Key('d'));
         _screen.Keys.Enqueue(Key('y'));
@@ -69,7 +69,7 @@ public sealed class WatchLoopTests
     public async Task A_resized_screen_is_drawn_anew()
     {
         using var stop = new CancellationTokenSource();
-        var running = RunAsync(new FakeSource(() => Of(Session(1))), stop.Token, TimeSpan.FromHours(1));
+        var running = RunAsync(new FakeSource(() => Of(Session(1))), TimeSpan.FromHours(1), stop.Token);
         await Listening.Loopback.Eventually(() => _screen.Shown > 0);
         _screen.Style = new FrameStyle(60, 10, IsAscii: true);
         await Listening.Loopback.Eventually(() => _screen.Last.Count == 10);
@@ -87,7 +87,7 @@ public sealed class WatchLoopTests
         Assert.Equal(100, frame!.Count(line => line.ToString().Contains("AES-CTR", StringComparison.Ordinal)));
     }
 
-    private Task RunAsync(IWatchSource source, CancellationToken cancellationToken = default, TimeSpan? interval = null)
+    private Task RunAsync(IWatchSource source, TimeSpan? interval = null, CancellationToken cancellationToken = default)
         => Task.Run(() => WatchLoop.Run(source, _screen, interval ?? s_interval, cancellationToken), CancellationToken.None).WaitAsync(s_deadline, CancellationToken.None);
 
     private sealed class FakeSource(Func<WatchSnapshot> sample) : IWatchSource

@@ -20,6 +20,8 @@ public sealed class WatchViewTests
         Assert.Equal([2], Ids);
         Press(ConsoleKey.Backspace, ConsoleKey.Backspace, ConsoleKey.Backspace);
         Press("198.51");
+        Assert.Equal([3], Ids);
+        Press("x");
         Assert.Empty(Ids);
         Press(ConsoleKey.Escape);
         Assert.Equal([1, 2, 3], Ids);
