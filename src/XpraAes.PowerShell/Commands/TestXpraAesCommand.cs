@@ -21,6 +21,8 @@ public sealed class TestXpraAesCommand : ServerCommand
 
     private protected override string Activity => "Testing xpra servers";
 
+    private protected override bool ShowsProgressOfOne => false;
+
     private protected override async Task WorkAsync(ConnectOptions server, PipelineOutput output, CancellationToken cancellationToken)
     {
         var progress = new ProgressRecord(Interlocked.Increment(ref _lastActivityId), $"Testing {server.Endpoint}", "connecting");
