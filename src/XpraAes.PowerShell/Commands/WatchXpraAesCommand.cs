@@ -39,6 +39,8 @@ public sealed class WatchXpraAesCommand : ServerCommand
     protected override void Start()
     {
         base.Start();
+        if (ParameterSetName == ProcessSet && MyInvocation.BoundParameters.Keys.FirstOrDefault(name => typeof(ServerCommand).GetProperty(name) is not null) is { } ofServers)
+            throw new XpraAesException(XpraErrorId.InvalidOption, $"-{ofServers} is given, but no server.", "Give -Uri or -ComputerName too. Without them this process is watched, which needs nothing.");
         if (RefreshInterval < s_shortestInterval)
             throw new XpraAesException(XpraErrorId.InvalidOption, $"-RefreshInterval is {RefreshInterval.Value.TotalSeconds:0.###} s.", $"Give at least {s_shortestInterval.TotalSeconds} s.");
     }
