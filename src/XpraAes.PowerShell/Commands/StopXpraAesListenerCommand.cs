@@ -48,7 +48,7 @@ public sealed class StopXpraAesListenerCommand : XpraCmdlet
             cancellationToken.ThrowIfCancellationRequested();
             var sessions = _selected.Sum(listener => listener.Connections.Count);
             var left = GracePeriod - Stopwatch.GetElapsedTime(started);
-            output.WriteProgress(new ProgressRecord(0, progress.Activity, $"waiting for {sessions} {(sessions == 1 ? "session" : "sessions")} to end, which are aborted after {GracePeriod.TotalSeconds:0.#} s") { SecondsRemaining = (int)Math.Max(0, left.TotalSeconds) });
+            output.WriteProgress(new ProgressRecord(0, progress.Activity, $"waiting for {sessions} open {(sessions == 1 ? "session" : "sessions")}, aborted after {GracePeriod.TotalSeconds:0.#} s") { SecondsRemaining = (int)Math.Max(0, left.TotalSeconds) });
         }
         progress.RecordType = ProgressRecordType.Completed;
         output.WriteProgress(progress);

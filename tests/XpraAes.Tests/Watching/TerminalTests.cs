@@ -56,7 +56,7 @@ public sealed class TerminalTests : IAsyncDisposable
         await ScreenAsync(screen => Has(screen, "0 of 2 sessions"));
 
         await TmuxAsync("resize-window", "-x", "100", "-y", "20");
-        await ScreenAsync(screen => screen.Length == 20 && screen[0].TrimEnd().Length > 95 && Has(screen[19..], "q quit"));
+        await ScreenAsync(screen => screen.Length == 20 && screen[0].TrimEnd().Length > 95 && Has(screen[19..], "Disconnecting"));
 
         await TmuxAsync("send-keys", "q");
         var after = await ScreenAsync(screen => Has(screen, "after"));
