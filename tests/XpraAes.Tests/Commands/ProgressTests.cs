@@ -1,6 +1,6 @@
 using System.Management.Automation;
-using XpraAes.Connections;
-using XpraAes.Keys;
+using XpraAes.Ciphers;
+using XpraAes.Listening;
 using XpraAes.Tests.Engine;
 
 namespace XpraAes.Tests.Commands;
@@ -43,7 +43,7 @@ public sealed class ProgressTests : IDisposable
         var invocation = pipeline.BeginInvoke<PSObject, PSObject>(null, output);
         await Listening.Loopback.Eventually(() => output.Count > 0);
         await using var peer = await Listening.FakePeer.ConnectAsync((int)output[0].BaseObject, key);
-        await peer.OpenSessionAsync(Listening.Generation.Named("6.2"), Ciphers.AesMode.CBC);
+        await peer.OpenSessionAsync(Listening.Generation.Named("6.2"), AesMode.CBC);
         await Task.Run(() => pipeline.EndInvoke(invocation)).WaitAsync(Listening.Loopback.HelloTimeout);
         Assert.Empty(pipeline.Streams.Error);
         var records = pipeline.Streams.Progress.Where(record => record.Activity == "Stopping listeners").ToArray();

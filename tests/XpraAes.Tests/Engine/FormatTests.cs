@@ -1,6 +1,6 @@
 using System.Xml.Linq;
 using XpraAes.Ciphers;
-using XpraAes.Keys;
+using XpraAes.Listening;
 
 namespace XpraAes.Tests.Engine;
 
