@@ -3,7 +3,7 @@
 #   benchmarks/side-by-side.sh            the whole, about 25 minutes, written to docs/performance.md
 #   benchmarks/side-by-side.sh --quick    under two minutes, printed alone
 # --minutes N   how long memory is watched under light traffic (10; quick: 0)
-# --only NAMES  of ciphers,packets,throughput,latency,allocations,sealed,memory,handshakes,import
+# --only NAMES  of ciphers,packets,throughput,latency,allocations,sealed,browser,memory,handshakes,import
 # A line per row: what, ours, peer, ratio, goal, and ok, short, limit, or skipped where the peer is not here.
 # Exits 0 when no row is short.
 set -eu

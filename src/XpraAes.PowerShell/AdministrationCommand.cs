@@ -48,6 +48,19 @@ public abstract class AdministrationCommand : ServerCommand
     /// <summary>Works on one server, off the pipeline thread. An <see cref="XpraAesException"/> becomes an error record.</summary>
     private protected abstract Task WorkAsync(IServerRequests server, PipelineOutput output, CancellationToken cancellationToken);
 
+    /// <summary>Outputs the answer to a control command that only some versions have; the error of the others names theirs.</summary>
+    private protected static async Task ControlOrNameVersionAsync(IServerRequests server, IReadOnlyList<string> command, PipelineOutput output, CancellationToken cancellationToken)
+    {
+        try
+        {
+            output.WriteObject(await server.ControlAsync(command, cancellationToken));
+        }
+        catch (XpraAesException e) when (e.Id == XpraErrorId.RequestUnsupported && server is ConnectionRequests)
+        {
+            throw Answers.Unsupported(server.Server, command[0], ServerInformation.VersionOf(await server.GetInfoAsync(cancellationToken)));
+        }
+    }
+
     private Task WorkInSessionsAsync(PipelineOutput output, CancellationToken cancellationToken)
     {
         var progress = new WaitProgress(output, Activity, _sessions.Select(session => session.Server));

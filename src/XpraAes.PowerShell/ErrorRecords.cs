@@ -17,7 +17,7 @@ internal static class ErrorRecords
             or XpraErrorId.PeerDisconnected => ErrorCategory.ConnectionError,
         XpraErrorId.ConnectTimeout or XpraErrorId.HandshakeTimeout => ErrorCategory.OperationTimeout,
         XpraErrorId.PeerIsHttp or XpraErrorId.PeerIsTls or XpraErrorId.PeerIsSsh or XpraErrorId.PeerIsRfb
-            or XpraErrorId.TlsNotOffered or XpraErrorId.NotXpra or XpraErrorId.PeerSentText or XpraErrorId.CipherCapabilitiesMissing
+            or XpraErrorId.TlsNotOffered or XpraErrorId.NotXpra or XpraErrorId.PeerSentText or XpraErrorId.ProxyHeaderInvalid or XpraErrorId.CipherCapabilitiesMissing
             or XpraErrorId.CipherCapabilitiesInvalid or XpraErrorId.VersionRejected => ErrorCategory.ProtocolError,
         XpraErrorId.KeyMismatch or XpraErrorId.ModeRejected or XpraErrorId.PlaintextPacket or XpraErrorId.UnexpectedEncryption
             or XpraErrorId.IterationsRejected or XpraErrorId.PaddingRejected
@@ -25,15 +25,15 @@ internal static class ErrorRecords
             or XpraErrorId.ForeignPipe => ErrorCategory.SecurityError,
         XpraErrorId.AuthenticationRequired or XpraErrorId.AuthenticationFailed
             or XpraErrorId.AuthenticationUnsupported => ErrorCategory.AuthenticationError,
-        XpraErrorId.RequestRefused or XpraErrorId.TransportRefused or XpraErrorId.StartDisabled => ErrorCategory.PermissionDenied,
-        XpraErrorId.KeyFileNotFound or XpraErrorId.NotFound => ErrorCategory.ObjectNotFound,
+        XpraErrorId.RequestRefused or XpraErrorId.TransportRefused or XpraErrorId.ProxyHeaderRefused or XpraErrorId.StartDisabled => ErrorCategory.PermissionDenied,
+        XpraErrorId.KeyFileNotFound or XpraErrorId.NotFound or XpraErrorId.SessionUnknown => ErrorCategory.ObjectNotFound,
         XpraErrorId.KeyFileUnreadable or XpraErrorId.KeyFileIsFolder or XpraErrorId.PasswordFileUnreadable or XpraErrorId.CertificateUnusable => ErrorCategory.ReadError,
         XpraErrorId.KeyFileUnwritable or XpraErrorId.LogUnwritable or XpraErrorId.StateUnusable => ErrorCategory.WriteError,
         XpraErrorId.KeyFileExists or XpraErrorId.FileExists => ErrorCategory.ResourceExists,
         XpraErrorId.FileUnwritable => ErrorCategory.WriteError,
         XpraErrorId.RequestUnsupported => ErrorCategory.NotImplemented,
         XpraErrorId.ControlFailed => ErrorCategory.InvalidResult,
-        XpraErrorId.ScreenshotEmpty => ErrorCategory.InvalidData,
+        XpraErrorId.ScreenshotEmpty or XpraErrorId.SessionFileUnusable => ErrorCategory.InvalidData,
         XpraErrorId.PortInUse or XpraErrorId.StateInUse => ErrorCategory.ResourceBusy,
         XpraErrorId.AddressUnavailable => ErrorCategory.ResourceUnavailable,
         XpraErrorId.KeyMissing or XpraErrorId.KeyTextInvalid or XpraErrorId.InvalidUri or XpraErrorId.InvalidBind

@@ -1,10 +1,10 @@
+using System.Globalization;
 using System.Management.Automation;
-using System.Net;
 using System.Security;
 using XpraAes.Ciphers;
-using XpraAes.Connections;
 using XpraAes.Gateway;
 using XpraAes.Keys;
+using XpraAes.Listening;
 using XpraAes.Transports;
 
 namespace XpraAes.PowerShell;
@@ -12,16 +12,17 @@ namespace XpraAes.PowerShell;
 /// <summary>Parameters of the cmdlets that start or change a listener, including its target.</summary>
 public abstract class GatewayCommand : EncryptionCommand
 {
+    private TargetInput? _targetInput;
+
     /// <summary>The secrets that were read and are disposed of with the cmdlet; the listener has its own copies.</summary>
     private protected List<IDisposable> Secrets { get; } = [];
 
-    /// <summary>The xpra server to forward sessions to: unix:///run/user/1000/xpra/host-100, named-pipe://name, tcp://host:port/, ws://host:port/; with encryption= and keyfile= over AES.</summary>
+    /// <summary>The xpra server to forward sessions to: unix:///run/user/1000/xpra/host-100, named-pipe://name, tcp://host:port/, ws://host:port/; with encryption= and keyfile= over AES. Several: the first that can be connected to. A table: which sessions go where, by session, user, key or bind.</summary>
     [Parameter]
-    [TextOnly]
     [ValidateNotNullOrEmpty]
-    public string? Target { get; set; }
+    public object? Target { get; set; }
 
-    /// <summary>The target's key file, instead of keyfile= in its URI; of several, the one that fits is used.</summary>
+    /// <summary>The single target's key file, instead of keyfile= in its URI; of several, the one that fits is used.</summary>
     [Parameter]
     [TextOnly]
     [ValidateNotNullOrEmpty]
@@ -94,37 +95,41 @@ public abstract class GatewayCommand : EncryptionCommand
             WarnOnce("CTR, GCM and CFB are keystream modes: what was sent under a salt that is used twice can be read. Give this listener a key of its own, and -StatePath, so that it remembers salts across restarts; or accept only CBC, the default.");
     }
 
-    /// <summary>Reads -Target; null if not given. Throws InvalidUri, InvalidOption, KeyMissing and the errors of key files.</summary>
-    private protected TargetOptions? ReadTarget()
+    /// <summary>Reads the parameters that name targets.</summary>
+    private protected TargetInput TargetInput => _targetInput ??= new TargetInput(this) { KeyFile = TargetKeyFile, KeySize = KeySize / 8, KeyHash = KeyHash, Iterations = Iterations, Secrets = Secrets };
+
+    /// <summary>What sessions are forwarded to, in words, for messages; empty for nothing.</summary>
+    private protected static string Describe(TargetOptions? target, IReadOnlyList<RouteOptions> routes) => (target, routes) switch
     {
-        if (Target is null)
-            return null;
-        var uri = XpraUri.Parse(Target);
-        Secrets.Add(uri);
-        foreach (var warning in uri.Warnings)
-            WarnOnce(warning);
-        if (uri.Password is not null)
-            throw Error(uri, XpraErrorId.InvalidOption, "The URI of the target contains a password, but clients answer the target's challenge themselves.", "Remove it from the URI; a user name alone may stay.");
-        if (TargetKeyFile is not null && (uri.Key is not null || uri.KeyFile is not null))
-            throw Error(uri, XpraErrorId.InvalidOption, "Both the URI of the target and -TargetKeyFile give a key.", "Leave one of them out.");
-        var keys = TargetKeys(uri);
-        if (keys.Count == 0 && (uri.Encryption is not null || uri.Endpoint.Transport == TransportKind.TlsPsk))
-            throw Error(uri, XpraErrorId.KeyMissing, "The target's URI asks for encryption, but there is no key.", "Add keyfile= to its URI, or give -TargetKeyFile.");
-        var endpoint = CertificateInput.ResolveTrust(this, uri.Endpoint);
-        var isPrivate = endpoint.IsLocal || IsLoopback(endpoint.Host) || endpoint is { HasCertificate: true, Trust: null or { VerifiesServer: true } };
-        if (keys.Count == 0 && !isPrivate)
-            WarnOnce($"The connection to {uri.Endpoint} is not encrypted. If the server has AES on, add encryption=AES and keyfile= to the target's URI.");
-        return new TargetOptions
+        (not null, _) => $"{target}{(target.Keys.Count == 0 ? "" : $" {target.Encryption}")}",
+        (_, []) => "",
+        (_, [{ Name: RouteName.Every } only]) => string.Join(" or ", only.Targets),
+        _ => string.Create(CultureInfo.InvariantCulture, $"{routes.Count} routes"),
+    };
+
+    /// <summary>Warns about targets and routes that can be used against their owner.</summary>
+    /// <param name="binds">The new options of the binds that have them.</param>
+    /// <param name="fingerprints">The keys of all the listener's binds.</param>
+    private protected void WarnAboutTargets(IReadOnlyCollection<ListenerOptions> binds, IEnumerable<string?> fingerprints)
+    {
+        // An end with a pre-shared key cannot tell its peer from itself (RFC 9257 calls it the Selfie attack).
+        foreach (var bind in binds.Where(bind => bind.Allows(TransportKind.TlsPsk)))
         {
-            Endpoint = endpoint,
-            UserName = uri.UserName,
-            Keys = keys,
-            Mode = uri.Encryption ?? AesMode.CBC,
-            KeySize = KeySize / 8,
-            KeyHash = KeyHash,
-            Iterations = Iterations,
-        };
+            var own = KeysOf(bind).ToHashSet();
+            if (bind.Targets.FirstOrDefault(target => target.Endpoint.Transport == TransportKind.TlsPsk && target.Keys.Any(key => own.Contains(key.Fingerprint))) is { } same)
+                WarnOnce($"The listener and its target {same} have the same key: someone on the way could lead the gateway back to itself. Give the target a key of its own.");
+        }
+        RouteName[] names = [.. binds.SelectMany(bind => bind.Routes).Select(route => RouteName.Parse(route.Name))];
+        if (names.Any(name => name.Kind == RouteOwner.User) && binds.Any(bind => bind.Password is null || string.IsNullOrEmpty(bind.UserName)))
+            WarnOnce("The user name in a route is what the client says, and everyone who has the key can say it. To keep users apart, give each a key of their own, and write key:FINGERPRINT/ in the route.");
+        if (names.Any(name => name.DependsOnHello) && binds.Any(bind => bind.Password is null && !bind.IsSealedOnly))
+            WarnOnce("Names are looked up once a client has proven its key. xpra's own clients are asked for a password for that, and any will do, such as x in tcp://USER:x@HOST:PORT/NAME. Give -PasswordFile for one that is checked.");
+        var known = fingerprints.Concat(binds.SelectMany(KeysOf)).ToHashSet();
+        if (names.FirstOrDefault(name => name.Kind == RouteOwner.Key && !known.Contains(name.Owner)) is { Kind: RouteOwner.Key } stranger)
+            WarnOnce($"The route '{stranger}' is for a key that this listener does not have, so nobody can use it.");
     }
+
+    private static IEnumerable<string> KeysOf(ListenerOptions bind) => bind.OtherKeys.Append(bind.Key).OfType<XpraKey>().Select(key => key.Fingerprint);
 
     /// <summary>Reads -Certificate; null if not given. Throws CertificateUnusable, InvalidOption.</summary>
     private protected ServerCertificate? ReadCertificate()
@@ -149,19 +154,4 @@ public abstract class GatewayCommand : EncryptionCommand
             WarnOnce($"{problem.Message} {problem.RecommendedAction}");
         return folder;
     }
-
-    private IReadOnlyList<XpraKey> TargetKeys(XpraUri uri)
-    {
-        if (uri.Key is not null)
-            return [uri.Key];
-        var files = uri.KeyFile is not null ? [uri.KeyFile] : TargetKeyFile ?? [];
-        var keys = KeyInput.ReadFiles(this, files);
-        Secrets.AddRange(keys);
-        return keys;
-    }
-
-    private static bool IsLoopback(string host) => host == "localhost" || IPAddress.TryParse(host, out var address) && IPAddress.IsLoopback(address);
-
-    private static XpraAesException Error(XpraUri uri, XpraErrorId id, string message, string action)
-        => new(id, $"{uri.Endpoint}: {message}", action) { Target = $"{uri.Endpoint}" };
 }

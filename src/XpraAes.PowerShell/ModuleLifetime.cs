@@ -18,7 +18,7 @@ public static class ModuleLifetime
     {
         // Since .NET 10, these end a process without ProcessExit unless it has a handler; with one, the process still ends. On Windows,
         // SIGHUP is the closing of the console, which leaves five seconds, and SIGTERM the system's shutdown.
-        PosixSignalRegistration[] signals = [.. new[] { PosixSignal.SIGTERM, PosixSignal.SIGHUP }.Select(signal => PosixSignalRegistration.Create(signal, _ => CloseAll()))];
+        PosixSignalRegistration[] signals = [.. new[] { PosixSignal.SIGTERM, PosixSignal.SIGHUP }.Select(signal => PosixSignalRegistration.Create(signal, Receive))];
         AppDomain.CurrentDomain.ProcessExit += (_, _) =>
         {
             CloseAll();
@@ -49,6 +49,17 @@ public static class ModuleLifetime
         }
 
         Ended?.Invoke();
+    }
+
+    /// <summary>Raised by SIGTERM and SIGHUP. A handler that returns true has dealt with it; otherwise everything is closed and the process ends.</summary>
+    internal static event Func<PosixSignal, bool>? SignalReceived;
+
+    private static void Receive(PosixSignalContext context)
+    {
+        foreach (Func<PosixSignal, bool> handler in SignalReceived?.GetInvocationList() ?? [])
+            context.Cancel |= handler(context.Signal);
+        if (!context.Cancel)
+            CloseAll();
     }
 
     // Takes up to two seconds, so that peers get a disconnect packet instead of a reset.

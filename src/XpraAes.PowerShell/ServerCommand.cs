@@ -24,6 +24,12 @@ public abstract class ServerCommand : EncryptionCommand
     [TextOnly]
     public string[] ComputerName { get; set; } = [];
 
+    /// <summary>Session files, as Export-XpraSessionFile and xpra's launcher write them; wildcards are expanded.</summary>
+    [Parameter(Mandatory = true, ParameterSetName = nameof(SessionFile), ValueFromPipelineByPropertyName = true)]
+    [TextOnly]
+    [ValidateNotNullOrEmpty]
+    public string[] SessionFile { get; set; } = [];
+
     /// <summary>The TCP port; 0, as from an empty CSV column, means xpra's default.</summary>
     [Parameter(ParameterSetName = HostSet, ValueFromPipelineByPropertyName = true)]
     [ValidateRange(IPEndPoint.MinPort, IPEndPoint.MaxPort)]
@@ -75,10 +81,18 @@ public abstract class ServerCommand : EncryptionCommand
     /// <inheritdoc/>
     protected override void Process()
     {
-        if (ParameterSetName == HostSet)
-            this.ForEach(ComputerName, host => _servers!.AddHost(host, Port, Mode, KeyInput));
-        else
-            this.ForEach(Uri, uri => _servers!.AddUri(uri, Mode, KeyInput));
+        switch (ParameterSetName)
+        {
+            case HostSet:
+                this.ForEach(ComputerName, host => _servers!.AddHost(host, Port, Mode, KeyInput));
+                break;
+            case nameof(SessionFile):
+                this.ForEach(SessionFile.SelectMany(path => FilePath.ExpandOrKeep(this, path)), path => _servers!.AddSessionFile(path, Mode, KeyInput));
+                break;
+            default:
+                this.ForEach(Uri, uri => _servers!.AddUri(uri, Mode, KeyInput));
+                break;
+        }
     }
 
     /// <inheritdoc/>

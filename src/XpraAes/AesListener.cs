@@ -1,8 +1,10 @@
 using System.Collections.Concurrent;
+using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
 using XpraAes.Ciphers;
 using XpraAes.Connections;
+using XpraAes.Gateway;
 using XpraAes.Handshake;
 using XpraAes.Keys;
 using XpraAes.Listening;
@@ -20,6 +22,7 @@ public sealed class AesListener : IAsyncDisposable
     private readonly Bind[] _binds;
     private readonly ListenerOptions _options;
     private readonly CancellationTokenSource _stopping = new();
+    private readonly CancellationTokenSource _draining = new();
     private readonly ConcurrentDictionary<Task, byte> _serving = new();
     private readonly TaskCompletionSource _stopped = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly List<IDisposable> _salts = []; // kept until it stops, since sessions may prove a key after it was replaced
@@ -39,8 +42,9 @@ public sealed class AesListener : IAsyncDisposable
         Derivations = new DerivationGate(_options.Limits.ConcurrentDerivations, _options.Limits.WaitingDerivations, IsTrusted, _options.Limits.RememberedSources, _options.Clock);
         _lastDescriptor = FileDescriptors.Limit - _options.Limits.ReservedDescriptors;
         Counters = new ListenerCounters(binds[0].Point.Address);
+        Health = new TargetHealth(_options.Limits, _options.Clock, _options.Logger, _stopping.Token);
         LogThrottle = new LogThrottle(_options.Logger, _options.Clock);
-        _binds = [.. binds.Select(bind => new Bind(bind.Point, new ClientService(this, bind.Point.Endpoint, bind.Options)))];
+        _binds = [.. binds.Select(bind => new Bind(bind.Point, new ClientService(this, bind.Point, bind.Options)))];
     }
 
     /// <summary>Raised on a thread-pool thread when a client's session is established.</summary>
@@ -70,7 +74,7 @@ public sealed class AesListener : IAsyncDisposable
     public AesMode[] Mode => Options switch
     {
         { Key: null } => [],
-        _ when IsSealedOnly(Options) => [AesMode.GCM],
+        { IsSealedOnly: true } => [AesMode.GCM],
         { Modes: var modes } => [.. modes.Distinct()],
     };
 
@@ -92,8 +96,25 @@ public sealed class AesListener : IAsyncDisposable
     /// <summary>The address to open in a browser; null if it gets no pages. It never contains the key.</summary>
     public string? BrowserUri => BrowserUriOf(First);
 
-    /// <summary>The server that sessions are forwarded to; null: it answers clients itself.</summary>
-    public string? Target => Options.Target?.ToString();
+    /// <summary>The server that sessions are forwarded to, or how many routes there are; null: it answers clients itself. With several binds, the first one's.</summary>
+    public string? Target => Options switch
+    {
+        { Target: { } target } => target.ToString(),
+        { Routes: [{ Name: RouteName.Every, Targets: var targets }] } => string.Join(", ", targets),
+        { Routes.Count: > 0 and var count } => string.Create(CultureInfo.InvariantCulture, $"{count} routes"),
+        _ => null,
+    };
+
+    /// <summary>The routes of its sessions, those of all binds, with the open sessions of each; empty if it answers clients itself. A single target is the route <c>*</c>.</summary>
+    public IReadOnlyList<ListenerRoute> Routes
+    {
+        get
+        {
+            var sessions = Connections.GroupBy(connection => connection.Route ?? "").ToDictionary(route => route.Key, route => route.Count());
+            return (ListenerRoute[])[.. _binds.SelectMany(bind => bind.Service.Options.AllRoutes).GroupBy(route => RouteName.Parse(route.Name).ToString())
+                .Select(route => new ListenerRoute(route.Key, [.. route.SelectMany(options => options.Targets).Select(target => target.Endpoint).Distinct()], sessions.GetValueOrDefault(route.Key), Health))];
+        }
+    }
 
     /// <summary>Whether it is listening, stopping or stopped.</summary>
     public ListenerState State => (ListenerState)Volatile.Read(ref _state);
@@ -140,11 +161,16 @@ public sealed class AesListener : IAsyncDisposable
     /// <summary>Clients being served, with or without a session; 0 when all have gone.</summary>
     internal int Serving => _serving.Count;
 
+    /// <summary>Whether it does what its state says: accept clients, or end.</summary>
+    internal bool IsAlive => State != ListenerState.Listening || !_accepting.IsCompleted;
+
     internal ListenerCounters Counters { get; }
 
     internal SourceGuard Guard { get; }
 
     internal DerivationGate Derivations { get; }
+
+    internal TargetHealth Health { get; }
 
     internal LogThrottle LogThrottle { get; }
 
@@ -170,6 +196,7 @@ public sealed class AesListener : IAsyncDisposable
                 Validate(bind);
                 points.Add((Listen(bind), bind));
             }
+            RequireKnownBinds(points);
             salts = PrepareSalts(more.Prepend(options));
         }
         catch
@@ -182,6 +209,11 @@ public sealed class AesListener : IAsyncDisposable
         listener._salts.AddRange(salts);
         LiveRegistry<AesListener>.Add(listener.Id, listener);
         listener.LogListening();
+        foreach (var (point, bind) in points)
+        {
+            if (point.Activation is { } name)
+                Log.SocketPassed(bind.Logger, point.Address, name);
+        }
         listener._accepting = Task.WhenAll(listener._binds.Select(bind => Task.Run(() => listener.AcceptAsync(bind))));
         return listener;
     }
@@ -202,21 +234,30 @@ public sealed class AesListener : IAsyncDisposable
                 throw new XpraAesException(XpraErrorId.NotFound, $"The listener {Id} does not listen on {endpoint}.", $"It listens on {string.Join(", ", Endpoints)}.");
             foreach (var (_, options) in changes)
                 Validate(options);
+            RequireKnownBinds([.. _binds.Select(bind => (bind.Point, changes.FirstOrDefault(change => change.Bind == bind).Options ?? bind.Service.Options))]);
             _salts.AddRange(PrepareSalts(changes.Select(change => change.Options)));
             foreach (var (bind, options) in changes)
-                bind.Replace(new ClientService(this, bind.Point.Endpoint, options));
+                bind.Replace(new ClientService(this, bind.Point, options));
         }
         LogListening();
     }
 
     /// <summary>Frees the ports, delivers what is in transit, and tells every client that the server exits. Sessions that have not ended within the grace period are aborted.</summary>
-    public async Task StopAsync(TimeSpan grace)
+    /// <param name="grace">How long sessions may take to end once they have been told to.</param>
+    public Task StopAsync(TimeSpan grace) => StopAsync(grace, TimeSpan.Zero);
+
+    /// <summary>As <see cref="StopAsync(TimeSpan)"/>, but only frees the ports at first, and lets the open sessions go on for a while. A further call ends that time.</summary>
+    /// <param name="grace">How long sessions may take to end once they have been told to.</param>
+    /// <param name="drain">How long they may go on before.</param>
+    public async Task StopAsync(TimeSpan grace, TimeSpan drain)
     {
         if (Interlocked.CompareExchange(ref _state, (int)ListenerState.Stopping, (int)ListenerState.Listening) == (int)ListenerState.Listening)
         {
             foreach (var bind in _binds)
                 bind.Point.Dispose();
             await _accepting.ConfigureAwait(false);
+            if (drain > TimeSpan.Zero)
+                await DrainAsync(drain).ConfigureAwait(false);
             await Task.WhenAll(Connections.Select(connection => connection.CloseAsync("server exit", grace))).ConfigureAwait(false);
             await _stopping.CancelAsync().ConfigureAwait(false);
             await Task.WhenAll(_serving.Keys).ConfigureAwait(false);
@@ -233,7 +274,17 @@ public sealed class AesListener : IAsyncDisposable
             Log.ListenerStopped(_options.Logger, Endpoint);
             _stopped.TrySetResult();
         }
+        else
+        {
+            await _draining.CancelAsync().ConfigureAwait(false);
+        }
         await _stopped.Task.ConfigureAwait(false);
+    }
+
+    private async Task DrainAsync(TimeSpan time)
+    {
+        Log.Draining(_options.Logger, Endpoint, Connections.Count, time);
+        await Task.WhenAll(_serving.Keys).WaitAsync(time, _draining.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
     }
 
     /// <inheritdoc/>
@@ -339,14 +390,15 @@ public sealed class AesListener : IAsyncDisposable
         return options.Allows(own) ? own : options.Transports.FirstOrDefault(transport => transport != TransportKind.TlsPsk, TransportKind.TlsPsk);
     }
 
-    private static bool IsSealedOnly(ListenerOptions options) => options.Transports is { Count: > 0 } transports && transports.All(transport => transport == TransportKind.TlsPsk);
-
     private static void Validate(ListenerOptions options)
     {
         if (options.Port is < 0 or > 65535)
             throw Invalid($"{options.Port} is not a port number.", "Ports run from 1 to 65535; 0 takes a free one.");
         KeyStretchingLimits.Require(options.KeySize, options.Iterations);
-        if (options.Target is { } target)
+        if (options is { Target: not null, Routes.Count: > 0 })
+            throw Invalid("A target and routes are both given.", $"Make the target a route: '{RouteName.Every}' is for every session that has no other.");
+        _ = new RouteTable(options.Routes);
+        foreach (var target in options.Targets)
         {
             KeyStretchingLimits.Require(target.KeySize, target.Iterations);
             if (target.Endpoint.Transport == TransportKind.NamedPipe)
@@ -361,17 +413,27 @@ public sealed class AesListener : IAsyncDisposable
         }
         if (options.Key is not null && options.Modes.Count == 0)
             throw Invalid("No AES mode is given.", "Give at least one: every version of xpra has CBC.");
+        if (options.ProxyProtocol != ProxyProtocol.Off && options.TrustedSources.Count == 0 && options.SocketPath is null)
+            throw Invalid("The PROXY protocol is on, but no source is trusted to use it.", "Give the proxy's address with -TrustedSource.");
         RequireCertificateToFit(options);
         RequirePagesToBePublic(options);
-        foreach (var key in options.OtherKeys.Append(options.Key).Concat(options.Target?.Keys ?? []))
+        foreach (var key in options.OtherKeys.Append(options.Key).Concat(options.Targets.SelectMany(target => target.Keys)))
         {
             if (key is { Data.IsEmpty: true })
                 throw new XpraAesException(XpraErrorId.KeyFileEmpty, "The key holds no data.", "Make one with New-XpraAesKey.");
         }
-        if (options.OtherKeys.Count > 0 && !options.EncryptFirstPacket && !IsSealedOnly(options))
+        if (options.OtherKeys.Count > 0 && !options.EncryptFirstPacket && !options.IsSealedOnly)
             throw Invalid("A listener cannot tell which key a client has before it encrypts to it.", "Give each key a bind of its own, or encrypt the first packet on both sides.");
         if (options.Key is null)
             RequireSafeWithoutKey(options);
+    }
+
+    /// <summary>Every route of a bind names one that there is, so that a typing error does not go unnoticed.</summary>
+    private static void RequireKnownBinds(IReadOnlyList<(IListeningPoint Point, ListenerOptions Options)> binds)
+    {
+        var addresses = binds.Select(bind => bind.Point.Address).ToArray();
+        if (binds.SelectMany(bind => new RouteTable(bind.Options.Routes).Binds).Except(addresses).FirstOrDefault() is { } unknown)
+            throw Invalid($"A route is for the bind {unknown}, on which the listener does not listen.", $"It listens on {string.Join(", ", addresses)}.");
     }
 
     private static void RequireCertificateToFit(ListenerOptions options)
@@ -401,6 +463,8 @@ public sealed class AesListener : IAsyncDisposable
     /// <summary>Fail closed: a listener without a key is allowed only as the local end of an encrypted connection.</summary>
     private static void RequireSafeWithoutKey(ListenerOptions options)
     {
+        if (options.Routes.Count > 0)
+            throw Invalid("Without a key, sessions have no routes: nobody proves anything.", "Give a key, or a single target.");
         if (options.Target is not { Keys.Count: > 0 })
             throw Invalid("Without a key, clients are unencrypted, which is allowed only in front of a target over AES.", "Give a key, or a target with encryption= and a key.");
         if (!options.IsPrivate && !IPAddress.IsLoopback(options.Address))
@@ -436,36 +500,76 @@ public sealed class AesListener : IAsyncDisposable
                 await Task.Delay(s_acceptPause).ConfigureAwait(false);
                 continue;
             }
+            if (IsLowOnDescriptors(client))
+                Reject(client);
+            // Others do not wait for the header, without which it is not known whose place to take.
+            else if (bind.Service.Options is { ProxyProtocol: not ProxyProtocol.Off } options && options.MayAnnounce(client.Source))
+                Serve(() => ServeProxiedAsync(client, options, bind));
             // While this waits for a slot, the clients behind it in the backlog wait too.
-            if (IsLowOnDescriptors(client) || await AcquireSlotAsync(client.Source).ConfigureAwait(false) is not { } slot)
-            {
-                Counters.Refuse(XpraErrorId.LimitReached);
-                client.Dispose();
-                continue;
-            }
-            Serve(client, slot, bind);
+            else if (await AcquireSlotAsync(client).ConfigureAwait(false) is { } slot)
+                Serve(() => ServeAsync(client, slot, bind));
         }
     }
 
-    private async ValueTask<SourceGuard.Slot?> AcquireSlotAsync(IPAddress source)
+    /// <summary>A place for the client; null if it was rejected.</summary>
+    private async ValueTask<SourceGuard.Slot?> AcquireSlotAsync(AcceptedClient client)
     {
-        var slot = await Guard.AcquireAsync(source).ConfigureAwait(false);
-        if (slot is null && Guard.TryReportRejection(source) is { } rejected)
+        var slot = await Guard.AcquireAsync(client.Source, client.IsAnnounced).ConfigureAwait(false);
+        if (slot is not null)
+            return slot;
+        if (Guard.TryReportRejection(client.Source) is { } rejected)
             Log.SourceCrowded(_options.Logger, rejected, _options.Limits.FailureWindow);
-        return slot;
+        Reject(client);
+        return null;
+    }
+
+    private void Reject(AcceptedClient client)
+    {
+        Counters.Refuse(XpraErrorId.LimitReached);
+        client.Dispose();
     }
 
     /// <summary>Starts to serve a client and returns at once, so that the accept loop continues.</summary>
-    private void Serve(AcceptedClient client, SourceGuard.Slot slot, Bind bind)
+    private void Serve(Func<Task> serve)
     {
-        var service = bind.AddUser();
-        var serving = Task.Run(() => service.ServeAsync(client, slot, _stopping.Token));
+        var serving = Task.Run(serve);
         _serving[serving] = 0;
-        _ = serving.ContinueWith(done =>
+        _ = serving.ContinueWith(done => _serving.TryRemove(done, out _), CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+    }
+
+    private async Task ServeAsync(AcceptedClient client, SourceGuard.Slot slot, Bind bind)
+    {
+        using (slot)
+            await bind.AddUser().ServeAsync(client, slot, _stopping.Token).ConfigureAwait(false);
+    }
+
+    /// <summary>Serves a client of a proxy, whose address limits it instead of the proxy's.</summary>
+    private async Task ServeProxiedAsync(AcceptedClient client, ListenerOptions options, Bind bind)
+    {
+        if (await TryReadHeaderAsync(client, options).ConfigureAwait(false) && await AcquireSlotAsync(client).ConfigureAwait(false) is { } slot)
+            await ServeAsync(client, slot, bind).ConfigureAwait(false);
+    }
+
+    private async Task<bool> TryReadHeaderAsync(AcceptedClient client, ListenerOptions options)
+    {
+        var peer = "unknown";
+        try
         {
-            slot.Dispose();
-            _serving.TryRemove(done, out _);
-        }, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+            peer = client.Peer;
+            if (await client.ReadHeaderAsync(options.ProxyProtocol == ProxyProtocol.Required, options.Limits.HandshakeTimeout, _stopping.Token).ConfigureAwait(false))
+                return true;
+        }
+        catch (XpraAesException e)
+        {
+            using var log = LogThrottle.Connect(options.Logger, client.Source);
+            Refuse(peer, e, log);
+        }
+        catch (Exception e) when (e is OperationCanceledException or ObjectDisposedException or SocketException or IOException)
+        {
+            // A health check that resets its connection.
+        }
+        client.Dispose();
+        return false;
     }
 
     /// <summary>The system assigns the lowest free descriptor, so the newest one's number shows how many are in use.</summary>

@@ -51,6 +51,9 @@ public sealed record Limits
     /// <summary>Bytes of pages to one source within <see cref="FailureWindow"/>; the browser client has 3 MB.</summary>
     public int PageBytesPerSource { get; init; } = 256 * 1024 * 1024;
 
+    /// <summary>TLS handshakes with a certificate from one source (IPv4 address, or IPv6 /48, /56 or /64) within <see cref="FailureWindow"/>, since it last proved the key, before each further one adds <see cref="DelayPerFailure"/> to the delay of its next connection. A browser's visit makes about 8, and a few more while its user has not accepted the certificate. Arbitrary.</summary>
+    public int TlsHandshakesPerSource { get; init; } = 60;
+
     /// <summary>Time between a browser client's hello and the first packet encrypted for it: it derives its key meanwhile without waiting for it, which takes it some 2 ms, or 20 on a busy machine. Arbitrary.</summary>
     public TimeSpan BrowserKeyTime { get; init; } = TimeSpan.FromMilliseconds(200);
 
@@ -120,6 +123,9 @@ public sealed record Limits
     /// <summary>Time for the gateway to connect to its target.</summary>
     public TimeSpan TargetConnectTimeout { get; init; } = TimeSpan.FromSeconds(5);
 
+    /// <summary>How long a target that could not be connected to is left out where a route has another one; arbitrary, as long as a server may take to start again.</summary>
+    public TimeSpan TargetRetryTime { get; init; } = TimeSpan.FromSeconds(30);
+
     /// <summary>Interval of the pings that we send on an open session; xpra's own.</summary>
     public TimeSpan PingInterval { get; init; } = TimeSpan.FromSeconds(5);
 
@@ -137,6 +143,9 @@ public sealed record Limits
 
     /// <summary>Bytes of the -LogPath file after which it is renamed to end in .1, replacing the previous one; arbitrary. Together the two take at most twice this, plus one line.</summary>
     public int LogFileSize { get; init; } = 64 * 1024 * 1024;
+
+    /// <summary>How long open sessions may go on after SIGTERM has told a listener in the foreground (-Wait) to stop, which accepts no more clients then. None by default: they are told at once.</summary>
+    public TimeSpan DrainTime { get; init; }
 
     /// <summary>Time between the last packet and closing the socket, so that the peer can read the reason.</summary>
     public TimeSpan CloseGrace { get; init; } = TimeSpan.FromSeconds(1);

@@ -22,4 +22,7 @@ public class XpraAesException : Exception
 
     /// <summary>Whether the gateway's target rejected a client that had proven the key: a wrong password is then that client's own guess.</summary>
     internal bool IsOfKeyHolder { get; init; }
+
+    /// <summary>Whether the same may well succeed on the next attempt.</summary>
+    internal bool IsTransient { get; init; }
 }

@@ -45,6 +45,9 @@ public sealed class XpraConnection : IAsyncDisposable
     /// <summary>The peer's address and port.</summary>
     public string Peer => Leg.Peer;
 
+    /// <summary>The route of a gateway by which the session was forwarded, as <see cref="AesListener.Routes"/> names it; null elsewhere.</summary>
+    public string? Route { get; internal init; }
+
     /// <summary>Who opened it.</summary>
     public ConnectionDirection Direction { get; }
 
@@ -96,10 +99,13 @@ public sealed class XpraConnection : IAsyncDisposable
     /// <summary>Completes when the connection is closed.</summary>
     public Task Completion => _closed.Task;
 
-    internal Traffic Traffic => Traffic.Of(_session.Channel);
-
-    /// <summary>The user that the client's hello names, or that we named to a server; without control characters. Nobody has verified it unless a password was asked for.</summary>
+    /// <summary>The user that the peer says it is; null if it says none. Only a password proves it.</summary>
     internal string? UserName { get; init; }
+
+    /// <summary>Where a gateway has forwarded the session to; null if it was not forwarded.</summary>
+    internal string? Target { get; init; }
+
+    internal Traffic Traffic => Traffic.Of(_session.Channel);
 
     /// <summary>The legs, the peer's first; a relayed session has a second one to its target.</summary>
     internal IReadOnlyList<CipherLeg> Legs => _session.Legs;
@@ -183,7 +189,7 @@ public sealed class XpraConnection : IAsyncDisposable
     internal void Start()
     {
         LiveRegistry<XpraConnection>.Add(Id, this);
-        Log.SessionOpened(_log, Peer, PeerVersion ?? "unknown", Mode is { } mode ? $"AES-{mode}" : "unencrypted");
+        Log.SessionOpened(_log, Peer, PeerVersion ?? "unknown", Mode is { } mode ? $"AES-{mode}" : "unencrypted", this);
         _ = Task.Run(RunAsync);
     }
 
@@ -220,7 +226,7 @@ public sealed class XpraConnection : IAsyncDisposable
         Interlocked.Exchange(ref _state, (int)ConnectionState.Closed);
         LiveRegistry<XpraConnection>.Remove(Id);
         await _session.DisposeAsync().ConfigureAwait(false);
-        Log.SessionClosed(_log, Peer, CloseReason!);
+        Log.SessionClosed(_log, Peer, CloseReason!, this);
         _closed.TrySetResult();
         try
         {
@@ -241,7 +247,7 @@ public sealed class XpraConnection : IAsyncDisposable
         if (_keyProven)
             return;
         _keyProven = true;
-        Log.KeyProven(_log, Peer);
+        Log.KeyProven(_log, Peer, this);
         KeyProvenChanged?.Invoke();
     }
 

@@ -91,6 +91,8 @@ public enum XpraErrorId
     VersionRejected,
     /// <summary>The client asked for something that is not served here.</summary>
     RequestRefused,
+    /// <summary>A gateway has no route to the session that the client named, or none for that client.</summary>
+    SessionUnknown,
     /// <summary>One of the <see cref="Limits"/> was reached.</summary>
     LimitReached,
     /// <summary>The object is closed.</summary>
@@ -139,6 +141,12 @@ public enum XpraErrorId
     FileExists,
     /// <summary>A file cannot be written.</summary>
     FileUnwritable,
+    /// <summary>A session file is missing, cannot be read, or asks for what is not done because a file says so.</summary>
+    SessionFileUnusable,
+    /// <summary>A trusted source sent no PROXY header where one is required, or one that cannot be read.</summary>
+    ProxyHeaderInvalid,
+    /// <summary>A connection began with a PROXY header although its source is not trusted to send one; or it came around the proxy, from which all are to come.</summary>
+    ProxyHeaderRefused,
     /// <summary>What is shown in a terminal has none.</summary>
     NoTerminal,
 }

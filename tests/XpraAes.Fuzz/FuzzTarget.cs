@@ -41,7 +41,8 @@ internal sealed record FuzzTarget(string Name, Action<byte[]> Body, params XpraE
         new("session", HandshakeTargets.Session, s_stream),
         new("gateway", GatewayTargets.Hellos, Malformed),
         new("relay", GatewayTargets.Relay, s_stream),
-        new("accepted", GatewayTargets.Accepted, [XpraErrorId.HandshakeTimeout, .. s_stream, .. s_tls]),
+        new("proxy-header", ProxyTargets.Header, XpraErrorId.ProxyHeaderInvalid, XpraErrorId.ConnectionLost),
+        new("accepted", GatewayTargets.Accepted, [XpraErrorId.HandshakeTimeout, XpraErrorId.ProxyHeaderRefused, .. s_stream, .. s_tls]),
         new("keys", KeyTargets.Several, s_stream) { IsSlow = true },
         new("client", KeyTargets.Client,
             [XpraErrorId.AuthenticationRequired, XpraErrorId.AuthenticationFailed, XpraErrorId.PeerDisconnected, XpraErrorId.VersionRejected, XpraErrorId.HelloAltered, XpraErrorId.SaltReused, .. s_stream, .. s_capabilities]) { IsSlow = true },
@@ -56,6 +57,10 @@ internal sealed record FuzzTarget(string Name, Action<byte[]> Body, params XpraE
         new("tls-client", TlsTargets.Client, s_tls) { IsSlow = true },
         new("tls-server", TlsTargets.Server, s_tls) { IsSlow = true },
         new("tls-records", TlsTargets.Records),
+        new("tls-hello", WebTargets.TlsHello),
+        new("http-head", WebTargets.Head),
+        new("page-path", WebTargets.PagePath),
+        new("pages", WebTargets.Pages, XpraErrorId.PeerIsHttp, XpraErrorId.ConnectionLost),
     ];
 
     /// <summary>Whether an execution derives keys, and so takes as long as a hundred others.</summary>

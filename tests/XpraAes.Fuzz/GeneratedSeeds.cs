@@ -46,7 +46,8 @@ internal static class GeneratedSeeds
         "session" => Streams(0).SelectMany(stream => new byte[][] { stream, [1, .. stream.AsSpan(1)] }),
         "gateway" => HelloData().SelectMany(hello => new byte[][] { [0, .. hello], [0x3f, .. hello], [0x08, .. hello] }),
         "relay" => Streams(0),
-        "accepted" => [.. Hellos(), Encoding.ASCII.GetBytes("GET / HTTP/1.1\r\nHost: x\r\n\r\n"), Encoding.ASCII.GetBytes("POST"), [(byte)'P'], TlsTargets.ClientHello()],
+        "proxy-header" => ProxyTargets.Seeds(),
+        "accepted" => [.. ProxyTargets.Seeds(), .. Hellos(), Encoding.ASCII.GetBytes("GET / HTTP/1.1\r\nHost: x\r\n\r\n"), Encoding.ASCII.GetBytes("POST"), [(byte)'P'], TlsTargets.ClientHello()],
         "tls-client" => [TlsTargets.ClientHello(), [.. TlsTargets.ClientHello(), .. TlsTargets.ClientHello()]],
         "tls-server" => [TlsTargets.ClientHello(), [21, 3, 3, 0, 2, 2, 40]],
         // Data, a ticket, key updates, alerts, empty records, and something that is no record.
@@ -57,10 +58,32 @@ internal static class GeneratedSeeds
             [2, 3, 4, 0, 0, 2, 2, 4, 5, 3, 0, 3, 0, 3, 1, 7, 1, 2, 2, 40],
             [3, 1, 9, 0, 23, 3, 3, 0, 20],
         ],
+        "tls-hello" =>
+        [
+            TlsTargets.ClientHello(), [.. TlsTargets.ClientHello(), 1, 2, 3], WebTargets.CertificateHello(), WebTargets.Divide(WebTargets.CertificateHello(), 7),
+            WebTargets.Divide(TlsTargets.ClientHello(), 100),
+        ],
+        "http-head" => Lines(
+            "GET / HTTP/1.1|Host: localhost:10000|Accept-Encoding: gzip, deflate, br|If-None-Match: W/\"1-2\"||",
+            "GET /js/a%20b.js?x=1 HTTP/1.1|Host: [::1]:10000|Cookie: a|cookie:b||GET / HTTP/1.1|",
+            "HTTP/1.1 101 Switching Protocols|Upgrade: websocket||P",
+            "GET /a\rb: c HTTP/1.1|a: b\nc: d||"),
+        "page-path" => Lines(
+            "index.html", "js/a%20b.js", "%2e%2e/secret.txt", "../secret.txt", "js/..%2f..%2fsecret.txt", "out/secret.txt", "file", ".hidden", "private.txt", "js//a b.js", "%252e%252e/secret.txt", "js/a b.js.gz"),
+        "pages" => Lines(
+            "GET / HTTP/1.1|Host: localhost:10000||",
+            "GET /js/a%20b.js HTTP/1.1|Host: localhost:10000|Accept-Encoding: gzip||HEAD /index.html HTTP/1.1|Host: 127.0.0.1:10000|If-None-Match: *||",
+            "GET /file HTTP/1.1|Host: localhost:10000|X-Smuggled: 1||",
+            "GET /../secret.txt HTTP/1.0|Host: localhost:10000||",
+            "GET /xpra-aes/key.json HTTP/1.1|Host: evil.example||",
+            "POST / HTTP/1.1|Host: localhost:10000|Content-Length: 5||12345",
+            "GET /default-settings.txt HTTP/1.1|Host: localhost:10000|Connection: close||"),
         "keys" or "reply" => Enumerable.Range(0, 8).Append(0xc0).SelectMany(choice => Answers().Select(answer => (byte[])[(byte)choice, 0, .. answer])),
         "client" => Enumerable.Range(0, 4).Append(0xc0).SelectMany(choice => SealedAnswers((AesMode)(choice % 4)).Concat(SealedAnswers((AesMode)((choice + 1) % 4))).Select(answer => (byte[])[(byte)choice, 0, .. answer])),
         _ => [],
     };
+
+    private static IEnumerable<byte[]> Lines(params string[] texts) => texts.Select(text => Encoding.Latin1.GetBytes(text.Replace("|", "\r\n", StringComparison.Ordinal)));
 
     /// <summary>Hellos of every size that an unauthenticated client may send; large ones show superlinear costs.</summary>
     private static IEnumerable<byte[]> HelloData()

@@ -1,5 +1,5 @@
 BeforeDiscovery {
-    $hasXpra = (Get-Command xpra, Xvfb, xvfb-run, xterm -ErrorAction Ignore).Count -eq 4
+    $script:hasXpra = (Get-Command xpra, Xvfb, xvfb-run, xterm -ErrorAction Ignore).Count -eq 4
 }
 
 Describe 'Administering a real session' -Tag Interop -Skip:(-not $hasXpra) {
@@ -10,7 +10,7 @@ Describe 'Administering a real session' -Tag Interop -Skip:(-not $hasXpra) {
         $keyFile = "$folder/key.txt"
         $null = New-XpraAesKey -Path $keyFile
         $server = Open-XpraServer -KeyFile $keyFile -Folder $folder
-        $uri = "tcp://127.0.0.1:$($server.Port)/?keyfile=$keyFile"
+        $script:uri = "tcp://127.0.0.1:$($server.Port)/?keyfile=$keyFile"
         $WarningPreference = 'SilentlyContinue' # 3.1 stretches keys with 1,000 iterations
 
         function Wait-For([scriptblock] $Condition) {
@@ -45,7 +45,8 @@ Describe 'Administering a real session' -Tag Interop -Skip:(-not $hasXpra) {
     }
 
     It 'lists an attached client, and takes a picture' {
-        $script:client = Start-Process xvfb-run "-a xpra attach tcp://127.0.0.1:$($server.Port)/ --tcp-encryption=AES --tcp-encryption-keyfile=$keyFile --opengl=no --speaker=no --microphone=no --webcam=no --notifications=no --printing=no --tray=no" -PassThru -RedirectStandardOutput "$folder/client.log" -RedirectStandardError "$folder/client.err"
+        $null = New-Item "$folder/downloads" -ItemType Directory
+        $script:client = Start-Process xvfb-run "-a env XPRA_DOWNLOAD_DIR=$folder/downloads xpra attach tcp://127.0.0.1:$($server.Port)/ --tcp-encryption=AES --tcp-encryption-keyfile=$keyFile --opengl=no --speaker=no --microphone=no --webcam=no --notifications=no --printing=no --tray=no --file-transfer=yes" -PassThru -RedirectStandardOutput "$folder/client.log" -RedirectStandardError "$folder/client.err"
         Wait-For { Get-XpraClient $uri } | Should -Not -BeNullOrEmpty
         $attached = Get-XpraClient $uri
         $attached.Cipher | Should -Be AES-CBC
@@ -72,6 +73,19 @@ Describe 'Administering a real session' -Tag Interop -Skip:(-not $hasXpra) {
         Invoke-XpraControl nonsense -Uri $uri -ErrorAction SilentlyContinue -ErrorVariable failed
         $failed.FullyQualifiedErrorId | Should -BeLike 'RequestUnsupported,*'
         Invoke-XpraControl quality abc -Uri $uri -ErrorAction SilentlyContinue -ErrorVariable failed
+        $failed.FullyQualifiedErrorId | Should -BeLike 'ControlFailed,*'
+    }
+
+    It 'sends a file of the server to its client' {
+        'the plan' | Set-Content "$folder/plan.txt"
+        $client = Get-XpraClient $uri
+        (Send-XpraFile $uri -Path "$folder/plan.txt" -Uuid $client.Uuid).Code | Should -Be 0
+        Wait-For { Test-Path "$folder/downloads/plan.txt" } | Should -BeTrue
+        Wait-For { Get-Content "$folder/downloads/plan.txt" } | Should -BeTrue
+        Get-Content "$folder/downloads/plan.txt" | Should -Be 'the plan'
+        Send-XpraFile $uri -Path "$folder/plan.txt" -Uuid 0123 -ErrorAction SilentlyContinue -ErrorVariable failed
+        $failed.FullyQualifiedErrorId | Should -BeLike 'ControlFailed,*'
+        Send-XpraFile $uri -Path "$folder/none.txt" -ErrorAction SilentlyContinue -ErrorVariable failed
         $failed.FullyQualifiedErrorId | Should -BeLike 'ControlFailed,*'
     }
 
@@ -124,7 +138,7 @@ Describe 'Stopping a real session' -Tag Interop -Skip:(-not $hasXpra) {
         $keyFile = "$folder/key.txt"
         $null = New-XpraAesKey -Path $keyFile
         $server = Open-XpraServer -KeyFile $keyFile -Folder $folder
-        $uri = "tcp://127.0.0.1:$($server.Port)/?keyfile=$keyFile"
+        $script:uri = "tcp://127.0.0.1:$($server.Port)/?keyfile=$keyFile"
         $WarningPreference = 'SilentlyContinue'
     }
 
@@ -148,7 +162,7 @@ Describe 'Asking a listener of XpraAes' -Tag Unit {
         $keyFile = "$TestDrive/key.txt"
         $null = New-XpraAesKey -Path $keyFile
         $listener = Start-XpraAesListener -Port 0 -KeyFile $keyFile
-        $uri = "tcp://127.0.0.1:$($listener.Port)/?keyfile=$keyFile"
+        $script:uri = "tcp://127.0.0.1:$($listener.Port)/?keyfile=$keyFile"
     }
 
     AfterAll {

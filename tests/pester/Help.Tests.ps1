@@ -36,12 +36,12 @@ Describe 'Running the examples of the help' -Tag Unit {
     # What only xpra's own servers answer runs against one, where it is installed.
     BeforeAll {
         . "$PSScriptRoot/XpraServer.ps1"
-        $administration = 'Disconnect-XpraClient', 'Get-XpraClient', 'Get-XpraInfo', 'Get-XpraWindow', 'Invoke-XpraControl', 'Save-XpraScreenshot', 'Send-XpraNotification', 'Start-XpraApplication', 'Stop-XpraServer'
+        $script:administration = 'Disconnect-XpraClient', 'Get-XpraClient', 'Get-XpraInfo', 'Get-XpraWindow', 'Invoke-XpraControl', 'Save-XpraScreenshot', 'Send-XpraFile', 'Send-XpraNotification', 'Start-XpraApplication', 'Stop-XpraServer'
         if ((Get-Command xpra, Xvfb -ErrorAction Ignore).Count -eq 2) {
             $xpraKey = New-XpraAesKey
             $folder = (New-Item -Path "TestDrive:/xpra" -ItemType Directory).FullName
             Set-Content -Path "$folder/key.txt" -Value $xpraKey
-            $xpra = Open-XpraServer -KeyFile "$folder/key.txt" -Folder $folder
+            $script:xpra = Open-XpraServer -KeyFile "$folder/key.txt" -Folder $folder
         }
     }
 

@@ -30,8 +30,8 @@ Describe 'Making a certificate with New-XpraAesCertificate' -Tag Unit -Skip:$isW
 
 Describe 'TLS with a certificate' -Tag Unit -Skip:$isWine {
     BeforeEach {
-        $key = New-XpraAesKey
-        $certificate = New-XpraAesCertificate -DnsName localhost -Path "$TestDrive/server.pem" -Force
+        $script:key = New-XpraAesKey
+        $script:certificate = New-XpraAesCertificate -DnsName localhost -Path "$TestDrive/server.pem" -Force
     }
 
     AfterEach {

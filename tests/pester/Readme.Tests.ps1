@@ -27,6 +27,7 @@ Describe 'Typing what the README says' {
         Push-Location -Path (New-Item -Path "TestDrive:/$([guid]::NewGuid())" -ItemType Directory)
         $keyFile = if ($Code -match 'New-XpraAesKey') { 'other.txt' } else { 'key.txt' }
         $null = New-XpraAesKey -Path $keyFile
+        Set-Content -Path password.txt -Value 'a password' -NoNewline
         # Wine 8 makes no certificates.
         $script:isWine = $IsWindows -and (Test-Path HKCU:\Software\Wine)
         if (-not $isWine) {

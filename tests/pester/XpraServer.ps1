@@ -17,7 +17,7 @@ function Open-XpraServer {
     $display = ":$(Get-Random -Minimum 300 -Maximum 9000)"
     $log = @{ RedirectStandardOutput = (Join-Path $Folder 'out.log'); RedirectStandardError = (Join-Path $Folder 'err.log'); PassThru = $true }
     $processes = @(Start-Process Xvfb "$display -nolisten tcp" @log)
-    $off = 'mdns', 'notifications', 'pulseaudio', 'systemd-run', 'dbus-proxy', 'webcam', 'printing', 'file-transfer', 'html' | ForEach-Object { "--$_=no" }
+    $off = 'mdns', 'notifications', 'pulseaudio', 'systemd-run', 'dbus-proxy', 'webcam', 'printing', 'html' | ForEach-Object { "--$_=no" }
     $processes += Start-Process xpra "start $display --use-display --daemon=no --dbus-launch= --socket-dir=$Folder $off --bind-tcp=127.0.0.1:$port --tcp-encryption=AES --tcp-encryption-keyfile=$KeyFile" @log
 
     $deadline = [datetime]::Now.AddSeconds(60)

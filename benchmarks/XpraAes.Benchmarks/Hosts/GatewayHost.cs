@@ -2,12 +2,13 @@ using System.Globalization;
 using System.Net;
 using XpraAes.Ciphers;
 using XpraAes.Gateway;
+using XpraAes.Keys;
 using XpraAes.Listening;
 using XpraAes.Transports;
 
 namespace XpraAes.Benchmarks.Hosts;
 
-/// <summary>A gateway in its own process, so that its processor time and memory can be measured: <c>gateway --target PORT [--key TEXT] [--target-key TEXT] [--mode CTR] [--iterations N] [--transport TlsPsk] [--target-transport TlsPsk]</c>.</summary>
+/// <summary>A gateway in its own process, so that its processor time and memory can be measured: <c>gateway --target PORT [--key TEXT] [--target-key TEXT] [--mode CTR] [--iterations N] [--transport TlsPsk] [--target-transport TlsPsk] [--certificate PEM --pages FOLDER]</c>.</summary>
 internal static class GatewayHost
 {
     public static async Task RunAsync(Dictionary<string, string> arguments)
@@ -15,6 +16,8 @@ internal static class GatewayHost
         var iterations = int.Parse(arguments.GetValueOrDefault("iterations", "10000"), CultureInfo.InvariantCulture);
         using var key = arguments.TryGetValue("key", out var text) ? XpraKey.FromText(text) : null;
         using var targetKey = arguments.TryGetValue("target-key", out text) ? XpraKey.FromText(text) : null;
+        using var certificate = arguments.TryGetValue("certificate", out text) ? ServerCertificate.FromFile(text) : null;
+        var limits = Limits.Default with { MaxIterations = ProtocolDefaults.MaxIterations };
         await using var listener = AesListener.Start(new ListenerOptions
         {
             Modes = Enum.GetValues<AesMode>(),
@@ -23,7 +26,10 @@ internal static class GatewayHost
             Transports = arguments.TryGetValue("transport", out text) ? [Enum.Parse<TransportKind>(text)] : [],
             // The whole load comes from one address.
             TrustedSources = [IPNetwork.Parse("127.0.0.0/8")],
-            Limits = Limits.Default with { MaxIterations = ProtocolDefaults.MaxIterations },
+            Certificate = certificate,
+            WebRoot = arguments.GetValueOrDefault("pages"),
+            // What one address may ask for of pages is counted anew all the time.
+            Limits = certificate is null ? limits : limits with { FailureWindow = TimeSpan.FromMilliseconds(1) },
             Target = new TargetOptions
             {
                 Endpoint = new XpraEndpoint(Enum.Parse<TransportKind>(arguments.GetValueOrDefault("target-transport", "Tcp")), "127.0.0.1", int.Parse(arguments["target"], CultureInfo.InvariantCulture)),

@@ -18,6 +18,11 @@ internal sealed class Chain : IDisposable
     private readonly int _port;
     private readonly Func<Socket, ILink> _open;
 
+    private Chain(string name, Peer near, Peer far, string folder)
+        : this(name, near.Port, near, far, folder)
+    {
+    }
+
     private Chain(string name, int port, Peer? near = null, Peer? far = null, string? folder = null, Func<Socket, ILink>? open = null)
     {
         Name = name;
@@ -68,6 +73,54 @@ internal sealed class Chain : IDisposable
         return new Chain(mode.ToString(), far.Port, far: far, open: socket => new AesLink(socket, key, mode));
     }
 
+    /// <summary>Our gateway as a browser uses it: over wss with AES-CBC inside, and with the pages of that folder.</summary>
+    public static Chain OfBrowserGateway(int target, string pages)
+    {
+        var folder = Directory.CreateTempSubdirectory("xpraaes-").FullName;
+        WriteCertificate(Path.Combine(folder, "server.pem"));
+        var text = RandomNumberGenerator.GetHexString(64);
+        var far = Peer.StartHost($"gateway --target {target} --key {text} --certificate {folder}/server.pem --pages {pages}");
+        var key = XpraKey.FromText(text);
+        return new Chain("wss", far.Port, far: far, folder: folder, open: socket => AesLink.OverWebSocketTls(socket, key, AesMode.CBC));
+    }
+
+    /// <summary>nginx with the files of that folder over TLS 1.3, a worker for each processor. Null if it is not installed.</summary>
+    public static Chain? OfNginx(string pages)
+    {
+        if (Tools.Find("nginx") is not { } nginx)
+            return null;
+        var folder = Directory.CreateTempSubdirectory("xpraaes-").FullName;
+        WriteCertificate(Path.Combine(folder, "server.pem"));
+        var port = FreePort();
+        File.WriteAllText(Path.Combine(folder, "nginx.conf"), $$"""
+            daemon off;
+            pid {{folder}}/pid;
+            error_log {{folder}}/error;
+            worker_processes auto;
+            events { }
+            http {
+                access_log off;
+                sendfile on;
+                tcp_nopush on;
+                keepalive_requests 100000000;
+                client_body_temp_path {{folder}}/body;
+                proxy_temp_path {{folder}}/proxy;
+                fastcgi_temp_path {{folder}}/fastcgi;
+                uwsgi_temp_path {{folder}}/uwsgi;
+                scgi_temp_path {{folder}}/scgi;
+                server {
+                    listen 127.0.0.1:{{port}} ssl;
+                    ssl_certificate {{folder}}/server.pem;
+                    ssl_certificate_key {{folder}}/server.pem;
+                    ssl_protocols TLSv1.3;
+                    root {{pages}};
+                }
+            }
+
+            """);
+        return new Chain("nginx", port, far: Started($"{nginx} -c {folder}/nginx.conf -e {folder}/error", port), folder: folder);
+    }
+
     /// <summary>The same two without any cipher.</summary>
     public static Chain OfPlainRelays(int target)
     {
@@ -114,6 +167,34 @@ internal sealed class Chain : IDisposable
         var (far, near) = (FreePort(), FreePort());
         Peer Start(string role, int port, int to) => Started($"{spiped} -F {role} -s [127.0.0.1]:{port} -t [127.0.0.1]:{to} -k {folder}/key", port);
         return new Chain("spiped", near, far: Start("-d", far, target), near: Start("-e", near, far), folder: folder);
+    }
+
+    /// <summary>HAProxy at both ends, which relays TCP and encrypts nothing. Null if it is not installed.</summary>
+    public static Chain? OfHaproxy(int target)
+    {
+        if (Tools.Find("haproxy") is not { } haproxy)
+            return null;
+        var folder = Directory.CreateTempSubdirectory("xpraaes-").FullName;
+        Peer Start(string name, int to)
+        {
+            var port = FreePort();
+            File.WriteAllText(Path.Combine(folder, name), $"""
+                global
+                    maxconn 1000
+                defaults
+                    mode tcp
+                    timeout connect 5s
+                    timeout client 1h
+                    timeout server 1h
+                listen relay
+                    bind 127.0.0.1:{port}
+                    server target 127.0.0.1:{to}
+
+                """);
+            return Started($"{haproxy} -db -f {folder}/{name}", port);
+        }
+        var far = Start("far", target);
+        return new Chain("HAProxy", Start("near", far.Port), far, folder);
     }
 
     /// <summary>The key of chains that a benchmark's own client connects to.</summary>
@@ -172,8 +253,11 @@ internal sealed class Chain : IDisposable
     private static void WriteCertificate(string path)
     {
         using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
-        using var certificate = new CertificateRequest("CN=localhost", key, HashAlgorithmName.SHA256)
-            .CreateSelfSigned(DateTimeOffset.UtcNow.AddDays(-1), DateTimeOffset.UtcNow.AddDays(1));
+        var names = new SubjectAlternativeNameBuilder();
+        names.AddDnsName("localhost");
+        var request = new CertificateRequest("CN=localhost", key, HashAlgorithmName.SHA256);
+        request.CertificateExtensions.Add(names.Build());
+        using var certificate = request.CreateSelfSigned(DateTimeOffset.UtcNow.AddDays(-1), DateTimeOffset.UtcNow.AddDays(1));
         File.WriteAllText(path, $"{key.ExportPkcs8PrivateKeyPem()}\n{certificate.ExportCertificatePem()}\n");
     }
 

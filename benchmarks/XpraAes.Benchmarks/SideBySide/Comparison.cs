@@ -1,6 +1,7 @@
 using System.Globalization;
 using XpraAes.Benchmarks.Traffic;
 using XpraAes.Ciphers;
+using static XpraAes.Benchmarks.SideBySide.ThroughputRows;
 
 namespace XpraAes.Benchmarks.SideBySide;
 
@@ -27,6 +28,8 @@ internal static class Comparison
                 MeasureGateway(table, growth, settings, target.Port, Wants);
             if (Wants("sealed"))
                 SealedRows.Measure(table, settings, target.Port);
+            if (Wants("browser"))
+                BrowserRows.Measure(table, settings, target.Port);
             if (Wants("memory"))
                 growth.AddMemory(MemoryRows.Measure(table, settings, target.Port));
         }
@@ -46,16 +49,21 @@ internal static class Comparison
     {
         using var ctr = Chain.OfGateways(AesMode.CTR, target);
         using var stunnel = Chain.OfStunnel(target);
+        using var haproxy = Chain.OfHaproxy(target);
         if (wants("latency"))
+        {
             LatencyRows.Measure(table, settings, "added latency of a ping", Chain.Direct(target), ctr, stunnel);
+            LatencyRows.MeasureToHaproxy(table, settings, "added latency of a ping", Chain.Direct(target), ctr, haproxy);
+        }
         if (wants("allocations"))
             AllocationRow.Measure(table, settings, ctr);
         if (!wants("throughput"))
             return;
         using (var gcm = Chain.OfGateways(AesMode.GCM, target))
-            ThroughputRows.Measure(table, settings, "gateway", [ctr, gcm], stunnel);
+            ThroughputRows.Measure(table, settings, "gateway", [ctr, gcm], Competitor.Stunnel(stunnel), Competitor.Haproxy(haproxy));
+        ThroughputRows.MeasureMany(table, settings, ctr, haproxy);
         if (!settings.Quick)
-            growth.MeasureConnections(settings, [ctr, .. stunnel is null ? Array.Empty<Chain>() : [stunnel]]);
+            growth.MeasureConnections(settings, [ctr, .. new[] { stunnel, haproxy }.OfType<Chain>()]);
         using (var cbc = Chain.OfGateways(AesMode.CBC, target))
         using (var plain = Chain.OfPlainRelays(target))
             ThroughputRows.MeasureCbc(table, settings, cbc, plain);
@@ -64,7 +72,7 @@ internal static class Comparison
         using (var alone = Chain.OfGateway(AesMode.CTR, target))
         using (var aloneGcm = Chain.OfGateway(AesMode.GCM, target))
         using (var stunnelAlone = Chain.OfStunnel(target, both: false))
-            ThroughputRows.Measure(table, settings, "client and gateway", [alone, aloneGcm], stunnelAlone);
+            ThroughputRows.Measure(table, settings, "client and gateway", [alone, aloneGcm], Competitor.Stunnel(stunnelAlone));
     }
 
     private static void MeasureHandshakes(Table table, GrowthTables growth, Settings settings)

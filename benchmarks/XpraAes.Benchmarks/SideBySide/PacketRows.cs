@@ -41,11 +41,12 @@ internal static class PacketRows
     }
 
     private static double Ours(PacketWriter writer, byte[] data)
-        => data.Length / 1e6 * CipherSpeed.PerSecond(s_time, Math.Max(1, 65536 / data.Length), () =>
+        => data.Length / 1e6 * CipherSpeed.PerSecond(s_time, Math.Max(1, CipherSpeed.BatchSize / data.Length), () =>
         {
             writer.Append(0x10, 0, 0, data);
-            // Completes synchronously: the stream discards the bytes.
-            writer.FlushAsync(CancellationToken.None).AsTask().Wait();
+            // As often as the relay does. It completes synchronously: the stream discards the bytes.
+            if (writer.Pending >= 64 * 1024)
+                writer.FlushAsync(CancellationToken.None).AsTask().Wait();
         });
 
     private static Process? StartPython()

@@ -63,7 +63,7 @@ internal sealed class Peer : IDisposable
 
     public void Dispose()
     {
-        _process.Kill();
+        _process.Kill(entireProcessTree: true); // nginx has workers
         _process.WaitForExit();
         _process.Dispose();
     }

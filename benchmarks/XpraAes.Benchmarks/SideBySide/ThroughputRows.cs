@@ -6,20 +6,49 @@ namespace XpraAes.Benchmarks.SideBySide;
 /// <summary>One connection that floods an echoing target, through our gateways and through stunnel.</summary>
 internal static class ThroughputRows
 {
-    /// <summary>CTR and GCM compared with stunnel.</summary>
-    public static void Measure(Table table, Settings settings, string what, Chain[] gateways, Chain? stunnel)
+    /// <summary>A program to compare with, and the goals in multiples of its throughput: for small packets, and from 16 KB up.</summary>
+    public sealed record Competitor(Chain? Chain, string Name, double Small, double Large)
     {
-        Chain[] chains = [.. gateways, .. stunnel is null ? Array.Empty<Chain>() : [stunnel]];
+        public static Competitor Stunnel(Chain? chain) => new(chain, "stunnel", 0.8, 1.0);
+
+        /// <summary>HAProxy does not encrypt: what no encryption costs.</summary>
+        public static Competitor Haproxy(Chain? chain) => new(chain, "HAProxy without encryption", 0.7, 0.9);
+    }
+
+    /// <summary>Our gateways compared with each competitor.</summary>
+    public static void Measure(Table table, Settings settings, string what, Chain[] gateways, params Competitor[] competitors)
+    {
+        Chain[] chains = [.. gateways, .. competitors.Select(competitor => competitor.Chain).OfType<Chain>()];
         WarmUp(chains, settings);
         foreach (var size in Sizes.OfPackets)
         {
             var medians = settings.Medians([.. chains.Select(chain => Flood(chain, size, settings))]);
-            for (var i = 0; i < gateways.Length; i++)
+            foreach (var competitor in competitors)
             {
-                double? peer = stunnel is null ? null : medians[^1];
-                table.AtLeast($"{what} {gateways[i].Name} to stunnel, {Sizes.Name(size)}", medians[i], peer, "MB/s", size >= 16 * 1024 ? 1.0 : 0.8);
+                for (var i = 0; i < gateways.Length; i++)
+                {
+                    double? peer = competitor.Chain is null ? null : medians[Array.IndexOf(chains, competitor.Chain)];
+                    table.AtLeast($"{what} {gateways[i].Name} to {competitor.Name}, {Sizes.Name(size)}", medians[i], peer, "MB/s", size >= 16 * 1024 ? competitor.Large : competitor.Small);
+                }
             }
         }
+    }
+
+    /// <summary>Many connections at once compared with HAProxy: throughput, and both programs' processor time for each GB.</summary>
+    public static void MeasureMany(Table table, Settings settings, Chain gateways, Chain? haproxy)
+    {
+        const int Connections = 64;
+        Chain[] chains = haproxy is null ? [gateways] : [gateways, haproxy];
+        var runs = chains.Select(_ => new List<(double Throughput, double ProcessorTime)>()).ToArray();
+        for (var round = 0; round < settings.Rounds; round++)
+        {
+            for (var i = 0; i < chains.Length; i++)
+                runs[i].Add(Load.Flood(chains[i], 16 * 1024, Connections, settings, isFirst: false));
+        }
+        double Median(int chain, Func<(double Throughput, double ProcessorTime), double> of) => Settings.Median(runs[chain].Select(of));
+        var what = $"{Connections} connections {gateways.Name} to HAProxy without encryption";
+        table.AtLeast($"{what}, 16 KB", Median(0, run => run.Throughput), haproxy is null ? null : Median(1, run => run.Throughput), "MB/s", 0.9);
+        table.AtMost($"{what}, processor time", Median(0, run => run.ProcessorTime), haproxy is null ? null : Median(1, run => run.ProcessorTime), "s/GB", 1.3);
     }
 
     /// <summary>CBC compared with the combined cost of a relay without encryption and of CBC alone.</summary>

@@ -3,6 +3,7 @@ using Microsoft.Extensions.Logging.Abstractions;
 using XpraAes.Ciphers;
 using XpraAes.Handshake;
 using XpraAes.Packets;
+using XpraAes.Transports;
 
 namespace XpraAes.Benchmarks.Traffic;
 
@@ -13,9 +14,14 @@ internal sealed class AesLink : ILink
     private readonly PacketChannel _channel;
 
     public AesLink(Socket socket, XpraKey key, AesMode mode)
+        : this(new BlockingStream(socket), static stream => stream, key, mode)
     {
-        _stream = new BlockingStream(socket);
-        _channel = new PacketChannel(_stream, Limits.Default);
+    }
+
+    private AesLink(BlockingStream stream, Func<Stream, Stream> within, XpraKey key, AesMode mode)
+    {
+        _stream = stream;
+        _channel = new PacketChannel(within(stream), Limits.Default);
         var handshake = new ClientHandshake(_channel, new ClientHandshakeOptions
         {
             Uuid = Hello.NewUuid(),
@@ -24,6 +30,13 @@ internal sealed class AesLink : ILink
         }, Limits.Default, NullLogger.Instance);
         handshake.RunAsync(CancellationToken.None).GetAwaiter().GetResult();
     }
+
+    /// <summary>The same in a websocket inside TLS, to a server with a self-signed certificate.</summary>
+    public static AesLink OverWebSocketTls(Socket socket, XpraKey key, AesMode mode) => new(new BlockingStream(socket), static stream =>
+    {
+        var tls = TlsStream.ConnectAsync(stream, "localhost", new TlsTrust { VerifiesServer = false }, default).GetAwaiter().GetResult();
+        return WebSocketUpgrade.ConnectAsync(tls, "localhost", ProtocolDefaults.Port, "/", default).GetAwaiter().GetResult();
+    }, key, mode);
 
     public void Send(byte[] packet)
     {

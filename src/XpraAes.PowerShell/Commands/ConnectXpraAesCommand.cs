@@ -109,6 +109,7 @@ public sealed class ConnectXpraAesCommand : ServerCommand
             {
                 Endpoint = server.Endpoint,
                 UserName = server.UserName,
+                SessionName = server.SessionName,
                 Keys = [server.Key, .. server.OtherKeys],
                 Mode = server.Mode,
                 KeySize = server.KeySize,

@@ -26,17 +26,7 @@ public sealed class SendXpraNotificationCommand : AdministrationCommand
 
     private protected override bool Confirm(string server) => ShouldProcess(server, $"Show all clients the notification '{Title}'");
 
-    private protected override async Task WorkAsync(IServerRequests server, PipelineOutput output, CancellationToken cancellationToken)
-    {
-        // The asterisk stands for all clients.
-        string[] command = ["send-notification", _id.ToString(CultureInfo.InvariantCulture), Title, Message, "*"];
-        try
-        {
-            output.WriteObject(await server.ControlAsync(command, cancellationToken));
-        }
-        catch (XpraAesException e) when (e.Id == XpraErrorId.RequestUnsupported && server is ConnectionRequests)
-        {
-            throw Answers.Unsupported(server.Server, command[0], ServerInformation.VersionOf(await server.GetInfoAsync(cancellationToken)));
-        }
-    }
+    // The asterisk stands for all clients.
+    private protected override Task WorkAsync(IServerRequests server, PipelineOutput output, CancellationToken cancellationToken)
+        => ControlOrNameVersionAsync(server, ["send-notification", _id.ToString(CultureInfo.InvariantCulture), Title, Message, "*"], output, cancellationToken);
 }

@@ -1,5 +1,7 @@
+using System.Collections;
 using System.Management.Automation;
 using XpraAes.Ciphers;
+using XpraAes.Gateway;
 using XpraAes.Keys;
 using XpraAes.Listening;
 using XpraAes.Transports;
@@ -14,6 +16,8 @@ public sealed class SetXpraAesListenerCommand : GatewayCommand
     private static readonly string[] s_cipherParameters = [nameof(KeySize), nameof(KeyHash), nameof(Iterations), nameof(EncryptFirstPacket)];
 
     private ListenerOptions? _new;
+    private IReadOnlyList<RouteOptions> _added = [];
+    private RouteName[] _removed = [];
 
     /// <summary>Listeners from Start- or Get-XpraAesListener.</summary>
     [Parameter(Mandatory = true, Position = 0, ParameterSetName = nameof(Listener), ValueFromPipeline = true)]
@@ -29,6 +33,17 @@ public sealed class SetXpraAesListenerCommand : GatewayCommand
     [Parameter]
     [ValidateNotNullOrEmpty]
     public string? Endpoint { get; set; }
+
+    /// <summary>Routes to add, or to replace where one has the same name: a table of names and URIs as for -Target. A single target counts as the route *.</summary>
+    [Parameter]
+    [ValidateNotNullOrEmpty]
+    public IDictionary? AddTarget { get; set; }
+
+    /// <summary>The names of routes to remove. Open sessions go on.</summary>
+    [Parameter]
+    [TextOnly]
+    [ValidateNotNullOrEmpty]
+    public string[]? RemoveTarget { get; set; }
 
     /// <summary>The AES modes to accept.</summary>
     [Parameter]
@@ -59,7 +74,9 @@ public sealed class SetXpraAesListenerCommand : GatewayCommand
         }
         if (!ShouldProcess(Endpoint ?? string.Join(", ", listener.Endpoints), $"For new clients: {Describe(_new)}"))
             return;
-        listener.Reconfigure(Apply, Endpoint);
+        var changed = new List<ListenerOptions>();
+        listener.Reconfigure(old => Apply(old, changed), Endpoint);
+        WarnAboutTargets(changed, listener.KeyFingerprints);
         if (PassThru)
             WriteObject(listener);
     }
@@ -69,10 +86,15 @@ public sealed class SetXpraAesListenerCommand : GatewayCommand
     {
         var keys = KeyInput.IsGiven ? KeyInput.Resolve() : [];
         Secrets.AddRange(keys);
-        return new ListenerOptions { Key = keys.Count > 0 ? keys[0] : null, OtherKeys = [.. keys.Skip(1)], Target = ReadTarget(), Certificate = ReadCertificate(), WebRoot = ReadWebRoot(), Modes = [.. (Mode ?? []).Distinct()] };
+        if (Target is not null && (AddTarget ?? (object?)RemoveTarget) is not null)
+            throw new XpraAesException(XpraErrorId.InvalidOption, "-Target replaces all routes, and is given together with -AddTarget or -RemoveTarget.", "Leave one of them out.");
+        var (target, routes) = Target is null ? (null, []) : TargetInput.Read(Target);
+        _added = AddTarget is null ? [] : TargetInput.ReadRoutes(AddTarget, "-AddTarget");
+        _removed = [.. (RemoveTarget ?? []).Select(RouteName.Parse)];
+        return new ListenerOptions { Key = keys.Count > 0 ? keys[0] : null, OtherKeys = [.. keys.Skip(1)], Target = target, Routes = routes, Certificate = ReadCertificate(), WebRoot = ReadWebRoot(), Modes = [.. (Mode ?? []).Distinct()] };
     }
 
-    private ListenerOptions Apply(ListenerOptions old)
+    private ListenerOptions Apply(ListenerOptions old, List<ListenerOptions> all)
     {
         var changed = old with
         {
@@ -81,20 +103,40 @@ public sealed class SetXpraAesListenerCommand : GatewayCommand
             Iterations = IsGiven(nameof(Iterations)) ? Iterations : old.Iterations,
             EncryptFirstPacket = IsGiven(nameof(EncryptFirstPacket)) ? EncryptFirstPacket : old.EncryptFirstPacket,
             Modes = Mode is null ? old.Modes : _new!.Modes,
-            Target = _new!.Target ?? old.Target,
             AllowRequests = AllowRequest ?? old.AllowRequests,
             AllowedOrigins = AllowOrigin ?? old.AllowedOrigins,
             Transports = Transport ?? old.Transports,
-            Certificate = _new.Certificate ?? old.Certificate,
+            Certificate = _new!.Certificate ?? old.Certificate,
             WebRoot = WebRoot is null ? old.WebRoot : _new.WebRoot,
         };
+        if (_new.IsGateway)
+            changed = changed with { Target = _new.Target, Routes = _new.Routes };
+        if (_added.Count > 0 || _removed.Length > 0)
+            changed = changed with { Target = null, Routes = ChangeRoutes(old.AllRoutes) };
         if (_new.Key is not null)
             changed = changed with { Key = _new.Key, OtherKeys = _new.OtherKeys };
         if (Password is not null)
             changed = changed with { Password = Password, UserName = Credential?.UserName };
         WarnAboutFirstPacket(changed.EncryptFirstPacket ? changed.Modes : []);
         WarnAboutKeystreams(Mode ?? []);
+        all.Add(changed);
         return changed;
+    }
+
+    private IReadOnlyList<RouteOptions> ChangeRoutes(IReadOnlyList<RouteOptions> old)
+    {
+        if (old.Count == 0)
+            throw new XpraAesException(XpraErrorId.InvalidOption, "The listener has no target: it answers clients itself.", "Give it one with -Target.");
+        var routes = old.ToDictionary(route => RouteName.Parse(route.Name));
+        foreach (var name in _removed)
+        {
+            if (!routes.Remove(name))
+                throw new XpraAesException(XpraErrorId.NotFound, $"There is no route '{name}'.", "Get-XpraAesListener shows the routes (Routes).") { Target = $"{name}" };
+        }
+        foreach (var route in _added)
+            routes[RouteName.Parse(route.Name)] = route;
+        return routes.Count > 0 ? [.. routes.Values]
+            : throw new XpraAesException(XpraErrorId.InvalidOption, "That would remove the last route, and the listener would answer clients itself.", "Add another route, or stop the listener.");
     }
 
     private bool IsGiven(string parameter) => MyInvocation.BoundParameters.ContainsKey(parameter);
@@ -106,8 +148,12 @@ public sealed class SetXpraAesListenerCommand : GatewayCommand
             changes.Add($"the key {key.Fingerprint}");
         if (Mode is not null)
             changes.Add(string.Join(", ", options.Modes.Select(mode => $"AES-{mode}")));
-        if (options.Target is { } target)
-            changes.Add($"the target {target}{(target.Keys.Count == 0 ? "" : $" {target.Encryption}")}");
+        if (options.IsGateway)
+            changes.Add($"the target {Describe(options.Target, options.Routes)}");
+        if (_removed.Length > 0)
+            changes.Add($"without the routes {string.Join(", ", _removed)}");
+        if (_added.Count > 0)
+            changes.Add($"the routes {string.Join(", ", _added.Select(route => route.Name))}");
         if (Password is not null)
             changes.Add("a password");
         if (WebRoot is not null)

@@ -2,6 +2,7 @@ using System.Collections;
 using System.Management.Automation;
 using System.Net;
 using System.Net.Sockets;
+using System.Runtime.InteropServices;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 using XpraAes.Ciphers;
@@ -46,11 +47,21 @@ public sealed class StartXpraAesListenerCommand : GatewayCommand
     [ValidateNotNullOrEmpty]
     public string? LogPath { get; set; }
 
-    /// <summary>Addresses exempt from the limits on unauthenticated clients, such as a proxy's, behind which all clients share one address: 10.0.0.5, 10.0.0.0/8.</summary>
+    /// <summary>A file to append a line of JSON to for every client that is let in or refused, and for every session's end; or the socket of systemd's journal, /run/systemd/journal/socket.</summary>
+    [Parameter]
+    [TextOnly]
+    [ValidateNotNullOrEmpty]
+    public string? AuditLogPath { get; set; }
+
+    /// <summary>Addresses of proxies, behind which all clients share one address: 10.0.0.5, 10.0.0.0/8. They are exempt from the limits on unauthenticated clients, and may send PROXY headers.</summary>
     [Parameter]
     [TextOnly]
     [ValidateNotNullOrEmpty]
     public string[] TrustedSource { get; set; } = [];
+
+    /// <summary>Whether trusted sources begin their connections with a PROXY header (HAProxy's send-proxy-v2), which tells the client's address.</summary>
+    [Parameter]
+    public ProxyProtocol ProxyProtocol { get; set; }
 
     /// <summary>Limits that differ from the defaults, by name: @{ UnprovenConnectionsPerSource = 32; MaxIterations = 200000; HandshakeTimeout = 20 }.</summary>
     [Parameter]
@@ -74,8 +85,8 @@ public sealed class StartXpraAesListenerCommand : GatewayCommand
     /// <inheritdoc/>
     protected override void Process()
     {
-        var target = ReadTarget();
-        if (target is null && AllowRequest is not null)
+        var (target, routes) = Target is null ? (null, []) : TargetInput.Read(Target);
+        if (Target is null && AllowRequest is not null)
             throw new XpraAesException(XpraErrorId.InvalidOption, "-AllowRequest requires -Target.", "Give -Target too.");
         var common = new ListenerOptions
         {
@@ -87,6 +98,7 @@ public sealed class StartXpraAesListenerCommand : GatewayCommand
             Password = Password,
             UserName = Credential?.UserName,
             Target = target,
+            Routes = routes,
             AllowRequests = AllowRequest ?? [],
             AllowedOrigins = AllowOrigin ?? [],
             AllowSilentClients = AllowSilentClient,
@@ -95,19 +107,22 @@ public sealed class StartXpraAesListenerCommand : GatewayCommand
             WebRoot = ReadWebRoot(),
             StatePath = StatePath is null ? null : FilePath.Resolve(this, StatePath),
             TrustedSources = [.. TrustedSource.Select(ParseNetwork)],
+            ProxyProtocol = ProxyProtocol,
             Limits = LimitInput.Read(Limit, WarnOnce),
         };
         ListenerOptions[] all = ParameterSetName == nameof(Bind) ? [.. Bind.Select(NewBindReader(common).Read)] : [ReadParameters(common)];
-        if (WebRoot is null && target is not null && Listening.WebRoot.Known.FirstOrDefault(Directory.Exists) is { } pages)
+        if (WebRoot is null && common.IsGateway && Listening.WebRoot.Known.FirstOrDefault(Directory.Exists) is { } pages)
             all = [.. all.Select(bind => bind.Certificate is null ? bind : bind with { WebRoot = pages })];
+        if (ProxyProtocol == ProxyProtocol.Optional)
+            WarnOnce("With -ProxyProtocol Optional, a client that a trusted source passes on without a PROXY header can begin with one of its own, and so have any address. Use Required unless every trusted source adds the header or lets no strangers in.");
         foreach (var bind in all)
         {
             WarnAboutFirstPacket(bind.Modes);
-            WarnAboutSharedKey(bind);
             if (StatePath is null)
                 WarnAboutKeystreams(bind.Modes);
         }
-        var forwarding = target is null ? "" : $", and forward their sessions to {target}{(target.Keys.Count == 0 ? "" : $" {target.Encryption}")}";
+        WarnAboutTargets(all, []);
+        var forwarding = common.IsGateway ? $", and forward their sessions to {Describe(target, routes)}" : "";
         if (!ShouldProcess(string.Join(", ", all.Select(bind => new IPEndPoint(bind.Address, bind.Port))), $"Listen for xpra clients: {string.Join("; ", all.Select(Describe))}{forwarding}"))
             return;
         if (Wait)
@@ -123,15 +138,6 @@ public sealed class StartXpraAesListenerCommand : GatewayCommand
         return IPNetwork.TryParse(text, out var network)
             ? network
             : throw new XpraAesException(XpraErrorId.InvalidOption, $"'{text}' is neither an address nor a network.", "-TrustedSource takes 10.0.0.5 or 10.0.0.0/8.");
-    }
-
-    /// <summary>An end with a pre-shared key cannot tell its peer from itself (RFC 9257 calls it the Selfie attack).</summary>
-    private void WarnAboutSharedKey(ListenerOptions bind)
-    {
-        if (bind.Target is not { Endpoint.Transport: TransportKind.TlsPsk } target || !bind.Allows(TransportKind.TlsPsk))
-            return;
-        if (bind.OtherKeys.Append(bind.Key).Any(key => key is not null && target.Keys.Any(other => other.Fingerprint == key.Fingerprint)))
-            WarnOnce("The listener and its target have the same key: someone on the way could lead the gateway back to itself. Give the target a key of its own.");
     }
 
     private static string Describe(ListenerOptions bind)
@@ -155,29 +161,44 @@ public sealed class StartXpraAesListenerCommand : GatewayCommand
         return common with { Address = BindAddressCompleter.Parse(BindAddress), Port = Port, Modes = [.. Mode.Distinct()], Key = keys[0], OtherKeys = [.. keys.Skip(1)] };
     }
 
-    private AesListener Listen(IReadOnlyList<ListenerOptions> binds, ILogger? live)
+    private AesListener Listen(ListenerOptions[] binds, ILogger? live)
     {
         var file = LogPath is null ? null : new FileLogger(FilePath.Resolve(this, LogPath), binds[0].Limits.LogFileSize);
         ILogger log = file is null ? live ?? NullLogger.Instance : live is null ? file : new BothLoggers(live, file);
+        AuditLog? audit = null;
         try
         {
+            if (AuditLogPath is not null)
+            {
+                audit = new AuditLog(FilePath.Resolve(this, AuditLogPath), log);
+                log = new BothLoggers(log, audit);
+            }
             var logged = binds.Select(bind => bind with { Logger = log }).ToArray();
             var listener = AesListener.Start(logged[0], logged[1..]);
-            if (file is not null)
-                _ = listener.Completion.ContinueWith(_ => file.Dispose(), TaskScheduler.Default);
+            if (file is not null || audit is not null)
+            {
+                _ = listener.Completion.ContinueWith(_ =>
+                {
+                    audit?.Dispose();
+                    file?.Dispose();
+                }, TaskScheduler.Default);
+            }
             return listener;
         }
         catch
         {
+            audit?.Dispose();
             file?.Dispose();
             throw;
         }
     }
 
-    private void RunInForeground(IReadOnlyList<ListenerOptions> binds)
+    private void RunInForeground(ListenerOptions[] binds)
     {
         var output = NewOutput();
         var listener = Listen(binds, new PipelineLogger(output));
+        using var systemd = SystemdNotifier.Start(listener, Environment.GetEnvironmentVariable);
+        ModuleLifetime.SignalReceived += Receive;
         try
         {
             WriteObject(listener);
@@ -185,8 +206,34 @@ public sealed class StartXpraAesListenerCommand : GatewayCommand
         }
         finally
         {
+            ModuleLifetime.SignalReceived -= Receive;
             // Not awaited: Ctrl+C ends the cmdlet at once, while the listener still sends its disconnect packets.
             _ = listener.StopAsync(Limits.Default.CloseGrace);
+        }
+
+        // With a terminal, SIGHUP is its end, and this process's too.
+        bool Receive(PosixSignal signal)
+        {
+            if (signal != PosixSignal.SIGTERM)
+                return OperatingSystem.IsLinux() && !HasTerminal();
+            var limits = binds[0].Limits;
+            _ = listener.StopAsync(limits.CloseGrace, limits.DrainTime);
+            systemd?.Stopping(limits.DrainTime + limits.CloseGrace);
+            return true;
+        }
+    }
+
+    /// <summary>Whether this process belongs to a terminal.</summary>
+    private static bool HasTerminal()
+    {
+        try
+        {
+            using var terminal = File.OpenHandle("/dev/tty");
+            return true;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return false;
         }
     }
 }

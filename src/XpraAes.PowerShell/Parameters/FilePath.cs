@@ -43,6 +43,10 @@ internal static class FilePath
         return [.. found.Where(path => !Directory.Exists(path))];
     }
 
+    /// <summary>As <see cref="Expand"/>; a path without wildcards stays, since it must exist.</summary>
+    public static IReadOnlyList<string> ExpandOrKeep(PSCmdlet cmdlet, string path)
+        => WildcardPattern.ContainsWildcardCharacters(path) && !File.Exists(Resolve(cmdlet, path)) ? Expand(cmdlet, path) : [path];
+
     private static XpraAesException NotAFile(string path, Exception? inner = null)
         => new(XpraErrorId.InvalidOption, $"{path} is not the path of a file.", "Give the path of a file, with a drive of the file system or none.", inner) { Target = path };
 }

@@ -27,15 +27,33 @@ internal sealed class ServerList(XpraCmdlet cmdlet, PSCredential? credential, Se
     public void AddUri(string text, AesMode? mode, KeyInput key)
     {
         var uri = XpraUri.Parse(text);
-        _secrets.Add(uri);
         foreach (var warning in uri.Warnings)
             cmdlet.WarnOnce(warning);
-        // Conflicting values are a mistake, and guessing wrong could cost secrecy.
-        RequireOnce(uri, "a mode", uri.Encryption is { } asked && asked != (mode ?? asked), "-Mode");
-        RequireOnce(uri, "a key", key.IsGiven && (uri.Key is not null || uri.KeyFile is not null), "-KeyFile, -KeyData and -Key");
-        RequireOnce(uri, "a password", password is not null && uri.Password is not null, "-Credential and -PasswordFile");
-        RequireOnce(uri, "a user", uri.UserName is { } user && user != (credential?.UserName ?? user), "-Credential");
-        Add(key, CertificateInput.ResolveTrust(cmdlet, uri.Endpoint), uri.Encryption ?? mode, uri.UserName ?? credential?.UserName, uri.Password ?? password, uri.Key, uri.KeyFile);
+        AddUri(uri, mode, key, uri.KeyFile);
+    }
+
+    /// <summary>
+    /// Adds the server of a session file. A key given as a parameter takes precedence over the key file that it names. Throws SessionFileUnusable, also for a key
+    /// file that has a problem, since the person who wrote the session file may know that key; and as <see cref="AddUri(string, AesMode?, KeyInput)"/>.
+    /// </summary>
+    public void AddSessionFile(string path, AesMode? mode, KeyInput key)
+    {
+        path = FilePath.Resolve(cmdlet, path);
+        var file = SessionFile.Read(path);
+        var uri = file.Uri;
+        foreach (var warning in file.Warnings)
+            cmdlet.WarnOnce($"The session file {path} {warning}");
+        if (uri.Endpoint.Trust?.AuthorityFile is { } authorities)
+            SessionFile.RequireLocal(path, FilePath.Resolve(cmdlet, authorities));
+        if (key.IsGiven || uri.KeyFile is not { } keyFile)
+        {
+            AddUri(uri, mode, key, null);
+            return;
+        }
+        keyFile = SessionFile.RequireLocal(path, FilePath.Resolve(cmdlet, keyFile));
+        if (KeysFor(key, null, keyFile)[0].Problems is [var problem, ..])
+            throw SessionFile.RefusedKey(path, keyFile, problem);
+        AddUri(uri, mode, key, keyFile);
     }
 
     /// <summary>Forgets the servers that do not match; their secrets stay owned.</summary>
@@ -71,13 +89,24 @@ internal sealed class ServerList(XpraCmdlet cmdlet, PSCredential? credential, Se
             secret.Dispose();
     }
 
+    private void AddUri(XpraUri uri, AesMode? mode, KeyInput key, string? keyFile)
+    {
+        _secrets.Add(uri);
+        // Conflicting values are a mistake, and guessing wrong could cost secrecy.
+        RequireOnce(uri, "a mode", uri.Encryption is { } asked && asked != (mode ?? asked), "-Mode");
+        RequireOnce(uri, "a key", key.IsGiven && (uri.Key is not null || keyFile is not null), "-KeyFile, -KeyData and -Key");
+        RequireOnce(uri, "a password", password is not null && uri.Password is not null, "-Credential and -PasswordFile");
+        RequireOnce(uri, "a user", uri.UserName is { } user && user != (credential?.UserName ?? user), "-Credential");
+        Add(key, CertificateInput.ResolveTrust(cmdlet, uri.Endpoint), uri.Encryption ?? mode, uri.UserName ?? credential?.UserName, uri.Password ?? password, uri.Key, keyFile, uri.SessionName);
+    }
+
     private static void RequireOnce(XpraUri uri, string what, bool twice, string parameters)
     {
         if (twice)
             throw new XpraAesException(XpraErrorId.InvalidOption, $"{uri.Endpoint}: both the URI and a parameter give {what}.", $"Remove it from the URI, or omit {parameters}.") { Target = $"{uri.Endpoint}" };
     }
 
-    private void Add(KeyInput key, XpraEndpoint endpoint, AesMode? mode, string? userName, SecretBuffer? serverPassword, XpraKey? uriKey = null, string? uriKeyFile = null)
+    private void Add(KeyInput key, XpraEndpoint endpoint, AesMode? mode, string? userName, SecretBuffer? serverPassword, XpraKey? uriKey = null, string? uriKeyFile = null, string? sessionName = null)
     {
         IReadOnlyList<XpraKey> keys;
         try
@@ -96,6 +125,7 @@ internal sealed class ServerList(XpraCmdlet cmdlet, PSCredential? credential, Se
             Mode = mode ?? AesMode.CBC,
             // As xpra's own clients do: servers from 6.1 on refuse a password without a user name.
             UserName = userName ?? (serverPassword is null ? null : Environment.UserName),
+            SessionName = sessionName,
             Password = serverPassword,
         });
     }

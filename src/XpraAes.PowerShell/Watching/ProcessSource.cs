@@ -49,6 +49,8 @@ internal sealed class ProcessSource : IWatchSource
             ("Endpoint", connection.Endpoint),
             ("Peer", connection.Peer),
             ("User", connection.UserName is { } user ? $"{user} (by its own account)" : "-"),
+            ("Route", connection.Route ?? "-"),
+            ("Target", connection.Target ?? "-"),
             ("Opened", connection.Opened.ToString("yyyy-MM-dd HH:mm:ss", CultureInfo.InvariantCulture)),
             ("Latency", Units.Latency(connection.Latency)),
             ("Received", $"{Units.Bytes(connection.BytesIn)} in {connection.PacketsIn} packets"),
@@ -86,7 +88,7 @@ internal sealed class ProcessSource : IWatchSource
     private SessionRow RowOf(XpraConnection connection, TimeSpan time)
     {
         if (!_watched.TryGetValue(connection.Id, out var watched))
-            _watched[connection.Id] = watched = new Watched(CipherOf(connection.Legs[0]), TransportOf(connection.Legs[0]), connection.Legs is [_, var target, ..] ? target.Peer : "");
+            _watched[connection.Id] = watched = new Watched(CipherOf(connection.Legs[0]), TransportOf(connection.Legs[0]), connection.Target ?? "");
         var traffic = connection.Traffic;
         watched.Traffic.Add(time, traffic.BytesIn, traffic.BytesOut);
         AddToTotal(connection.Id, traffic.BytesIn, traffic.BytesOut);

@@ -14,7 +14,10 @@ internal static partial class Answers
 
     /// <summary>Real information has more keys than an error with, possibly, a version.</summary>
     private const int MaxErrorKeys = 2;
-    private const string InvalidCommandText = "invalid command", Disabled = "feature is currently disabled", ReadOnly = "denied by readonly mode";
+    private const string InvalidCommandText = "invalid command", Disabled = "feature is currently disabled";
+
+    /// <summary>What servers say in place of a disconnect: read-only ones, and those with control turned off for the socket or altogether.</summary>
+    private static readonly string[] s_refusals = ["denied by readonly mode", "not enabled on this connection", "control channel is disabled"];
 
     /// <summary>The information in the answer.</summary>
     /// <exception cref="XpraAesException">RequestRefused.</exception>
@@ -52,7 +55,7 @@ internal static partial class Answers
         {
             InvalidCommand when words.Contains(InvalidCommandText, StringComparison.Ordinal) => Unsupported(server, command),
             _ when words.Contains(Disabled, StringComparison.Ordinal) => StartDisabled(server),
-            _ when words.Contains(ReadOnly, StringComparison.Ordinal) => Refused(server, command, words),
+            _ when s_refusals.Any(refusal => words.Contains(refusal, StringComparison.Ordinal)) => Refused(server, command, words),
             _ => new XpraAesException(XpraErrorId.ControlFailed, $"{server}: '{command}' failed with code {result.Code}: {words}", "Invoke-XpraControl help lists the server's commands, and help with a name shows its arguments.") { Target = server },
         };
     }

@@ -12,7 +12,7 @@ internal static partial class FileNames
     public static string Expand(string pattern, XpraEndpoint server, DateTime now)
         => PlaceholderPattern().Replace(pattern, match => match.Value switch
         {
-            "{0:host}" => Safe(server.Transport is TransportKind.Tcp or TransportKind.TlsPsk or TransportKind.WebSocket ? server.Host : System.IO.Path.GetFileName(server.Path ?? "")),
+            "{0:host}" => Safe(server.IsLocal ? System.IO.Path.GetFileName(server.Path ?? "") : server.Host),
             "{0:port}" => server.Port.ToString(CultureInfo.InvariantCulture),
             "{0:date}" => now.ToString("yyyyMMdd-HHmmss", CultureInfo.InvariantCulture),
             var unknown => throw new XpraAesException(XpraErrorId.InvalidOption, $"The path has the placeholder {unknown}.", "Use {0:host}, {0:port} and {0:date}.") { Target = pattern },

@@ -40,11 +40,13 @@ internal sealed class DerivationGate(int concurrency, int capacity = int.MaxValu
     }
 
     /// <summary>The gate for derivations that this address asks for.</summary>
-    public Entrance For(IPAddress source) => new(this, source);
+    /// <param name="source">The address.</param>
+    /// <param name="isAnnounced">Whether a proxy has announced it: then its derivations can be evicted, trusted or not.</param>
+    public Entrance For(IPAddress source, bool isAnnounced = false) => new(this, source, isAnnounced || isTrusted?.Invoke(source) != true);
 
-    private async Task<T> RunAsync<T>(IPAddress source, Func<T> derivation, CancellationToken cancellationToken)
+    private async Task<T> RunAsync<T>(IPAddress source, bool isEvictable, Func<T> derivation, CancellationToken cancellationToken)
     {
-        var turn = await EnterAsync(source, cancellationToken).ConfigureAwait(false);
+        var turn = await EnterAsync(source, isEvictable, cancellationToken).ConfigureAwait(false);
         var started = _clock.GetTimestamp();
         try
         {
@@ -57,10 +59,10 @@ internal sealed class DerivationGate(int concurrency, int capacity = int.MaxValu
         }
     }
 
-    private async Task<DerivationTurn> EnterAsync(IPAddress source, CancellationToken cancellationToken)
+    private async Task<DerivationTurn> EnterAsync(IPAddress source, bool isEvictable, CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
-        var turn = new DerivationTurn(isEvictable: isTrusted?.Invoke(source) != true);
+        var turn = new DerivationTurn(isEvictable);
         lock (_gate)
         {
             Enqueue(SourceKey.LevelsOf(source), turn);
@@ -122,10 +124,10 @@ internal sealed class DerivationGate(int concurrency, int capacity = int.MaxValu
     private static OverloadedException Overloaded() => new("Too many clients are waiting for key derivation.");
 
     /// <summary>The gate as seen by one address.</summary>
-    public readonly struct Entrance(DerivationGate gate, IPAddress source)
+    public readonly struct Entrance(DerivationGate gate, IPAddress source, bool isEvictable)
     {
         /// <summary>Runs a derivation when it is this address's turn.</summary>
         /// <exception cref="OverloadedException">Too many are waiting, most of them from this address.</exception>
-        public Task<T> RunAsync<T>(Func<T> derivation, CancellationToken cancellationToken) => gate.RunAsync(source, derivation, cancellationToken);
+        public Task<T> RunAsync<T>(Func<T> derivation, CancellationToken cancellationToken) => gate.RunAsync(source, isEvictable, derivation, cancellationToken);
     }
 }

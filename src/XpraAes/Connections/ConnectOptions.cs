@@ -40,6 +40,9 @@ public sealed record ConnectOptions
     /// <summary>The user name for a server that verifies it; null for none.</summary>
     public string? UserName { get; init; }
 
+    /// <summary>The session's name, for a proxy server or a gateway with routes; null for none.</summary>
+    public string? SessionName { get; init; }
+
     /// <summary>The password for a server that asks for one; null for none.</summary>
     public SecretBuffer? Password { get; init; }
 

@@ -115,6 +115,7 @@ public static class XpraConnector
         {
             Cipher = options.CipherOptions(keys, attempt.FirstPacket),
             UserName = options.UserName,
+            SessionName = options.SessionName,
             Password = options.Password,
             AllowXor = options.AllowXor,
             Encoding = attempt.Encoding,

@@ -36,7 +36,7 @@ public sealed class XpraUri : IDisposable
 
     private XpraUri(XpraEndpoint endpoint, OptionSet options, string? userInfo, string? display, List<string> warnings)
     {
-        Endpoint = endpoint with { Trust = TakeTrust(endpoint, options) };
+        Endpoint = endpoint with { Trust = TakeTrust(endpoint, options), SendsProxyHeader = TakeSendProxy(endpoint, options) };
         Display = string.IsNullOrEmpty(display) ? null : display;
         var mode = options.Take("encryption");
         AesMode? parsed = null;
@@ -81,8 +81,11 @@ public sealed class XpraUri : IDisposable
     /// <summary>The password, in UTF-8; null where none is given.</summary>
     public SecretBuffer? Password { get; }
 
-    /// <summary>The display to request from a proxy server, which is written between the slash and the options; null where there is none.</summary>
+    /// <summary>The display, or the name of the session, to request from a proxy server or a gateway, which is written between the slash and the options; null where there is none.</summary>
     public string? Display { get; }
+
+    /// <summary>The session's name to send to a proxy server or gateway: the display, except by WebSocket, where it is the path of the request and may be anything.</summary>
+    internal string? SessionName => Endpoint.Path is null ? Display : null;
 
     /// <summary>Every other option, without passwords.</summary>
     public IReadOnlyDictionary<string, string> Options { get; }
@@ -139,6 +142,12 @@ public sealed class XpraUri : IDisposable
         return new XpraUri(endpoint, options, userInfo, display, warnings);
     }
 
+    /// <summary>What a session file names, in place of a URI. Throws InvalidUri, KeyTextInvalid.</summary>
+    internal static XpraUri Create(XpraEndpoint endpoint, OptionSet options) => new(endpoint, options, null, null, []);
+
+    /// <summary>Whether the text is a host name or an address, an IPv6 address without brackets.</summary>
+    internal static bool IsHost(string text) => Uri.CheckHostName(text) != UriHostNameType.Unknown && !text.StartsWith('[') || IsIPv6(text);
+
     /// <summary>The URI for an xpra client to connect with, without key data. Every version that reads options in URIs accepts it: 4.1 and later.</summary>
     public static string Build(XpraEndpoint endpoint, AesMode? mode, string? keyFile)
     {
@@ -185,6 +194,14 @@ public sealed class XpraUri : IDisposable
             HostName = name,
             VerifiesServer = mode != "none",
         };
+    }
+
+    private static bool TakeSendProxy(XpraEndpoint endpoint, OptionSet options)
+    {
+        var version = options.Take("send-proxy");
+        if (version is not null && (version != "v2" || endpoint.Transport == TransportKind.NamedPipe))
+            throw Error("The value of send-proxy= is not v2, or the URI is that of a named pipe.", "Write send-proxy=v2 for a server by TCP or a Unix socket that wants a PROXY header; otherwise leave it out.");
+        return version is not null;
     }
 
     // Accepts tcp://host, tcp:host and tcp/host; socket:/path keeps its slash.
@@ -275,7 +292,7 @@ public sealed class XpraUri : IDisposable
 
         if (host.Length == 0)
             host = "127.0.0.1";
-        if (Uri.CheckHostName(host) == UriHostNameType.Unknown && !IsIPv6(host))
+        if (!IsHost(host))
             throw Error("The host in the URI is not a host name or address.", "Write tcp://HOST:PORT/; options go after /?.");
         if (port.Length == 0)
             return (host.ToLowerInvariant(), null);

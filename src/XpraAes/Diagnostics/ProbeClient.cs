@@ -95,6 +95,7 @@ internal sealed class ProbeClient(ConnectOptions options, ProbeReport report, Ac
             {
                 Cipher = cipher,
                 UserName = options.UserName,
+                SessionName = options.SessionName,
                 Password = channel.Seal is null && cipher is null or { Salt: not null } ? null : options.Password,
                 AllowXor = options.AllowXor,
                 Encoding = encoding,

@@ -37,7 +37,8 @@ internal sealed class GatewayHandshake(GatewayOptions options, ILogger log)
     /// <summary>How long a target may take to confirm that it ends; arbitrary: servers do so at once, and clients of the development tree give up after 10 s.</summary>
     private static readonly TimeSpan s_endTimeout = TimeSpan.FromSeconds(5);
 
-    private readonly TargetOptions _target = options.Target;
+    // The first one, until one of them has been connected to.
+    private TargetOptions _target = options.Targets[0];
 
     // The latest request: a client's answer to a challenge is another hello, which may ask for something else.
     private string? _request;
@@ -111,7 +112,8 @@ internal sealed class GatewayHandshake(GatewayOptions options, ILogger log)
         var awaitingTarget = true;
         try
         {
-            var (stream, targetPeer) = await TransportTable.ConnectAsync(_target.Endpoint, _target.Keys, options.Limits.TargetConnectTimeout, options.Limits, cancellationToken).ConfigureAwait(false);
+            var (target, stream, targetPeer) = await options.Health.ConnectAsync(options.Targets, options.Client, cancellationToken).ConfigureAwait(false);
+            _target = target;
             targetChannel = new PacketChannel(stream, options.Limits, targetPeer, log) { Encoding = attempt.Encoding };
             targetChannel.TrustPeer();
             leg = new ClientLeg(targetChannel, CipherOptions(), options.Limits.HandshakeTimeout, options.Limits, log);
@@ -144,7 +146,8 @@ internal sealed class GatewayHandshake(GatewayOptions options, ILogger log)
                         attempt.Encoding != client.Encoding ? new PacketTranslator(attempt.Encoding, options.Limits) : null,
                         attempt.Translate ? new PacketTranslator(client.Encoding, options.Limits) : null,
                         holdUntilProven: client is { KeyProven: false, Request: null, Send: not null } && !options.AllowSilentClients, // the answer to a request is sent in any case
-                        options.Limits), null, null);
+                        options.Limits)
+                    { Target = _target.ToString() }, null, null);
                 }
                 else if (s_pictures.Contains(client.Request) && (packet.Type == client.Request || packet.Type == PictureSubsystem + client.Request))
                 {
@@ -224,7 +227,7 @@ internal sealed class GatewayHandshake(GatewayOptions options, ILogger log)
     internal XpraDictionary HelloFor(HandshakeResult client, Attempt attempt, bool answersTarget)
     {
         var hello = (XpraDictionary)ToText(client.Encoding, [Hello.PacketType, client.PeerHello.Clone()])[1]!;
-        if (options.AsksForPassword && !answersTarget)
+        if (options.Challenges && !answersTarget)
         {
             hello.RemoveAll(s_answers.Contains);
         }
@@ -242,6 +245,8 @@ internal sealed class GatewayHandshake(GatewayOptions options, ILogger log)
             Hello.AnnounceOnly(hello, attempt.Encoding);
         if (_target.UserName is { } user)
             hello["username"] = user;
+        if (_target.SessionName is { } session)
+            Hello.NameSession(hello, session);
         CipherCapabilities.Remove(hello);
         // 4.4 servers fail on a session without it, and 3.1 clients that only end the server do not send it.
         if (client.Request is { } request && s_endings.ContainsKey(request) && hello.GetStrings("encodings").Count == 0)

@@ -45,6 +45,9 @@ internal sealed class RelaySession : ISession
 
     public PacketChannel Channel => _client;
 
+    /// <summary>The server that the session goes to.</summary>
+    public string? Target { get; init; }
+
     public Action? KeyProven { private get; set; }
 
     public async Task<string> RunAsync(CancellationToken cancellationToken)

@@ -18,12 +18,15 @@ internal static class RequestPolicy
     /// </summary>
     public static bool Forwards(string? request, bool keyProven, bool isFromKeyHolder, GatewayOptions options)
         => request is null
-        || !s_ownRequests.Contains(request)
+        || !IsOwn(request)
         && (keyProven || request == InfoRequest && isFromKeyHolder || options.ClientsAreLocal || options.AllowRequests.Contains(request));
+
+    /// <summary>Whether the listener answers a request itself, whoever asks.</summary>
+    public static bool IsOwn(string? request) => s_ownRequests.Contains(request);
 
     /// <summary>Why a request is refused; null where it is forwarded or answered by the listener.</summary>
     public static string? Refuse(string? request, bool keyProven, bool isFromKeyHolder, GatewayOptions options)
-        => Forwards(request, keyProven, isFromKeyHolder, options) || s_ownRequests.Contains(request)
+        => Forwards(request, keyProven, isFromKeyHolder, options) || IsOwn(request)
             ? null
             : NotForwarded;
 }

@@ -12,6 +12,9 @@ public sealed record TargetOptions
     /// <summary>The user name sent to the server in place of the client's; null leaves the client's. The password still comes from the client.</summary>
     public string? UserName { get; init; }
 
+    /// <summary>The session's name sent to the server in place of the client's, where the server is a proxy server or a gateway; null leaves the client's.</summary>
+    public string? SessionName { get; init; }
+
     /// <summary>The keys of the target leg; of several, the one that decrypts the server's first packet is used. Empty leaves the leg unencrypted. They are copied; the caller still owns them.</summary>
     public IReadOnlyList<XpraKey> Keys { get; init; } = [];
 

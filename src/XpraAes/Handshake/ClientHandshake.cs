@@ -140,6 +140,8 @@ internal sealed class ClientHandshake(PacketChannel channel, ClientHandshakeOpti
     private XpraDictionary NewHello(bool withRequest = true)
     {
         var hello = Hello.ForClient(options.Uuid, options.UserName, AllowsXor);
+        if (options.SessionName is { } session)
+            Hello.NameSession(hello, session);
         if (options.Request is { } request && withRequest)
         {
             hello["request"] = request;

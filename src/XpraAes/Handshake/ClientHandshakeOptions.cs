@@ -10,6 +10,10 @@ internal sealed record ClientHandshakeOptions
     public required ClientCipherOptions? Cipher { get; init; }
 
     public string? UserName { get; init; }
+
+    /// <summary>The session's name, for a proxy server or a gateway with routes; null for none.</summary>
+    public string? SessionName { get; init; }
+
     public SecretBuffer? Password { get; init; }
 
     /// <summary>Whether the password may be sent with <c>xor</c>, which tampering with the connection can reveal. Never without encryption.</summary>

@@ -175,6 +175,14 @@ internal static class Hello
         }
     }
 
+    /// <summary>Names the session, for proxy servers and gateways, in both forms that clients use (PROTOCOL section 15).</summary>
+    public static void NameSession(XpraDictionary hello, string name)
+    {
+        hello["session"] = new XpraDictionary { ["display"] = name };
+        if (hello.GetDictionary("display") is null) // the screen's properties, from 6.5 on
+            hello["display"] = name;
+    }
+
     /// <summary>A disconnect packet with a reason and optional details.</summary>
     public static object?[] Disconnect(string reason, params string[] details) => [DisconnectType, reason, .. details];
 

@@ -14,6 +14,9 @@ internal static class Refusals
     /// </summary>
     public const string PermissionError = "permission error", AuthenticationError = "authentication error";
 
+    /// <summary>The answer to every client without a route, whether that session does not exist, or exists for others.</summary>
+    public const string NoSession = "no such session here";
+
     /// <summary>The detail from which clients of 4.4 and later take the exit code for a wrong password.</summary>
     public const string AuthenticationFailed = "authentication failed";
 
@@ -30,6 +33,7 @@ internal static class Refusals
     private static readonly (string Part, XpraErrorId Id)[] Reasons =
     [
         (Target, XpraErrorId.PeerDisconnected), // what follows is the target's reason, not the gateway's
+        (NoSession, XpraErrorId.SessionUnknown),
         (UnknownMode, XpraErrorId.ModeRejected),
         ("is configured for", XpraErrorId.ModeRejected),
         ("is not accepted here", XpraErrorId.ModeRejected),
@@ -104,6 +108,7 @@ internal static class Refusals
         _ when Has(reason, ForUnproven) => "An XpraAes listener tells clients no more until they have proven their key; its log says why. It accepts only AES-CBC unless it was started with another -Mode, at least 1,000 iterations, and clocks that differ by at most an hour. Test-XpraAes checks these.",
         XpraErrorId.ModeRejected when !IsAboutUnknownMode(reason) => "Ask for a mode that the server names, or start it with encryption=AES, which accepts every mode that it supports.",
         XpraErrorId.AuthenticationFailed when IsAboutUserName(reason) => "Give the name of the user that the server runs as: with -Credential, or as tcp://NAME@HOST:PORT/ in the URI.",
+        XpraErrorId.SessionUnknown => "Write the session's name after the slash of the URI, and the user name before the @, as the gateway's owner gave them: tcp://USER@HOST:PORT/SESSION.",
         XpraErrorId.ModeRejected => "Ask for a mode that the server supports: every version has encryption=AES-CBC; GCM was removed in 6.2, CFB in 6.5.3.",
         XpraErrorId.PaddingRejected => "Put a gateway between the two versions: Start-XpraAesListener -Target. Another mode does not help: the padding is checked in every mode.",
         XpraErrorId.CipherCapabilitiesMissing => "Start the server with encryption=AES and a key on the socket that you connect to. Versions 6.4 and 6.5 ignore that option silently.",

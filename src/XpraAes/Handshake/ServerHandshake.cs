@@ -39,7 +39,7 @@ internal sealed class ServerHandshake(PacketChannel channel, ServerHandshakeOpti
         // Like xpra's servers, answer a version request without a password; the answer reveals no configuration.
         if (options.Password is { } password && client.Request != "version")
             return await AuthenticateAsync(new Authenticator(options.UserName, password), client, cancellationToken).ConfigureAwait(false);
-        if (options.SatisfyExpectedChallenge && client.PeerHello.GetBoolean("challenge") == true)
+        if (IsChallengedAnyway(client.Request, client.PeerHello, client.IsFromKeyHolder))
             return await ChallengeAnywayAsync(client, cancellationToken).ConfigureAwait(false);
         return client;
     }
@@ -163,7 +163,11 @@ internal sealed class ServerHandshake(PacketChannel channel, ServerHandshakeOpti
         throw new XpraAesException(XpraErrorId.AuthenticationFailed, "The client gave a wrong password or user name.");
     }
 
-    /// <summary>A client with a password sends its complete hello only after a challenge, so it gets one whose answer is not checked.</summary>
+    /// <summary>Whether a client gets a challenge although there is no password: because it expects one, or has to prove its key.</summary>
+    private bool IsChallengedAnyway(string? request, XpraDictionary hello, bool isFromKeyHolder)
+        => options.SatisfyExpectedChallenge && hello.GetBoolean("challenge") == true || options.RequireProof(request, isFromKeyHolder);
+
+    /// <summary>Sends a challenge whose answer is not checked. A client with a password sends its complete hello only after one, and every answer proves the key.</summary>
     private Task<HandshakeResult> ChallengeAnywayAsync(HandshakeResult client, CancellationToken cancellationToken)
     {
         using var noPassword = new SecretBuffer(0);
@@ -325,7 +329,7 @@ internal sealed class ServerHandshake(PacketChannel channel, ServerHandshakeOpti
     private Refusal? RequestRefusal(XpraDictionary hello, bool isFromKeyHolder)
     {
         var request = HelloRequest.Read(hello);
-        var isWhole = _challenged || options.Password is null && !(options.SatisfyExpectedChallenge && hello.GetBoolean("challenge") == true);
+        var isWhole = _challenged || options.Password is null && !IsChallengedAnyway(request, hello, isFromKeyHolder || IsProven);
         if (!isWhole || options.Refuse(request, hello, IsProven, isFromKeyHolder || IsProven) is not { } reason)
             return null;
         var asked = request is null ? "a display" : $"'{PeerIdentification.Sanitize(request)}'";

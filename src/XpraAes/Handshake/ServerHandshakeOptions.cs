@@ -28,6 +28,9 @@ internal sealed record ServerHandshakeOptions
     /// <summary>Whether a client that expects a challenge gets one even without a password. A gateway leaves that to its target.</summary>
     public bool SatisfyExpectedChallenge { get; init; } = true;
 
+    /// <summary>Whether a client has to prove its key before its hello is used, by the answer to a challenge. Arguments: the request, and whether a key holder made the hello. The answer itself is not checked.</summary>
+    public Func<string?, bool, bool> RequireProof { get; init; } = (_, _) => false;
+
     /// <summary>Why a client is refused; null accepts it. Arguments: the request, the hello, whether the key is proven, and whether a key holder made the hello. Called before the receiving key is derived.</summary>
     public Func<string?, XpraDictionary, bool, bool, string?> Refuse { get; init; } = (_, _, _, _) => null;
 

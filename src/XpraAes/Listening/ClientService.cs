@@ -1,7 +1,6 @@
 using System.Diagnostics;
 using System.Net;
 using System.Net.Sockets;
-using XpraAes.Administration;
 using XpraAes.Ciphers;
 using XpraAes.Connections;
 using XpraAes.Gateway;
@@ -17,33 +16,39 @@ internal sealed class ClientService
 {
     private const string EvictedReason = "It had not proven that it holds the key, and was evicted for another client.";
 
-    /// <summary>Characters of a user name that are kept for display; arbitrary.</summary>
-    private const int UserNameLength = 64;
-
     private readonly AesListener _listener;
     private readonly XpraEndpoint _endpoint;
+    private readonly string _bind; // as in AesListener.Endpoints
     private readonly Responder _responder;
     private readonly XpraKey[] _keys;
     private readonly AcceptOptions _accepts;
+    private readonly RouteTable? _routes; // null without a target
+    private readonly GatewayOptions? _gateway;
     private int _users = 1; // the listener itself, until it retires this configuration
 
-    public ClientService(AesListener listener, XpraEndpoint endpoint, ListenerOptions options)
+    public ClientService(AesListener listener, IListeningPoint point, ListenerOptions options)
     {
         _listener = listener;
-        _endpoint = endpoint;
+        _endpoint = point.Endpoint;
+        _bind = point.Address;
         _responder = new Responder(listener);
         // Copied, because the caller may dispose of its secrets.
         _keys = options.Key is null ? [] : [.. options.OtherKeys.Prepend(options.Key).Select(key => key.Clone())];
         var certificate = options.Certificate?.Clone();
-        _accepts = new AcceptOptions { Transports = options.Transports, Keys = _keys, Origins = options.AllowedOrigins, Certificate = certificate, Pages = options.WebRoot is null ? null : new WebPages(options, endpoint.Port, certificate), Timeout = options.Limits.HandshakeTimeout };
+        _accepts = new AcceptOptions { Transports = options.Transports, Keys = _keys, Origins = options.AllowedOrigins, Certificate = certificate, Pages = options.WebRoot is null ? null : new WebPages(options, _endpoint.Port, certificate), Timeout = options.Limits.HandshakeTimeout };
         Options = options with
         {
             Key = _keys.FirstOrDefault(),
             OtherKeys = [.. _keys.Skip(1)],
             Password = options.Password?.Clone(),
             Certificate = certificate,
-            Target = options.Target is { } target ? target with { Keys = [.. target.Keys.Select(key => key.Clone())] } : null,
+            Target = options.Target is { } target ? Copy(target) : null,
+            Routes = [.. options.Routes.Select(route => route with { Targets = [.. route.Targets.Select(Copy)] })],
         };
+        if (!options.IsGateway)
+            return;
+        _routes = new RouteTable(Options.AllRoutes);
+        _gateway = Options.Gateway(listener.Health, challenges: options.Password is not null || _routes.DependsOnHello);
     }
 
     public ListenerOptions Options { get; }
@@ -77,12 +82,14 @@ internal sealed class ClientService
         {
             peer = client.Peer;
             Log.PeerConnected(log, peer);
+            if (Options.ProxyProtocol == ProxyProtocol.Required && client.Header is null)
+                throw new XpraAesException(XpraErrorId.ProxyHeaderRefused, "The client did not come through a trusted proxy.", "Have it connect to the proxy; or add the source to -TrustedSource if it is one.");
             client.DetectLoss(Options.Limits);
             KeepAlive.Refused.TellOnce(Options.Logger);
-            await Task.Delay(_listener.Guard.DelayFor(address), ending.Token).ConfigureAwait(false);
+            await Task.Delay(_listener.Guard.DelayFor(address, client.IsAnnounced), ending.Token).ConfigureAwait(false);
             var started = Stopwatch.GetTimestamp();
             Options.Certificate?.Refresh(Options.Logger);
-            var accepted = await client.AcceptAsync(_accepts, ending.Token).ConfigureAwait(false);
+            var accepted = await client.AcceptAsync(_accepts with { TlsStarting = () => _listener.Guard.RecordHandshake(address) }, ending.Token).ConfigureAwait(false);
             if (accepted is not { } stream)
             {
                 // A browser has its pages; closed like any connection, so that it reads the end of the last one.
@@ -91,13 +98,18 @@ internal sealed class ClientService
                 return;
             }
             channel = new PacketChannel(stream, Options.Limits, peer, log);
-            connection = await OpenAsync(channel, slot, address, peer, started, log, ending.Token).ConfigureAwait(false);
+            connection = await OpenAsync(channel, slot, client, peer, started, log, ending.Token).ConfigureAwait(false);
+        }
+        catch (Exception e) when (channel is null && IsOfProxyItself(client.Header) && e is XpraAesException { Id: XpraErrorId.ConnectionLost } or SocketException or IOException)
+        {
+            // A proxy's health check, which is neither logged nor takes from what others may log.
+            log.Prove();
         }
         catch (XpraAesException e)
         {
             // The target's failures do not count against the client, except a wrong password, which the client gave.
             if (e is not OverloadedException && (e.Target is null || e.Id == XpraErrorId.AuthenticationFailed))
-                RecordFailure(address, e.Id, log, isPasswordFailure: e.Id == XpraErrorId.AuthenticationFailed && (e.Target is null || e.IsOfKeyHolder));
+                RecordFailure(client, e.Id, log, isPasswordFailure: e.Id == XpraErrorId.AuthenticationFailed && (e.Target is null || e.IsOfKeyHolder));
             _listener.Refuse(peer, e, log);
             channel ??= new PacketChannel(client.Stream, Options.Limits); // only to linger: the HTTP response has been sent
             await channel.LingerAsync(Options.Limits.CloseGrace, ending.Token).ConfigureAwait(false);
@@ -121,14 +133,17 @@ internal sealed class ClientService
                 await CloseAsync(channel, client).ConfigureAwait(false);
         }
         if (connection is not null)
-            await RunAsync(connection, address, slot, log, ending.Token).ConfigureAwait(false);
+            await RunAsync(connection, client, slot, log, ending.Token).ConfigureAwait(false);
     }
 
-    private void RecordFailure(IPAddress address, XpraErrorId? cause, LogThrottle.Connection log, bool isPasswordFailure = false)
+    private void RecordFailure(AcceptedClient client, XpraErrorId? cause, LogThrottle.Connection log, bool isPasswordFailure = false)
     {
-        if (IsFailure(cause) && _listener.Guard.RecordFailure(address, isPasswordFailure))
-            Log.SourceBlocked(log, address, Options.Limits.FailuresBeforeBlock, Options.Limits.FailureWindow);
+        if (IsFailure(cause) && _listener.Guard.RecordFailure(client.Source, isPasswordFailure, client.IsAnnounced))
+            Log.SourceBlocked(log, client.Source, Options.Limits.FailuresBeforeBlock, Options.Limits.FailureWindow);
     }
+
+    /// <summary>Whether a proxy has connected for itself. HAProxy announces its own address then, or none.</summary>
+    private bool IsOfProxyItself(ProxyHeader? header) => header is { Source: null } || header is { Source.Address: var address } && Options.MayAnnounce(address);
 
     /// <summary>Whether it counts against the address: only what no honest client with the key causes, so a plain close does not.</summary>
     private static bool IsFailure(XpraErrorId? id)
@@ -137,9 +152,9 @@ internal sealed class ClientService
             or XpraErrorId.NotXpra or XpraErrorId.PeerSentText or XpraErrorId.PeerIsTls or XpraErrorId.PeerIsSsh or XpraErrorId.PeerIsRfb;
 
     /// <summary>Runs the handshake. Null: the client's request has been answered, and there is no session.</summary>
-    private async Task<XpraConnection?> OpenAsync(PacketChannel channel, SourceGuard.Slot slot, IPAddress source, string peer, long started, LogThrottle.Connection log, CancellationToken cancellationToken)
+    private async Task<XpraConnection?> OpenAsync(PacketChannel channel, SourceGuard.Slot slot, AcceptedClient accepted, string peer, long started, LogThrottle.Connection log, CancellationToken cancellationToken)
     {
-        var gateway = Options.Gateway;
+        var source = accepted.Source;
         var remaining = Options.Limits.HandshakeTimeout - Stopwatch.GetElapsedTime(started);
         var handshake = new ServerHandshake(channel, new ServerHandshakeOptions
         {
@@ -151,25 +166,30 @@ internal sealed class ClientService
             EncryptFirstPacket = Options.EncryptFirstPacket,
             Password = Options.Password,
             UserName = Options.UserName,
-            SatisfyExpectedChallenge = Options.Target is null,
-            Refuse = (request, hello, keyProven, isFromKeyHolder) => gateway is null
+            SatisfyExpectedChallenge = _gateway is null,
+            RequireProof = (request, isFromKeyHolder) => _routes is { DependsOnHello: true } && !isFromKeyHolder && !RequestPolicy.IsOwn(request),
+            Refuse = (request, hello, keyProven, isFromKeyHolder) => _gateway is null
                 ? Responder.Refuse(request, hello)
-                : RequestPolicy.Refuse(request, keyProven, isFromKeyHolder, gateway),
+                : RequestPolicy.Refuse(request, keyProven, isFromKeyHolder, _gateway),
             HelloAccepted = () => slot.HasSentHello = true,
             Limits = Options.Limits,
             Source = source,
             Clock = Options.Clock,
             HelloTimeout = remaining > TimeSpan.Zero ? remaining : TimeSpan.Zero,
-            Derivations = _listener.Derivations.For(source),
+            Derivations = _listener.Derivations.For(source, accepted.IsAnnounced),
         }, log);
         var client = await handshake.RunAsync(cancellationToken).ConfigureAwait(false);
         if (client.KeyProven)
             log.Prove();
-        if (gateway is not null && RequestPolicy.Forwards(client.Request, client.KeyProven, client.IsFromKeyHolder, gateway))
+        if (_gateway is not null && RequestPolicy.Forwards(client.Request, client.KeyProven, client.IsFromKeyHolder, _gateway))
         {
-            var outcome = await new GatewayHandshake(gateway, log).OpenAsync(channel, handshake, client, peer, cancellationToken).ConfigureAwait(false);
+            var route = await FindRouteAsync(channel, handshake, client, cancellationToken).ConfigureAwait(false);
+            var outcome = await new GatewayHandshake(_gateway with { Targets = route.Targets, Client = accepted.Announcement }, log).OpenAsync(channel, handshake, client, peer, cancellationToken).ConfigureAwait(false);
             if (outcome.Session is { } relay)
-                return OpenConnection(relay, client, log);
+            {
+                Log.SessionRouted(log, peer, route.Name, relay.Legs[^1].Peer);
+                return OpenConnection(relay, client, log, route.Name);
+            }
             await AnswerAsync(outcome.Request!, () => handshake.ForwardAsync(outcome.Answer!, cancellationToken)).ConfigureAwait(false);
             return null;
         }
@@ -192,10 +212,27 @@ internal sealed class ClientService
         }
     }
 
-    private XpraConnection OpenConnection(ISession session, HandshakeResult client, LogThrottle.Connection log)
+    /// <summary>The route of a client's session, or of its request. A client without one waits, as after a wrong password, and is told no more than that.</summary>
+    private async Task<Route> FindRouteAsync(PacketChannel channel, ServerHandshake handshake, HandshakeResult client, CancellationToken cancellationToken)
+    {
+        var request = RouteRequest.Read(client.PeerHello, channel.RequestPath, client.Key?.Fingerprint, _bind);
+        if (request is { } known && _routes!.Find(known) is { } route)
+            return route;
+        await Task.Delay(Options.Limits.AuthenticationDelay, cancellationToken).ConfigureAwait(false);
+        await handshake.RefuseAsync(Refusals.PermissionError, [Refusals.NoSession], cancellationToken).ConfigureAwait(false);
+        throw new XpraAesException(XpraErrorId.SessionUnknown, $"The client asks for {request?.ToString() ?? "a session whose name cannot be one"}, to which there is no route for it.",
+            "Add a route, or give the user the name of one: Get-XpraAesListener shows them (Routes).");
+    }
+
+    private XpraConnection OpenConnection(ISession session, HandshakeResult client, LogThrottle.Connection log, string? route = null)
     {
         _listener.Counters.Accept();
-        var connection = new XpraConnection(session, ConnectionDirection.Inbound, client.KeyProven, EndpointOf(session.Channel).ToString(), Options.Limits, log) { UserName = ServerText.Line(client.PeerHello["username"], UserNameLength) };
+        var connection = new XpraConnection(session, ConnectionDirection.Inbound, client.KeyProven, EndpointOf(session.Channel).ToString(), Options.Limits, log)
+        {
+            UserName = client.PeerHello.GetString("username") is { Length: > 0 } name ? PeerIdentification.Sanitize(name) : null,
+            Target = (session as RelaySession)?.Target,
+            Route = route,
+        };
         // Before anything but the hello is sent under this salt.
         if (!client.KeyProven && client is { Key: { } key, Send: { } send })
         {
@@ -209,7 +246,7 @@ internal sealed class ClientService
     private XpraEndpoint EndpointOf(PacketChannel channel)
         => channel.Transport is TransportKind.TlsPsk or TransportKind.Tls or TransportKind.WebSocketTls ? _endpoint with { Transport = channel.Transport.Value } : _endpoint;
 
-    private async Task RunAsync(XpraConnection connection, IPAddress address, SourceGuard.Slot slot, LogThrottle.Connection log, CancellationToken cancellationToken)
+    private async Task RunAsync(XpraConnection connection, AcceptedClient client, SourceGuard.Slot slot, LogThrottle.Connection log, CancellationToken cancellationToken)
     {
         if (connection.KeyProven)
         {
@@ -230,7 +267,7 @@ internal sealed class ClientService
         using (cancellationToken.Register(() => connection.Abort(slot.Evicted.IsCancellationRequested ? EvictedReason : "cut off")))
             await connection.Completion.ConfigureAwait(false);
         if (!connection.KeyProven)
-            RecordFailure(address, connection.CloseCause, log);
+            RecordFailure(client, connection.CloseCause, log);
         _listener.Close(connection);
     }
 
@@ -244,11 +281,14 @@ internal sealed class ClientService
         client.Dispose();
     }
 
+    /// <summary>A target with its own copies of the keys.</summary>
+    private static TargetOptions Copy(TargetOptions target) => target.Keys.Count == 0 ? target : target with { Keys = [.. target.Keys.Select(key => key.Clone())] };
+
     private void RemoveUser()
     {
         if (Interlocked.Decrement(ref _users) > 0)
             return;
-        foreach (var key in _keys.Concat(Options.Target?.Keys ?? []))
+        foreach (var key in _keys.Concat(Options.Targets.SelectMany(target => target.Keys)))
             key.Dispose();
         Options.Password?.Dispose();
         Options.Certificate?.Dispose();

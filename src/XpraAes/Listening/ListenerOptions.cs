@@ -53,8 +53,11 @@ public sealed record ListenerOptions
     /// <summary>The user name that clients must give with the password; null for any.</summary>
     public string? UserName { get; init; }
 
-    /// <summary>The server to forward sessions to; null: the listener answers clients itself.</summary>
+    /// <summary>The server to forward sessions to; null: the listener answers clients itself, or <see cref="Routes"/> say where they go.</summary>
     public TargetOptions? Target { get; init; }
+
+    /// <summary>Which sessions go to which servers, instead of <see cref="Target"/>. Where that depends on a session's or user's name, clients without a password are challenged too, any answer will do, and requests are forwarded only to those who have proven the key.</summary>
+    public IReadOnlyList<RouteOptions> Routes { get; init; } = [];
 
     /// <summary>Requests other than sessions and <c>info</c> that are forwarded to the target before the client has proven the key, such as <c>stop</c> or <c>command</c>. Unauthenticated clients can send them too, and servers act on them.</summary>
     public IReadOnlyCollection<string> AllowRequests { get; init; } = [];
@@ -77,8 +80,14 @@ public sealed record ListenerOptions
     /// <summary>The folder that keeps the salts of proven sessions across restarts, created if missing; null keeps them in memory only. For each key, only one process at a time may use it.</summary>
     public string? StatePath { get; init; }
 
-    /// <summary>Addresses exempt from the limits on unauthenticated clients: those of a proxy or tunnel, behind which all clients share one address.</summary>
+    /// <summary>
+    /// Addresses of proxies and tunnels, behind which all clients share one address: they are exempt from the limits on unauthenticated clients, and
+    /// may announce their clients' addresses if <see cref="ProxyProtocol"/> says so. Announced addresses are not exempt.
+    /// </summary>
     public IReadOnlyList<IPNetwork> TrustedSources { get; init; } = [];
+
+    /// <summary>Whether connections of <see cref="TrustedSources"/>, or of a Unix socket, begin with a PROXY header. Limits, logs and events then have the client's own address.</summary>
+    public ProxyProtocol ProxyProtocol { get; init; }
 
     /// <summary>The listener's limits.</summary>
     public Limits Limits { get; init; } = Limits.Default;
@@ -89,16 +98,33 @@ public sealed record ListenerOptions
     /// <summary>Whether clients may use this transport.</summary>
     internal bool Allows(TransportKind transport) => Transports.Count == 0 || Transports.Contains(transport);
 
+    /// <summary>Whether clients may use only tls-psk, which proves the key before the first packet.</summary>
+    internal bool IsSealedOnly => Transports.Count > 0 && Transports.All(transport => transport == TransportKind.TlsPsk);
+
+    /// <summary>Whether this address may send PROXY headers. On a Unix socket its rights say who may connect.</summary>
+    internal bool MayAnnounce(IPAddress address) => address.Equals(IPAddress.None) || TrustedSources.Any(network => network.Contains(address));
+
     /// <summary>Whether only this user can connect.</summary>
     internal bool IsPrivate => SocketPath is not null || PipeName is not null;
 
-    /// <summary>The gateway's part of these options; null without a target.</summary>
-    internal GatewayOptions? Gateway => Target is null ? null : new GatewayOptions
+    /// <summary>Whether sessions are forwarded.</summary>
+    internal bool IsGateway => Target is not null || Routes.Count > 0;
+
+    /// <summary>The routes; <see cref="Target"/> alone is one for every session.</summary>
+    internal IReadOnlyList<RouteOptions> AllRoutes => Target is null ? Routes : [new RouteOptions { Name = RouteName.Every, Targets = [Target] }];
+
+    /// <summary>Every server that sessions may go to.</summary>
+    internal IEnumerable<TargetOptions> Targets => AllRoutes.SelectMany(route => route.Targets);
+
+    /// <summary>The gateway's part of these options, without the targets.</summary>
+    /// <param name="health">The listener's knowledge of its targets.</param>
+    /// <param name="challenges">Whether clients are challenged by the listener, with a password or without.</param>
+    internal GatewayOptions Gateway(TargetHealth health, bool challenges) => new()
     {
-        Target = Target,
+        Health = health,
         AllowRequests = AllowRequests,
         ClientsAreLocal = IsPrivate,
-        AsksForPassword = Password is not null,
+        Challenges = challenges,
         AllowSilentClients = AllowSilentClients,
         Limits = Limits,
     };

@@ -7,6 +7,8 @@ namespace XpraAes.Listening;
 /// <list type="bullet">
 /// <item>When all slots are taken, a connection of the source (for IPv6, the network) with the highest load is evicted, so a flood evicts itself.</item>
 /// <item>A new source does not evict another new source before <see cref="Limits.NewSourceGracePeriod"/>: it waits instead.</item>
+/// <item>TLS handshakes cost this machine more than a client, and one that comes to nothing is no failure: a browser ends several before its user
+/// accepts a certificate. So many of them delay a source, and never block it.</item>
 /// <item>A source that has recently proven the key is delayed but not blocked: otherwise anyone behind the same router, or a web page its user
 /// visits, could lock it out with a few broken packets. Wrong passwords block it too, since only clients that hold the key can give one.</item>
 /// </list>
@@ -39,11 +41,11 @@ internal sealed class SourceGuard(Limits limits, Func<IPAddress, bool> isTrusted
     }
 
     /// <summary>As <see cref="TryAcquire"/>, but waits where that says so: at most <see cref="Limits.NewSourceGracePeriod"/>.</summary>
-    public async ValueTask<Slot?> AcquireAsync(IPAddress address)
+    public async ValueTask<Slot?> AcquireAsync(IPAddress address, bool isAnnounced = false)
     {
         while (true)
         {
-            var slot = TryAcquire(address, out var retry);
+            var slot = TryAcquire(address, out var retry, isAnnounced);
             if (retry is null)
                 return slot;
             // A timeout is no failure: the grace period is over.
@@ -54,10 +56,11 @@ internal sealed class SourceGuard(Limits limits, Func<IPAddress, bool> isTrusted
     /// <summary>Takes a slot for a new connection, evicting another one if that is fair. Null: rejected, or not yet. <see cref="Slot.Dispose"/> frees the slot.</summary>
     /// <param name="address">The client's address.</param>
     /// <param name="retry">Completes when it is worth trying again; null if the result is final.</param>
-    public Slot? TryAcquire(IPAddress address, out Task? retry)
+    /// <param name="isAnnounced">Whether a proxy has announced the address: then it is never exempt.</param>
+    public Slot? TryAcquire(IPAddress address, out Task? retry, bool isAnnounced = false)
     {
         retry = null;
-        if (isTrusted(address))
+        if (!isAnnounced && isTrusted(address))
             return new Slot(this, [], 0);
         Slot? victim = null;
         try
@@ -98,25 +101,42 @@ internal sealed class SourceGuard(Limits limits, Func<IPAddress, bool> isTrusted
         }
     }
 
-    /// <summary>How long to delay a client of this address: grows with recent failures of the address and of the networks around it, which are never blocked as a whole.</summary>
-    public TimeSpan DelayFor(IPAddress address)
+    /// <summary>How long to delay a client of this address: grows with recent failures and superfluous TLS handshakes of the address and of the networks around it, which are never blocked as a whole.</summary>
+    public TimeSpan DelayFor(IPAddress address, bool isAnnounced = false)
     {
-        if (isTrusted(address))
+        if (!isAnnounced && isTrusted(address))
             return TimeSpan.Zero;
         lock (_gate)
         {
-            var failures = SourceKey.LevelsOf(address).Max(key => Lookup(key)?.Failures.Count ?? 0);
-            var delay = failures * limits.DelayPerFailure;
+            var steps = SourceKey.LevelsOf(address).Max(key => Lookup(key) is { } source ? source.Failures.Count + Math.Max(0, source.Handshakes - limits.TlsHandshakesPerSource) : 0);
+            var delay = steps * limits.DelayPerFailure;
             return delay < limits.LongestDelay ? delay : limits.LongestDelay;
+        }
+    }
+
+    /// <summary>Records that a TLS handshake with the certificate begins.</summary>
+    public void RecordHandshake(IPAddress address)
+    {
+        if (isTrusted(address))
+            return;
+        lock (_gate)
+        {
+            foreach (var key in SourceKey.LevelsOf(address))
+            {
+                var source = GetOrAdd(key);
+                if (source.Handshakes++ == 0)
+                    source.HandshakesSince = clock.GetTimestamp();
+            }
         }
     }
 
     /// <summary>Records a failure: a malformed or undecryptable packet, or a wrong response; never a plain close. True: the address is blocked from now on.</summary>
     /// <param name="address">The client's address.</param>
     /// <param name="isPasswordFailure">Whether it was a wrong password. Only a client that holds the key can give one, so it counts against a proven source too.</param>
-    public bool RecordFailure(IPAddress address, bool isPasswordFailure = false)
+    /// <param name="isAnnounced">Whether a proxy has announced the address: then it is never exempt.</param>
+    public bool RecordFailure(IPAddress address, bool isPasswordFailure = false, bool isAnnounced = false)
     {
-        if (isTrusted(address))
+        if (!isAnnounced && isTrusted(address))
             return false;
         lock (_gate)
         {
@@ -226,6 +246,12 @@ internal sealed class SourceGuard(Limits limits, Func<IPAddress, bool> isTrusted
             {
                 slot.IsProven = true;
                 _proven.AddSession(source.Key);
+                var handshakes = source.Handshakes;
+                foreach (var level in slot.Levels)
+                {
+                    level.Handshakes = Math.Max(0, level.Handshakes - handshakes);
+                    Lookup(level.Key);
+                }
             }
         }
     }

@@ -19,6 +19,11 @@ internal sealed class SourceRecord(SourceKey key)
     /// <summary>When it gave a wrong password, the latest times only.</summary>
     public Queue<long> PasswordFailures { get; } = new();
 
+    /// <summary>TLS handshakes with a certificate since <see cref="HandshakesSince"/>, without those before the key was last proven.</summary>
+    public int Handshakes { get; set; }
+
+    public long HandshakesSince { get; set; }
+
     /// <summary>Since when it has been blocked; null if it is not.</summary>
     public long? BlockedAt { get; set; }
 
@@ -30,7 +35,7 @@ internal sealed class SourceRecord(SourceKey key)
 
     public int Load => Unproven + EndedUnproven;
 
-    public bool IsEmpty => this is { Load: 0, BlockedAt: null, ReportedAt: null, Failures.Count: 0, PasswordFailures.Count: 0 };
+    public bool IsEmpty => this is { Load: 0, Handshakes: 0, BlockedAt: null, ReportedAt: null, Failures.Count: 0, PasswordFailures.Count: 0 };
 
     /// <summary>Adds a failure and keeps only the latest <paramref name="capacity"/>.</summary>
     public void AddFailure(long now, bool isPasswordFailure, int capacity)
@@ -62,6 +67,8 @@ internal sealed class SourceRecord(SourceKey key)
             PasswordFailures.Dequeue();
         if (EndedUnproven > 0 && isExpired(EndedSince))
             EndedUnproven = 0;
+        if (Handshakes > 0 && isExpired(HandshakesSince))
+            Handshakes = 0;
         if (ReportedAt is { } reported && isExpired(reported))
             ReportedAt = null;
     }

@@ -101,7 +101,7 @@ internal sealed class WebPages : IWebPages
         if (!_quota.TryAddRequest(visitor.Source))
             return WebAnswer.Text("429 Too Many Requests", "Too many requests from this address: try again in a minute.\n", ("Retry-After", "60")) with { KeepsAlive = false };
         var host = request.Field("Host");
-        if (!visitor.IsSecure && !IPAddress.IsLoopback(visitor.Source))
+        if (!visitor.IsSecure && !visitor.IsLoopback)
             return Elsewhere(host, target);
         if (!Uri.TryCreate($"{SchemeOf(visitor)}://{host}/", UriKind.Absolute, out var uri) || uri.UserInfo.Length > 0 || !IsOurName(uri.IdnHost, visitor) && !IsNamed(uri))
         {
@@ -167,7 +167,7 @@ internal sealed class WebPages : IWebPages
     private static string SchemeOf(WebVisitor visitor) => visitor.IsSecure ? "https" : "http";
 
     private bool IsOurName(string host, WebVisitor visitor)
-        => visitor.IsSecure ? _certificate is { } certificate && Matches(certificate, host) : IPAddress.IsLoopback(visitor.Source) && s_loopbackNames.Contains(Bracket(host));
+        => visitor.IsSecure ? _certificate is { } certificate && Matches(certificate, host) : visitor.IsLoopback && s_loopbackNames.Contains(Bracket(host));
 
     /// <summary>Whether it is the address of an origin that the listener was told to allow: a proxy's, for example.</summary>
     private bool IsNamed(Uri uri) => _namedOrigins.Contains(uri.GetLeftPart(UriPartial.Authority));

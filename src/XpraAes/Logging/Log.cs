@@ -1,10 +1,12 @@
+#pragma warning disable SYSLIB1015 // Sessions are values of their events, for the audit log, but not in their texts.
+
 using System.Net;
 using Microsoft.Extensions.Logging;
 using XpraAes.Ciphers;
 
 namespace XpraAes.Logging;
 
-/// <summary>All log events, with stable ids. None contains key data, derived keys, passwords, salts, IVs or packet contents.</summary>
+/// <summary>All log events, with stable ids. None contains key data, derived keys, passwords, salts, IVs or packet contents. A session that an event is about is among its values, for the audit log.</summary>
 internal static partial class Log
 {
     [LoggerMessage(100, LogLevel.Information, "Listening on {Endpoint}, modes {Modes}, key {KeyFingerprint}")]
@@ -32,10 +34,10 @@ internal static partial class Log
     public static partial void RequestAnswered(ILogger logger, string peer, string request);
 
     [LoggerMessage(113, LogLevel.Information, "{Peer}: session open, xpra {Version}, {Cipher}")]
-    public static partial void SessionOpened(ILogger logger, string peer, string version, string cipher);
+    public static partial void SessionOpened(ILogger logger, string peer, string version, string cipher, object session);
 
     [LoggerMessage(114, LogLevel.Information, "{Peer}: session closed: {Reason}")]
-    public static partial void SessionClosed(ILogger logger, string peer, string reason);
+    public static partial void SessionClosed(ILogger logger, string peer, string reason, object session);
 
     [LoggerMessage(115, LogLevel.Error, "{Peer}: unexpected failure")]
     public static partial void SessionFailed(ILogger logger, string peer, Exception exception);
@@ -79,6 +81,24 @@ internal static partial class Log
     [LoggerMessage(129, LogLevel.Debug, "This system refuses {Options} on a socket: a peer that vanishes may be noticed later")]
     public static partial void SocketOptionsRefused(ILogger logger, string options);
 
+    [LoggerMessage(130, LogLevel.Information, "Listening on {Endpoint}: the socket '{Name}' from systemd")]
+    public static partial void SocketPassed(ILogger logger, string endpoint, string name);
+
+    [LoggerMessage(131, LogLevel.Information, "Listener {Endpoint} accepts no more clients; {Sessions} sessions have {Time} to end")]
+    public static partial void Draining(ILogger logger, string endpoint, int sessions, TimeSpan time);
+
+    [LoggerMessage(132, LogLevel.Error, "{Path}: events cannot be written there at the moment; those that are lost are counted")]
+    public static partial void AuditIncomplete(ILogger logger, string path);
+
+    [LoggerMessage(140, LogLevel.Information, "{Peer}: routed by '{Route}' to {Target}")]
+    public static partial void SessionRouted(ILogger logger, string peer, string route, string target);
+
+    [LoggerMessage(141, LogLevel.Warning, "{Target}: cannot be connected to, {Cause}: {Reason}")]
+    public static partial void TargetUnavailable(ILogger logger, string target, XpraErrorId cause, string reason);
+
+    [LoggerMessage(142, LogLevel.Information, "{Target}: can be connected to again")]
+    public static partial void TargetAvailable(ILogger logger, string target);
+
     [LoggerMessage(200, LogLevel.Debug, "{Peer}: announced AES-{Mode}, {KeySize} bits, {KeyHash}, {Iterations} iterations, {Padding}, stream {Stream}")]
     public static partial void AnnouncedCipher(ILogger logger, string peer, string mode, int keySize, string keyHash, int iterations, string padding, bool stream);
 
@@ -89,7 +109,7 @@ internal static partial class Log
     public static partial void ChallengeReceived(ILogger logger, string peer, string digest, string saltDigest);
 
     [LoggerMessage(203, LogLevel.Debug, "{Peer}: key proven: a packet was decrypted")]
-    public static partial void KeyProven(ILogger logger, string peer);
+    public static partial void KeyProven(ILogger logger, string peer, object? session);
 
     [LoggerMessage(204, LogLevel.Debug, "{Peer}: the server did not accept the first packet ({Cause}); trying again in {Encoding}")]
     public static partial void TryingAgain(ILogger logger, string peer, XpraErrorId cause, string encoding);

@@ -28,6 +28,9 @@ internal sealed class PacketChannel(Stream stream, Limits limits, string peer = 
     /// <summary>The TLS with a certificate around the packets; null where there is none.</summary>
     public TlsStream? Tls => (stream as LayeredStream)?.Tls;
 
+    /// <summary>The path of the WebSocket request that the client came by; null where there is none.</summary>
+    public string? RequestPath => (stream as WebSocketStream)?.RequestPath;
+
     /// <summary>The peer's address, for the log.</summary>
     public string Peer => peer;
 

@@ -17,11 +17,17 @@ internal sealed record AcceptOptions
     /// <summary>The certificate that TLS clients without a pre-shared key get; null refuses them.</summary>
     public ServerCertificate? Certificate { get; init; }
 
+    /// <summary>Called before a TLS handshake with that certificate: its private key is used for anyone who asks.</summary>
+    public Action TlsStarting { get; init; } = static () => { };
+
     /// <summary>The pages for browsers; null for none.</summary>
     public IWebPages? Pages { get; init; }
 
     /// <summary>The client's address, for <see cref="Pages"/>.</summary>
     public IPAddress Source { get; init; } = IPAddress.None;
+
+    /// <summary>Whether the client's bytes have not left this machine, for <see cref="Pages"/>.</summary>
+    public bool IsLoopback { get; init; }
 
     /// <summary>Sets the time that is left, for <see cref="Pages"/>.</summary>
     public Action<TimeSpan> Extend { get; init; } = static _ => { };

@@ -6,12 +6,28 @@ namespace XpraAes.Transports;
 /// <summary>A client that has connected, and of which nothing has been read.</summary>
 internal abstract class AcceptedClient : IDisposable
 {
-    /// <summary>Its address; <see cref="IPAddress.None"/> if it has none, as on this machine's own sockets and pipes.</summary>
+    /// <summary>Its address, or the one that a proxy has announced; <see cref="IPAddress.None"/> if it has none, as on this machine's own sockets and pipes.</summary>
     public virtual IPAddress Source => IPAddress.None;
 
     /// <summary>Its address as text.</summary>
     /// <exception cref="SocketException">It has left already.</exception>
     public abstract string Peer { get; }
+
+    /// <summary>The PROXY header with which the connection began; null if there was none.</summary>
+    public ProxyHeader? Header { get; protected set; }
+
+    /// <summary>Whether a proxy has announced <see cref="Source"/>.</summary>
+    public bool IsAnnounced => Header?.Source is not null;
+
+    /// <summary>What a PROXY header for a further server says about it.</summary>
+    public virtual ProxyHeader Announcement => new(null, null);
+
+    /// <summary>Reads the PROXY header of a trusted proxy, whose client's address then is <see cref="Source"/>. False: the proxy has closed the connection before a byte, as a health check does.</summary>
+    /// <param name="isRequired">Whether a connection without a header is refused.</param>
+    /// <param name="timeout">For the whole header.</param>
+    /// <param name="cancellationToken">Cancels it.</param>
+    /// <exception cref="XpraAesException">ProxyHeaderInvalid, ConnectionLost.</exception>
+    public virtual Task<bool> ReadHeaderAsync(bool isRequired, TimeSpan timeout, CancellationToken cancellationToken) => throw new NotSupportedException("Named pipes have no proxies.");
 
     /// <summary>The number of its descriptor where the system assigns the lowest free one; otherwise 0.</summary>
     public virtual long Descriptor => 0;

@@ -13,6 +13,9 @@ internal sealed record HttpHead(string StartLine, Dictionary<string, string> Fie
     private static HttpHead? Parse(ReadOnlySpan<byte> data)
     {
         var lines = Encoding.Latin1.GetString(data).Split("\r\n");
+        // A single CR or LF ends a line for some programs and not for others.
+        if (lines.Any(static line => line.Any(static c => char.IsControl(c) && c != '\t')))
+            return null;
         var fields = new Dictionary<string, string>(StringComparer.OrdinalIgnoreCase);
         foreach (var line in lines.AsSpan(1))
         {

@@ -9,6 +9,9 @@ internal interface IListeningPoint : IDisposable
     /// <summary>The address and port, or the path, as text.</summary>
     string Address { get; }
 
+    /// <summary>The name of the socket that systemd has passed for it; null if it is our own.</summary>
+    string? Activation => null;
+
     /// <summary>Waits for the next client. One call at a time.</summary>
     /// <exception cref="ObjectDisposedException">It no longer listens.</exception>
     /// <exception cref="System.Net.Sockets.SocketException">Or IOException, UnauthorizedAccessException: no client can be accepted for now.</exception>

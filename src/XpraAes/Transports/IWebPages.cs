@@ -14,6 +14,7 @@ internal interface IWebPages
 
 /// <summary>A connection on which HTTP is spoken.</summary>
 /// <param name="Source">The client's address.</param>
+/// <param name="IsLoopback">Whether it has not left this machine.</param>
 /// <param name="IsSecure">Whether it is inside TLS with the listener's certificate.</param>
 /// <param name="Extend">Sets the time that is left for the connection's next step.</param>
-internal sealed record WebVisitor(IPAddress Source, bool IsSecure, Action<TimeSpan> Extend);
+internal sealed record WebVisitor(IPAddress Source, bool IsLoopback, bool IsSecure, Action<TimeSpan> Extend);

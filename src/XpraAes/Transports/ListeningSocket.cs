@@ -4,21 +4,23 @@ using System.Net.Sockets;
 namespace XpraAes.Transports;
 
 /// <summary>A TCP port or a Unix socket on which clients are accepted.</summary>
-internal sealed class ListeningSocket(Socket socket, XpraEndpoint endpoint) : IListeningPoint
+internal sealed class ListeningSocket(Socket socket, XpraEndpoint endpoint, string? activation = null) : IListeningPoint
 {
     public XpraEndpoint Endpoint => endpoint;
 
     public string Address => endpoint.Transport == TransportKind.Unix ? endpoint.Path! : AddressText.Of(new IPEndPoint(IPAddress.Parse(endpoint.Host), endpoint.Port));
 
+    public string? Activation => activation;
+
     public ValueTask<Socket> AcceptAsync(CancellationToken cancellationToken) => socket.AcceptAsync(cancellationToken);
 
     public async ValueTask<AcceptedClient> AcceptClientAsync(CancellationToken cancellationToken) => new SocketClient(await AcceptAsync(cancellationToken).ConfigureAwait(false));
 
-    /// <summary>Closes it, and removes the file of a Unix socket.</summary>
+    /// <summary>Closes it, and removes the file of a Unix socket of our own.</summary>
     public void Dispose()
     {
         socket.Dispose();
-        if (endpoint.Transport != TransportKind.Unix)
+        if (endpoint.Transport != TransportKind.Unix || activation is not null)
             return;
         try
         {

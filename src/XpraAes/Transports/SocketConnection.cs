@@ -7,7 +7,7 @@ internal static class SocketConnection
 {
     /// <summary>The stream of the connected socket, which it owns, and the peer's address. The socket is closed on failure.</summary>
     /// <exception cref="XpraAesException">ConnectionRefused, HostUnreachable, ConnectTimeout.</exception>
-    public static async Task<(Stream Stream, string Peer)> OpenAsync(Socket socket, Func<Socket, CancellationToken, ValueTask> connect, TimeSpan timeout, Limits limits, CancellationToken cancellationToken)
+    public static async Task<(Stream Stream, string Peer)> OpenAsync(Socket socket, Func<Socket, CancellationToken, ValueTask> connect, XpraEndpoint endpoint, TimeSpan timeout, Limits limits, CancellationToken cancellationToken)
     {
         using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         deadline.CancelAfter(timeout);
@@ -15,6 +15,8 @@ internal static class SocketConnection
         {
             await connect(socket, deadline.Token).ConfigureAwait(false);
             KeepAlive.Enable(socket, limits);
+            if (endpoint.SendsProxyHeader)
+                await socket.SendAsync(endpoint.Proxied.ToBytes(), deadline.Token).ConfigureAwait(false);
             return (new NetworkStream(socket, ownsSocket: true), AddressText.Of(socket.RemoteEndPoint));
         }
         catch (Exception e)

@@ -9,13 +9,15 @@ internal sealed class TcpTransport() : Transport(TransportKind.Tcp, "tcp")
     public override int DefaultPort => ProtocolDefaults.Port;
 
     public override Task<(Stream Stream, string Peer)> ConnectAsync(XpraEndpoint endpoint, IReadOnlyList<XpraKey> keys, TimeSpan timeout, Limits limits, CancellationToken cancellationToken)
-        => SocketConnection.OpenAsync(new Socket(SocketType.Stream, ProtocolType.Tcp), (socket, token) => socket.ConnectAsync(endpoint.Host, endpoint.Port, token), timeout, limits, cancellationToken);
+        => SocketConnection.OpenAsync(new Socket(SocketType.Stream, ProtocolType.Tcp), (socket, token) => socket.ConnectAsync(endpoint.Host, endpoint.Port, token), endpoint, timeout, limits, cancellationToken);
 
-    /// <summary>Binds a port and starts listening; port 0 takes a free one.</summary>
+    /// <summary>Binds a port and starts listening, unless systemd has passed a socket that does; port 0 takes a free one.</summary>
     /// <exception cref="XpraAesException">PortInUse, AddressUnavailable.</exception>
     public static ListeningSocket Listen(IPAddress address, int port, int backlog)
     {
         var endpoint = new IPEndPoint(address, port);
+        if (ActivatedSockets.Take(endpoint) is var (passed, name))
+            return new ListeningSocket(passed, new XpraEndpoint(TransportKind.Tcp, ((IPEndPoint)passed.LocalEndPoint!).Address.ToString(), port), name);
         var socket = new Socket(address.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
         try
         {

@@ -169,7 +169,7 @@ internal sealed class TlsStream : LayeredStream
     /// <summary>What went wrong, as the server's first bytes show it: its alert, its version, or that it does not speak TLS.</summary>
     private static XpraAesException Explain(Exception e, ReadOnlySpan<byte> first)
     {
-        const byte Alert = 21, Handshake = 22, ServerHello = 2, ProtocolVersion = 70, HandshakeFailure = 40;
+        const byte Alert = 21, Handshake = 22, ServerHello = 2, ProtocolVersion = 70, HandshakeFailure = 40, AlertSize = 2;
         if (first.Length == 0)
             return new(XpraErrorId.ConnectionLost, "The server closed the connection during the TLS handshake.", "Check the port: an xpra server does that on its sockets without TLS. Try tcp:// or ws://.", e);
         if (first is not [Alert or Handshake, 3, ..])
@@ -177,11 +177,14 @@ internal sealed class TlsStream : LayeredStream
             var peer = PeerIdentification.Describe(first);
             return new(XpraErrorId.TlsNotOffered, $"The server does not speak TLS there. {peer.Message}", "Use tcp:// in place of ssl://, or ws:// in place of wss://; or a port of the server's --bind-ssl or --bind-wss.", e);
         }
+        // An alert of another size is encrypted, and before any key is agreed it can only be another connection's.
+        if (first is [Alert, ..] and not [Alert, _, _, 0, AlertSize, ..])
+            return new(XpraErrorId.TlsFailed, "The server answered with the end of another TLS connection.", "Try again: xpra 3.1's servers do that now and then. If it lasts, restart the server.", e) { IsTransient = true };
         if (first is [Alert, _, _, _, _, _, ProtocolVersion, ..] or [Handshake, _, _, _, _, ServerHello, _, _, _, 3, <= 2, ..])
             return new(XpraErrorId.TlsTooOld, "The server speaks no version of TLS from 1.2 on.", "Update it: TLS 1.0 and 1.1 are not secure.", e);
         if (first is [Alert, _, _, _, _, _, HandshakeFailure, ..])
             return new(XpraErrorId.TlsFailed, "The server refuses TLS with a certificate.", "If it is a listener of this module without a certificate, use tls-psk://, or give it one: Start-XpraAesListener -Certificate.", e);
-        return new(XpraErrorId.TlsFailed, $"The TLS handshake failed: {PeerIdentification.Sanitize((e.InnerException ?? e).Message)}", "Check the port and what listens there.", e);
+        return new(XpraErrorId.TlsFailed, $"The TLS handshake failed: {PeerIdentification.Sanitize((e.InnerException ?? e).Message)}", "Check the port and what listens there.", e) { IsTransient = first is [Handshake, ..] };
     }
 
     /// <summary>Keeps the first bytes that the peer sends.</summary>

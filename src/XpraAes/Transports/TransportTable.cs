@@ -1,4 +1,5 @@
 using System.IO.Pipes;
+using System.Net;
 using System.Net.Sockets;
 
 namespace XpraAes.Transports;
@@ -52,18 +53,39 @@ internal static class TransportTable
         => Of(endpoint.Transport).ConnectAsync(endpoint, keys, timeout, limits, cancellationToken);
 
     /// <summary>The stream of packets on an accepted socket; its first bytes determine the transport. Null if a browser asked for pages only.</summary>
+    /// <param name="socket">The socket.</param>
+    /// <param name="options">What is accepted.</param>
+    /// <param name="cancellationToken">Cancels it.</param>
+    /// <param name="announced">The client's address, if it is not that of the socket.</param>
+    /// <param name="read">The client's first bytes, if some have been read already.</param>
     /// <exception cref="XpraAesException">HandshakeTimeout if nothing arrives in time, ConnectionLost, and those of <see cref="Transport.AcceptAsync"/>.</exception>
-    public static async Task<Stream?> AcceptAsync(Socket socket, AcceptOptions options, CancellationToken cancellationToken)
+    public static async Task<Stream?> AcceptAsync(Socket socket, AcceptOptions options, CancellationToken cancellationToken, IPAddress? announced = null, ReadOnlyMemory<byte> read = default)
     {
         using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         deadline.CancelAfter(options.Timeout);
         if (options.Pages is not null)
-            options = options with { Source = AddressText.SourceOf(socket), Extend = deadline.CancelAfter };
+        {
+            var source = AddressText.SourceOf(socket);
+            // Another machine's loopback is not this one's.
+            options = options with { Source = announced ?? source, IsLoopback = IPAddress.IsLoopback(source) && (announced is null || IPAddress.IsLoopback(announced)), Extend = deadline.CancelAfter };
+        }
         Stream stream = new NetworkStream(socket, ownsSocket: true);
         var first = new byte[PeekSize];
         try
         {
-            var count = await socket.ReceiveAsync(first, SocketFlags.Peek, deadline.Token).ConfigureAwait(false);
+            int count;
+            if (read.IsEmpty)
+            {
+                count = await socket.ReceiveAsync(first, SocketFlags.Peek, deadline.Token).ConfigureAwait(false);
+            }
+            else
+            {
+                count = Math.Min(read.Length, first.Length);
+                read[..count].CopyTo(first);
+                stream = new ReplayStream(stream, read);
+            }
+            if (ProxyHeader.IsStart(first.AsSpan(0, count)) && count == PeekSize)
+                throw new XpraAesException(XpraErrorId.ProxyHeaderRefused, "The connection began with a PROXY header, which is accepted from trusted sources only.", "If it comes from your own proxy, give -ProxyProtocol and -TrustedSource.");
             if (count == 0)
                 throw new XpraAesException(XpraErrorId.ConnectionLost, "The client closed the connection before its hello.");
             var spoken = Of(Recognize(first.AsSpan(0, count)));

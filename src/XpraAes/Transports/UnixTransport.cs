@@ -16,17 +16,19 @@ internal sealed class UnixTransport() : Transport(TransportKind.Unix, "socket")
 
     public override async Task<(Stream Stream, string Peer)> ConnectAsync(XpraEndpoint endpoint, IReadOnlyList<XpraKey> keys, TimeSpan timeout, Limits limits, CancellationToken cancellationToken)
     {
-        var (stream, _) = await SocketConnection.OpenAsync(NewSocket(), (socket, token) => socket.ConnectAsync(new UnixDomainSocketEndPoint(endpoint.Path!), token), timeout, limits, cancellationToken).ConfigureAwait(false);
+        var (stream, _) = await SocketConnection.OpenAsync(NewSocket(), (socket, token) => socket.ConnectAsync(new UnixDomainSocketEndPoint(endpoint.Path!), token), endpoint, timeout, limits, cancellationToken).ConfigureAwait(false);
         return (stream, endpoint.Path!);
     }
 
-    /// <summary>Creates the socket and starts listening. Replaces a dead socket left by a crashed program, but no live socket or other file.</summary>
+    /// <summary>Creates the socket and starts listening, unless systemd has passed one that does. Replaces a dead socket left by a crashed program, but no live socket or other file.</summary>
     /// <exception cref="XpraAesException">PortInUse, AddressUnavailable, InvalidOption on Windows.</exception>
     public static ListeningSocket Listen(string path, int backlog)
     {
         if (OperatingSystem.IsWindows())
             throw new XpraAesException(XpraErrorId.InvalidOption, "On Windows a socket's file cannot be restricted to its owner by a mode.", "Use -LocalPipe NAME, which only you can use: xpra attach named-pipe://NAME.");
         path = Path.GetFullPath(path);
+        if (ActivatedSockets.Take(new UnixDomainSocketEndPoint(path)) is var (passed, name))
+            return new ListeningSocket(passed, new XpraEndpoint(TransportKind.Unix, "", 0, path), name);
         var socket = NewSocket();
         try
         {

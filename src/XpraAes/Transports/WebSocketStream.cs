@@ -34,6 +34,9 @@ internal sealed class WebSocketStream : LayeredStream
     /// <summary>Payload bytes for each write, which with a header take 64 KB.</summary>
     private const int PieceSize = 64 * 1024 - MaxHeaderSize;
 
+    /// <summary>The path and query that the client has requested; null at the client's end.</summary>
+    public string? RequestPath { get; init; }
+
     private readonly bool _masks;
     private readonly SemaphoreSlim _writing = new(1, 1); // not disposed: an interrupted write has yet to release it, and it holds no system resources
     private readonly byte[] _buffer;

@@ -29,6 +29,6 @@ internal sealed class WebSocketTransport() : Transport(TransportKind.WebSocket, 
 
     /// <summary>The server's side on any stream, with the listener's pages if it has any.</summary>
     public static async Task<Stream?> UpgradeAsync(Stream stream, AcceptOptions options, bool isSecure, CancellationToken cancellationToken) => options.Pages is { } pages
-        ? await WebSocketUpgrade.AcceptAsync(stream, pages, new WebVisitor(options.Source, isSecure, options.Extend), options.Origins, cancellationToken).ConfigureAwait(false)
+        ? await WebSocketUpgrade.AcceptAsync(stream, pages, new WebVisitor(options.Source, options.IsLoopback, isSecure, options.Extend), options.Origins, cancellationToken).ConfigureAwait(false)
         : await WebSocketUpgrade.AcceptAsync(stream, default, options.Origins, cancellationToken).ConfigureAwait(false);
 }

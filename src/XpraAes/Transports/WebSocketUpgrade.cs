@@ -61,7 +61,7 @@ internal static class WebSocketUpgrade
         var answer = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
             + $"Sec-WebSocket-Accept: {AcceptKey(head!.Field("Sec-WebSocket-Key"))}\r\nSec-WebSocket-Protocol: {Subprotocol}\r\n\r\n";
         await stream.WriteAsync(Encoding.ASCII.GetBytes(answer), ct).ConfigureAwait(false);
-        return new WebSocketStream(stream, masks: false, rest);
+        return new WebSocketStream(stream, masks: false, rest) { RequestPath = head.StartLine["GET ".Length..^" HTTP/1.1".Length] };
     }
 
     /// <summary>

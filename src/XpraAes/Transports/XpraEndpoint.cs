@@ -13,6 +13,12 @@ public sealed record XpraEndpoint(TransportKind Transport, string Host, int Port
     /// <summary>How a client verifies the server of <c>ssl://</c> and <c>wss://</c>; null as <see cref="TlsTrust.Default"/>.</summary>
     public TlsTrust? Trust { get; init; }
 
+    /// <summary>Whether the connection begins with a PROXY header of version 2: for a gateway's target that wants to know the client's address.</summary>
+    public bool SendsProxyHeader { get; init; }
+
+    /// <summary>What that header says; a program that connects for itself says so.</summary>
+    internal ProxyHeader Proxied { get; init; } = ProxyHeader.ForItself;
+
     /// <summary>Whether it is one of this machine's own sockets or pipes, whose rights say who may use it.</summary>
     internal bool IsLocal => Transport is TransportKind.Unix or TransportKind.NamedPipe;
 

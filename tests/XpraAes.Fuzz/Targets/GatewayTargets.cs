@@ -14,8 +14,8 @@ namespace XpraAes.Fuzz.Targets;
 internal static class GatewayTargets
 {
     private static readonly Limits s_limits = new();
-    private static readonly GatewayOptions s_open = new() { Target = new TargetOptions { Endpoint = new XpraEndpoint(TransportKind.Tcp, "127.0.0.1", 1) } };
-    private static readonly GatewayOptions s_withPassword = s_open with { AsksForPassword = true };
+    private static readonly GatewayOptions s_open = new() { Targets = [new TargetOptions { Endpoint = new XpraEndpoint(TransportKind.Tcp, "127.0.0.1", 1) }], Health = new TargetHealth(Limits.Default, TimeProvider.System, NullLogger.Instance, default) };
+    private static readonly GatewayOptions s_withPassword = s_open with { Challenges = true };
     private static readonly XpraDictionary s_serverHello = XpraAes.Handshake.Hello.ForServer("0");
 
     /// <summary>A client's hello as it goes on, and a target's as it comes back: neither has a cipher or shared memory in it, and an unauthenticated client's asks for nothing more. Bits of the first byte choose what is known of the client.</summary>

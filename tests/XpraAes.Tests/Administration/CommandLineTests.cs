@@ -56,6 +56,7 @@ public sealed class CommandLineTests
         var server = new XpraEndpoint(TransportKind.Tcp, "ada", 10000);
         var now = new DateTime(2026, 11, 28, 7, 30, 5);
         Assert.Equal("shots/ada-10000-20261128-073005.png", FileNames.Expand("shots/{0:host}-{0:port}-{0:date}.png", server, now));
+        Assert.All(Enum.GetValues<TransportKind>().Except([TransportKind.Unix, TransportKind.NamedPipe]), kind => Assert.Equal("ada.png", FileNames.Expand("{0:host}.png", server with { Transport = kind, Path = "/x" }, now)));
         Assert.Equal("shots/100.png", FileNames.Expand("shots/{0:host}.png", new XpraEndpoint(TransportKind.Unix, "", 0, "/run/user/1000/xpra/100"), now));
         Assert.Equal(XpraErrorId.InvalidOption, Assert.Throws<XpraAesException>(() => FileNames.Expand("{0:user}.png", server, now)).Id);
         Assert.Equal(XpraErrorId.InvalidOption, Assert.Throws<XpraAesException>(() => FileNames.Expand("{0}.png", server, now)).Id);

@@ -1,5 +1,6 @@
 using System.Text;
 using XpraAes.Administration;
+using XpraAes.Encodings;
 using XpraAes.Keys;
 using XpraAes.Tests.Diagnostics;
 
@@ -146,6 +147,15 @@ public sealed class ConnectionRequestsTests : ProbeTests
     {
         await using var server = Serve(Generation.Of("6.6"));
         await AssertFails(XpraErrorId.RequestRefused, "readonly mode", server, Requests(server).ControlAsync(["readonly", "off"], default));
+    }
+
+    [Theory]
+    [InlineData(6L, "control commands are not enabled on this connection")] // 6.1 and 6.2 with control=no
+    [InlineData(1L, "the control channel is disabled")] // up to 6.2 with --control=no
+    public async Task Servers_whose_control_is_turned_off_refuse(long code, string words)
+    {
+        await using var server = Serve(Generation.Of("6.2.5") with { Answer = (_, _) => ["hello", new XpraDictionary { ["command_response"] = new object?[] { code, words } }] });
+        await AssertFails(XpraErrorId.RequestRefused, words, server, Requests(server).ControlAsync(["help"], default));
     }
 
     [Fact]

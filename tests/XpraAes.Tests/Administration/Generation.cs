@@ -50,6 +50,8 @@ internal static class Generation
         ["name", ..] when traits.Version == "6.5.3" => [6L, "invalid command"],
         ["name", var name] => [0L, $"session name set to {name}"],
         ["send-notification", var id, ..] when !traits.Version.StartsWith("6.5", StringComparison.Ordinal) && traits.Version != "6.6" => [0L, $"notification id {id}: message sent to 1 clients"],
+        // From 6.5 on, only with --file-transfer.
+        ["send-file", var file, _, var clients] when traits.Version is not ("6.5.3" or "6.6") => file.EndsWith("missing", StringComparison.Ordinal) ? [1L, $"file '{file}' does not exist"] : [0L, $"send file of '{file}' to {clients} initiated"],
         ["quality", "abc"] => [127L, " argument 1 failed validation: invalid literal for int() with base 10: 'abc'\n 'quality': set encoding quality (from 0 to 100)"],
         ["readonly", ..] => [1L, "control command 'readonly' denied by readonly mode"],
         _ => [6L, "invalid command"],

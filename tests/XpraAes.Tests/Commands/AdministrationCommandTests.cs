@@ -110,6 +110,7 @@ public sealed class AdministrationCommandTests : ProbeTests, IDisposable
     [InlineData("Invoke-XpraControl name x -Uri {0} -WhatIf")]
     [InlineData("Start-XpraApplication {0} -Command xterm -WhatIf")]
     [InlineData("Save-XpraScreenshot {0} -Path x.png -WhatIf")]
+    [InlineData("Send-XpraFile {0} -Path /etc/motd -WhatIf")]
     [InlineData("$ConfirmPreference = 'High'; try {{ Stop-XpraServer {0} }} catch {{ }}")] // nobody can be asked here
     [InlineData("$ConfirmPreference = 'High'; try {{ Disconnect-XpraClient {0} }} catch {{ }}")]
     public async Task Nothing_is_sent_without_consent(string command)
@@ -173,10 +174,30 @@ public sealed class AdministrationCommandTests : ProbeTests, IDisposable
     }
 
     [Fact]
+    public async Task A_file_is_sent_or_the_version_that_sends_none_is_named()
+    {
+        await using var server = Serve(Generation.Of("6.2.5"));
+        Assert.Equal("send file of '/srv/plan.pdf' to * initiated", Run($"(Send-XpraFile {Uri(server)} -Path /srv/plan.pdf).Text"));
+        Assert.Equal("send file of '~/plan.pdf' to 44deee9b,1-2 initiated", Run($"(Send-XpraFile {Uri(server)} -Path ~/plan.pdf -Uuid 44deee9b, 1-2 -Open).Text"));
+        AssertFails($"Send-XpraFile {Uri(server)} -Path /srv/missing", XpraErrorId.ControlFailed);
+        var before = server.Connections;
+        foreach (var how in (string[])["-Path plan.pdf", "-Path ''", "-Path /a -Uuid '*'", "-Path /a -Uuid 'a,b'"])
+            Assert.Contains("ParameterArgumentValidation", Run($"try {{ Send-XpraFile {Uri(server)} {how} }} catch {{ $_.FullyQualifiedErrorId }}"), StringComparison.Ordinal);
+        Assert.Equal(before, server.Connections);
+        await using var newer = Serve(Generation.Of("6.5.3"));
+        var error = Assert.Single(_host.Run($"Send-XpraFile {Uri(newer)} -Path /a").Errors);
+        Assert.Equal("RequestUnsupported", error.FullyQualifiedErrorId.Split(',')[0]);
+        Assert.Contains("xpra 6.5.3 has no 'send-file'", error.Exception.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Names_complete_from_what_a_server_has_told()
     {
         await using var server = Serve(Generation.Of("6.2.5"));
-        Assert.Contains("video-region", Run("(TabExpansion2 'Invoke-XpraControl vid' 22).CompletionMatches.CompletionText -join ' '"), StringComparison.Ordinal);
+        // Names that an earlier test's server told are known in this process.
+        await using var other = Serve(Generation.Of("6.2.5") with { Answer = (_, _) => ["hello", new XpraDictionary { ["command_response"] = new object?[] { 0L, "control supports: help, video-region" } }] });
+        _host.Run($"Invoke-XpraControl help -Uri {Uri(other)}");
+        Assert.Equal("video-region", Run("(TabExpansion2 'Invoke-XpraControl vid' 22).CompletionMatches.CompletionText -join ' '"));
         _host.Run($"Invoke-XpraControl help -Uri {Uri(server)}");
         Assert.Equal("start start-child", Run("(TabExpansion2 'Invoke-XpraControl st' 21).CompletionMatches.CompletionText -join ' '"));
         await using var hostile = Serve(Generation.Of("6.2.5") with { Answer = (_, _) => ["hello", new XpraDictionary { ["command_response"] = new object?[] { 0L, "control supports: stx;reboot, $(reboot)" } }] });

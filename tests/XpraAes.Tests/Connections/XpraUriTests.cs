@@ -246,6 +246,26 @@ public sealed class XpraUriTests
     }
 
     [Theory]
+    [InlineData("tcp://h:1/?send-proxy=v2", true)]
+    [InlineData("socket:///run/s?send-proxy=v2", true)]
+    [InlineData("tcp://h:1/?send-proxy=", false)]
+    [InlineData("tcp://h:1/", false)]
+    public void A_PROXY_header_is_sent_if_the_URI_says_so(string text, bool sends)
+    {
+        using var uri = XpraUri.Parse(text);
+        Assert.Equal(sends, uri.Endpoint.SendsProxyHeader);
+        Assert.Empty(uri.Options);
+        Assert.DoesNotContain("send-proxy", uri.ToString(), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("tcp://h:1/?send-proxy=v1")]
+    [InlineData("tcp://h:1/?send-proxy=yes")]
+    [InlineData("named-pipe://h?send-proxy=v2")]
+    public void There_is_one_PROXY_header_to_send(string text)
+        => Assert.Equal(XpraErrorId.InvalidUri, Assert.Throws<XpraAesException>(() => XpraUri.Parse(text)).Id);
+
+    [Theory]
     [InlineData("tcp://H/?ssl-fingerprint=00")]
     [InlineData("tls-psk://H/?ssl-ca-certs=ca.pem")]
     [InlineData("ssl://H/?ssl-fingerprint=00")]

@@ -41,11 +41,21 @@ internal static class ShellProcess
 
     public static Process Start(params string[] arguments) => Start(new Dictionary<string, string>(), arguments);
 
-    private static Process Start(IReadOnlyDictionary<string, string> environment, string[] arguments)
+    /// <summary>Starts it under a shell that runs <paramref name="script"/> first, which then runs it in its own place: "$@".</summary>
+    public static Process StartUnder(string script, params string[] arguments)
+        => StartProgram(new Dictionary<string, string>(), ["bash", "-c", $"{script}\nexec \"$@\"", "sh", "dotnet", TestPaths.Shell, .. arguments]);
+
+    /// <summary>Starts it with these variables in its environment.</summary>
+    public static Process Start(IReadOnlyDictionary<string, string> environment, string[] arguments)
     {
         // A process started in the background of a shell ignores SIGINT, and so do its children; env resets that.
         string[] prefix = OperatingSystem.IsLinux() ? ["env", "--default-signal=INT", "dotnet", TestPaths.Shell] : ["dotnet", TestPaths.Shell];
-        ProcessStartInfo start = new(prefix[0], [.. prefix[1..], .. arguments])
+        return StartProgram(environment, [.. prefix, .. arguments]);
+    }
+
+    private static Process StartProgram(IReadOnlyDictionary<string, string> environment, string[] command)
+    {
+        ProcessStartInfo start = new(command[0], command[1..])
         {
             RedirectStandardInput = true,
             RedirectStandardOutput = true,

@@ -23,6 +23,31 @@ public sealed class TargetKindTests : IDisposable
         _folder.Dispose();
     }
 
+    /// <summary>A gateway in front of a gateway: with send-proxy=v2 the second one sees the first one's clients.</summary>
+    [Theory]
+    [InlineData(TransportKind.Tcp)]
+    [InlineData(TransportKind.WebSocket)]
+    [InlineData(TransportKind.TlsPsk)]
+    public async Task A_target_that_wants_to_know_is_told_the_clients_address(TransportKind toTarget)
+    {
+        await using var server = AesListener.Start(new ListenerOptions { Key = _targetsKey, ProxyProtocol = ProxyProtocol.Required, TrustedSources = [new System.Net.IPNetwork(System.Net.IPAddress.Loopback, 32)] });
+        await using var gateway = AesListener.Start(new ListenerOptions { Key = _clientsKey, Target = new TargetOptions { Endpoint = At(toTarget, server) with { SendsProxyHeader = true }, Keys = [_targetsKey] } });
+        await using var client = await XpraConnector.ConnectAsync(new ConnectOptions { Endpoint = At(TransportKind.Tcp, gateway), Key = _clientsKey });
+        var atGateway = Assert.Single(gateway.Connections);
+        Assert.StartsWith("127.0.0.1:", atGateway.Peer, StringComparison.Ordinal);
+        Assert.Equal(atGateway.Peer, Assert.Single(server.Connections).Peer);
+    }
+
+    /// <summary>A program that connects for itself says so, and is known by its own address.</summary>
+    [Fact]
+    public async Task A_client_may_send_a_header_about_itself()
+    {
+        await using var server = AesListener.Start(new ListenerOptions { Key = _targetsKey, ProxyProtocol = ProxyProtocol.Required, TrustedSources = [new System.Net.IPNetwork(System.Net.IPAddress.Loopback, 32)] });
+        using var uri = XpraUri.Parse($"tcp://127.0.0.1:{server.Port}/?send-proxy=v2");
+        await using var client = await XpraConnector.ConnectAsync(new ConnectOptions { Endpoint = uri.Endpoint, Key = _targetsKey });
+        Assert.StartsWith("127.0.0.1:", Assert.Single(server.Connections).Peer, StringComparison.Ordinal);
+    }
+
     [Theory]
     [InlineData(TransportKind.Tcp, TransportKind.Tcp)]
     [InlineData(TransportKind.Tcp, TransportKind.WebSocket)]

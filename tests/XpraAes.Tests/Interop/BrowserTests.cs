@@ -99,6 +99,28 @@ public sealed class BrowserTests(RealXpra xpra) : IClassFixture<RealXpra>, IDisp
         await browser.SeeAsync("right", Background, WindowPixels);
     }
 
+    /// <summary>A link names the session, and any password will do where the listener has none.</summary>
+    [Theory]
+    [InlineData("?session=my%20mail", "")]
+    [InlineData("", "my mail")]
+    public async Task It_gets_the_session_that_is_named(string link, string typed)
+    {
+        await RequireAsync();
+        var (server, socket) = await StartServerAsync();
+        await using var closing = server;
+        await using var gateway = StartGateway(socket, options => options with { Target = null, Routes = [new RouteOptions { Name = "my mail", Targets = [options.Target!] }] });
+        await using var browser = await Browser.StartAsync(_certificate);
+        await browser.RunAsync("open", new { page = "a", url = gateway.BrowserUri + link });
+        await browser.RunAsync("fill", new { page = "a", selector = "#key", text = $"{xpra.Key}" });
+        await browser.RunAsync("click", new { page = "a", selector = "summary" });
+        if (typed.Length > 0)
+            await browser.RunAsync("fill", new { page = "a", selector = "#session", text = typed });
+        await browser.RunAsync("fill", new { page = "a", selector = "#password", text = "any" });
+        await browser.RunAsync("click", new { page = "a", selector = "#connect" });
+        await browser.SeeAsync("a", Background, WindowPixels);
+        Assert.Equal("my mail", Assert.Single(gateway.Connections).Route);
+    }
+
     [Fact]
     public async Task It_comes_back_after_the_gateway_has_been_restarted()
     {

@@ -2,6 +2,7 @@ using XpraAes.Ciphers;
 using XpraAes.Gateway;
 using XpraAes.Keys;
 using XpraAes.Listening;
+using XpraAes.Tests.Gateway;
 using XpraAes.Tests.Listening;
 using XpraAes.Transports;
 
@@ -30,6 +31,52 @@ public sealed class RealGatewayTests(RealXpra xpra) : IClassFixture<RealXpra>
         Assert.Equal(0, await client.WaitForExitAsync());
         Assert.Contains($"server.build.version={RealXpra.Version}", client.Output, StringComparison.Ordinal);
         Assert.Equal((1, 0), (gateway.Accepted, gateway.Rejected));
+    }
+
+    /// <summary>Two servers behind one address. The name is in the client's URI; without a password for the listener, any answer to its challenge will do.</summary>
+    [Theory]
+    [InlineData("ada:x@", "first", 0)]
+    [InlineData("ada:x@", "second", 1)]
+    [InlineData("ada:x@", "100", 1)]
+    [InlineData("bob:x@", "any", 0)]
+    [InlineData("ada:x@", "other", null)]
+    public async Task Its_client_gets_the_session_that_its_uri_names(string user, string session, int? expected)
+    {
+        xpra.Require();
+        using var key = XpraKey.Generate();
+        await using var second = new TestTarget();
+        TargetOptions[] targets = [new TargetOptions { Endpoint = xpra.ServerOptions.Endpoint, Keys = [xpra.Key] }, second.Options()];
+        await using var gateway = AesListener.Start(new ListenerOptions
+        {
+            Key = key,
+            Limits = Limits.Default with { AuthenticationDelay = TimeSpan.Zero },
+            Routes =
+            [
+                new RouteOptions { Name = "first", Targets = [targets[0]] },
+                new RouteOptions { Name = "second", Targets = [targets[1]] },
+                new RouteOptions { Name = ":100", Targets = [targets[1]] },
+                new RouteOptions { Name = "bob/*", Targets = [targets[0]] },
+            ],
+        });
+        await using var client = xpra.StartClient("tcp", "info", gateway.Port, key, encryptFirstPacket: false, user: user, session: session);
+        if (expected == 1)
+        {
+            var (peer, _, hello) = await second.AcceptHelloAsync();
+            await using (peer)
+                Assert.Equal(("ada", "info"), (hello.PeerHello.GetString("username"), hello.Request));
+            return;
+        }
+        if (expected is null)
+        {
+            Assert.NotEqual(0, await client.WaitForExitAsync());
+            Assert.Contains("no such session here", client.Output, StringComparison.Ordinal);
+            Assert.Equal(1, gateway.Refusals[XpraErrorId.SessionUnknown]);
+            return;
+        }
+        Assert.Equal(0, await client.WaitForExitAsync());
+        Assert.Contains($"server.build.version={RealXpra.Version}", client.Output, StringComparison.Ordinal);
+        Assert.Equal((1, 0), (gateway.Accepted, gateway.Rejected));
+        Assert.Equal(0, second.Connects);
     }
 
     /// <summary>A 3.1 server takes the request for a session and ends on a packet, which its client cannot send to it through a gateway.</summary>

@@ -116,11 +116,15 @@ public sealed class RealXpra : IAsyncLifetime
 
     /// <summary>The same by another of xpra's schemes, such as <c>ssl</c>.</summary>
     internal XpraProgram StartClient(string scheme, string command, int port, XpraKey? key, bool encryptFirstPacket, string[]? arguments = null, params string[] more)
+        => StartClient(scheme, command, port, key, encryptFirstPacket, user: "", session: "", arguments, more);
+
+    /// <summary>The same with a user, as in <c>ada:password@</c>, and the name of a session in the URI.</summary>
+    internal XpraProgram StartClient(string scheme, string command, int port, XpraKey? key, bool encryptFirstPacket, string user, string session, string[]? arguments = null, params string[] more)
     {
         var keyFile = KeyFile;
         if (key is not null)
             key.Save(keyFile = Path.Combine(_folder.FullName, Path.GetRandomFileName()));
-        string[] all = [command, .. arguments ?? [], $"{scheme}://127.0.0.1:{port}/", "--tcp-encryption=AES", $"--tcp-encryption-keyfile={keyFile}", .. more];
+        string[] all = [command, .. arguments ?? [], $"{scheme}://{user}127.0.0.1:{port}/{session}", "--tcp-encryption=AES", $"--tcp-encryption-keyfile={keyFile}", .. more];
         // Only the graphical client needs a display.
         return command == "attach"
             ? XpraProgram.Start(_folder.FullName, "xvfb-run", ["-a", "xpra", .. all, .. s_withoutExtras], encryptFirstPacket)

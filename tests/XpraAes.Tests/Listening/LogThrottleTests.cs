@@ -110,7 +110,7 @@ public sealed partial class LogThrottleTests : IDisposable
             using var honest = _log.Connect(_lines, s_address);
             Log.PeerConnected(honest, "honest");
             honest.Prove();
-            Log.SessionOpened(honest, "honest", "6.2", "AES-CTR");
+            Log.SessionOpened(honest, "honest", "6.2", "AES-CTR", this);
         }
         Assert.Equal((100, 100), (Lines(110), Lines(113)));
 
@@ -119,12 +119,12 @@ public sealed partial class LogThrottleTests : IDisposable
         using (var honest = _log.Connect(_lines, s_address))
         {
             Assert.False(honest.IsEnabled(LogLevel.Debug));
-            Log.SessionOpened(honest, "honest", "6.2", "AES-CTR");
+            Log.SessionOpened(honest, "honest", "6.2", "AES-CTR", this);
             Assert.Equal(100, Lines(113));
             honest.Prove();
             Assert.Equal(101, Lines(113)); // what was withheld
             Assert.True(honest.IsEnabled(LogLevel.Debug));
-            Log.SessionClosed(honest, "honest", "client request");
+            Log.SessionClosed(honest, "honest", "client request", this);
             Assert.Equal(1, Lines(114));
         }
         _log.Dispose();
@@ -142,8 +142,8 @@ public sealed partial class LogThrottleTests : IDisposable
         for (var i = 0; i < 50; i++)
         {
             using var sitting = _log.Connect(_lines, s_address);
-            Log.SessionOpened(sitting, "client", "6.2", "AES-CTR");
-            Log.SessionClosed(sitting, "client", "gone");
+            Log.SessionOpened(sitting, "client", "6.2", "AES-CTR", this);
+            Log.SessionClosed(sitting, "client", "gone", this);
         }
         _log.Dispose();
 

@@ -59,6 +59,33 @@ public sealed class SourceGuardTests
         Assert.Equal(0, guard.Remembered);
     }
 
+    [Fact]
+    public void TLS_handshakes_beyond_an_allowance_delay_their_source_and_its_networks_and_never_block_it()
+    {
+        var guard = Guard();
+        var (source, neighbour, stranger) = (IPAddress.Parse("2001:db8:0:1::1"), IPAddress.Parse("2001:db8:0:2::1"), IPAddress.Parse("2001:db9::1"));
+        for (var i = 0; i < Limits.Default.TlsHandshakesPerSource; i++)
+            guard.RecordHandshake(source);
+        Assert.Equal(TimeSpan.Zero, guard.DelayFor(source));
+        for (var i = 1; i <= 500; i++)
+        {
+            guard.RecordHandshake(source);
+            Assert.Equal(TimeSpan.FromTicks(Math.Min((i * Limits.Default.DelayPerFailure).Ticks, Limits.Default.LongestDelay.Ticks)), guard.DelayFor(source));
+        }
+        Assert.Equal((Limits.Default.LongestDelay, TimeSpan.Zero), (guard.DelayFor(neighbour), guard.DelayFor(stranger)));
+
+        // Who then proves the key is known again, and so are its neighbours.
+        var slot = Enter(guard, source)!;
+        slot.MarkProven();
+        Assert.Equal((TimeSpan.Zero, TimeSpan.Zero), (guard.DelayFor(source), guard.DelayFor(neighbour)));
+        slot.Dispose();
+
+        for (var i = 0; i < 500; i++)
+            guard.RecordHandshake(neighbour);
+        _clock.Advance(Limits.Default.FailureWindow + TimeSpan.FromSeconds(1));
+        Assert.Equal((TimeSpan.Zero, 0), (guard.DelayFor(neighbour), guard.Remembered));
+    }
+
     [Theory]
     [InlineData(-3650)]
     [InlineData(3650)]

@@ -230,6 +230,46 @@ public sealed class TlsTests : IDisposable
         Assert.False(answering.IsFaulted);
     }
 
+    /// <summary>As xpra 3.1's servers do: the encrypted end of one connection goes out on another. It may have any code where a plain alert has its own.</summary>
+    [Theory]
+    [InlineData(2, true, 3)]
+    [InlineData(99, false, 4)]
+    public async Task The_end_of_another_connection_is_no_answer_and_another_attempt_is_made(int times, bool succeeds, int expected)
+    {
+        const string End = "\u0015\u0003\u0003\0\u001a\u0046\u0046\u0028\u0028345678901234567890123456";
+        await using var loopback = Start();
+        using var listening = TcpTransport.Listen(IPAddress.Loopback, 0, 4);
+        var count = 0;
+        var answering = Task.Run(async () =>
+        {
+            while (true)
+            {
+                using var socket = await listening.AcceptAsync(default);
+                if (++count <= times)
+                {
+                    await socket.SendAsync(Encoding.Latin1.GetBytes(End));
+                    socket.Shutdown(SocketShutdown.Send);
+                    while (await socket.ReceiveAsync(new byte[4096]) > 0)
+                    {
+                    }
+                    continue;
+                }
+                using var inner = new TcpClient();
+                await inner.ConnectAsync(IPAddress.Loopback, loopback.Listener.Port);
+                await using var outer = new NetworkStream(socket);
+                await Task.WhenAny(outer.CopyToAsync(inner.GetStream()), inner.GetStream().CopyToAsync(outer));
+            }
+        });
+        var options = By(TransportKind.Tls, loopback.Options);
+        options = options with { Endpoint = options.Endpoint with { Port = listening.Endpoint.Port } };
+        if (succeeds)
+            await (await XpraConnector.ConnectAsync(options)).CloseAsync();
+        else
+            Assert.Equal(XpraErrorId.TlsFailed, (await Assert.ThrowsAsync<XpraAesException>(() => XpraConnector.ConnectAsync(options))).Id);
+        Assert.Equal(expected, count);
+        Assert.False(answering.IsFaulted);
+    }
+
     [Fact]
     public async Task A_probe_finds_everything_right()
     {

@@ -55,7 +55,7 @@ public sealed class FileLoggerTests : IDisposable
     {
         using (var log = NewLog())
         {
-            Log.SessionClosed(log, "peer", "one\r\ntwo\u2028\u0007");
+            Log.SessionClosed(log, "peer", "one\r\ntwo\u2028\u0007", this);
             Log.SessionFailed(log, "peer", new InvalidOperationException("three\nfour"));
         }
         Assert.Equal(2, File.ReadAllText(FilePath).Split(['\n', '\r', '\u2028'], StringSplitOptions.RemoveEmptyEntries).Length);

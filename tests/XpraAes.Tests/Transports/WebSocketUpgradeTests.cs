@@ -47,6 +47,13 @@ public sealed class WebSocketUpgradeTests
         }
     }
 
+    [Theory]
+    [InlineData("GET /a\rLocation: b HTTP/1.1\r\nHost: x\r\n\r\n")]
+    [InlineData("GET / HTTP/1.1\r\nHost: x\nSecond: y\r\n\r\n")]
+    [InlineData("GET / HTTP/1.1\r\nHost: x\0\r\n\r\n")]
+    public async Task A_head_with_a_bare_line_break_is_no_http(string head)
+        => Assert.Null((await HttpHead.ReadAsync(new ScriptedStream(Encoding.ASCII.GetBytes(head)), default, isAnswer: false, default)).Head);
+
     [Fact]
     public async Task The_request_may_be_peeked_up_to_any_byte_and_frames_may_follow_at_once()
     {

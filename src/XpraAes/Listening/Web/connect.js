@@ -51,6 +51,9 @@ async function connect(event) {
             if (field(name).value)
                 settings[name] = field(name).value;
         }
+        // The path of the WebSocket, which names the session (PROTOCOL section 15). Encoded, it is nothing but one name: no other server.
+        if (field("session").value)
+            settings.path = `/${encodeURIComponent(field("session").value)}`;
         store(settings);
         location.assign("/index.html");
     } catch (e) {
@@ -61,8 +64,10 @@ async function connect(event) {
 }
 
 const asked = new URLSearchParams(location.search);
-if (asked.get("username"))
-    field("username").value = asked.get("username");
+for (const name of ["session", "username"]) {
+    if (asked.get(name))
+        field(name).value = asked.get(name);
+}
 if (asked.has("key") || asked.has("password")) {
     history.replaceState(null, "", "/");
     show("The address contained a key or password, which the browser's history may have kept. Type it here instead.");
