@@ -36,6 +36,7 @@
         'Stop-XpraAesListener'
         'Stop-XpraServer'
         'Test-XpraAes'
+        'Watch-XpraAes'
     )
     FunctionsToExport    = @()
     VariablesToExport    = @()

@@ -63,7 +63,7 @@ public abstract class AdministrationCommand : ServerCommand
 
     private Task WorkInSessionsAsync(PipelineOutput output, CancellationToken cancellationToken)
     {
-        var done = 0;
+        var progress = new WaitProgress(output, Activity, _sessions.Select(session => session.Server));
         var parallel = new ParallelOptions { MaxDegreeOfParallelism = ThrottleLimit, CancellationToken = cancellationToken };
         return Parallel.ForEachAsync(_sessions, parallel, async (session, token) =>
         {
@@ -75,8 +75,7 @@ public abstract class AdministrationCommand : ServerCommand
             {
                 output.WriteError(e);
             }
-            if (_sessions.Count > 1)
-                ShowProgress(output, Interlocked.Increment(ref done), _sessions.Count);
+            progress.Done(session.Server);
         });
     }
 }

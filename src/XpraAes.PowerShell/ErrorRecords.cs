@@ -40,7 +40,7 @@ internal static class ErrorRecords
             or XpraErrorId.InvalidOption => ErrorCategory.InvalidArgument,
         XpraErrorId.KeyFileEmpty or XpraErrorId.MalformedPacket => ErrorCategory.InvalidData,
         XpraErrorId.UnsupportedEncoding or XpraErrorId.UnsupportedCompression => ErrorCategory.NotImplemented,
-        XpraErrorId.KeyDisposed or XpraErrorId.Closed => ErrorCategory.InvalidOperation,
+        XpraErrorId.KeyDisposed or XpraErrorId.Closed or XpraErrorId.NoTerminal => ErrorCategory.InvalidOperation,
         XpraErrorId.LimitReached => ErrorCategory.LimitsExceeded,
         _ => ErrorCategory.NotSpecified,
     };

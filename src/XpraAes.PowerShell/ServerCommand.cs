@@ -68,6 +68,9 @@ public abstract class ServerCommand : EncryptionCommand
     /// <summary>The activity shown in the progress bar.</summary>
     private protected abstract string Activity { get; }
 
+    /// <summary>Whether the progress bar is shown for one server too; not where the work has its own.</summary>
+    private protected virtual bool ShowsProgressOfOne => true;
+
     /// <inheritdoc/>
     protected override void Start()
     {
@@ -119,14 +122,8 @@ public abstract class ServerCommand : EncryptionCommand
     private async Task WorkOnAllAsync(PipelineOutput output, CancellationToken cancellationToken)
     {
         using var servers = _servers!;
-        var (done, count) = (0, servers.Servers.Count);
-        await servers.ForEachAsync(ThrottleLimit, output, (server, token) => WorkAsync(WithParameters(server), output, token), Progress, cancellationToken);
-
-        void Progress()
-        {
-            if (count > 1)
-                ShowProgress(output, Interlocked.Increment(ref done), count);
-        }
+        var progress = servers.Servers.Count > 1 || ShowsProgressOfOne ? new WaitProgress(output, Activity, servers.Servers.Select(server => server.Endpoint.ToString())) : null;
+        await servers.ForEachAsync(ThrottleLimit, output, (server, token) => WorkAsync(WithParameters(server), output, token), server => progress?.Done(server.Endpoint.ToString()), cancellationToken);
     }
 
     private ConnectOptions WithParameters(ConnectOptions server) => server with
@@ -139,11 +136,4 @@ public abstract class ServerCommand : EncryptionCommand
         AllowXor = AllowXor,
         Timeout = Timeout,
     };
-
-    private protected void ShowProgress(PipelineOutput output, int done, int count)
-        => output.WriteProgress(new ProgressRecord(0, Activity, $"{done} of {count}")
-        {
-            PercentComplete = 100 * done / count,
-            RecordType = done < count ? ProgressRecordType.Processing : ProgressRecordType.Completed,
-        });
 }

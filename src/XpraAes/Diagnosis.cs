@@ -21,6 +21,12 @@ public sealed record Diagnosis
     /// <summary>What to do about it; null if there is nothing to do.</summary>
     public string? RecommendedAction { get; init; }
 
+    /// <summary>Whether it is what keeps an AES connection from being established: of several failures, the first that was found.</summary>
+    public bool IsCause { get; init; }
+
+    /// <summary>What follows from all findings about the endpoint, in a line: what to do, or that nothing is to be done. Only the last finding has it; null for the others.</summary>
+    public string? Conclusion { get; init; }
+
     /// <summary>The xpra version that the server reports, or null.</summary>
     public string? PeerVersion { get; init; }
 

@@ -111,6 +111,9 @@ public sealed class XpraConnection : IAsyncDisposable
     /// <summary>What carries the peer's packets; null where there is no connection, as in memory.</summary>
     internal TransportKind? Transport => _session.Channel.Transport;
 
+    /// <summary>The legs, the peer's first; a relayed session has a second one to its target.</summary>
+    internal IReadOnlyList<CipherLeg> Legs => _session.Legs;
+
     /// <summary>The full path of the key file; null if the key is not from a file.</summary>
     internal string? KeyPath => Leg.KeyPath;
 

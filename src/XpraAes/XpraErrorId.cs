@@ -147,4 +147,6 @@ public enum XpraErrorId
     ProxyHeaderRefused,
     /// <summary>A gateway has no route to the session that the client named, or none for that client.</summary>
     SessionUnknown,
+    /// <summary>What is shown in a terminal has none.</summary>
+    NoTerminal,
 }

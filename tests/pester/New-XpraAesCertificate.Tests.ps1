@@ -73,8 +73,8 @@ Describe 'TLS with a certificate' -Tag Unit -Skip:$isWine {
         $listener = Start-XpraAesListener -Port 0 -Key $key -Certificate $certificate
         { Connect-XpraAes "ssl://localhost:$($listener.Port)/" -Key $key -ErrorAction Stop } | Should -Throw -ErrorId 'CertificateUntrusted,*'
         $found = Test-XpraAes "ssl://localhost:$($listener.Port)/" -Key $key
-        $found[0].Finding | Should -Be CertificateUntrusted
-        $found[0].RecommendedAction | Should -Match 'ssl-fingerprint='
+        ($found | Where-Object IsCause).Finding | Should -Be CertificateUntrusted
+        ($found | Where-Object IsCause).RecommendedAction | Should -Match 'ssl-fingerprint='
         Connect-XpraAes "ssl://localhost:$($listener.Port)/?ssl-server-verify-mode=none" -Key $key -WarningVariable warned -WarningAction SilentlyContinue | Should -Not -BeNullOrEmpty
         "$warned" | Should -Match 'not verified'
     }

@@ -132,7 +132,8 @@ public sealed class GetXpraCipherInfoCommand : XpraCmdlet
     private async Task AskAllAsync(PipelineOutput output, CancellationToken cancellationToken)
     {
         using var servers = _servers!;
-        await servers.ForEachAsync(MaxParallel, output, async (server, token) => Show(server, await RemoteCiphers.GetAsync(server with { Timeout = Timeout }, token), output), null, cancellationToken);
+        var progress = new WaitProgress(output, "Asking xpra servers for the ciphers of their clients", servers.Servers.Select(server => server.Endpoint.ToString()));
+        await servers.ForEachAsync(MaxParallel, output, async (server, token) => Show(server, await RemoteCiphers.GetAsync(server with { Timeout = Timeout }, token), output), server => progress.Done(server.Endpoint.ToString()), cancellationToken);
     }
 
     private static void Show(ConnectOptions server, IReadOnlyList<CipherInfo> rows, PipelineOutput output)

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Management.Automation;
 
 namespace XpraAes.PowerShell.Commands;
@@ -6,6 +7,8 @@ namespace XpraAes.PowerShell.Commands;
 [Cmdlet(VerbsLifecycle.Stop, "XpraAesListener", DefaultParameterSetName = nameof(Listener), SupportsShouldProcess = true)]
 public sealed class StopXpraAesListenerCommand : XpraCmdlet
 {
+    private static readonly TimeSpan s_progressInterval = TimeSpan.FromMilliseconds(250);
+
     private readonly List<AesListener> _selected = [];
 
     /// <summary>Listeners from Start- or Get-XpraAesListener.</summary>
@@ -33,7 +36,24 @@ public sealed class StopXpraAesListenerCommand : XpraCmdlet
     }
 
     /// <inheritdoc/>
-    protected override void Finish() => Run((_, token) => Task.WhenAll(_selected.Select(listener => listener.StopAsync(GracePeriod))).WaitAsync(token));
+    protected override void Finish() => Run(StopAsync);
+
+    private async Task StopAsync(PipelineOutput output, CancellationToken cancellationToken)
+    {
+        var started = Stopwatch.GetTimestamp();
+        var stopping = Task.WhenAll(_selected.Select(listener => listener.StopAsync(GracePeriod)));
+        var progress = new ProgressRecord(0, "Stopping listeners", "waiting");
+        while (await Task.WhenAny(stopping, Task.Delay(s_progressInterval, cancellationToken)) != stopping)
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            var sessions = _selected.Sum(listener => listener.Connections.Count);
+            var left = GracePeriod - Stopwatch.GetElapsedTime(started);
+            output.WriteProgress(new ProgressRecord(0, progress.Activity, $"waiting for {sessions} open {(sessions == 1 ? "session" : "sessions")}, aborted after {GracePeriod.TotalSeconds:0.#} s") { SecondsRemaining = (int)Math.Max(0, left.TotalSeconds) });
+        }
+        progress.RecordType = ProgressRecordType.Completed;
+        output.WriteProgress(progress);
+        await stopping;
+    }
 
     private void Select(AesListener listener)
     {

@@ -10,6 +10,9 @@ namespace XpraAes.PowerShell.Commands;
 [OutputType(typeof(Diagnosis), typeof(bool))]
 public sealed class TestXpraAesCommand : ServerCommand
 {
+    /// <summary>Selects the view that is printed whole whatever a script has printed before. Format-Table and the like ignore what they are asked for with that view, so it is only for what no other command gets first.</summary>
+    private const string ReportType = "XpraAes.Diagnosis#Report";
+
     private int _lastActivityId;
 
     /// <summary>Returns only a boolean for each server: whether an AES connection would be established.</summary>
@@ -17,6 +20,8 @@ public sealed class TestXpraAesCommand : ServerCommand
     public SwitchParameter Quiet { get; set; }
 
     private protected override string Activity => "Testing xpra servers";
+
+    private protected override bool ShowsProgressOfOne => false;
 
     private protected override async Task WorkAsync(ConnectOptions server, PipelineOutput output, CancellationToken cancellationToken)
     {
@@ -30,9 +35,18 @@ public sealed class TestXpraAesCommand : ServerCommand
             if (Quiet)
                 cmdlet.WriteObject(diagnoses.All(diagnosis => diagnosis.Result != DiagnosisResult.Failed));
             else
-                cmdlet.WriteObject(diagnoses, enumerateCollection: true);
+                cmdlet.WriteObject(diagnoses.Select(Shown), enumerateCollection: true);
         });
 
         void Show(string step) => output.WriteProgress(new ProgressRecord(progress.ActivityId, progress.Activity, step));
+    }
+
+    private object Shown(Diagnosis diagnosis)
+    {
+        if (MyInvocation.PipelinePosition < MyInvocation.PipelineLength)
+            return diagnosis;
+        var shown = new PSObject(diagnosis);
+        shown.TypeNames.Insert(0, ReportType);
+        return shown;
     }
 }

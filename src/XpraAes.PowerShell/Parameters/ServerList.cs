@@ -65,7 +65,7 @@ internal sealed class ServerList(XpraCmdlet cmdlet, PSCredential? credential, Se
     /// <param name="work">The work for one server.</param>
     /// <param name="done">Called after each server, also after a failure; null for nothing.</param>
     /// <param name="cancellationToken">Cancels the work.</param>
-    public Task ForEachAsync(int maxParallel, PipelineOutput output, Func<ConnectOptions, CancellationToken, Task> work, Action? done, CancellationToken cancellationToken)
+    public Task ForEachAsync(int maxParallel, PipelineOutput output, Func<ConnectOptions, CancellationToken, Task> work, Action<ConnectOptions>? done, CancellationToken cancellationToken)
     {
         var log = new PipelineLogger(output);
         var parallel = new ParallelOptions { MaxDegreeOfParallelism = maxParallel, CancellationToken = cancellationToken };
@@ -79,7 +79,7 @@ internal sealed class ServerList(XpraCmdlet cmdlet, PSCredential? credential, Se
             {
                 output.WriteError(e);
             }
-            done?.Invoke();
+            done?.Invoke(server);
         });
     }
 

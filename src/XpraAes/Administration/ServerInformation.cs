@@ -159,7 +159,8 @@ internal static class ServerInformation
         return CipherNames.TryParseMode(details.GetString("mode"), out var separate) ? separate : mode;
     }
 
-    private static XpraClient ReadClient(int number, XpraDictionary client, string server)
+    /// <summary>One attached client.</summary>
+    public static XpraClient ReadClient(int number, XpraDictionary client, string server)
     {
         var connection = client.GetDictionary(Connection)!;
         var isSealed = connection.GetString("type") == TransportTable.Of(TransportKind.TlsPsk).Scheme;

@@ -17,6 +17,7 @@ internal sealed class DerivationGate(int concurrency, int capacity = int.MaxValu
     private readonly FairQueue _queue = new();
     private readonly TimeProvider _clock = clock ?? TimeProvider.System;
     private int _running;
+    private long _completed;
 
     /// <summary>The number of sources and networks that are tracked.</summary>
     public int Tracked
@@ -28,13 +29,13 @@ internal sealed class DerivationGate(int concurrency, int capacity = int.MaxValu
         }
     }
 
-    /// <summary>Derivations that wait for their turn.</summary>
-    public int Waiting
+    /// <summary>Derivations that run now, that wait for their turn, and that have ended.</summary>
+    public (int Running, int Waiting, long Completed) Load
     {
         get
         {
             lock (_gate)
-                return _queue.Waiting;
+                return (_running, _queue.Waiting, _completed);
         }
     }
 
@@ -103,6 +104,7 @@ internal sealed class DerivationGate(int concurrency, int capacity = int.MaxValu
         {
             FairQueue.Charge(turn, time);
             _running--;
+            _completed++;
             Serve();
         }
     }

@@ -104,7 +104,7 @@ public static class XpraConnector
     {
         var leg = CipherLeg.Of(peer, result.PeerVersion, result.Send, result.Receive, result.Key, channel);
         var session = new EndpointSession(channel, leg, result.PeerHello, isClient: true, options.Limits, info: null);
-        var connection = new XpraConnection(session, ConnectionDirection.Outbound, result.KeyProven, options.Endpoint.ToString(), options.Limits, options.Logger);
+        var connection = new XpraConnection(session, ConnectionDirection.Outbound, result.KeyProven, options.Endpoint.ToString(), options.Limits, options.Logger) { UserName = options.UserName };
         connection.Start();
         await MeasureLatencyAsync(connection, options, cancellationToken).ConfigureAwait(false);
         return connection;

@@ -50,7 +50,7 @@ internal sealed class EndpointProbe
         _authentication = new AuthenticationCheck(_context);
     }
 
-    /// <summary>Probes an endpoint and returns a diagnosis for each check, the cause first. Whatever the endpoint does is a finding, not an exception.</summary>
+    /// <summary>Probes an endpoint and returns the findings of each check, in the order in which a connection comes to them; <see cref="Diagnosis.IsCause"/> marks the cause. Whatever the endpoint does is a finding, not an exception.</summary>
     /// <param name="options">Endpoint, cipher options and keys.</param>
     /// <param name="progress">Called with a short description of each step.</param>
     /// <param name="cancellationToken">Cancels the probe.</param>

@@ -2,7 +2,7 @@ using XpraAes.Transports;
 
 namespace XpraAes.Diagnostics;
 
-/// <summary>Collects a probe's findings and puts the cause first.</summary>
+/// <summary>Collects a probe's findings, and says which is the cause.</summary>
 internal sealed class ProbeReport(XpraEndpoint endpoint)
 {
     private readonly List<(DiagnosisFinding Finding, string Message, string? Action)> _found = [];
@@ -26,24 +26,30 @@ internal sealed class ProbeReport(XpraEndpoint endpoint)
         Add(finding, failure.Message, failure.RecommendedAction ?? Findings.AdviceFor(finding));
     }
 
-    /// <summary>Failures in the order found, then warnings, then a row for each other check.</summary>
+    /// <summary>The findings in the order in which a connection comes to them, with a row for each check, and the conclusion in the last one.</summary>
     public IReadOnlyList<Diagnosis> ToDiagnoses()
     {
         var rows = _found.Select(row => Create(Findings.Of(row.Finding), row.Finding, row.Message, row.Action)).ToList();
+        var cause = rows.FindIndex(row => row.Result == DiagnosisResult.Failed);
+        if (cause >= 0)
+            rows[cause] = rows[cause] with { IsCause = true };
+        var conclusion = Conclude(cause >= 0 ? rows[cause] : null, rows.Find(row => row.Result == DiagnosisResult.Warning));
         foreach (var check in Enum.GetValues<DiagnosisCheck>())
         {
             if (!rows.Exists(row => row.Check == check) && (check != DiagnosisCheck.Tls || endpoint.HasCertificate))
                 rows.Add(Create((check, DiagnosisResult.Skipped), DiagnosisFinding.NotChecked, "Not checked: something else is in the way.", null));
         }
-        return [.. rows.OrderBy(Rank)];
+        // OrderBy is stable, so findings of one check stay in the order found.
+        Diagnosis[] ordered = [.. rows.OrderBy(row => row.Check)];
+        ordered[^1] = ordered[^1] with { Conclusion = conclusion };
+        return ordered;
     }
 
-    // OrderBy is stable, so failures and warnings stay in the order found.
-    private static int Rank(Diagnosis row) => row.Result switch
+    private static string Conclude(Diagnosis? cause, Diagnosis? warning) => (cause, warning) switch
     {
-        DiagnosisResult.Failed => -2,
-        DiagnosisResult.Warning => -1,
-        _ => (int)row.Check,
+        ({ } failure, _) => $"What to do: {failure.RecommendedAction ?? failure.Message}",
+        (_, { } known) => $"AES connections work. What to know: {known.RecommendedAction ?? known.Message}",
+        _ => "Nothing to do: AES connections work.",
     };
 
     private Diagnosis Create((DiagnosisCheck Check, DiagnosisResult Result) kind, DiagnosisFinding finding, string message, string? action) => new()

@@ -19,7 +19,7 @@ internal static class ListenerMetrics
         meter.CreateObservableUpDownCounter("xpra_aes.connection.unproven.limit", () => Sum(listener => listener.Options.Limits.UnprovenConnections), "{connection}", "Connections that may be unproven at a time");
         meter.CreateObservableCounter("xpra_aes.connection.accepted", () => Sum(listener => listener.Accepted), "{connection}", "Clients accepted, for a session or a request");
         meter.CreateObservableCounter("xpra_aes.connection.refused", ObserveRefusals, "{connection}", "Clients refused or lost before they were accepted, by the id of the error");
-        meter.CreateObservableUpDownCounter("xpra_aes.derivation.waiting", () => Sum(listener => listener.Derivations.Waiting), "{derivation}", "Key derivations that wait for their turn");
+        meter.CreateObservableUpDownCounter("xpra_aes.derivation.waiting", () => Sum(listener => listener.Derivations.Load.Waiting), "{derivation}", "Key derivations that wait for their turn");
         meter.CreateObservableUpDownCounter("xpra_aes.derivation.limit", () => Sum(listener => listener.Options.Limits.WaitingDerivations), "{derivation}", "Key derivations that may wait at a time");
         meter.CreateObservableCounter("xpra_aes.network.io", () => ObserveTraffic(traffic => traffic.BytesIn, traffic => traffic.BytesOut), "By", "Bytes exchanged with clients, by transport");
         meter.CreateObservableCounter("xpra_aes.network.packets", () => ObserveTraffic(traffic => traffic.PacketsIn, traffic => traffic.PacketsOut), "{packet}", "Packets exchanged with clients, by transport");

@@ -75,7 +75,7 @@ public sealed class ProbeKeyTests : ProbeTests
         using var key = XpraKey.FromText(KeyText + " ", KeySource.KeyData);
         await using var server = Serve("3.1.3");
         var found = await ProbeAsync(server, options => options with { Key = key, Mode = AesMode.GCM });
-        Assert.Equal([DiagnosisFinding.KeyFormDiffers, DiagnosisFinding.ModeIgnored], found.Where(diagnosis => diagnosis.Result == DiagnosisResult.Failed).Select(diagnosis => diagnosis.Finding));
+        Assert.Equal([DiagnosisFinding.ModeIgnored, DiagnosisFinding.KeyFormDiffers], found.Where(diagnosis => diagnosis.Result == DiagnosisResult.Failed).Select(diagnosis => diagnosis.Finding));
     }
 
     [Fact]

@@ -66,10 +66,13 @@ public abstract class ProbeTests : IDisposable
 
     private protected static Diagnosis AssertCause(IReadOnlyList<Diagnosis> found, DiagnosisFinding finding)
     {
-        Assert.Equal((finding, DiagnosisResult.Failed), (found[0].Finding, found[0].Result));
-        Assert.NotEmpty(found[0].RecommendedAction ?? "");
+        var cause = Assert.Single(found, diagnosis => diagnosis.IsCause);
+        Assert.Equal((finding, DiagnosisResult.Failed), (cause.Finding, cause.Result));
+        Assert.NotEmpty(cause.RecommendedAction ?? "");
         Assert.Single(found, diagnosis => diagnosis.Result == DiagnosisResult.Failed);
-        Assert.Equal(Enum.GetValues<DiagnosisCheck>().Where(check => check != DiagnosisCheck.Tls), found.Select(diagnosis => diagnosis.Check).Order());
-        return found[0];
+        Assert.Equal(Enum.GetValues<DiagnosisCheck>().Where(check => check != DiagnosisCheck.Tls), found.Select(diagnosis => diagnosis.Check));
+        Assert.Equal($"What to do: {cause.RecommendedAction}", found[^1].Conclusion);
+        Assert.All(found.SkipLast(1), diagnosis => Assert.Null(diagnosis.Conclusion));
+        return cause;
     }
 }

@@ -19,7 +19,7 @@ public sealed class RealProbeTests(RealXpra xpra) : IClassFixture<RealXpra>
         xpra.Require();
         var found = await ProbeAsync();
         Assert.DoesNotContain(found, diagnosis => diagnosis.Result is DiagnosisResult.Failed or DiagnosisResult.Skipped);
-        Assert.Equal(DiagnosisFinding.PaddingUnit32, found[0].Finding);
+        Assert.Equal(DiagnosisFinding.PaddingUnit32, Assert.Single(found, diagnosis => diagnosis.Check == DiagnosisCheck.Padding).Finding);
         Assert.All(found, diagnosis => Assert.Equal(RealXpra.Version, diagnosis.PeerVersion));
     }
 
@@ -137,7 +137,8 @@ public sealed class RealProbeTests(RealXpra xpra) : IClassFixture<RealXpra>
 
     private static Diagnosis AssertCause(IReadOnlyList<Diagnosis> found, DiagnosisFinding finding)
     {
-        Assert.Equal((finding, DiagnosisResult.Failed), (found[0].Finding, found[0].Result));
-        return found[0];
+        var cause = Assert.Single(found, diagnosis => diagnosis.IsCause);
+        Assert.Equal((finding, DiagnosisResult.Failed), (cause.Finding, cause.Result));
+        return cause;
     }
 }

@@ -1,0 +1,9 @@
+namespace XpraAes.PowerShell.Watching;
+
+/// <summary>What a key press asks for beyond another view.</summary>
+internal enum WatchAction
+{
+    None,
+    Quit,
+    Disconnect,
+}

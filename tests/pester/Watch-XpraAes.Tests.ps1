@@ -1,0 +1,20 @@
+BeforeAll {
+    $script:manifest = "$PSScriptRoot/../../out/XpraAes/XpraAes.psd1"
+    Import-Module $manifest
+}
+
+# In a terminal it is driven by the library's TerminalTests.
+Describe 'Watching without a terminal with Watch-XpraAes' -Tag Unit {
+    It 'is an error that says so, in a job, which has none: <_>' -ForEach 'Watch-XpraAes', 'Watch-XpraAes -Once', 'Watch-XpraAes tcp://localhost:1/ -KeyData abc' {
+        $job = Start-ThreadJob { Import-Module $using:manifest; & ([scriptblock]::Create($using:_)) }
+        { $job | Receive-Job -Wait -AutoRemoveJob -ErrorAction Stop } | Should -Throw -ErrorId 'NoTerminal,*'
+    }
+
+    It 'has an error for a parameter that is about servers, without one' {
+        { Watch-XpraAes -KeyData abc -ErrorAction Stop } | Should -Throw -ErrorId 'InvalidOption,*'
+    }
+
+    It 'has an error for an interval that would only cost time' {
+        { Watch-XpraAes -RefreshInterval 0.01 -ErrorAction Stop } | Should -Throw -ErrorId 'InvalidOption,*'
+    }
+}
