@@ -4,17 +4,19 @@ using XpraAes.Administration;
 using XpraAes.Benchmarks.Traffic;
 using XpraAes.Ciphers;
 using XpraAes.Connections;
+using XpraAes.Encodings;
 using XpraAes.Transports;
 
 namespace XpraAes.Benchmarks;
 
 /// <summary>
 /// <c>requests</c>: information from 200 servers, 64 at a time, each of which answers after 50 ms. Both ends run here. With AES, a request
-/// takes three key derivations at each end; the last rows are these derivations and nothing else.
+/// takes three key derivations at the client and four at the listener; further rows are these derivations and nothing else. Then the work of reading
+/// the information of a server with very many windows.
 /// </summary>
 internal static class RequestSpeed
 {
-    private const int Servers = 200, AtATime = 64, DerivationsForEach = 6, Runs = 3;
+    private const int Servers = 200, AtATime = 64, DerivationsForEach = 7, Runs = 3;
 
     public static async Task RunAsync()
     {
@@ -29,6 +31,12 @@ internal static class RequestSpeed
         }
         foreach (var iterations in (int[])[10_000, 1000])
             await ShowAsync($"derivations alone, {iterations} iterations", () => Task.Run(() => DeriveAll(key, iterations))).ConfigureAwait(false);
+        foreach (var isFlat in (bool[])[false, true])
+        {
+            var information = new InformationBenchmarks { Encoding = PacketEncoding.RencodePlus, IsFlat = isFlat };
+            information.Setup();
+            await ShowAsync($"information of 10,000 windows, {(isFlat ? "flat" : "nested")}", () => Task.Run(information.Read)).ConfigureAwait(false);
+        }
     }
 
     private static async Task ShowAsync(string what, Func<Task> run)
