@@ -8,6 +8,9 @@ switch (args)
     case ["speed", .. var modes]:
         CipherSpeed.Run(modes);
         return 0;
+    case ["requests"]:
+        await RequestSpeed.RunAsync().ConfigureAwait(false);
+        return 0;
     case ["side-by-side", .. var options]:
         return Comparison.Run(options);
     case ["gateway", .. var options]:

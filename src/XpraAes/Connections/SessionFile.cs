@@ -173,6 +173,8 @@ internal sealed class SessionFile
         string? One(string name) => values[name].ToList() switch
         {
             [] or [""] => null,
+            // Paths are shown in messages, and must not drive the terminal.
+            [var value] when value.Any(c => char.IsControl(c) || char.GetUnicodeCategory(c) == UnicodeCategory.Format) => throw Error($"has a control character in {name}=", "Remove it."),
             [var value] => value,
             _ => throw Error($"has {name}= more than once", "Write it once."),
         };

@@ -59,10 +59,10 @@ internal sealed class ClientLeg(PacketChannel channel, ClientCipherOptions? opti
             receive = receive with { Salt = _cipher.Salt ?? SaltMemory.Of(Key!).Tags.CreateClientSalt(hello, DateTimeOffset.UtcNow) };
             CipherCapabilities.Write(hello, receive, stream);
         }
-        var decryptor = SessionCiphers.CreateDecryptor(Key!, receive);
         CipherLog.Announced(log, channel.Peer, receive);
         await channel.SendAsync([Hello.PacketType, hello], cancellationToken).ConfigureAwait(false);
-        channel.Reader.Arm(decryptor);
+        // While the server works: stretching the key takes milliseconds.
+        channel.Reader.Arm(SessionCiphers.CreateDecryptor(Key!, receive));
         // Servers send early refusals in plaintext, before their _cipher is set: such a packet is only read for its reason.
         channel.Reader.AllowPlaintext = true;
         Receive = receive;
