@@ -38,9 +38,9 @@ Describe 'Finding out whether AES works with Test-XpraAes' -Tag Unit {
     }
 
     It 'prints the checks in their order, the cause marked, and what to do' {
-        $table = Test-XpraAes -ComputerName 127.0.0.1 -Port 1 -KeyFile $keyFile | Out-String -Width 200
+        $table = & { Test-XpraAes -ComputerName 127.0.0.1 -Port 1 -KeyFile $keyFile } | Out-String -Width 200
         $table | Should -Match 'Endpoint: tcp://127\.0\.0\.1:1/'
-        $table | Should -Match '(?s)Failed +Connection +ConnectionRefused: .*Protocol.*Enforcement.*What to do: Check the port'
+        $table | Should -Match '(?s)> Failed +Connection +ConnectionRefused: .*Protocol.*Enforcement.*What to do: Check the port'
     }
 
     It 'shows everything in the list' {

@@ -5,9 +5,10 @@ BeforeAll {
 
 # In a terminal it is driven by the library's TerminalTests.
 Describe 'Watching without a terminal with Watch-XpraAes' -Tag Unit {
-    It 'is an error that says so, in a job, which has none: <_>' -ForEach 'Watch-XpraAes', 'Watch-XpraAes -Once', 'Watch-XpraAes tcp://localhost:1/ -KeyData abc' {
-        $job = Start-ThreadJob { Import-Module $using:manifest; & ([scriptblock]::Create($using:_)) }
-        { $job | Receive-Job -Wait -AutoRemoveJob -ErrorAction Stop } | Should -Throw -ErrorId 'NoTerminal,*'
+    It 'is an error that says so, in a runspace, which has none: <_>' -ForEach 'Watch-XpraAes', 'Watch-XpraAes -Once', 'Watch-XpraAes tcp://localhost:1/ -KeyData abc' {
+        $shell = [powershell]::Create().AddScript("`$ErrorActionPreference = 'Stop'; Import-Module '$manifest'; $_")
+        $id = try { $null = $shell.Invoke() } catch { $_.Exception.InnerException.ErrorRecord.FullyQualifiedErrorId } finally { $shell.Dispose() }
+        $id | Should -BeLike 'NoTerminal,*'
     }
 
     It 'has an error for a parameter that is about servers, without one' {
