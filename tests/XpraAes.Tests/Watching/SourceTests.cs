@@ -67,9 +67,12 @@ public sealed class SourceTests
         await using var rig = Loopback.Start();
         var source = new ProcessSource();
         source.Sample(TimeSpan.FromSeconds(1));
-        using var wrong = XpraKey.Generate();
-        await rig.FailToConnectAsync(options => options with { Key = wrong });
-        await Loopback.Eventually(() => rig.Listener.Rejected > 0);
+        using (var stranger = new System.Net.Sockets.TcpClient())
+        {
+            await stranger.ConnectAsync("127.0.0.1", rig.Listener.Port);
+            await stranger.GetStream().WriteAsync("no hello at all\n"u8.ToArray());
+            await Loopback.Eventually(() => rig.Listener.Rejected > 0);
+        }
         Assert.NotEmpty(source.Sample(TimeSpan.FromSeconds(2)).Refusals!);
         Assert.Empty(source.Sample(TimeSpan.FromSeconds(70)).Refusals!);
     }
