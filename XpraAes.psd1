@@ -36,6 +36,7 @@
         'Stop-XpraAesListener'
         'Stop-XpraServer'
         'Test-XpraAes'
+        'Test-XpraAesConfiguration'
         'Watch-XpraAes'
     )
     FunctionsToExport    = @()

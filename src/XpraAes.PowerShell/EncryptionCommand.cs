@@ -63,7 +63,7 @@ public abstract class EncryptionCommand : XpraCmdlet
     {
         KeyStretchingLimits.Require(KeySize / 8, Iterations);
         if (KeySize < 256)
-            WriteWarning($"AES keys of {KeySize} bits are not recommended: every xpra version supports 256, and those before 4.3 nothing else.");
+            WarnOnce($"AES keys of {KeySize} bits are not recommended: every xpra version supports 256, and those before 4.3 nothing else.");
         Password = PasswordInput.Resolve(this, Credential, PasswordFile);
     }
 

@@ -27,7 +27,7 @@ internal static class ErrorRecords
             or XpraErrorId.AuthenticationUnsupported => ErrorCategory.AuthenticationError,
         XpraErrorId.RequestRefused or XpraErrorId.TransportRefused or XpraErrorId.ProxyHeaderRefused or XpraErrorId.StartDisabled => ErrorCategory.PermissionDenied,
         XpraErrorId.KeyFileNotFound or XpraErrorId.NotFound or XpraErrorId.SessionUnknown => ErrorCategory.ObjectNotFound,
-        XpraErrorId.KeyFileUnreadable or XpraErrorId.KeyFileIsFolder or XpraErrorId.PasswordFileUnreadable or XpraErrorId.CertificateUnusable => ErrorCategory.ReadError,
+        XpraErrorId.KeyFileUnreadable or XpraErrorId.KeyFileIsFolder or XpraErrorId.PasswordFileUnreadable or XpraErrorId.CertificateUnusable or XpraErrorId.ConfigurationUnreadable => ErrorCategory.ReadError,
         XpraErrorId.KeyFileUnwritable or XpraErrorId.LogUnwritable or XpraErrorId.StateUnusable => ErrorCategory.WriteError,
         XpraErrorId.KeyFileExists or XpraErrorId.FileExists => ErrorCategory.ResourceExists,
         XpraErrorId.FileUnwritable => ErrorCategory.WriteError,
@@ -37,7 +37,7 @@ internal static class ErrorRecords
         XpraErrorId.PortInUse or XpraErrorId.StateInUse => ErrorCategory.ResourceBusy,
         XpraErrorId.AddressUnavailable => ErrorCategory.ResourceUnavailable,
         XpraErrorId.KeyMissing or XpraErrorId.KeyTextInvalid or XpraErrorId.InvalidUri or XpraErrorId.InvalidBind
-            or XpraErrorId.InvalidOption => ErrorCategory.InvalidArgument,
+            or XpraErrorId.InvalidOption or XpraErrorId.ConfigurationInvalid => ErrorCategory.InvalidArgument,
         XpraErrorId.KeyFileEmpty or XpraErrorId.MalformedPacket => ErrorCategory.InvalidData,
         XpraErrorId.UnsupportedEncoding or XpraErrorId.UnsupportedCompression => ErrorCategory.NotImplemented,
         XpraErrorId.KeyDisposed or XpraErrorId.Closed or XpraErrorId.NoTerminal => ErrorCategory.InvalidOperation,

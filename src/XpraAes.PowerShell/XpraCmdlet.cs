@@ -84,11 +84,20 @@ public abstract class XpraCmdlet : PSCmdlet, IDisposable
         return result;
     }
 
+    /// <summary>Relative paths are relative to this folder; null for PowerShell's current location.</summary>
+    internal string? BaseFolder { get; set; }
+
+    /// <summary>Gets the warnings of a command that only reads parameters, outside any pipeline; null to write them.</summary>
+    internal Action<string>? WarningSink { get; init; }
+
+    /// <summary>The running cmdlet for which this one only reads parameters; null for itself.</summary>
+    internal XpraCmdlet? Outer { get; init; }
+
     /// <summary>Writes a warning only once, since many inputs often share one.</summary>
     internal void WarnOnce(string text)
     {
         if (_warned.Add(text))
-            WriteWarning(text);
+            (WarningSink ?? WriteWarning)(text);
     }
 
     /// <summary>Called by PowerShell when the pipeline ends.</summary>

@@ -120,6 +120,9 @@ public sealed class AesListener : IAsyncDisposable
     /// <summary>Where the process answers <c>/healthz</c>, <c>/readyz</c> and <c>/metrics</c>: an address and port, or the path of a Unix socket. Null if this listener was not given one.</summary>
     public string? ManagementAddress { get; internal set; }
 
+    /// <summary>Which files and addresses it was started with, for whoever changes it by a configuration file.</summary>
+    internal ListenerFiles? Files { get; set; }
+
     /// <summary>Whether it is listening, stopping or stopped.</summary>
     public ListenerState State => (ListenerState)Volatile.Read(ref _state);
 
@@ -244,6 +247,29 @@ public sealed class AesListener : IAsyncDisposable
                 bind.Replace(new ClientService(this, bind.Point, options));
         }
         LogListening();
+    }
+
+    /// <summary>Replaces the options of every address for new connections, all or none. The addresses and what belongs to the whole listener stay.</summary>
+    /// <exception cref="XpraAesException">As <see cref="Reconfigure(Func{ListenerOptions, ListenerOptions}, string?)"/>; InvalidOption for what cannot change.</exception>
+    internal void Reconfigure(IReadOnlyList<ListenerOptions> replacements)
+    {
+        var known = _binds.Select(bind => (bind.Service.Options, bind.Point.Endpoint.Port)).ToArray();
+        if (replacements.Count != known.Length)
+            throw CannotChange("the addresses");
+        Reconfigure(old =>
+        {
+            var port = known.First(bind => ReferenceEquals(bind.Options, old)).Port;
+            var options = replacements.FirstOrDefault(options => options.Address.Equals(old.Address) && (options.Port == port || options.Port == 0)) ?? throw CannotChange("the addresses");
+            if (options.StatePath != old.StatePath)
+                throw CannotChange("StatePath");
+            if (options.Limits != old.Limits)
+                throw CannotChange("Limit");
+            if (!options.TrustedSources.SequenceEqual(old.TrustedSources) || options.ProxyProtocol != old.ProxyProtocol)
+                throw CannotChange("TrustedSource and ProxyProtocol");
+            return options with { Port = old.Port, Logger = old.Logger, Clock = old.Clock };
+        });
+
+        static XpraAesException CannotChange(string what) => new(XpraErrorId.InvalidOption, $"A listener cannot change {what} while it runs.", "Restart it, or leave that as it was.");
     }
 
     /// <summary>Frees the ports, delivers what is in transit, and tells every client that the server exits. Sessions that have not ended within the grace period are aborted.</summary>
@@ -394,7 +420,7 @@ public sealed class AesListener : IAsyncDisposable
         return options.Allows(own) ? own : options.Transports.FirstOrDefault(transport => transport != TransportKind.TlsPsk, TransportKind.TlsPsk);
     }
 
-    private static void Validate(ListenerOptions options)
+    internal static void Validate(ListenerOptions options)
     {
         if (options.Port is < 0 or > 65535)
             throw Invalid($"{options.Port} is not a port number.", "Ports run from 1 to 65535; 0 takes a free one.");

@@ -149,4 +149,8 @@ public enum XpraErrorId
     SessionUnknown,
     /// <summary>What is shown in a terminal has none.</summary>
     NoTerminal,
+    /// <summary>A configuration file is missing, cannot be read, or is of another kind than .psd1 and .json.</summary>
+    ConfigurationUnreadable,
+    /// <summary>There are mistakes in a configuration file.</summary>
+    ConfigurationInvalid,
 }

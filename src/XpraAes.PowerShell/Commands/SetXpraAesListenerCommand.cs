@@ -4,6 +4,7 @@ using XpraAes.Ciphers;
 using XpraAes.Gateway;
 using XpraAes.Keys;
 using XpraAes.Listening;
+using XpraAes.PowerShell.Configuration;
 using XpraAes.Transports;
 
 namespace XpraAes.PowerShell.Commands;
@@ -51,6 +52,12 @@ public sealed class SetXpraAesListenerCommand : GatewayCommand
     [ValidateNotNullOrEmpty]
     public AesMode[]? Mode { get; set; }
 
+    /// <summary>A changed configuration file, which is applied all of it or not at all. Nothing else goes along.</summary>
+    [Parameter]
+    [TextOnly]
+    [ValidateNotNullOrEmpty]
+    public string? ConfigurationPath { get; set; }
+
     /// <summary>Returns the listeners.</summary>
     [Parameter]
     public SwitchParameter PassThru { get; set; }
@@ -66,6 +73,11 @@ public sealed class SetXpraAesListenerCommand : GatewayCommand
 
     private void Change(AesListener listener)
     {
+        if (ConfigurationPath is not null)
+        {
+            ApplyFile(listener, FilePath.Resolve(this, ConfigurationPath));
+            return;
+        }
         _new ??= ReadNew();
         if (KeyInput.IsGiven && Endpoint is null && listener.Endpoints.Count > 1)
         {
@@ -77,6 +89,16 @@ public sealed class SetXpraAesListenerCommand : GatewayCommand
         var changed = new List<ListenerOptions>();
         listener.Reconfigure(old => Apply(old, changed), Endpoint);
         WarnAboutTargets(changed, listener.KeyFingerprints);
+        if (PassThru)
+            WriteObject(listener);
+    }
+
+    private void ApplyFile(AesListener listener, string path)
+    {
+        if (MyInvocation.BoundParameters.Keys.FirstOrDefault(ListenerConfiguration.Parameters.ContainsKey) is { } along)
+            throw new XpraAesException(XpraErrorId.InvalidOption, $"-{along} goes along with no -ConfigurationPath.", "Write it into the file.");
+        if (!ListenerConfiguration.Read(path).Replace(listener, this, WarnOnce, () => ShouldProcess(string.Join(", ", listener.Endpoints), $"For new clients: everything in {path}")))
+            return;
         if (PassThru)
             WriteObject(listener);
     }

@@ -8,6 +8,7 @@ using Microsoft.Extensions.Logging.Abstractions;
 using XpraAes.Ciphers;
 using XpraAes.Listening;
 using XpraAes.Logging;
+using XpraAes.PowerShell.Configuration;
 using XpraAes.Management;
 using XpraAes.Transports;
 
@@ -89,10 +90,43 @@ public sealed class StartXpraAesListenerCommand : GatewayCommand
     [Parameter]
     public SwitchParameter Wait { get; set; }
 
+    /// <summary>A file with the parameters by their names, .psd1 or .json. Nothing but -Wait goes along.</summary>
+    [Parameter(Mandatory = true, ParameterSetName = nameof(ConfigurationPath))]
+    [TextOnly]
+    [ValidateNotNullOrEmpty]
+    public string? ConfigurationPath { get; set; }
+
+    /// <inheritdoc/>
+    protected override void Start()
+    {
+        if (ConfigurationPath is not null)
+            Load(ConfigurationPath);
+        Prepare();
+    }
+
     /// <inheritdoc/>
     protected override void Process()
     {
+        var all = ReadOptions();
         var management = ReadManagementAddress();
+        var forwarding = all[0].IsGateway ? $", and forward their sessions to {Describe(all[0].Target, all[0].Routes)}" : "";
+        if (!ShouldProcess(string.Join(", ", all.Select(bind => new IPEndPoint(bind.Address, bind.Port))), $"Listen for xpra clients: {string.Join("; ", all.Select(Describe))}{forwarding}"))
+            return;
+        if (Wait)
+            RunInForeground(all, management);
+        else
+            WriteObject(Listen(all, management, null));
+    }
+
+    /// <summary>Reads the password and checks the parameters, before <see cref="ReadOptions"/>.</summary>
+    internal void Prepare() => base.Start();
+
+    /// <summary>The files and addresses that belong to the listener as a whole and stay until it is stopped.</summary>
+    internal ListenerFiles Files => new(Full(LogPath), Full(AuditLogPath), ManagementAddress);
+
+    /// <summary>The options of each address. Throws InvalidOption and the errors of the files that the parameters name.</summary>
+    internal ListenerOptions[] ReadOptions()
+    {
         var (target, routes) = Target is null ? (null, []) : TargetInput.Read(Target);
         if (Target is null && AllowRequest is not null)
             throw new XpraAesException(XpraErrorId.InvalidOption, "-AllowRequest requires -Target.", "Give -Target too.");
@@ -113,12 +147,12 @@ public sealed class StartXpraAesListenerCommand : GatewayCommand
             Transports = Transport ?? [],
             Certificate = ReadCertificate(),
             WebRoot = ReadWebRoot(),
-            StatePath = StatePath is null ? null : FilePath.Resolve(this, StatePath),
+            StatePath = Full(StatePath),
             TrustedSources = [.. TrustedSource.Select(ParseNetwork)],
             ProxyProtocol = ProxyProtocol,
             Limits = LimitInput.Read(Limit, WarnOnce),
         };
-        ListenerOptions[] all = ParameterSetName == nameof(Bind) ? [.. Bind.Select(NewBindReader(common).Read)] : [ReadParameters(common)];
+        ListenerOptions[] all = Bind.Length > 0 ? [.. Bind.Select(NewBindReader(common).Read)] : [ReadParameters(common)];
         if (WebRoot is null && common.IsGateway && Listening.WebRoot.Known.FirstOrDefault(Directory.Exists) is { } pages)
             all = [.. all.Select(bind => bind.Certificate is null ? bind : bind with { WebRoot = pages })];
         if (ProxyProtocol == ProxyProtocol.Optional)
@@ -130,13 +164,36 @@ public sealed class StartXpraAesListenerCommand : GatewayCommand
                 WarnAboutKeystreams(bind.Modes);
         }
         WarnAboutTargets(all, []);
-        var forwarding = common.IsGateway ? $", and forward their sessions to {Describe(target, routes)}" : "";
-        if (!ShouldProcess(string.Join(", ", all.Select(bind => new IPEndPoint(bind.Address, bind.Port))), $"Listen for xpra clients: {string.Join("; ", all.Select(Describe))}{forwarding}"))
-            return;
-        if (Wait)
-            RunInForeground(all, management);
-        else
-            WriteObject(Listen(all, management, null));
+        return all;
+    }
+
+    private string? Full(string? path) => path is null ? null : FilePath.Resolve(this, path);
+
+    private void Load(string path)
+    {
+        var along = MyInvocation.BoundParameters.Keys.Where(ListenerConfiguration.Parameters.ContainsKey).Append(Key is null ? null : nameof(Key)).FirstOrDefault(name => name is not null);
+        if (along is not null)
+            throw new XpraAesException(XpraErrorId.InvalidOption, $"-{along} goes along with no -ConfigurationPath.", "Write it into the file.");
+        var configuration = ListenerConfiguration.Read(FilePath.Resolve(this, path));
+        configuration.RequireNoErrors();
+        foreach (var warning in configuration.Problems)
+            WarnOnce(warning.Message);
+        configuration.ApplyTo(this);
+        ConfigurationPath = configuration.Path;
+    }
+
+    /// <summary>Applies the changed file, all of it or nothing; what is wrong is in the log.</summary>
+    private void Reload(AesListener listener)
+    {
+        try
+        {
+            ListenerConfiguration.Read(ConfigurationPath!).Replace(listener, this, text => Log.ConfigurationWarning(listener.Options.Logger, ConfigurationPath!, text));
+            Log.ConfigurationApplied(listener.Options.Logger, ConfigurationPath!);
+        }
+        catch (XpraAesException e)
+        {
+            Log.ConfigurationRefused(listener.Options.Logger, ConfigurationPath!, e.Id, e.Message);
+        }
     }
 
     private static IPNetwork ParseNetwork(string text)
@@ -194,6 +251,7 @@ public sealed class StartXpraAesListenerCommand : GatewayCommand
             var logged = binds.Select(bind => bind with { Logger = log }).ToArray();
             using var lease = ManagementService.Open(management, log);
             var listener = AesListener.Start(logged[0], logged[1..]);
+            listener.Files = Files;
             lease?.Attach(listener);
             if (file is not null || audit is not null)
             {
@@ -235,7 +293,13 @@ public sealed class StartXpraAesListenerCommand : GatewayCommand
         bool Receive(PosixSignal signal)
         {
             if (signal != PosixSignal.SIGTERM)
-                return OperatingSystem.IsLinux() && !HasTerminal();
+            {
+                if (!OperatingSystem.IsLinux() || HasTerminal())
+                    return false;
+                if (ConfigurationPath is not null)
+                    _ = Task.Run(() => Reload(listener));
+                return true;
+            }
             var limits = binds[0].Limits;
             _ = listener.StopAsync(limits.CloseGrace, limits.DrainTime);
             systemd?.Stopping(limits.DrainTime + limits.CloseGrace);

@@ -67,7 +67,7 @@ internal static class CertificateInput
             return null;
         try
         {
-            return cmdlet.SessionState.InvokeProvider.Item.Get(path).Select(item => item.BaseObject).OfType<X509Certificate2>().FirstOrDefault()
+            return (cmdlet.Outer ?? cmdlet).SessionState.InvokeProvider.Item.Get(path).Select(item => item.BaseObject).OfType<X509Certificate2>().FirstOrDefault()
                 ?? throw new XpraAesException(XpraErrorId.CertificateUnusable, $"{path} is not a certificate.", @"Give one such as Cert:\LocalMachine\My\THUMBPRINT.") { Target = path };
         }
         catch (Exception e) when (e is System.Management.Automation.DriveNotFoundException or ItemNotFoundException or ProviderInvocationException)

@@ -11,6 +11,8 @@ internal static class FilePath
     /// <summary>The full path of a file, which need not exist; wildcards are taken literally. Throws InvalidOption.</summary>
     public static string Resolve(PSCmdlet cmdlet, string path)
     {
+        if (cmdlet is XpraCmdlet { BaseFolder: { } folder })
+            return Path.GetFullPath(path.StartsWith("~/", StringComparison.Ordinal) ? $"{Environment.GetFolderPath(Environment.SpecialFolder.UserProfile)}{path[1..]}" : path, folder);
         try
         {
             var full = cmdlet.SessionState.Path.GetUnresolvedProviderPathFromPSPath(path, out var provider, out _);

@@ -99,6 +99,15 @@ internal static partial class Log
     [LoggerMessage(142, LogLevel.Information, "{Target}: can be connected to again")]
     public static partial void TargetAvailable(ILogger logger, string target);
 
+    [LoggerMessage(145, LogLevel.Information, "{Path}: applied to new connections")]
+    public static partial void ConfigurationApplied(ILogger logger, string path);
+
+    [LoggerMessage(146, LogLevel.Error, "{Path}: not applied, {Cause}: {Reason}")]
+    public static partial void ConfigurationRefused(ILogger logger, string path, XpraErrorId cause, string reason);
+
+    [LoggerMessage(147, LogLevel.Warning, "{Path}: {Warning}")]
+    public static partial void ConfigurationWarning(ILogger logger, string path, string warning);
+
     [LoggerMessage(150, LogLevel.Information, "Health and metrics are served on {Address}")]
     public static partial void ManagementListening(ILogger logger, string address);
 

@@ -83,6 +83,42 @@ public sealed class SystemdTests : IDisposable
         Assert.Equal(0, (await ShellProcess.FinishAsync(process)).ExitCode);
     }
 
+    /// <summary>With a configuration file, it means that the file has changed: all of it is taken, or nothing.</summary>
+    [Fact]
+    public async Task SIGHUP_applies_the_changed_configuration()
+    {
+        const string OtherKeyText = "fedcba9876543210fedcba9876543210";
+        var path = _folder["gateway.psd1"];
+        void Write(string key, string more = "") => File.WriteAllText(path, $"@{{ Port = 0; KeyFile = '{key}'; LogPath = 'gateway.log'{more} }}");
+        foreach (var (name, text) in new[] { ("key.txt", KeyText), ("other.txt", OtherKeyText) })
+            _folder.Write(name, Encoding.ASCII.GetBytes(text));
+        Write("key.txt");
+        using var process = ShellProcess.StartUnder("set -- setsid \"$@\"", "-Command", $"Start-XpraAesListener -ConfigurationPath '{path}' -WarningAction Ignore -Wait | ForEach-Object Endpoint");
+        var port = IPEndPoint.Parse((await process.StandardOutput.ReadLineAsync())!).Port;
+        await using var first = await ConnectAsync(port);
+
+        Write("other.txt", "; Iterations = 3");
+        await ShellProcess.SignalAsync(process, "HUP");
+        await Loopback.Eventually(() => Logged("not applied, IterationsRejected"), s_deadline);
+        await (await ConnectAsync(port)).CloseAsync();
+
+        Write("other.txt");
+        await ShellProcess.SignalAsync(process, "HUP");
+        await Loopback.Eventually(() => Logged("applied to new connections"), s_deadline);
+        using var other = XpraKey.FromText(OtherKeyText);
+        await (await XpraConnector.ConnectAsync(new ConnectOptions { Endpoint = new XpraEndpoint(TransportKind.Tcp, "127.0.0.1", port), Key = other })).CloseAsync();
+        await Assert.ThrowsAsync<XpraAesException>(() => ConnectAsync(port));
+        Assert.True(await first.PingAsync(s_deadline) > TimeSpan.Zero);
+        await ShellProcess.SignalAsync(process, "TERM");
+        Assert.Equal(0, (await ShellProcess.FinishAsync(process)).ExitCode);
+
+        bool Logged(string text)
+        {
+            using var log = new StreamReader(new FileStream(_folder["gateway.log"], FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete));
+            return log.ReadToEnd().Contains(text, StringComparison.Ordinal);
+        }
+    }
+
     /// <summary>systemd keeps the socket while the service is started again: a client who comes meanwhile waits, and is served by the next process.</summary>
     [Fact]
     public async Task Nobody_is_refused_while_it_starts_again()

@@ -1,3 +1,4 @@
+using XpraAes.PowerShell.Configuration;
 using XpraAes.Tests.Engine;
 
 namespace XpraAes.Tests.Snapshots;
@@ -19,9 +20,17 @@ public sealed class SnapshotTests
         Compare("CmdletSyntax.txt", CmdletSyntax.Cmdlets(host).SelectMany(CmdletSyntax.Lines));
     }
 
+    [Fact]
+    public void The_schema_of_configuration_files_has_every_parameter_and_its_description()
+    {
+        string help = File.ReadAllText(Path.Combine(SharedFiles.Repository, "docs", "cmdlets", "Start-XpraAesListener.md"));
+        string? Describe(string name) => System.Text.RegularExpressions.Regex.Match(help, $@"(?m)^### -{name}\r?\n\r?\n(.+?)\r?\n") is { Success: true } match ? match.Groups[1].Value : null;
+        Compare("../../../XpraAes.schema.json", ConfigurationSchema.Create(Describe).TrimEnd('\n').Split('\n'));
+    }
+
     private static void Compare(string name, IEnumerable<string> lines)
     {
-        string path = Path.Combine(Folder, name);
+        string path = Path.GetFullPath(Path.Combine(Folder, name));
         if (Environment.GetEnvironmentVariable(Accept) == "1")
         {
             File.WriteAllText(path, string.Concat(lines.Select(line => line + '\n')));
