@@ -27,14 +27,19 @@ internal sealed class UnixTransport() : Transport(TransportKind.Unix, "socket")
         if (OperatingSystem.IsWindows())
             throw new XpraAesException(XpraErrorId.InvalidOption, "On Windows a socket's file cannot be restricted to its owner by a mode.", "Use -LocalPipe NAME, which only you can use: xpra attach named-pipe://NAME.");
         path = Path.GetFullPath(path);
-        if (ActivatedSockets.Take(new UnixDomainSocketEndPoint(path)) is var (passed, name))
-            return new ListeningSocket(passed, new XpraEndpoint(TransportKind.Unix, "", 0, path), name);
         var socket = NewSocket();
         try
         {
-            RequireFree(new UnixDomainSocketEndPoint(path), path);
+            var address = new UnixDomainSocketEndPoint(path);
+            var endpoint = new XpraEndpoint(TransportKind.Unix, "", 0, path);
+            if (ActivatedSockets.Take(address) is var (passed, name))
+            {
+                socket.Dispose();
+                return new ListeningSocket(passed, endpoint, name);
+            }
+            RequireFree(address, path);
             CreateAndListen(socket, path, backlog);
-            return new ListeningSocket(socket, new XpraEndpoint(TransportKind.Unix, "", 0, path));
+            return new ListeningSocket(socket, endpoint);
         }
         catch (Exception e)
         {
