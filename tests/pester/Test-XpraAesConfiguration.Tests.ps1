@@ -8,6 +8,9 @@ BeforeAll {
 
 Describe 'Checking a configuration with Test-XpraAesConfiguration' -Tag Unit {
     It 'finds no mistake in the sample <_>' -ForEach 'gateway.psd1', 'gateway.json' {
+        if ($IsWindows) {
+            Set-ItResult -Skipped -Because 'the servers of the sample are on Unix sockets'
+        }
         Test-XpraAesConfiguration "$TestDrive/$_" | Where-Object Severity -EQ Error | Should -BeNullOrEmpty
         Test-XpraAesConfiguration "$TestDrive/$_" -Quiet | Should -BeTrue
     }
