@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text;
 
 namespace XpraAes.Transports;
@@ -70,9 +71,13 @@ internal static class PeerIdentification
     {
         var builder = new StringBuilder(Math.Min(text.Length, ShownTextLength + 1));
         foreach (var c in text.AsSpan(0, Math.Min(text.Length, ShownTextLength + 1)))
-            builder.Append(char.IsControl(c) || c is '\u2028' or '\u2029' || char.IsSurrogate(c) ? ' ' : c);
+            builder.Append(IsShown(c) ? c : ' ');
         return Shorten(builder.ToString().Trim());
     }
+
+    // Format characters turn the direction of what follows, or are not seen at all.
+    private static bool IsShown(char c) => char.GetUnicodeCategory(c) is not (UnicodeCategory.Control or UnicodeCategory.Format or UnicodeCategory.LineSeparator
+        or UnicodeCategory.ParagraphSeparator or UnicodeCategory.Surrogate or UnicodeCategory.PrivateUse);
 
     private static string Shorten(string text) => text.Length <= ShownTextLength ? text : text[..ShownTextLength] + "...";
 }
