@@ -185,14 +185,17 @@ public sealed class StartXpraAesListenerCommand : GatewayCommand
     /// <summary>Applies the changed file, all of it or nothing; what is wrong is in the log.</summary>
     private void Reload(AesListener listener)
     {
+        var log = listener.Options.Logger;
+        ListenerConfiguration? changed = null;
         try
         {
-            ListenerConfiguration.Read(ConfigurationPath!).Replace(listener, this, text => Log.ConfigurationWarning(listener.Options.Logger, ConfigurationPath!, text));
-            Log.ConfigurationApplied(listener.Options.Logger, ConfigurationPath!);
+            changed = ListenerConfiguration.Read(ConfigurationPath!);
+            changed.Replace(listener, this, text => Log.ConfigurationWarning(log, ConfigurationPath!, changed.Mask(text)));
+            Log.ConfigurationApplied(log, ConfigurationPath!);
         }
         catch (XpraAesException e)
         {
-            Log.ConfigurationRefused(listener.Options.Logger, ConfigurationPath!, e.Id, e.Message);
+            Log.ConfigurationRefused(log, ConfigurationPath!, e.Id, changed?.Mask(e.Message) ?? e.Message);
         }
     }
 

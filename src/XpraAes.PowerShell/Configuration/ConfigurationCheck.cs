@@ -58,7 +58,7 @@ internal static class ConfigurationCheck
     {
         var found = new List<ConfigurationProblem>();
         void Report(ConfigurationSeverity severity, string message, string? action)
-            => found.Add(new ConfigurationProblem { Path = configuration.Path, Line = line, Name = name, Severity = severity, Message = message, RecommendedAction = action });
+            => found.Add(new ConfigurationProblem { Path = configuration.Path, Line = line, Name = name, Severity = severity, Message = configuration.Mask(message), RecommendedAction = action is null ? null : configuration.Mask(action) });
 
         using var command = new StartXpraAesListenerCommand { Outer = outer, WarningSink = text => Report(ConfigurationSeverity.Warning, text, null) };
         try

@@ -72,6 +72,19 @@ internal sealed class ListenerConfiguration
         }
     }
 
+    /// <summary>A message without the values that come from the environment, which may be secret: their variables' names instead.</summary>
+    public string Mask(string message)
+    {
+        // Shorter ones are no secrets, and would be found in other words.
+        const int Shortest = 4;
+        foreach (var scalar in _entries.Values.SelectMany(Scalars))
+        {
+            if (scalar is { Variable: not null, Value: string { Length: >= Shortest } value })
+                message = message.Replace(value, $"$env:{scalar.Variable}", StringComparison.Ordinal);
+        }
+        return message;
+    }
+
     /// <summary>Gives a listener this configuration for new connections, all of it or nothing. False if <paramref name="confirm"/> says no.</summary>
     /// <param name="listener">The listener.</param>
     /// <param name="outer">The running cmdlet.</param>

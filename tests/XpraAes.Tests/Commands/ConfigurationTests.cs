@@ -2,11 +2,13 @@ using System.Globalization;
 using System.Management.Automation;
 using XpraAes.Tests.Engine;
 using XpraAes.Tests.Keys;
+using XpraAes.Tests.Listening;
 
 namespace XpraAes.Tests.Commands;
 
 /// <summary>Configuration files: Test-XpraAesConfiguration, and -ConfigurationPath of Start- and Set-XpraAesListener.</summary>
 [Trait("Category", "Engine")]
+[Collection(LoopbackCollection.Name)]
 public sealed class ConfigurationTests : IDisposable
 {
     private const string Key = "0123456789abcdef0123456789abcdef";
@@ -125,6 +127,30 @@ public sealed class ConfigurationTests : IDisposable
                 Assert.DoesNotContain(Problems(path), problem => problem.Severity == "Error");
                 Assert.Equal(_host.Run($"(Get-XpraAesKey '{_folder["key.txt"]}').Fingerprint").Text, _host.Run($"(Start-XpraAesListener -ConfigurationPath '{path}').KeyFingerprint").Text);
             }
+        }
+        finally
+        {
+            Environment.SetEnvironmentVariable(Variable, null);
+        }
+    }
+
+    /// <summary>A value that is put in the wrong place is not shown there, as it may be secret.</summary>
+    [Theory]
+    [InlineData("KeyFile")]
+    [InlineData("BindAddress")]
+    [InlineData("Target")]
+    [InlineData("TrustedSource")]
+    [InlineData("Port")]
+    [InlineData("Bind")]
+    public void What_comes_from_the_environment_is_in_no_message(string name)
+    {
+        const string Variable = "XPRA_AES_TEST_MISPLACED", Secret = "hunter2-in-the-wrong-place";
+        Environment.SetEnvironmentVariable(Variable, Secret);
+        try
+        {
+            var problems = Problems(Write("gateway.psd1", $"@{{ {name} = '$env:{Variable}' }}"));
+            Assert.NotEmpty(problems);
+            Assert.DoesNotContain(problems, problem => $"{problem}".Contains(Secret, StringComparison.Ordinal));
         }
         finally
         {
