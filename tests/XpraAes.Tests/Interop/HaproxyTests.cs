@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Net;
+using System.Net.NetworkInformation;
 using System.Net.Sockets;
 using System.Text.Json;
 using System.Text.RegularExpressions;
@@ -88,7 +89,8 @@ public sealed partial class HaproxyTests : IAsyncLifetime
         for (var i = 0; i < Gateways; i++)
             await ConnectAsync();
         await ShellProcess.SignalAsync(_gateways[1]!, "TERM");
-        // At once, before a health check has noticed: those that are refused there are sent elsewhere.
+        // As soon as the port is closed, before a health check has noticed: those that are refused there are sent elsewhere.
+        await Loopback.Eventually(() => !Array.Exists(IPGlobalProperties.GetIPGlobalProperties().GetActiveTcpListeners(), listening => listening.Port == _ports[1]), s_deadline);
         for (var i = 0; i < 4; i++)
             await ConnectAsync();
         Assert.Single(_clients, client => client.Gateway == 1);
