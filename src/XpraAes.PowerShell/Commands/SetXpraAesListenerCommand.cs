@@ -95,8 +95,7 @@ public sealed class SetXpraAesListenerCommand : GatewayCommand
 
     private void ApplyFile(AesListener listener, string path)
     {
-        if (MyInvocation.BoundParameters.Keys.FirstOrDefault(ListenerConfiguration.Parameters.ContainsKey) is { } along)
-            throw new XpraAesException(XpraErrorId.InvalidOption, $"-{along} goes along with no -ConfigurationPath.", "Write it into the file.");
+        ListenerConfiguration.RequireAlone(MyInvocation, nameof(Listener), nameof(Id), nameof(PassThru));
         if (!ListenerConfiguration.Read(path).Replace(listener, this, WarnOnce, () => ShouldProcess(string.Join(", ", listener.Endpoints), $"For new clients: everything in {path}")))
             return;
         if (PassThru)

@@ -171,9 +171,7 @@ public sealed class StartXpraAesListenerCommand : GatewayCommand
 
     private void Load(string path)
     {
-        var along = MyInvocation.BoundParameters.Keys.Where(ListenerConfiguration.Parameters.ContainsKey).Append(Key is null ? null : nameof(Key)).FirstOrDefault(name => name is not null);
-        if (along is not null)
-            throw new XpraAesException(XpraErrorId.InvalidOption, $"-{along} goes along with no -ConfigurationPath.", "Write it into the file.");
+        ListenerConfiguration.RequireAlone(MyInvocation, nameof(Wait));
         var configuration = ListenerConfiguration.Read(FilePath.Resolve(this, path));
         configuration.RequireNoErrors();
         foreach (var warning in configuration.Problems)

@@ -58,6 +58,15 @@ internal sealed class ListenerConfiguration
         return configuration;
     }
 
+    /// <summary>Requires that -ConfigurationPath was given with nothing but the common parameters and these: what a listener does is what its file says.</summary>
+    /// <exception cref="XpraAesException">InvalidOption.</exception>
+    public static void RequireAlone(InvocationInfo invocation, params string[] companions)
+    {
+        string[] allowed = [.. companions, .. Cmdlet.CommonParameters, .. Cmdlet.OptionalCommonParameters, nameof(StartXpraAesListenerCommand.ConfigurationPath)];
+        if (invocation.BoundParameters.Keys.FirstOrDefault(name => !allowed.Contains(name)) is { } along)
+            throw new XpraAesException(XpraErrorId.InvalidOption, $"-{along} goes along with no -ConfigurationPath.", "Write it into the file.");
+    }
+
     /// <summary>Sets the parameters of a command to the file's values.</summary>
     /// <param name="command">The command.</param>
     /// <param name="names">The parameters to set; null for all.</param>

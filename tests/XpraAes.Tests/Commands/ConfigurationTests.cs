@@ -158,6 +158,19 @@ public sealed class ConfigurationTests : IDisposable
         }
     }
 
+    /// <summary>What is not done is not ignored either.</summary>
+    [Theory]
+    [InlineData("-Endpoint 127.0.0.1:1")]
+    [InlineData("-RemoveTarget a")]
+    [InlineData("-AddTarget @{ a = 'tcp://localhost:1/' }")]
+    [InlineData("-Key (New-XpraAesKey)")]
+    public void A_change_by_file_takes_no_other_change_along(string other)
+    {
+        var path = Write("gateway.psd1", "@{ Port = 0; KeyFile = 'key.txt' }");
+        var error = Assert.Single(_host.Run($"Start-XpraAesListener -ConfigurationPath '{path}' | Set-XpraAesListener -ConfigurationPath '{path}' {other}").Errors);
+        Assert.StartsWith("InvalidOption", error.FullyQualifiedErrorId, StringComparison.Ordinal);
+    }
+
     [Fact]
     public void Nothing_else_goes_along_and_a_file_that_is_not_there_is_named()
     {
