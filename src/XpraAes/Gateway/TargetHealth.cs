@@ -95,13 +95,14 @@ internal sealed class TargetHealth(Limits limits, TimeProvider clock, ILogger lo
         try
         {
             // Without the transport's own handshake: its keys may be gone by now.
-            var (stream, _) = await TransportTable.ConnectAsync(target.IsLocal ? target : target with { Transport = TransportKind.Tcp }, [], limits.TargetConnectTimeout, limits, stopping).ConfigureAwait(false);
-            await stream.DisposeAsync().ConfigureAwait(false);
-            Recover(target);
+            if (await TransportTable.AcceptsAsync(target, limits.TargetConnectTimeout, limits, stopping).ConfigureAwait(false))
+                Recover(target);
+            else
+                failure.Since = clock.GetTimestamp();
         }
-        catch (Exception e) when (e is XpraAesException or OperationCanceledException or IOException)
+        catch (OperationCanceledException)
         {
-            failure.Since = clock.GetTimestamp();
+            // The listener has stopped.
         }
         finally
         {

@@ -1,6 +1,5 @@
 using System.Net;
 using System.Net.NetworkInformation;
-using System.Text;
 using XpraAes.Listening;
 using XpraAes.Transports;
 

@@ -5,7 +5,7 @@ using XpraAes.Transports;
 namespace XpraAes.Management;
 
 /// <summary>
-/// Whether the targets of listeners answer, which means that they accept a connection; nothing is sent. Targets are asked only when somebody wants to
+/// Whether the targets of listeners answer, which means that they accept a connection. Targets are asked only when somebody wants to
 /// know, all at once, and what they answered holds for a while: however often it is asked for, no target gets more connections than that.
 /// </summary>
 internal sealed class TargetProbes(TimeProvider clock)
@@ -52,7 +52,7 @@ internal sealed class TargetProbes(TimeProvider clock)
 
     private async Task<bool?> AskAsync(AesListener listener, XpraEndpoint[] targets, Record record)
     {
-        var answers = (await Task.WhenAll(targets.Select(AnswersAsync)).ConfigureAwait(false)).Contains(true);
+        var answers = (await Task.WhenAll(targets.Select(target => TransportTable.AcceptsAsync(target, s_timeout, Limits.Default, CancellationToken.None))).ConfigureAwait(false)).Contains(true);
         bool? before;
         lock (_gate)
             (before, record.Answers, record.At) = (record.Answers, answers, clock.GetTimestamp());
@@ -61,22 +61,6 @@ internal sealed class TargetProbes(TimeProvider clock)
         else if (answers && before == false)
             Log.TargetsBack(listener.Options.Logger, listener.Endpoint);
         return answers;
-    }
-
-    private static async Task<bool> AnswersAsync(XpraEndpoint target)
-    {
-        try
-        {
-            // No handshake: TLS and websockets count as TCP.
-            var plain = target.IsLocal ? target : target with { Transport = TransportKind.Tcp, Path = null };
-            var (stream, _) = await TransportTable.ConnectAsync(plain, [], s_timeout, Limits.Default, CancellationToken.None).ConfigureAwait(false);
-            await stream.DisposeAsync().ConfigureAwait(false);
-            return true;
-        }
-        catch (XpraAesException)
-        {
-            return false;
-        }
     }
 
     private sealed class Record

@@ -52,6 +52,21 @@ internal static class TransportTable
     public static Task<(Stream Stream, string Peer)> ConnectAsync(XpraEndpoint endpoint, IReadOnlyList<XpraKey> keys, TimeSpan timeout, Limits limits, CancellationToken cancellationToken)
         => Of(endpoint.Transport).ConnectAsync(endpoint, keys, timeout, limits, cancellationToken);
 
+    /// <summary>Whether somebody accepts connections there. There is no handshake: TLS and websockets count as TCP. A target that wants a PROXY header gets one.</summary>
+    public static async Task<bool> AcceptsAsync(XpraEndpoint endpoint, TimeSpan timeout, Limits limits, CancellationToken cancellationToken)
+    {
+        try
+        {
+            var (stream, _) = await ConnectAsync(endpoint.IsLocal ? endpoint : endpoint with { Transport = TransportKind.Tcp }, [], timeout, limits, cancellationToken).ConfigureAwait(false);
+            await stream.DisposeAsync().ConfigureAwait(false);
+            return true;
+        }
+        catch (Exception e) when (e is XpraAesException or IOException)
+        {
+            return false;
+        }
+    }
+
     /// <summary>The stream of packets on an accepted socket; its first bytes determine the transport. Null if a browser asked for pages only.</summary>
     /// <param name="socket">The socket.</param>
     /// <param name="options">What is accepted.</param>
