@@ -87,8 +87,8 @@ public abstract class XpraCmdlet : PSCmdlet, IDisposable
     /// <summary>Relative paths are relative to this folder; null for PowerShell's current location.</summary>
     internal string? BaseFolder { get; set; }
 
-    /// <summary>Gets the warnings of a command that only reads parameters, outside any pipeline; null to write them.</summary>
-    internal Action<string>? WarningSink { get; init; }
+    /// <summary>Gets the warnings, of a command that only reads parameters outside any pipeline, for example; null to write them.</summary>
+    internal Action<string>? WarningSink { get; set; }
 
     /// <summary>The running cmdlet for which this one only reads parameters; null for itself.</summary>
     internal XpraCmdlet? Outer { get; init; }

@@ -19,6 +19,8 @@ namespace XpraAes.PowerShell.Commands;
 [OutputType(typeof(AesListener))]
 public sealed class StartXpraAesListenerCommand : GatewayCommand
 {
+    private ListenerConfiguration? _configuration;
+
     /// <summary>The TCP port; 0 takes a free one.</summary>
     [Parameter(Position = 0, ParameterSetName = nameof(Port))]
     [ValidateRange(IPEndPoint.MinPort, IPEndPoint.MaxPort)]
@@ -101,21 +103,25 @@ public sealed class StartXpraAesListenerCommand : GatewayCommand
     {
         if (ConfigurationPath is not null)
             Load(ConfigurationPath);
-        Prepare();
+        Masked(() =>
+        {
+            Prepare();
+            return true;
+        });
     }
 
     /// <inheritdoc/>
     protected override void Process()
     {
-        var all = ReadOptions();
-        var management = ReadManagementAddress();
+        var all = Masked(ReadOptions);
+        var management = Masked(ReadManagementAddress);
         var forwarding = all[0].IsGateway ? $", and forward their sessions to {Describe(all[0].Target, all[0].Routes)}" : "";
         if (!ShouldProcess(string.Join(", ", all.Select(bind => new IPEndPoint(bind.Address, bind.Port))), $"Listen for xpra clients: {string.Join("; ", all.Select(Describe))}{forwarding}"))
             return;
         if (Wait)
             RunInForeground(all, management);
         else
-            WriteObject(Listen(all, management, null));
+            WriteObject(Masked(() => Listen(all, management, null)));
     }
 
     /// <summary>Reads the password and checks the parameters, before <see cref="ReadOptions"/>.</summary>
@@ -172,28 +178,27 @@ public sealed class StartXpraAesListenerCommand : GatewayCommand
     private void Load(string path)
     {
         ListenerConfiguration.RequireAlone(MyInvocation, nameof(Wait));
-        var configuration = ListenerConfiguration.Read(FilePath.Resolve(this, path));
-        configuration.RequireNoErrors();
-        foreach (var warning in configuration.Problems)
-            WarnOnce(warning.Message);
-        configuration.ApplyTo(this);
-        ConfigurationPath = configuration.Path;
+        _configuration = ListenerConfiguration.Read(FilePath.Resolve(this, path));
+        WarningSink = text => WriteWarning(_configuration.Mask(text));
+        _configuration.RequireNoErrors(WarnOnce);
+        _configuration.ApplyTo(this);
+        ConfigurationPath = _configuration.Path;
     }
+
+    private T Masked<T>(Func<T> read) => _configuration is null ? read() : _configuration.Masked(read);
 
     /// <summary>Applies the changed file, all of it or nothing; what is wrong is in the log.</summary>
     private void Reload(AesListener listener)
     {
         var log = listener.Options.Logger;
-        ListenerConfiguration? changed = null;
         try
         {
-            changed = ListenerConfiguration.Read(ConfigurationPath!);
-            changed.Replace(listener, this, text => Log.ConfigurationWarning(log, ConfigurationPath!, changed.Mask(text)));
+            ListenerConfiguration.Read(ConfigurationPath!).Replace(listener, this, text => Log.ConfigurationWarning(log, ConfigurationPath!, text));
             Log.ConfigurationApplied(log, ConfigurationPath!);
         }
         catch (XpraAesException e)
         {
-            Log.ConfigurationRefused(log, ConfigurationPath!, e.Id, changed?.Mask(e.Message) ?? e.Message);
+            Log.ConfigurationRefused(log, ConfigurationPath!, e.Id, e.Message);
         }
     }
 
@@ -239,20 +244,21 @@ public sealed class StartXpraAesListenerCommand : GatewayCommand
 
     private AesListener Listen(ListenerOptions[] binds, ManagementAddress? management, ILogger? live)
     {
-        var file = LogPath is null ? null : new FileLogger(FilePath.Resolve(this, LogPath), binds[0].Limits.LogFileSize);
+        var files = Files;
+        var file = files.LogPath is null ? null : new FileLogger(files.LogPath, binds[0].Limits.LogFileSize);
         ILogger log = file is null ? live ?? NullLogger.Instance : live is null ? file : new BothLoggers(live, file);
         AuditLog? audit = null;
         try
         {
-            if (AuditLogPath is not null)
+            if (files.AuditLogPath is not null)
             {
-                audit = new AuditLog(FilePath.Resolve(this, AuditLogPath), log);
+                audit = new AuditLog(files.AuditLogPath, log);
                 log = new BothLoggers(log, audit);
             }
             var logged = binds.Select(bind => bind with { Logger = log }).ToArray();
             using var lease = ManagementService.Open(management, log);
             var listener = AesListener.Start(logged[0], logged[1..]);
-            listener.Files = Files;
+            listener.Files = files;
             lease?.Attach(listener);
             if (file is not null || audit is not null)
             {
@@ -275,7 +281,7 @@ public sealed class StartXpraAesListenerCommand : GatewayCommand
     private void RunInForeground(ListenerOptions[] binds, ManagementAddress? management)
     {
         var output = NewOutput();
-        var listener = Listen(binds, management, new PipelineLogger(output));
+        var listener = Masked(() => Listen(binds, management, new PipelineLogger(output)));
         using var systemd = SystemdNotifier.Start(listener, Environment.GetEnvironmentVariable);
         ModuleLifetime.SignalReceived += Receive;
         try

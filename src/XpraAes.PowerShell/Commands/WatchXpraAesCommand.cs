@@ -65,7 +65,10 @@ public sealed class WatchXpraAesCommand : ServerCommand
         // Each input that is wrong has its own error.
         var servers = Servers;
         if (servers.Count > 0)
+        {
+            WarnAboutFirstPacket(servers.Select(server => server.Mode).Distinct());
             WatchServers(servers, screen);
+        }
     }
 
     // All servers are watched together, by Finish.

@@ -49,7 +49,7 @@ internal static class ConfigurationCheck
         }
         if (configuration.Entries[names[0]] is ConfigurationList { Items.Count: > 1 } list)
             return list.Items.SelectMany((item, index) => Try(configuration, outer, names, needsKey, names[0], index, item.Line));
-        if (configuration.Entries[names[0]] is ConfigurationTable { Entries.Count: > 1 } table)
+        if (names[0] != nameof(StartXpraAesListenerCommand.Credential) && configuration.Entries[names[0]] is ConfigurationTable { Entries.Count: > 1 } table)
             return table.Entries.SelectMany(entry => Try(configuration, outer, names, needsKey, names[0], entry.Key, entry.Value.Line));
         return Try(configuration, outer, names, needsKey, names[0], null, configuration.Entries[names[0]].Line);
     }

@@ -55,6 +55,7 @@ internal sealed class ListenerConfiguration
         configuration._problems.AddRange(problems);
         foreach (var (name, value) in table.Entries)
             configuration.Add(name, value);
+        configuration.RequireOneSet();
         return configuration;
     }
 
@@ -94,6 +95,20 @@ internal sealed class ListenerConfiguration
         return message;
     }
 
+    /// <summary>Reads parameters; the errors do not contain the values that come from the environment.</summary>
+    public T Masked<T>(Func<T> read)
+    {
+        try
+        {
+            return read();
+        }
+        catch (XpraAesException e) when (Mask(e.Message) != e.Message || e.Target is { } target && Mask(target) != target)
+        {
+            // Without the inner exception, whose message has them too.
+            throw new XpraAesException(e.Id, Mask(e.Message), e.RecommendedAction is null ? null : Mask(e.RecommendedAction)) { Target = e.Target is null ? null : Mask(e.Target) };
+        }
+    }
+
     /// <summary>Gives a listener this configuration for new connections, all of it or nothing. False if <paramref name="confirm"/> says no.</summary>
     /// <param name="listener">The listener.</param>
     /// <param name="outer">The running cmdlet.</param>
@@ -102,27 +117,51 @@ internal sealed class ListenerConfiguration
     /// <exception cref="XpraAesException">ConfigurationInvalid, InvalidOption for what needs a restart, and the errors of the files that it names; then nothing has changed.</exception>
     public bool Replace(AesListener listener, XpraCmdlet outer, Action<string> warn, Func<bool>? confirm = null)
     {
-        RequireNoErrors();
+        warn = WithoutValues(warn);
+        RequireNoErrors(warn);
         using var command = new StartXpraAesListenerCommand { WarningSink = warn, Outer = outer };
         ApplyTo(command);
-        command.Prepare();
-        var options = command.ReadOptions();
+        var options = Masked(() =>
+        {
+            command.Prepare();
+            return command.ReadOptions();
+        });
         if (listener.Files is { } files && command.Files != files)
             throw new XpraAesException(XpraErrorId.InvalidOption, "LogPath, AuditLogPath and ManagementAddress cannot change while the listener runs.", "Restart it, or write what it was started with.");
         if (confirm?.Invoke() == false)
             return false;
-        listener.Reconfigure(options);
-        return true;
+        return Masked(() =>
+        {
+            listener.Reconfigure(options);
+            return true;
+        });
     }
 
-    /// <exception cref="XpraAesException">ConfigurationInvalid if there are errors among the <see cref="Problems"/>.</exception>
-    public void RequireNoErrors()
+    /// <summary>Passes on the warnings among the <see cref="Problems"/>.</summary>
+    /// <exception cref="XpraAesException">ConfigurationInvalid if there are errors among them.</exception>
+    public void RequireNoErrors(Action<string> warn)
     {
+        foreach (var warning in _problems.Where(problem => problem.Severity == ConfigurationSeverity.Warning))
+            warn($"{warning.Message} {warning.RecommendedAction}");
         var errors = _problems.Where(problem => problem.Severity == ConfigurationSeverity.Error).ToArray();
         if (errors.Length == 0)
             return;
         var more = errors.Length == 1 ? "" : $" (and {errors.Length - 1} more)";
         throw new XpraAesException(XpraErrorId.ConfigurationInvalid, $"{Path}, {errors[0]}{more}", "Test-XpraAesConfiguration shows every mistake with its line.") { Target = Path };
+    }
+
+    private Action<string> WithoutValues(Action<string> warn) => text => warn(Mask(text));
+
+    /// <summary>What a bind says itself must not stand beside it, where it would mean nothing.</summary>
+    private void RequireOneSet()
+    {
+        if (!_entries.ContainsKey(nameof(StartXpraAesListenerCommand.Bind)))
+            return;
+        foreach (var (name, value) in _entries)
+        {
+            if (Parameters[name].GetCustomAttribute<ParameterAttribute>()!.ParameterSetName == nameof(StartXpraAesListenerCommand.Port))
+                Report(value, name, "It goes along with no Bind, which has an address, a port and a mode of its own.", "Write it into the bind options: 0.0.0.0:10000,encryption=AES-GCM.");
+        }
     }
 
     private void Add(string name, ConfigurationValue value)

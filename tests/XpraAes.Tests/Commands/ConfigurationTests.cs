@@ -109,7 +109,7 @@ public sealed class ConfigurationTests : IDisposable
     [InlineData("Target = @{ a = 'tcp://ada:abc@host:1/' }", "Target")]
     public void A_secret_in_the_file_is_an_error_and_is_not_repeated(string entry, string name)
     {
-        var problem = Problems(Write("gateway.psd1", $"@{{\n Port = 0\n {entry}\n}}")).First();
+        var problem = Problems(Write("gateway.psd1", $"@{{\n Iterations = 10000\n {entry}\n}}")).First();
         Assert.Equal((3, name, "Error"), (problem.Line, problem.Name, problem.Severity));
         Assert.DoesNotContain("abc", $"{problem}", StringComparison.Ordinal);
     }
@@ -151,6 +151,9 @@ public sealed class ConfigurationTests : IDisposable
             var problems = Problems(Write("gateway.psd1", $"@{{ {name} = '$env:{Variable}' }}"));
             Assert.NotEmpty(problems);
             Assert.DoesNotContain(problems, problem => $"{problem}".Contains(Secret, StringComparison.Ordinal));
+            var started = _host.Run($"Start-XpraAesListener -ConfigurationPath '{_folder["gateway.psd1"]}' -ErrorVariable failed; $failed | ForEach-Object {{ \"$_ $($_.TargetObject) $($_.Exception.InnerException) $($_.ErrorDetails)\" }}");
+            Assert.NotEmpty(started.Errors);
+            Assert.DoesNotContain(Secret, string.Join('\n', [.. started.Errors.Select(error => $"{error} {error.Exception}"), .. started.Warnings, started.Text]), StringComparison.Ordinal);
         }
         finally
         {
@@ -169,6 +172,28 @@ public sealed class ConfigurationTests : IDisposable
         var path = Write("gateway.psd1", "@{ Port = 0; KeyFile = 'key.txt' }");
         var error = Assert.Single(_host.Run($"Start-XpraAesListener -ConfigurationPath '{path}' | Set-XpraAesListener -ConfigurationPath '{path}' {other}").Errors);
         Assert.StartsWith("InvalidOption", error.FullyQualifiedErrorId, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void What_a_bind_says_itself_does_not_stand_beside_it()
+    {
+        var path = Write("gateway.psd1", "@{\n Bind = '127.0.0.1:0,encryption=AES,keyfile=key.txt'\n Port = 0\n Mode = 'GCM'\n}");
+        Assert.Equal([(3, "Port"), (4, "Mode")], Problems(path).Select(problem => (problem.Line, problem.Name!)));
+    }
+
+    [Fact]
+    public void Two_addresses_with_any_port_keep_their_own_keys()
+    {
+        string Text(string first, string second) => $"@{{ Bind = '127.0.0.1:{first},encryption=AES,keyfile=key.txt', '127.0.0.1:{second},encryption=AES,keyfile=other.txt' }}";
+        var path = Write("gateway.psd1", Text("0", "0"));
+        var ports = Assert.Single(_host.Run($"$l = Start-XpraAesListener -ConfigurationPath '{path}'; $l.Endpoints -join ' '").Output).ToString()!.Split(' ').Select(endpoint => endpoint.Split(':')[^1]).ToArray();
+        foreach (var text in new[] { Text("0", "0"), Text("0", ports[1]), Text(ports[0], "0") })
+        {
+            Write("gateway.psd1", text);
+            Assert.Empty(_host.Run($"$l | Set-XpraAesListener -ConfigurationPath '{path}'").Errors);
+            for (var i = 0; i < ports.Length; i++)
+                Assert.Equal("Open", _host.Run($"$c = Connect-XpraAes -ComputerName localhost -Port {ports[i]} -KeyFile '{_folder[i == 0 ? "key.txt" : "other.txt"]}'; \"$($c.State)\"; $c | Disconnect-XpraAes").Text);
+        }
     }
 
     [Fact]
