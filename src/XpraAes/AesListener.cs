@@ -28,16 +28,14 @@ public sealed class AesListener : IAsyncDisposable
     private readonly List<IDisposable> _salts = []; // kept until it stops, since sessions may prove a key after it was replaced
     private readonly long _lastDescriptor;
     private bool _descriptorsAreLow;
-    private Task _accepting = Task.CompletedTask;
+    private Task[] _accepting = []; // for each bind
     private int _state;
 
     private AesListener(IReadOnlyList<(IListeningPoint Point, ListenerOptions Options)> binds)
     {
         _options = binds[0].Options;
         Id = LiveRegistry.NextId();
-        var trusted = binds.SelectMany(bind => bind.Options.TrustedSources).ToArray();
-        // Clients of a Unix socket or named pipe have no address: its rights control access.
-        bool IsTrusted(IPAddress address) => address.Equals(IPAddress.None) || Array.Exists(trusted, network => network.Contains(address));
+        bool IsTrusted(IPAddress address) => binds.Any(bind => bind.Options.Trusts(address));
         Guard = new SourceGuard(_options.Limits, IsTrusted, _options.Clock);
         Derivations = new DerivationGate(_options.Limits.ConcurrentDerivations, _options.Limits.WaitingDerivations, IsTrusted, _options.Limits.RememberedSources, _options.Clock);
         _lastDescriptor = FileDescriptors.Limit - _options.Limits.ReservedDescriptors;
@@ -169,7 +167,7 @@ public sealed class AesListener : IAsyncDisposable
     internal int Serving => _serving.Count;
 
     /// <summary>Whether it does what its state says: accept clients, or end.</summary>
-    internal bool IsAlive => State != ListenerState.Listening || !_accepting.IsCompleted;
+    internal bool IsAlive => State != ListenerState.Listening || !Array.Exists(_accepting, task => task.IsCompleted);
 
     internal ListenerCounters Counters { get; }
 
@@ -221,7 +219,7 @@ public sealed class AesListener : IAsyncDisposable
             if (point.Activation is { } name)
                 Log.SocketPassed(bind.Logger, point.Address, name);
         }
-        listener._accepting = Task.WhenAll(listener._binds.Select(bind => Task.Run(() => listener.AcceptAsync(bind))));
+        listener._accepting = [.. listener._binds.Select(bind => Task.Run(() => listener.AcceptAsync(bind)))];
         return listener;
     }
 
@@ -232,11 +230,16 @@ public sealed class AesListener : IAsyncDisposable
     public void Reconfigure(Func<ListenerOptions, ListenerOptions> change, string? endpoint = null)
     {
         ArgumentNullException.ThrowIfNull(change);
+        Reconfigure((Bind bind) => change(bind.Service.Options), endpoint);
+    }
+
+    private void Reconfigure(Func<Bind, ListenerOptions> change, string? endpoint)
+    {
         lock (_binds)
         {
             if (State != ListenerState.Listening)
                 throw new XpraAesException(XpraErrorId.Closed, $"The listener {Id} is stopped.");
-            var changes = _binds.Where(bind => endpoint is null || bind.Point.Address == endpoint).Select(bind => (Bind: bind, Options: change(bind.Service.Options))).ToArray();
+            var changes = _binds.Where(bind => endpoint is null || bind.Point.Address == endpoint).Select(bind => (Bind: bind, Options: change(bind))).ToArray();
             if (changes.Length == 0)
                 throw new XpraAesException(XpraErrorId.NotFound, $"The listener {Id} does not listen on {endpoint}.", $"It listens on {string.Join(", ", Endpoints)}.");
             foreach (var (_, options) in changes)
@@ -253,13 +256,12 @@ public sealed class AesListener : IAsyncDisposable
     /// <exception cref="XpraAesException">As <see cref="Reconfigure(Func{ListenerOptions, ListenerOptions}, string?)"/>; InvalidOption for what cannot change.</exception>
     internal void Reconfigure(IReadOnlyList<ListenerOptions> replacements)
     {
-        var known = _binds.Select(bind => (bind.Service.Options, bind.Point.Endpoint.Port)).ToArray();
-        if (replacements.Count != known.Length)
-            throw CannotChange("the addresses");
-        Reconfigure(old =>
+        // Fixed from the start, so there is no need to lock.
+        var chosen = Match(replacements) ?? throw CannotChange("the addresses");
+        Reconfigure((Bind bind) => Replacement(bind.Service.Options, chosen[bind]), endpoint: null);
+
+        static ListenerOptions Replacement(ListenerOptions old, ListenerOptions options)
         {
-            var port = known.First(bind => ReferenceEquals(bind.Options, old)).Port;
-            var options = replacements.FirstOrDefault(options => options.Address.Equals(old.Address) && (options.Port == port || options.Port == 0)) ?? throw CannotChange("the addresses");
             if (options.StatePath != old.StatePath)
                 throw CannotChange("StatePath");
             if (options.Limits != old.Limits)
@@ -267,9 +269,30 @@ public sealed class AesListener : IAsyncDisposable
             if (!options.TrustedSources.SequenceEqual(old.TrustedSources) || options.ProxyProtocol != old.ProxyProtocol)
                 throw CannotChange("TrustedSource and ProxyProtocol");
             return options with { Port = old.Port, Logger = old.Logger, Clock = old.Clock };
-        });
+        }
 
         static XpraAesException CannotChange(string what) => new(XpraErrorId.InvalidOption, $"A listener cannot change {what} while it runs.", "Restart it, or leave that as it was.");
+    }
+
+    /// <summary>The options for each address: those that name its port before those that take any. Null if they are for other addresses.</summary>
+    private Dictionary<Bind, ListenerOptions>? Match(IReadOnlyList<ListenerOptions> replacements)
+    {
+        var chosen = new Dictionary<Bind, ListenerOptions>();
+        var left = replacements.ToList();
+        foreach (var anyPort in new[] { false, true })
+        {
+            foreach (var bind in _binds.Where(bind => !chosen.ContainsKey(bind)))
+            {
+                var endpoint = bind.Point.Endpoint;
+                var old = bind.Service.Options;
+                var at = left.FindIndex(options => options.Address.Equals(old.Address) && options.SocketPath == old.SocketPath && options.PipeName == old.PipeName && options.Port == (anyPort ? 0 : endpoint.Port));
+                if (at < 0)
+                    continue;
+                chosen.Add(bind, left[at]);
+                left.RemoveAt(at);
+            }
+        }
+        return left.Count == 0 && chosen.Count == _binds.Length ? chosen : null;
     }
 
     /// <summary>Frees the ports, delivers what is in transit, and tells every client that the server exits. Sessions that have not ended within the grace period are aborted.</summary>
@@ -285,7 +308,7 @@ public sealed class AesListener : IAsyncDisposable
         {
             foreach (var bind in _binds)
                 bind.Point.Dispose();
-            await _accepting.ConfigureAwait(false);
+            await Task.WhenAll(_accepting).ConfigureAwait(false);
             if (drain > TimeSpan.Zero)
                 await DrainAsync(drain).ConfigureAwait(false);
             await Task.WhenAll(Connections.Select(connection => connection.CloseAsync("server exit", grace))).ConfigureAwait(false);
@@ -445,11 +468,13 @@ public sealed class AesListener : IAsyncDisposable
             throw Invalid("No AES mode is given.", "Give at least one: every version of xpra has CBC.");
         if (options.ProxyProtocol != ProxyProtocol.Off && options.TrustedSources.Count == 0 && options.SocketPath is null)
             throw Invalid("The PROXY protocol is on, but no source is trusted to use it.", "Give the proxy's address with -TrustedSource.");
+        if (options.ProxyProtocol != ProxyProtocol.Off && options.PipeName is not null)
+            throw Invalid("No proxy connects to a named pipe.", "Omit the PROXY protocol.");
         RequireCertificateToFit(options);
         RequirePagesToBePublic(options);
-        foreach (var key in options.OtherKeys.Append(options.Key).Concat(options.Targets.SelectMany(target => target.Keys)))
+        foreach (var key in KeysOf(options))
         {
-            if (key is { Data.IsEmpty: true })
+            if (key.Data.IsEmpty)
                 throw new XpraAesException(XpraErrorId.KeyFileEmpty, "The key holds no data.", "Make one with New-XpraAesKey.");
         }
         if (options.OtherKeys.Count > 0 && !options.EncryptFirstPacket && !options.IsSealedOnly)
@@ -465,6 +490,9 @@ public sealed class AesListener : IAsyncDisposable
         if (binds.SelectMany(bind => bind.Options.Routes).Where(route => route.Parsed.Kind == RouteOwner.Bind).Select(route => route.Parsed.Owner).Except(addresses).FirstOrDefault() is { } unknown)
             throw Invalid($"A route is for the bind {unknown}, on which the listener does not listen.", $"It listens on {string.Join(", ", addresses)}.");
     }
+
+    /// <summary>The keys of clients and of targets.</summary>
+    private static IEnumerable<XpraKey> KeysOf(ListenerOptions options) => options.OtherKeys.Append(options.Key).OfType<XpraKey>().Concat(options.Targets.SelectMany(target => target.Keys));
 
     private static void RequireCertificateToFit(ListenerOptions options)
     {
@@ -483,7 +511,7 @@ public sealed class AesListener : IAsyncDisposable
         if (!File.Exists(Path.Combine(root, "index.html")))
             throw new XpraAesException(XpraErrorId.InvalidOption, $"There is no index.html in {root}.", "Give the folder with the browser client's files, such as /usr/share/xpra/www.") { Target = root };
         var folder = Path.TrimEndingDirectorySeparator(Path.GetFullPath(root)) + Path.DirectorySeparatorChar;
-        foreach (var secret in new[] { options.Key?.Path, options.Certificate?.Path, options.StatePath })
+        foreach (var secret in KeysOf(options).Select(key => key.Path).Append(options.Certificate?.Path).Append(options.StatePath))
         {
             if (secret is not null && Path.GetFullPath(secret).StartsWith(folder, StringComparison.Ordinal))
                 throw new XpraAesException(XpraErrorId.InvalidOption, $"{secret} is in the folder of the pages, which everyone can read.", "Move it elsewhere, and replace it: it may have been read.") { Target = secret };
@@ -497,6 +525,8 @@ public sealed class AesListener : IAsyncDisposable
             throw Invalid("Without a key, sessions have no routes: nobody proves anything.", "Give a key, or a single target.");
         if (options.Target is not { Keys.Count: > 0 })
             throw Invalid("Without a key, clients are unencrypted, which is allowed only in front of a target over AES.", "Give a key, or a target with encryption= and a key.");
+        if (options.ProxyProtocol != ProxyProtocol.Off)
+            throw Invalid("Without a key, whoever reaches the proxy would get in without proving anything.", "Give a key, or omit the PROXY protocol.");
         if (!options.IsPrivate && !IPAddress.IsLoopback(options.Address))
             throw Invalid($"Without a key, clients are unencrypted, and {options.Address} is not a loopback address.", "Use a Unix socket, a named pipe, or loopback.");
         if (options.Certificate is not null)
@@ -533,7 +563,7 @@ public sealed class AesListener : IAsyncDisposable
             if (IsLowOnDescriptors(client))
                 Reject(client);
             // Others do not wait for the header, without which it is not known whose place to take.
-            else if (bind.Service.Options is { ProxyProtocol: not ProxyProtocol.Off } options && options.MayAnnounce(client.Source))
+            else if (bind.Service.Options is { ProxyProtocol: not ProxyProtocol.Off } options && options.Trusts(client.Source))
                 Serve(() => ServeProxiedAsync(client, options, bind));
             // While this waits for a slot, the clients behind it in the backlog wait too.
             else if (await AcquireSlotAsync(client).ConfigureAwait(false) is { } slot)

@@ -145,7 +145,7 @@ internal static class ServerInformation
     /// <summary>The peer's address and port; xpra reports them as a list, or as text.</summary>
     public static string? AddressOf(object? endpoint) => endpoint switch
     {
-        object?[] { Length: >= 2 } parts when ServerText.Line(parts[0]) is { } host => host.Contains(':', StringComparison.Ordinal) ? $"[{host}]:{parts[1]}" : $"{host}:{parts[1]}",
+        object?[] { Length: >= 2 } parts when ServerText.Line(parts[0]) is { } host => ServerText.Line(host.Contains(':', StringComparison.Ordinal) ? $"[{host}]:{parts[1]}" : $"{host}:{parts[1]}"),
         object?[] { Length: 1 } parts => ServerText.Line(parts[0]),
         _ => ServerText.Line(endpoint),
     };

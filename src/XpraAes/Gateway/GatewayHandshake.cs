@@ -125,8 +125,11 @@ internal sealed class GatewayHandshake(GatewayOptions options, ILogger log)
                 {
                     leg.Accept(packet.Dictionary(2));
                     awaitingTarget = false;
+                    var routed = client.PeerHello;
                     client = await handshake.ChallengeAsync(ToText(packet.Header.Encoding, packet.Items), cancellationToken).ConfigureAwait(false);
                     awaitingTarget = true;
+                    if (options.IsRoutedByHello)
+                        RouteRequest.CopyNames(routed, client.PeerHello);
                     _request = client.Request;
                     await leg.SendHelloAsync(HelloFor(client, attempt, answersTarget: true), cancellationToken).ConfigureAwait(false);
                 }

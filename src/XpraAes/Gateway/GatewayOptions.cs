@@ -8,6 +8,9 @@ internal sealed record GatewayOptions
     /// <summary>Where the session goes, in order of preference; empty until its route is known.</summary>
     public IReadOnlyList<TargetOptions> Targets { get; init; } = [];
 
+    /// <summary>Whether the client's hello decided the route: the names in it hold for its later hellos too.</summary>
+    public bool IsRoutedByHello { get; init; }
+
     /// <summary>Which targets can be connected to.</summary>
     public required TargetHealth Health { get; init; }
 

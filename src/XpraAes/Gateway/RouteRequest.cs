@@ -8,6 +8,9 @@ internal readonly record struct RouteRequest
 {
     private const string IndexPage = "index.html";
 
+    /// <summary>What names the session and the user in a hello.</summary>
+    private static readonly string[] s_names = ["session", "display", "username"];
+
     /// <summary>The session's name; empty where the client names none.</summary>
     public string Session { get; private init; }
 
@@ -35,6 +38,18 @@ internal readonly record struct RouteRequest
             return null;
         var user = hello.GetString("username");
         return new RouteRequest { Session = RouteName.Canonical(session), User = user is not null && RouteName.IsName(user) ? user : null, KeyFingerprint = keyFingerprint, Bind = bind };
+    }
+
+    /// <summary>Gives a later hello of the same client the names by which its route was found. Otherwise it could ask the target for another session than the one that it may have.</summary>
+    public static void CopyNames(XpraDictionary from, XpraDictionary to)
+    {
+        foreach (var name in s_names)
+        {
+            if (from[name] is { } value)
+                to[name] = value;
+            else
+                to.Remove(name);
+        }
     }
 
     /// <summary>The owner of this kind that the client is; null if it is none.</summary>

@@ -145,7 +145,7 @@ internal sealed class ClientService
     }
 
     /// <summary>Whether a proxy has connected for itself. HAProxy announces its own address then, or none.</summary>
-    private bool IsOfProxyItself(ProxyHeader? header) => header is { Source: null } || header is { Source.Address: var address } && Options.MayAnnounce(address);
+    private bool IsOfProxyItself(ProxyHeader? header) => header is { Source: null } || header is { Source.Address: var address } && Options.Trusts(address);
 
     /// <summary>Whether it counts against the address: only what no honest client with the key causes, so a plain close does not.</summary>
     private static bool IsFailure(XpraErrorId? id)
@@ -186,7 +186,7 @@ internal sealed class ClientService
         if (_gateway is not null && RequestPolicy.Forwards(client.Request, client.KeyProven, client.IsFromKeyHolder, _gateway))
         {
             var route = await FindRouteAsync(channel, handshake, client, cancellationToken).ConfigureAwait(false);
-            var outcome = await new GatewayHandshake(_gateway with { Targets = route.Targets, Client = accepted.Announcement }, log).OpenAsync(channel, handshake, client, peer, cancellationToken).ConfigureAwait(false);
+            var outcome = await new GatewayHandshake(_gateway with { Targets = route.Targets, Client = accepted.Announcement, IsRoutedByHello = _routes!.DependsOnHello }, log).OpenAsync(channel, handshake, client, peer, cancellationToken).ConfigureAwait(false);
             if (outcome.Session is { } relay)
             {
                 Log.SessionRouted(log, peer, route.Name, relay.Legs[^1].Peer);

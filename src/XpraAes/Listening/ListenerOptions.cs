@@ -101,11 +101,11 @@ public sealed record ListenerOptions
     /// <summary>Whether clients may use only tls-psk, which proves the key before the first packet.</summary>
     internal bool IsSealedOnly => Transports.Count > 0 && Transports.All(transport => transport == TransportKind.TlsPsk);
 
-    /// <summary>Whether this address may send PROXY headers. On a Unix socket its rights say who may connect.</summary>
-    internal bool MayAnnounce(IPAddress address) => address.Equals(IPAddress.None) || TrustedSources.Any(network => network.Contains(address));
+    /// <summary>Whether this address is exempt from limits and may send PROXY headers. Clients of a Unix socket or named pipe have no address: its rights say who may connect.</summary>
+    internal bool Trusts(IPAddress address) => address.Equals(IPAddress.None) || TrustedSources.Any(network => network.Contains(address));
 
-    /// <summary>Whether only this user can connect.</summary>
-    internal bool IsPrivate => SocketPath is not null || PipeName is not null;
+    /// <summary>Whether only this user can connect. Behind a proxy's socket are others.</summary>
+    internal bool IsPrivate => (SocketPath ?? PipeName) is not null && ProxyProtocol == ProxyProtocol.Off;
 
     /// <summary>Whether sessions are forwarded.</summary>
     internal bool IsGateway => Target is not null || Routes.Count > 0;

@@ -115,6 +115,7 @@ internal sealed class ManagementService : IDisposable
             s_current = null;
             // The address is free at once; sending the last metrics may take seconds.
             _server?.Dispose();
+            _server = null;
             s_ending = Task.WhenAll(s_ending, Task.Run(Dispose));
         }
     }

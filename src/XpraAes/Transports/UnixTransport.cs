@@ -16,7 +16,8 @@ internal sealed class UnixTransport() : Transport(TransportKind.Unix, "socket")
 
     public override async Task<(Stream Stream, string Peer)> ConnectAsync(XpraEndpoint endpoint, IReadOnlyList<XpraKey> keys, TimeSpan timeout, Limits limits, CancellationToken cancellationToken)
     {
-        var (stream, _) = await SocketConnection.OpenAsync(NewSocket(), (socket, token) => socket.ConnectAsync(new UnixDomainSocketEndPoint(endpoint.Path!), token), endpoint, timeout, limits, cancellationToken).ConfigureAwait(false);
+        var address = AddressOf(endpoint.Path!);
+        var (stream, _) = await SocketConnection.OpenAsync(NewSocket(), (socket, token) => socket.ConnectAsync(address, token), endpoint, timeout, limits, cancellationToken).ConfigureAwait(false);
         return (stream, endpoint.Path!);
     }
 
@@ -30,11 +31,12 @@ internal sealed class UnixTransport() : Transport(TransportKind.Unix, "socket")
         var socket = NewSocket();
         try
         {
-            var address = new UnixDomainSocketEndPoint(path);
+            var address = AddressOf(path);
             var endpoint = new XpraEndpoint(TransportKind.Unix, "", 0, path);
             if (ActivatedSockets.Take(address) is var (passed, name))
             {
                 socket.Dispose();
+                RequireOwnerOnly(passed, path);
                 return new ListeningSocket(passed, endpoint, name);
             }
             RequireFree(address, path);
@@ -46,11 +48,37 @@ internal sealed class UnixTransport() : Transport(TransportKind.Unix, "socket")
             socket.Dispose();
             throw e switch
             {
-                ArgumentOutOfRangeException => ListeningSocket.Unavailable(path, $"The path {path} is too long for a socket, which allows about 90 bytes.", "Choose a shorter one, such as /run/user/1000/xpra.sock.", e),
+                ArgumentOutOfRangeException => TooLong(path, e),
                 IOException or UnauthorizedAccessException or SocketException => ListeningSocket.Unavailable(path, $"Cannot listen on {path}: {e.Message}", "Choose a path in an existing folder of yours.", e),
                 _ => e,
             };
         }
+    }
+
+    /// <summary>Throws AddressUnavailable for a path that is too long.</summary>
+    private static UnixDomainSocketEndPoint AddressOf(string path)
+    {
+        try
+        {
+            return new UnixDomainSocketEndPoint(path);
+        }
+        catch (ArgumentOutOfRangeException e)
+        {
+            throw TooLong(path, e);
+        }
+    }
+
+    private static XpraAesException TooLong(string path, Exception e)
+        => ListeningSocket.Unavailable(path, $"The path {path} is too long for a socket, which allows about 90 bytes.", "Choose a shorter one, such as /run/user/1000/xpra.sock.", e);
+
+    /// <summary>A socket of systemd's is by default open to everyone, but clients of a Unix socket are taken for its owner.</summary>
+    [UnsupportedOSPlatform("windows")]
+    private static void RequireOwnerOnly(Socket passed, string path)
+    {
+        if ((File.GetUnixFileMode(path) & ~(OwnerOnly | UnixFileMode.UserExecute)) == 0)
+            return;
+        passed.Dispose();
+        throw ListeningSocket.Unavailable(path, $"The socket {path} from systemd is open to other users.", "Set SocketMode=0600 in its unit.");
     }
 
     /// <summary>Creates the file in a private folder and moves it once it is listening, so that it is never accessible to others, even briefly.</summary>

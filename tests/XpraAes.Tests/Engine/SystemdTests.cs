@@ -12,6 +12,7 @@ using XpraAes.Transports;
 namespace XpraAes.Tests.Engine;
 
 /// <summary>xpra-aes as a service of systemd: what it tells it, which sockets it takes from it, and how it stops. systemd's part is played by the test.</summary>
+[Trait("Category", "Engine")]
 [Collection(LoopbackCollection.Name)]
 public sealed class SystemdTests : IDisposable
 {
@@ -158,6 +159,26 @@ public sealed class SystemdTests : IDisposable
         Assert.StartsWith($"AddressUnavailable,", output, StringComparison.Ordinal);
         Assert.Contains($"systemd has passed the socket 127.0.0.1:{port}, but this listener is for 0.0.0.0:{port}.", output, StringComparison.Ordinal);
         Assert.EndsWith("\n.\n", output, StringComparison.Ordinal); // programs that it starts are not told of the sockets
+    }
+
+    /// <summary>Its default mode lets everyone connect, and clients of a Unix socket are taken for its owner.</summary>
+    [Theory]
+    [InlineData("600", true)]
+    [InlineData("666", false)]
+    public async Task A_Unix_socket_of_everyone_is_refused(string mode, bool isTaken)
+    {
+        var path = _folder["s"];
+        using var listening = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        listening.Bind(new UnixDomainSocketEndPoint(path));
+        listening.Listen();
+        if (!OperatingSystem.IsWindows())
+            File.SetUnixFileMode(path, (UnixFileMode)Convert.ToInt32(mode, 8));
+        using var process = StartWith(listening, $"try {{ $c = Connect-XpraAes 'tcp://127.0.0.1:1/' -KeyData {KeyText} -LocalSocket '{path}' -WarningAction Ignore -ErrorAction Stop; 'taken' }} catch {{ \"$($_.FullyQualifiedErrorId) $_\" }}");
+        var output = (await ShellProcess.FinishAsync(process)).Output;
+        if (isTaken)
+            Assert.Equal("taken\n", output);
+        else
+            Assert.Contains("open to other users", output, StringComparison.Ordinal);
     }
 
     /// <summary>As systemd reads them, apart from the program, which is not installed here.</summary>

@@ -217,8 +217,11 @@ public sealed class RoutingTests : IAsyncDisposable
             Assert.DoesNotContain(hello.PeerHello, pair => pair.Key is string name && name.StartsWith("challenge_", StringComparison.Ordinal));
             var authenticator = new Authenticator(null, _password);
             var answering = handshake.ChallengeAsync(authenticator.CreateChallenge(hello.PeerHello), default);
-            await AnswerAsync(client, await client.ReceiveAsync("challenge"), generation, "mail", "someone", "the password");
-            Assert.True(authenticator.Verify((await answering).PeerHello));
+            // The route holds: another name in the answer, which the target would take, does not reach it.
+            await AnswerAsync(client, await client.ReceiveAsync("challenge"), generation, "of ada", "ada", "the password");
+            var answer = (await answering).PeerHello;
+            Assert.True(authenticator.Verify(answer));
+            Assert.Equal((hello.PeerHello.GetString("display"), hello.PeerHello.GetDictionary("session")?.GetString("display"), "someone"), (answer.GetString("display"), answer.GetDictionary("session")?.GetString("display"), answer.GetString("username")));
         }
     }
 

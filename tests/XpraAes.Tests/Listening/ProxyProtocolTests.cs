@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Sockets;
 using System.Text;
 using XpraAes.Connections;
+using XpraAes.Gateway;
 using XpraAes.Listening;
 using XpraAes.Tests.Keys;
 using XpraAes.Tests.Logging;
@@ -50,6 +51,26 @@ public sealed class ProxyProtocolTests
         await using var relay = new Relay(new UnixDomainSocketEndPoint(path), Header());
         await using var client = await loopback.ConnectAsync(options => options with { Endpoint = relay.Endpoint });
         Assert.Equal($"{Client}:4711", (await loopback.SingleConnectionAsync()).Peer);
+    }
+
+    /// <summary>A socket is its owner's alone, who may ask the target for anything; one that a proxy connects strangers to is not.</summary>
+    [Fact]
+    public void A_socket_behind_a_proxy_is_not_its_owners_alone()
+    {
+        using var key = XpraKey.Generate();
+        var options = new ListenerOptions { Key = key, SocketPath = "/x", Target = new TargetOptions { Endpoint = new XpraEndpoint(TransportKind.Unix, "", 0, "/y") } };
+        string? Refusal(ListenerOptions options) => RequestPolicy.Refuse("exit", keyProven: false, isFromKeyHolder: false, options.Gateway(null!, challenges: false));
+        Assert.Null(Refusal(options));
+        Assert.Equal(RequestPolicy.NotForwarded, Refusal(options with { ProxyProtocol = ProxyProtocol.Required }));
+    }
+
+    [Fact]
+    public void Without_a_key_there_is_no_proxy_and_none_connects_to_a_pipe()
+    {
+        using var key = XpraKey.Generate();
+        var local = new ListenerOptions { Key = null, TrustedSources = [IPNetwork.Parse("127.0.0.0/8")], ProxyProtocol = ProxyProtocol.Required, Target = new TargetOptions { Endpoint = new XpraEndpoint(TransportKind.Tcp, "127.0.0.1", 1), Keys = [key] } };
+        foreach (var options in new[] { local, local with { SocketPath = "/nowhere/s" }, local with { Key = key, PipeName = "p" } })
+            Assert.Equal(XpraErrorId.InvalidOption, Assert.Throws<XpraAesException>(() => AesListener.Start(options)).Id);
     }
 
     /// <summary>An address that is announced is not the proxy's: failures from there block it, and it alone, even where it is itself trusted to send headers.</summary>
