@@ -126,7 +126,7 @@ Describe 'Administering a real session' -Tag Interop -Skip:(-not $hasXpra) {
         & $restart -HostsPath "$folder/hosts.csv" -Days 1 -Start { throw 'not this one' } -Confirm:$false
         & $restart -HostsPath "$folder/hosts.csv" -Days 0 -Start { throw 'nor this' } -WhatIf
         { & $restart -HostsPath "$folder/hosts.csv" -Days 0 -Start { 'does not start it' } -SecondsToStart 1 -Confirm:$false } | Should -Throw '*did not come back*'
-        $null = $server.Processes[-1].WaitForExit(10000)
+        $server.Processes[-1].WaitForExit(10000) | Should -BeTrue
     }
 }
 

@@ -64,10 +64,21 @@ public sealed class SessionRequestsTests : ProbeTests
     public async Task A_late_answer_does_not_go_to_the_next_question()
     {
         var asked = 0;
-        await using var server = Serve(Generation.Of("6.2.5") with { SessionInfo = _ => { if (Interlocked.Increment(ref asked) == 1) Thread.Sleep(1000); return new() { ["number"] = (long)asked }; } });
+        using var late = new ManualResetEventSlim();
+        await using var server = Serve(Generation.Of("6.2.5") with
+        {
+            SessionInfo = _ =>
+            {
+                var number = Interlocked.Increment(ref asked);
+                if (number == 1)
+                    late.Wait(s_timeout);
+                return new() { ["number"] = (long)number };
+            },
+        });
         await using var connection = await XpraConnector.ConnectAsync(Options(server.Endpoint.Port));
         var failure = await Assert.ThrowsAsync<XpraAesException>(() => new SessionRequests(connection, TimeSpan.FromMilliseconds(100)).GetInfoAsync(default));
         Assert.Equal((XpraErrorId.HandshakeTimeout, connection.Endpoint), (failure.Id, failure.Target));
+        late.Set();
         Assert.Equal(2, (await new SessionRequests(connection, s_timeout).GetInfoAsync(default)).GetInteger("number"));
     }
 

@@ -12,6 +12,7 @@ using XpraAes.Tests.Listening;
 namespace XpraAes.Tests.Interop;
 
 /// <summary>Three gateway processes behind a real HAProxy with the configuration in samples, on loopback: clients come from 127.9.0.0/16, HAProxy from 127.0.0.1.</summary>
+[Trait("Category", "Interop")]
 [Collection(LoopbackCollection.Name)]
 public sealed partial class HaproxyTests : IAsyncLifetime
 {
