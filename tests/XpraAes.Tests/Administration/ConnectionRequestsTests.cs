@@ -11,8 +11,6 @@ public sealed class ConnectionRequestsTests : ProbeTests
 {
     private const string Secret = "-pSECRET";
 
-    public static TheoryData<string> Versions => new(ServerTraits.All.Select(traits => traits.Version));
-
     [Theory]
     [MemberData(nameof(Versions))]
     public async Task A_control_command_is_answered_without_a_session(string version)

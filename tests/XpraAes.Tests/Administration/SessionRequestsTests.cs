@@ -9,8 +9,6 @@ public sealed class SessionRequestsTests : ProbeTests
 {
     private static readonly TimeSpan s_timeout = TimeSpan.FromSeconds(30);
 
-    public static TheoryData<string> Versions => new(ServerTraits.All.Select(traits => traits.Version));
-
     [Theory]
     [MemberData(nameof(Versions))]
     public async Task One_session_does_many_things(string version)

@@ -10,33 +10,10 @@ namespace XpraAes.Tests.Commands;
 /// <summary>The administration cmdlets against servers with the answers of real ones.</summary>
 [Trait("Category", "Engine")]
 [Collection("Live objects")]
-public sealed class AdministrationCommandTests : ProbeTests, IDisposable
+public sealed class AdministrationCommandTests : ServerCommandTests
 {
-    private readonly EngineHost _host = EngineHost.WithModule();
-    private readonly TempFolder _folder = new();
-
-    public AdministrationCommandTests()
-    {
-        _folder.Write("key.txt", System.Text.Encoding.ASCII.GetBytes(KeyText));
-        _host.Run($"$null = $ExecutionContext.SessionState.Path.SetLocation('{_folder.Root}')");
-    }
-
-    void IDisposable.Dispose()
-    {
-        _host.Run("Get-XpraAesConnection | Disconnect-XpraAes");
-        _host.Dispose();
-        _folder.Dispose();
-        base.Dispose();
-    }
-
     [Theory]
-    [InlineData("3.1.3")]
-    [InlineData("4.4.6")]
-    [InlineData("5.1.6")]
-    [InlineData("6.1.3")]
-    [InlineData("6.2.5")]
-    [InlineData("6.5.3")]
-    [InlineData("6.6")]
+    [MemberData(nameof(Versions))]
     public async Task Information_is_objects_with_numbers(string version)
     {
         await using var server = Serve(Generation.Of(version));
@@ -59,7 +36,7 @@ public sealed class AdministrationCommandTests : ProbeTests, IDisposable
         hostile.Set(-1L, 11L);
         hostile.Set(1.5, new object?[] { "x\u0007", new XpraDictionary { ["y"] = 12L } });
         await using var server = Serve(Generation.Of("6.2.5") with { Info = hostile });
-        var info = Assert.Single(_host.Run($"Get-XpraInfo {Uri(server)}").Output);
+        var info = Assert.Single(Host.Run($"Get-XpraInfo {Uri(server)}").Output);
         Assert.Equal($"{server.Endpoint}", info.Properties["Endpoint"].Value);
         var names = info.Properties.Select(property => property.Name).ToList();
         Assert.Equal(names.Count, names.Distinct(StringComparer.OrdinalIgnoreCase).Count());
@@ -70,7 +47,7 @@ public sealed class AdministrationCommandTests : ProbeTests, IDisposable
         var list = Assert.IsType<object[]>(info.Properties["1.5"].Value);
         Assert.Equal("x\uFFFD", list[0]);
         Assert.Equal(12L, ((PSObject)list[1]).Properties["y"].Value);
-        Assert.NotEmpty(_host.Run($"Get-XpraInfo {Uri(server)} | Format-List * | Out-String").Text);
+        Assert.NotEmpty(Host.Run($"Get-XpraInfo {Uri(server)} | Format-List * | Out-String").Text);
     }
 
     [Fact]
@@ -88,7 +65,7 @@ public sealed class AdministrationCommandTests : ProbeTests, IDisposable
     {
         await using var good = Serve(Generation.Of("6.2.5"));
         await using var proxy = Serve(Generation.Of("6.1.3") with { Answer = (_, _) => ["disconnect", "error", "invalid request, 'command' is not supported by the proxy server"] });
-        var result = _host.Run($"{Uri(proxy)}, 'tcp://127.0.0.1:9/?keyfile=key.txt', {Uri(good)} | Invoke-XpraControl help");
+        var result = Host.Run($"{Uri(proxy)}, 'tcp://127.0.0.1:9/?keyfile=key.txt', {Uri(good)} | Invoke-XpraControl help");
         Assert.Equal("help", Assert.Single(result.Output).Properties["Command"].Value);
         Assert.Equal(["ConnectionRefused tcp://127.0.0.1:9/", $"RequestRefused {proxy.Endpoint}"], result.Errors.Select(error => $"{error.FullyQualifiedErrorId.Split(',')[0]} {error.TargetObject}").Order());
     }
@@ -97,7 +74,7 @@ public sealed class AdministrationCommandTests : ProbeTests, IDisposable
     public async Task A_failed_command_is_an_error_without_its_arguments()
     {
         await using var server = Serve(Generation.Of("6.2.5"));
-        var result = _host.Run($"Invoke-XpraControl nonsense SECRET -Uri {Uri(server)} -Verbose -Debug");
+        var result = Host.Run($"Invoke-XpraControl nonsense SECRET -Uri {Uri(server)} -Verbose -Debug");
         var error = Assert.Single(result.Errors);
         Assert.Equal(("RequestUnsupported", ErrorCategory.NotImplemented), (error.FullyQualifiedErrorId.Split(',')[0], error.CategoryInfo.Category));
         Assert.All(result.Verbose.Append($"{error.Exception}"), text => Assert.DoesNotContain("SECRET", text, StringComparison.Ordinal));
@@ -116,7 +93,7 @@ public sealed class AdministrationCommandTests : ProbeTests, IDisposable
     public async Task Nothing_is_sent_without_consent(string command)
     {
         await using var server = Serve(Generation.Of("6.2.5"));
-        Assert.Empty(_host.Run(string.Format(System.Globalization.CultureInfo.InvariantCulture, command, Uri(server))).Output);
+        Assert.Empty(Host.Run(string.Format(System.Globalization.CultureInfo.InvariantCulture, command, Uri(server))).Output);
         Assert.Equal(0, server.Connections);
     }
 
@@ -152,14 +129,14 @@ public sealed class AdministrationCommandTests : ProbeTests, IDisposable
         await using var hostile = Serve(Generation.Of("6.2.5") with { Answer = (_, _) => ["screenshot", 1L, 1L, "png", 4L, "#!/bin/sh\nreboot\n"u8.ToArray()] });
         var port = server.Endpoint.Port;
         Assert.Equal($"127.0.0.1-{port}.png", Run($"(Save-XpraScreenshot {Uri(server)} -Path .).Name"));
-        Assert.Equal(Generation.Png, File.ReadAllBytes(_folder[$"127.0.0.1-{port}.png"]));
+        Assert.Equal(Generation.Png, File.ReadAllBytes(Folder[$"127.0.0.1-{port}.png"]));
         AssertFails($"Save-XpraScreenshot {Uri(server)} -Path '{{0:host}}-{port}.png'", XpraErrorId.FileExists);
-        Assert.Empty(_host.Run($"Save-XpraScreenshot {Uri(server)} -Path '{{0:host}}-{port}.png' -Force").Errors);
+        Assert.Empty(Host.Run($"Save-XpraScreenshot {Uri(server)} -Path '{{0:host}}-{port}.png' -Force").Errors);
         AssertFails($"Save-XpraScreenshot {Uri(bare)} -Path bare.png", XpraErrorId.ScreenshotEmpty);
         AssertFails($"Save-XpraScreenshot {Uri(hostile)} -Path hostile.png", XpraErrorId.MalformedPacket);
         AssertFails($"Save-XpraScreenshot {Uri(server)} -Path nowhere/x.png", XpraErrorId.FileUnwritable);
         AssertFails($"{Uri(server)}, {Uri(server)}, {Uri(bare)} | Save-XpraScreenshot -Path one.png -Force", XpraErrorId.FileExists);
-        Assert.Equal([$"127.0.0.1-{port}.png", "key.txt", "one.png"], Directory.GetFiles(_folder.Root).Select(Path.GetFileName).Order());
+        Assert.Equal([$"127.0.0.1-{port}.png", "key.txt", "one.png"], Directory.GetFiles(Folder.Root).Select(Path.GetFileName).Order());
     }
 
     [Fact]
@@ -168,7 +145,7 @@ public sealed class AdministrationCommandTests : ProbeTests, IDisposable
         await using var server = Serve(Generation.Of("6.2.5"));
         Assert.Matches("sent to 1 clients", Run($"(Send-XpraNotification {Uri(server)} -Title 'Restart at 18:00').Text"));
         await using var newer = Serve(Generation.Of("6.5.3"));
-        var error = Assert.Single(_host.Run($"Send-XpraNotification {Uri(newer)} -Title x").Errors);
+        var error = Assert.Single(Host.Run($"Send-XpraNotification {Uri(newer)} -Title x").Errors);
         Assert.Equal("RequestUnsupported", error.FullyQualifiedErrorId.Split(',')[0]);
         Assert.Contains("xpra 6.5.3 has no 'send-notification'", error.Exception.Message, StringComparison.Ordinal);
     }
@@ -185,7 +162,7 @@ public sealed class AdministrationCommandTests : ProbeTests, IDisposable
             Assert.Contains("ParameterArgumentValidation", Run($"try {{ Send-XpraFile {Uri(server)} {how} }} catch {{ $_.FullyQualifiedErrorId }}"), StringComparison.Ordinal);
         Assert.Equal(before, server.Connections);
         await using var newer = Serve(Generation.Of("6.5.3"));
-        var error = Assert.Single(_host.Run($"Send-XpraFile {Uri(newer)} -Path /a").Errors);
+        var error = Assert.Single(Host.Run($"Send-XpraFile {Uri(newer)} -Path /a").Errors);
         Assert.Equal("RequestUnsupported", error.FullyQualifiedErrorId.Split(',')[0]);
         Assert.Contains("xpra 6.5.3 has no 'send-file'", error.Exception.Message, StringComparison.Ordinal);
     }
@@ -196,24 +173,14 @@ public sealed class AdministrationCommandTests : ProbeTests, IDisposable
         await using var server = Serve(Generation.Of("6.2.5"));
         // Names that an earlier test's server told are known in this process.
         await using var other = Serve(Generation.Of("6.2.5") with { Answer = (_, _) => ["hello", new XpraDictionary { ["command_response"] = new object?[] { 0L, "control supports: help, video-region" } }] });
-        _host.Run($"Invoke-XpraControl help -Uri {Uri(other)}");
+        Host.Run($"Invoke-XpraControl help -Uri {Uri(other)}");
         Assert.Equal("video-region", Run("(TabExpansion2 'Invoke-XpraControl vid' 22).CompletionMatches.CompletionText -join ' '"));
-        _host.Run($"Invoke-XpraControl help -Uri {Uri(server)}");
+        Host.Run($"Invoke-XpraControl help -Uri {Uri(server)}");
         Assert.Equal("start start-child", Run("(TabExpansion2 'Invoke-XpraControl st' 21).CompletionMatches.CompletionText -join ' '"));
         await using var hostile = Serve(Generation.Of("6.2.5") with { Answer = (_, _) => ["hello", new XpraDictionary { ["command_response"] = new object?[] { 0L, "control supports: stx;reboot, $(reboot)" } }] });
-        _host.Run($"Invoke-XpraControl help -Uri {Uri(hostile)}");
+        Host.Run($"Invoke-XpraControl help -Uri {Uri(hostile)}");
         Assert.Equal("start start-child", Run("(TabExpansion2 'Invoke-XpraControl st' 21).CompletionMatches.CompletionText -join ' '"));
     }
 
     private static string Uri(FakeServer server) => $"'{server.Endpoint}?keyfile=key.txt'";
-
-    private string Run(string script)
-    {
-        var result = _host.Run(script);
-        Assert.Empty(result.Errors);
-        return result.Text;
-    }
-
-    private void AssertFails(string script, XpraErrorId id)
-        => Assert.Contains(_host.Run(script).Errors, error => error.FullyQualifiedErrorId.StartsWith($"{id},", StringComparison.Ordinal));
 }

@@ -8,6 +8,7 @@ using XpraAes.Handshake;
 using XpraAes.Keys;
 using XpraAes.Listening;
 using XpraAes.Tests.Engine;
+using XpraAes.Tests.Interop;
 using XpraAes.Tests.Keys;
 
 namespace XpraAes.Tests.Commands;
@@ -41,7 +42,7 @@ public sealed class ErrorIdTests : IDisposable
     }
 
     [Fact]
-    public void Nobody_listens() => AssertConnectFails(XpraErrorId.ConnectionRefused, ErrorCategory.ConnectionError, FreePort());
+    public void Nobody_listens() => AssertConnectFails(XpraErrorId.ConnectionRefused, ErrorCategory.ConnectionError, RealXpra.FreePort());
 
     [Fact]
     public void The_host_name_does_not_resolve()
@@ -203,7 +204,7 @@ public sealed class ErrorIdTests : IDisposable
     public void The_password_file_is_missing_or_empty()
     {
         foreach (var path in new[] { _folder["none"], _folder.Write("empty", ""u8) })
-            AssertError(Fail($"{Connect(FreePort())} -PasswordFile {path}"), XpraErrorId.PasswordFileUnreadable, ErrorCategory.ReadError, path);
+            AssertError(Fail($"{Connect(RealXpra.FreePort())} -PasswordFile {path}"), XpraErrorId.PasswordFileUnreadable, ErrorCategory.ReadError, path);
     }
 
     [Fact]
@@ -264,13 +265,6 @@ public sealed class ErrorIdTests : IDisposable
         var error = Fail(command);
         AssertId(error, XpraErrorId.NotFound);
         Assert.Equal(ErrorCategory.ObjectNotFound, error.CategoryInfo.Category);
-    }
-
-    private static int FreePort()
-    {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
     }
 
     private static string Connect(int port) => $"Connect-XpraAes -ComputerName 127.0.0.1 -Port {port} -KeyData {Key}";

@@ -9,26 +9,9 @@ namespace XpraAes.Tests.Commands;
 /// <summary>Export-XpraSessionFile, and -SessionFile with files of ours and of an attacker, who has mailed one to the user.</summary>
 [Trait("Category", "Engine")]
 [Collection("Live objects")]
-public sealed class SessionFileCommandTests : ProbeTests, IDisposable
+public sealed class SessionFileCommandTests : ServerCommandTests
 {
     private const UnixFileMode Private = UnixFileMode.UserRead | UnixFileMode.UserWrite, OthersRead = Private | UnixFileMode.OtherRead;
-
-    private readonly EngineHost _host = EngineHost.WithModule();
-    private readonly TempFolder _folder = new();
-
-    public SessionFileCommandTests()
-    {
-        _folder.Write("key.txt", Encoding.ASCII.GetBytes(KeyText));
-        _host.Run($"$null = $ExecutionContext.SessionState.Path.SetLocation('{_folder.Root}')");
-    }
-
-    void IDisposable.Dispose()
-    {
-        _host.Run("Get-XpraAesConnection | Disconnect-XpraAes; Get-XpraAesListener | Stop-XpraAesListener -GracePeriod 0");
-        _host.Dispose();
-        _folder.Dispose();
-        base.Dispose();
-    }
 
     [Fact]
     public void A_listener_exports_what_every_cmdlet_takes()
@@ -44,12 +27,12 @@ public sealed class SessionFileCommandTests : ProbeTests, IDisposable
     public void Rows_of_a_table_get_a_file_each()
     {
         Assert.Equal("a.example-10000.xpra b-14500.xpra", Run("(\"Host,Port,Mode,KeyFile`na.example,10000,GCM,/k/a`nb,,,/k/b\" | ConvertFrom-Csv | Export-XpraSessionFile .).Name -join ' '"));
-        Assert.Equal("mode=tcp\nhost=a.example\nport=10000\nencryption=AES-GCM\nencryption-keyfile=/k/a\nautoconnect=yes\n", File.ReadAllText(_folder["a.example-10000.xpra"]));
+        Assert.Equal("mode=tcp\nhost=a.example\nport=10000\nencryption=AES-GCM\nencryption-keyfile=/k/a\nautoconnect=yes\n", File.ReadAllText(Folder["a.example-10000.xpra"]));
         AssertFails("\"Host,Port`nc,1\" | ConvertFrom-Csv | Export-XpraSessionFile .", XpraErrorId.KeyMissing);
         AssertFails("Export-XpraSessionFile b-14500.xpra -ComputerName b -KeyFile /k", XpraErrorId.FileExists);
         AssertFails("'tcp://a:1', 'tcp://b:1' | Export-XpraSessionFile one.xpra -KeyFile /k", XpraErrorId.FileExists);
-        Assert.Empty(_host.Run("Export-XpraSessionFile no.xpra -ComputerName b -KeyFile /k -WhatIf").Output);
-        Assert.False(File.Exists(_folder["no.xpra"]));
+        Assert.Empty(Host.Run("Export-XpraSessionFile no.xpra -ComputerName b -KeyFile /k -WhatIf").Output);
+        Assert.False(File.Exists(Folder["no.xpra"]));
     }
 
     [Fact]
@@ -57,8 +40,8 @@ public sealed class SessionFileCommandTests : ProbeTests, IDisposable
     {
         const string uri = "tcp://ada:SECRET1@h:1/?keydata=0x53454352455432aabbccddeeff00112233";
         AssertFails($"Export-XpraSessionFile x.xpra -Uri '{uri}'", XpraErrorId.KeyMissing);
-        Assert.Contains("password", Assert.Single(_host.Run($"Export-XpraSessionFile x.xpra -Uri '{uri}' -KeyFile key.txt -PasswordFile pw").Warnings), StringComparison.Ordinal);
-        Assert.Equal($"mode=tcp\nhost=h\nport=1\nusername=ada\nencryption=AES\nencryption-keyfile={_folder["key.txt"]}\npassword-file={_folder["pw"]}\nautoconnect=yes\n", File.ReadAllText(_folder["x.xpra"]));
+        Assert.Contains("password", Assert.Single(Host.Run($"Export-XpraSessionFile x.xpra -Uri '{uri}' -KeyFile key.txt -PasswordFile pw").Warnings), StringComparison.Ordinal);
+        Assert.Equal($"mode=tcp\nhost=h\nport=1\nusername=ada\nencryption=AES\nencryption-keyfile={Folder["key.txt"]}\npassword-file={Folder["pw"]}\nautoconnect=yes\n", File.ReadAllText(Folder["x.xpra"]));
     }
 
     [Theory]
@@ -68,14 +51,14 @@ public sealed class SessionFileCommandTests : ProbeTests, IDisposable
     {
         Assert.SkipWhen(OperatingSystem.IsWindows(), "The modes of files are Unix's.");
         await using var server = Serve(Generation.Of("6.2.5"));
-        _folder.Write("known", Encoding.ASCII.GetBytes(content), mode);
-        Session(server, $"encryption-keyfile={_folder["known"]}");
+        Folder.Write("known", Encoding.ASCII.GetBytes(content), mode);
+        Session(server, $"encryption-keyfile={Folder["known"]}");
         foreach (var command in (string[])["Connect-XpraAes", "Test-XpraAes", "Get-XpraInfo", "Invoke-XpraControl help"])
         {
-            var error = Assert.Single(_host.Run($"{command} -SessionFile evil.xpra").Errors);
+            var error = Assert.Single(Host.Run($"{command} -SessionFile evil.xpra").Errors);
             Assert.StartsWith("SessionFileUnusable,", error.FullyQualifiedErrorId, StringComparison.Ordinal);
             Assert.Contains(why, error.Exception.Message, StringComparison.Ordinal);
-            Assert.Equal(_folder["evil.xpra"], error.TargetObject);
+            Assert.Equal(Folder["evil.xpra"], error.TargetObject);
         }
         Assert.Equal(0, server.Connections);
         // Unlike one that the user gives.
@@ -85,10 +68,10 @@ public sealed class SessionFileCommandTests : ProbeTests, IDisposable
     [Fact]
     public async Task A_file_that_it_names_is_not_sent_as_the_password()
     {
-        _folder.Write("id_rsa", "-----BEGIN SECRET-----"u8);
+        Folder.Write("id_rsa", "-----BEGIN SECRET-----"u8);
         await using var server = Serve(Generation.Of("6.2.5") with { Password = "-----BEGIN SECRET-----" });
-        Session(server, $"encryption-keyfile=key.txt", $"password-file={_folder["id_rsa"]}", "password=-----BEGIN SECRET-----");
-        var result = _host.Run("Connect-XpraAes -SessionFile evil.xpra");
+        Session(server, $"encryption-keyfile=key.txt", $"password-file={Folder["id_rsa"]}", "password=-----BEGIN SECRET-----");
+        var result = Host.Run("Connect-XpraAes -SessionFile evil.xpra");
         Assert.StartsWith("AuthenticationRequired,", Assert.Single(result.Errors).FullyQualifiedErrorId, StringComparison.Ordinal);
         Assert.Equal(2, result.Warnings.Count(warning => warning.Contains("evil.xpra", StringComparison.Ordinal)));
         Assert.DoesNotContain("SECRET", string.Concat(result.Warnings), StringComparison.Ordinal);
@@ -98,9 +81,9 @@ public sealed class SessionFileCommandTests : ProbeTests, IDisposable
     public async Task Programs_and_environment_that_it_names_do_nothing()
     {
         await using var server = Serve(Generation.Of("6.2.5"));
-        Session(server, "encryption-keyfile=key.txt", $"start=touch {_folder["started"]}", $"exec-wrapper=touch {_folder["started"]}", $"ssh=touch {_folder["started"]}", "env=XPRA_AES_TEST=1", "challenge-handlers=exec:touch");
+        Session(server, "encryption-keyfile=key.txt", $"start=touch {Folder["started"]}", $"exec-wrapper=touch {Folder["started"]}", $"ssh=touch {Folder["started"]}", "env=XPRA_AES_TEST=1", "challenge-handlers=exec:touch");
         Assert.Equal("True", Run("(Connect-XpraAes -SessionFile evil.xpra -WarningAction SilentlyContinue).KeyProven"));
-        Assert.False(File.Exists(_folder["started"]));
+        Assert.False(File.Exists(Folder["started"]));
         Assert.Null(Environment.GetEnvironmentVariable("XPRA_AES_TEST"));
         Assert.Empty(server.Packets);
     }
@@ -117,19 +100,9 @@ public sealed class SessionFileCommandTests : ProbeTests, IDisposable
         Session(server, "encryption-keyfile=Env:\\PATH");
         AssertFails("Connect-XpraAes -SessionFile evil.xpra", XpraErrorId.InvalidOption);
         AssertFails("Connect-XpraAes -SessionFile none.xpra", XpraErrorId.SessionFileUnusable);
-        Assert.Empty(_host.Run("Connect-XpraAes -SessionFile none*.xpra").Errors);
+        Assert.Empty(Host.Run("Connect-XpraAes -SessionFile none*.xpra").Errors);
     }
 
     private void Session(FakeServer server, params string[] lines)
-        => _folder.Write("evil.xpra", Encoding.ASCII.GetBytes(string.Join('\n', lines.Prepend($"port={server.Endpoint.Port}").Prepend("host=127.0.0.1"))));
-
-    private string Run(string script)
-    {
-        var result = _host.Run(script);
-        Assert.Empty(result.Errors);
-        return result.Text;
-    }
-
-    private void AssertFails(string script, XpraErrorId id)
-        => Assert.Contains(_host.Run(script).Errors, error => error.FullyQualifiedErrorId.StartsWith($"{id},", StringComparison.Ordinal));
+        => Folder.Write("evil.xpra", Encoding.ASCII.GetBytes(string.Join('\n', lines.Prepend($"port={server.Endpoint.Port}").Prepend("host=127.0.0.1"))));
 }

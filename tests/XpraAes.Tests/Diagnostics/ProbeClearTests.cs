@@ -5,13 +5,7 @@ namespace XpraAes.Tests.Diagnostics;
 public sealed class ProbeClearTests : ProbeTests
 {
     [Theory]
-    [InlineData("3.1.3")]
-    [InlineData("4.4.6")]
-    [InlineData("5.1.6")]
-    [InlineData("6.1.3")]
-    [InlineData("6.2.5")]
-    [InlineData("6.5.3")]
-    [InlineData("6.6")]
+    [MemberData(nameof(Versions))]
     public async Task A_server_that_has_AES_off_is_not_encrypted(string version)
     {
         await using var server = Serve(Named(version), withKey: false);

@@ -20,6 +20,9 @@ public abstract class ProbeTests : IDisposable
 
     private protected XpraKey Key { get; } = XpraKey.FromText(KeyText);
 
+    /// <summary>The versions whose answers are known.</summary>
+    public static TheoryData<string> Versions => new(ServerTraits.All.Select(traits => traits.Version));
+
     public static TheoryData<string, AesMode> GenerationsAndModes => new(ServerTraits.All.SelectMany(traits => traits.Modes.Select(mode => (traits.Version, mode))));
 
     public void Dispose()

@@ -132,7 +132,7 @@ public sealed class RoutingTests : IAsyncDisposable
     {
         await TargetAsync("first");
         await TargetAsync("second");
-        int[] ports = [RealXpra.FreePort(), RealXpra.FreePort()];
+        var ports = RealXpra.FreePorts(2);
         RouteOptions[] routes = [Route($"bind:127.0.0.1:{ports[0]}/*", "first"), Route($"bind:127.0.0.1:{ports[1]}/*", "second")];
         var options = new ListenerOptions { Key = _ada, Port = ports[0], Routes = routes, Limits = s_limits };
         await using var gateway = AesListener.Start(options, options with { Key = _bob, Port = ports[1] });

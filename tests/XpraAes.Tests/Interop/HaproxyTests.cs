@@ -23,7 +23,7 @@ public sealed partial class HaproxyTests : IAsyncLifetime
 
     private readonly TempFolder _folder = new();
     private readonly XpraKey _key = XpraKey.FromText(KeyText);
-    private readonly int[] _ports = [.. FreePorts(Gateways + 1)];
+    private readonly int[] _ports = RealXpra.FreePorts(Gateways + 1);
     private readonly Process?[] _gateways = new Process?[Gateways];
     private readonly List<(FakePeer Peer, int Gateway)> _clients = [];
     private Process? _haproxy;
@@ -169,19 +169,6 @@ public sealed partial class HaproxyTests : IAsyncLifetime
         catch (SocketException)
         {
             return false;
-        }
-    }
-
-    private static IEnumerable<int> FreePorts(int count)
-    {
-        var sockets = Enumerable.Range(0, count).Select(_ => new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp)).ToArray();
-        foreach (var socket in sockets)
-            socket.Bind(new IPEndPoint(IPAddress.Loopback, 0));
-        foreach (var socket in sockets)
-        {
-            var port = ((IPEndPoint)socket.LocalEndPoint!).Port;
-            socket.Dispose();
-            yield return port;
         }
     }
 

@@ -191,11 +191,24 @@ public sealed class RealXpra : IAsyncLifetime
         => (Environment.GetEnvironmentVariable("PATH") ?? "").Split(Path.PathSeparator).Select(folder => Path.Combine(folder, name)).FirstOrDefault(File.Exists);
 
     /// <summary>A port that nothing listens on.</summary>
-    internal static int FreePort()
+    /// <summary>A port on which nothing listens.</summary>
+    internal static int FreePort() => FreePorts(1)[0];
+
+    /// <summary>Several of them, no two alike.</summary>
+    internal static int[] FreePorts(int count)
     {
-        using var probe = new Socket(SocketType.Stream, ProtocolType.Tcp);
-        probe.Bind(new IPEndPoint(IPAddress.Loopback, 0));
-        return ((IPEndPoint)probe.LocalEndPoint!).Port;
+        var probes = Enumerable.Range(0, count).Select(_ => new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp)).ToArray();
+        try
+        {
+            foreach (var probe in probes)
+                probe.Bind(new IPEndPoint(IPAddress.Loopback, 0));
+            return Array.ConvertAll(probes, probe => ((IPEndPoint)probe.LocalEndPoint!).Port);
+        }
+        finally
+        {
+            foreach (var probe in probes)
+                probe.Dispose();
+        }
     }
 
     private static int FreeDisplay()

@@ -148,7 +148,8 @@ public sealed class KubernetesSampleTests(MetricsFixture metrics) : IClassFixtur
         folder.Write("target.txt", targetKey.Data);
         folder.Write("tls.crt", Encoding.ASCII.GetBytes(certificate.ExportCertificatePem()));
         folder.Write("tls.key", Encoding.ASCII.GetBytes(TestCertificates.KeyPem(certificate)));
-        var (port, management) = (RealXpra.FreePort(), RealXpra.FreePort());
+        int[] ports = RealXpra.FreePorts(2);
+        var (port, management) = (ports[0], ports[1]);
         var scripts = Only<V1ConfigMap>().Data;
         folder.Write("gateway.ps1", Encoding.UTF8.GetBytes(scripts["gateway.ps1"]
             .Replace("/etc/xpra-aes/keys", folder.Root, StringComparison.Ordinal).Replace("/etc/xpra-aes/tls", folder.Root, StringComparison.Ordinal)

@@ -5,6 +5,7 @@ using System.Net.Sockets;
 using XpraAes.Ciphers;
 using XpraAes.Keys;
 using XpraAes.Tests.Engine;
+using XpraAes.Tests.Interop;
 using XpraAes.Tests.Keys;
 using XpraAes.Tests.Listening;
 
@@ -30,7 +31,7 @@ public sealed class EndTests : IDisposable
 
     private async Task EndAsync(int times)
     {
-        var port = FreePort();
+        var port = RealXpra.FreePort();
         File.WriteAllText(_folder["key"], "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef");
         var script = $$"""
             while ($true) {
@@ -105,7 +106,7 @@ public sealed class EndTests : IDisposable
         await clients.WaitAsync(s_timeout);
     }
 
-    /// <summary>A port on which nothing listens.</summary>
+    /// <summary>Waits until nothing listens on the port.</summary>
     private static async Task FreeAsync(int port, int round)
     {
         var started = Stopwatch.GetTimestamp();
@@ -123,12 +124,5 @@ public sealed class EndTests : IDisposable
             Assert.True(Stopwatch.GetElapsedTime(started) < s_timeout, string.Create(CultureInfo.InvariantCulture, $"Round {round}: somebody still listens."));
             await Task.Delay(20);
         }
-    }
-
-    private static int FreePort()
-    {
-        using var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
-        socket.Bind(new IPEndPoint(IPAddress.Loopback, 0));
-        return ((IPEndPoint)socket.LocalEndPoint!).Port;
     }
 }
