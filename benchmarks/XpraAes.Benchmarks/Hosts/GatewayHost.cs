@@ -8,7 +8,7 @@ using XpraAes.Transports;
 
 namespace XpraAes.Benchmarks.Hosts;
 
-/// <summary>A gateway in its own process, so that its processor time and memory can be measured: <c>gateway --target PORT [--key TEXT] [--target-key TEXT] [--mode CTR] [--iterations N] [--transport TlsPsk] [--target-transport TlsPsk] [--certificate PEM --pages FOLDER]</c>.</summary>
+/// <summary>A gateway in its own process, so that its processor time and memory can be measured: <c>gateway --target PORT [--key TEXT] [--target-key TEXT] [--mode CTR] [--iterations N] [--transport TlsPsk] [--target-transport TlsPsk] [--suite 128] [--certificate PEM --pages FOLDER]</c>.</summary>
 internal static class GatewayHost
 {
     public static async Task RunAsync(Dictionary<string, string> arguments)
@@ -17,6 +17,9 @@ internal static class GatewayHost
         using var key = arguments.TryGetValue("key", out var text) ? XpraKey.FromText(text) : null;
         using var targetKey = arguments.TryGetValue("target-key", out text) ? XpraKey.FromText(text) : null;
         using var certificate = arguments.TryGetValue("certificate", out text) ? ServerCertificate.FromFile(text) : null;
+        // The suite of stunnel's pre-shared keys first, instead of ours.
+        if (arguments.GetValueOrDefault("suite") == "128")
+            Array.Reverse(TlsPskRules.Suites);
         var limits = Limits.Default with { MaxIterations = ProtocolDefaults.MaxIterations };
         await using var listener = AesListener.Start(new ListenerOptions
         {

@@ -55,13 +55,13 @@ internal sealed class Chain : IDisposable
         return new Chain(mode.ToString(), near.Port, near, far);
     }
 
-    /// <summary>The same two with TLS 1.3 and the key between them, AES-256-GCM.</summary>
-    public static Chain OfSealedGateways(int target, string? key = null)
+    /// <summary>The same two with TLS 1.3 and the key between them, with AES-256-GCM as everywhere, or with AES-128-GCM as stunnel.</summary>
+    public static Chain OfSealedGateways(int target, int keySize = 256, string? key = null)
     {
         key ??= RandomNumberGenerator.GetHexString(64);
-        var far = Peer.StartHost($"gateway --target {target} --key {key} --transport TlsPsk");
+        var far = Peer.StartHost($"gateway --target {target} --key {key} --transport TlsPsk --suite {keySize}");
         var near = Peer.StartHost($"gateway --target {far.Port} --target-key {key} --target-transport TlsPsk");
-        return new Chain("tls-psk", near.Port, near, far);
+        return new Chain($"tls-psk, AES-{keySize}", near.Port, near, far);
     }
 
     /// <summary>Our gateway alone, for a client that uses AES itself.</summary>

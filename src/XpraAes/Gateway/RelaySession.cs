@@ -112,7 +112,10 @@ internal sealed class RelaySession : ISession
                 {
                     if (from == _client && !_clientIsProven)
                         MarkClientProven();
-                    Forward(from.Reader.Header, from.Reader.Payload.Span, to.Writer, translator);
+                    if (translator is null && to.Writer.Encryptor is null && from.Reader.AsArrived is { Count: > 0 } packet)
+                        to.Writer.Pass(packet);
+                    else
+                        Forward(from.Reader.Header, from.Reader.Payload.Span, to.Writer, translator);
                     if (to.Writer.Pending < FlushSize)
                         continue;
                 }

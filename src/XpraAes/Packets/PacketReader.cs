@@ -50,6 +50,9 @@ internal sealed class PacketReader(Stream stream, int maxPayloadSize) : IDisposa
     /// <summary>The payload of the last packet, decrypted, without IV and padding; valid until the next read.</summary>
     public ReadOnlyMemory<byte> Payload { get; private set; }
 
+    /// <summary>The last packet as it arrived, with its header; empty if it was encrypted. Valid until the next <see cref="StartFill"/>.</summary>
+    public ArraySegment<byte> AsArrived { get; private set; }
+
     /// <summary>Requires every packet from here on to be encrypted, and decrypts it; replaces and disposes of an earlier decryptor.</summary>
     public void Arm(PacketDecryptor decryptor)
     {
@@ -62,8 +65,7 @@ internal sealed class PacketReader(Stream stream, int maxPayloadSize) : IDisposa
     /// <exception cref="XpraAesException">PlaintextPacket, UnexpectedEncryption, LimitReached, ConnectionLost in the middle of a packet, or those of <see cref="PeerIdentification"/>.</exception>
     public ValueTask<bool> ReadAsync(CancellationToken cancellationToken)
     {
-        Payload = default;
-        Header = default;
+        Forget();
         return _packetsRead > 0 && TryRead() ? new ValueTask<bool>(true) : ReceiveAsync(cancellationToken);
     }
 
@@ -71,8 +73,7 @@ internal sealed class PacketReader(Stream stream, int maxPayloadSize) : IDisposa
     /// <exception cref="XpraAesException">As <see cref="ReadAsync"/>.</exception>
     public bool TryRead()
     {
-        Payload = default;
-        Header = default;
+        Forget();
         Needed = PacketHeader.Size;
         var unread = _buffer.AsSpan(_start, _end - _start);
         // A wrong first byte is rejected without waiting for the rest of the header.
@@ -169,7 +170,7 @@ internal sealed class PacketReader(Stream stream, int maxPayloadSize) : IDisposa
     public void Dispose()
     {
         Decryptor?.Dispose();
-        Payload = default;
+        Forget();
         _start = _end = 0;
         Release();
     }
@@ -209,11 +210,15 @@ internal sealed class PacketReader(Stream stream, int maxPayloadSize) : IDisposa
         var offset = decryptor?.DataOffset ?? 0;
         Header = header;
         Payload = _buffer.AsMemory(start + offset, header.PayloadSize - offset);
+        if (decryptor is null)
+            AsArrived = new(_buffer, _start, PacketHeader.Size + wireSize);
         _start = start + wireSize;
         _expected = Math.Clamp(Needed, ReadSize, MaxExpected);
         Interlocked.Increment(ref _packetsRead);
         return true;
     }
+
+    private void Forget() => (Header, Payload, AsArrived) = (default, default, default);
 
     private static int WireSize(PacketHeader header, PacketDecryptor? decryptor) => decryptor?.WireSize(header.PayloadSize) ?? header.PayloadSize;
 

@@ -15,6 +15,7 @@ internal sealed class PacketWriter(Stream stream) : IDisposable
 
     private byte[] _buffer = [];
     private int _length;
+    private ArraySegment<byte> _passed; // packets that are sent from where they lie, before which nothing is in _buffer
     private long _bytesWritten;
     private long _packetsWritten;
 
@@ -28,7 +29,7 @@ internal sealed class PacketWriter(Stream stream) : IDisposable
     public long PacketsWritten => Interlocked.Read(ref _packetsWritten);
 
     /// <summary>Bytes waiting for <see cref="FlushAsync"/>.</summary>
-    public int Pending => _length;
+    public int Pending => _length + _passed.Count;
 
     /// <summary>Encrypts every packet from here on; replaces and disposes of an earlier encryptor.</summary>
     public void Arm(PacketEncryptor encryptor)
@@ -40,6 +41,7 @@ internal sealed class PacketWriter(Stream stream) : IDisposable
     /// <summary>Appends one packet to the buffer. It is encrypted if <see cref="Encryptor"/> is set, whatever the flags say.</summary>
     public void Append(byte flags, byte compression, byte chunkIndex, ReadOnlySpan<byte> data)
     {
+        KeepPassed();
         var encryptor = Encryptor;
         var wireSize = encryptor?.WireSize(data.Length) ?? data.Length;
         Reserve(PacketHeader.Size + wireSize);
@@ -61,23 +63,47 @@ internal sealed class PacketWriter(Stream stream) : IDisposable
         Interlocked.Increment(ref _packetsWritten);
     }
 
+    /// <summary>
+    /// Appends unencrypted packets, headers included, as they are. Those that follow each other in memory are not copied, so they must not change
+    /// before they are written, or another packet is appended.
+    /// </summary>
+    /// <exception cref="InvalidOperationException">Packets are encrypted here.</exception>
+    public void Pass(ArraySegment<byte> packet)
+    {
+        if (Encryptor is not null)
+            throw new InvalidOperationException("Packets are encrypted here.");
+        Interlocked.Increment(ref _packetsWritten);
+        if (_passed.Count > 0 && packet.Array == _passed.Array && packet.Offset == _passed.Offset + _passed.Count)
+        {
+            _passed = new(packet.Array!, _passed.Offset, _passed.Count + packet.Count);
+            return;
+        }
+        if (Pending == 0)
+        {
+            _passed = packet;
+            return;
+        }
+        KeepPassed();
+        Copy(packet);
+    }
+
     /// <summary>Writes what is buffered.</summary>
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
     public async ValueTask FlushAsync(CancellationToken cancellationToken)
     {
-        if (_length == 0)
+        if (Pending == 0)
             return;
         await StartFlush(cancellationToken).ConfigureAwait(false);
         EndFlush();
     }
 
     /// <summary>Starts writing a nonempty buffer. <see cref="EndFlush"/> must follow when it is written.</summary>
-    public ValueTask StartFlush(CancellationToken cancellationToken) => stream.WriteAsync(_buffer.AsMemory(0, _length), cancellationToken);
+    public ValueTask StartFlush(CancellationToken cancellationToken) => stream.WriteAsync(_passed.Count > 0 ? _passed : _buffer.AsMemory(0, _length), cancellationToken);
 
     /// <summary>Counts what was written and returns the buffer to the pool, so that an idle connection holds none.</summary>
     public void EndFlush()
     {
-        Interlocked.Add(ref _bytesWritten, _length);
+        Interlocked.Add(ref _bytesWritten, Pending);
         Release();
     }
 
@@ -86,6 +112,21 @@ internal sealed class PacketWriter(Stream stream) : IDisposable
     {
         Encryptor?.Dispose();
         Release();
+    }
+
+    private void KeepPassed()
+    {
+        if (_passed.Count == 0)
+            return;
+        Copy(_passed);
+        _passed = default;
+    }
+
+    private void Copy(ReadOnlySpan<byte> packets)
+    {
+        Reserve(packets.Length);
+        packets.CopyTo(_buffer.AsSpan(_length));
+        _length += packets.Length;
     }
 
     private void Reserve(int size)
@@ -102,6 +143,7 @@ internal sealed class PacketWriter(Stream stream) : IDisposable
     private void Release()
     {
         _length = 0;
+        _passed = default;
         ReturnBuffer();
     }
 

@@ -57,6 +57,20 @@ public sealed class PacketReaderTests
 
     [Theory]
     [MemberData(nameof(Kinds))]
+    public async Task Only_unencrypted_packets_can_be_had_as_they_arrived(string kind)
+    {
+        var (sent, known) = Frames.Kinds[kind];
+        var bytes = Write(sent, s_payloads);
+        using var reader = Frames.Reader(new ScriptedStream(bytes, segmentSize: 7), known);
+        var arrived = new List<byte>();
+        while (await reader.ReadAsync(default))
+            arrived.AddRange(reader.AsArrived.AsSpan());
+        Assert.Equal(0, reader.AsArrived.Count);
+        Assert.Equal(sent is null ? bytes : [], arrived.ToArray());
+    }
+
+    [Theory]
+    [MemberData(nameof(Kinds))]
     public async Task A_stream_may_only_end_between_two_packets(string kind)
     {
         var (sent, known) = Frames.Kinds[kind];

@@ -32,6 +32,68 @@ public sealed class PacketWriterTests
     }
 
     [Fact]
+    public async Task Packets_that_follow_each_other_in_memory_are_sent_from_there()
+    {
+        var stream = new ScriptedStream();
+        using var writer = new PacketWriter(stream);
+        var arrived = CipherTestData.Bytes(300, seed: 1);
+        writer.Pass(new(arrived, 50, 100));
+        writer.Pass(new(arrived, 150, 120));
+        Assert.Equal(220, writer.Pending);
+        arrived[200] ^= 1; // a copy would not notice
+        await writer.FlushAsync(default);
+        Assert.Equal(arrived[50..270], Assert.Single(stream.Writes));
+        Assert.Equal((220, 2, 0), (writer.BytesWritten, writer.PacketsWritten, writer.Pending));
+
+        writer.Pass(new(arrived, 0, 50));
+        await writer.FlushAsync(default);
+        Assert.Equal(arrived[..50], stream.Writes[1]);
+    }
+
+    [Fact]
+    public async Task Packets_keep_their_order_wherever_they_lie()
+    {
+        var stream = new ScriptedStream();
+        using var writer = new PacketWriter(stream);
+        byte[] first = CipherTestData.Bytes(200, seed: 1), second = CipherTestData.Bytes(90, seed: 2), third = CipherTestData.Bytes(30, seed: 3);
+        byte[] expected = [.. first[..100], .. second, .. first[100..], .. new Frames().Add(third).ToArray(), .. second];
+        writer.Pass(new(first, 0, 100));
+        writer.Pass(second);
+        writer.Pass(new(first, 100, 100));
+        writer.Append(Flags, compression: 0, chunkIndex: 0, third);
+        writer.Pass(second);
+        Array.Clear(first); // copied by now
+        await writer.FlushAsync(default);
+        Assert.Equal(expected, Assert.Single(stream.Writes));
+        Assert.Equal(5, writer.PacketsWritten);
+    }
+
+    [Fact]
+    public async Task What_was_passed_is_sent_before_what_is_appended()
+    {
+        var stream = new ScriptedStream();
+        using var writer = new PacketWriter(stream);
+        byte[] passed = CipherTestData.Bytes(100, seed: 1), appended = CipherTestData.Bytes(40, seed: 2);
+        byte[] expected = [.. passed, .. new Frames().Add(appended).ToArray()];
+        writer.Pass(passed);
+        writer.Append(Flags, compression: 0, chunkIndex: 0, appended);
+        Array.Clear(passed);
+        await writer.FlushAsync(default);
+        Assert.Equal(expected, Assert.Single(stream.Writes));
+    }
+
+    [Fact]
+    public void Nothing_passes_where_packets_are_encrypted()
+    {
+        var writer = new PacketWriter(new MemoryStream());
+        writer.Arm(PacketCipher.CreateEncryptor(Frames.Kinds["CTR"].Sent!, Frames.Key));
+        Assert.Throws<InvalidOperationException>(() => writer.Pass(new byte[20]));
+        writer.Dispose();
+        Assert.Throws<InvalidOperationException>(() => writer.Pass(new byte[20]));
+        Assert.Equal((0, 0), (writer.Pending, writer.PacketsWritten));
+    }
+
+    [Fact]
     public async Task A_cipher_applies_from_the_packet_after_it_was_set()
     {
         var stream = new ScriptedStream();
