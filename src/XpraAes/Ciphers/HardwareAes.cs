@@ -1,3 +1,4 @@
+using System.Buffers.Binary;
 using System.Diagnostics;
 using System.Numerics;
 using System.Runtime.CompilerServices;
@@ -9,15 +10,21 @@ using AesInstructions = System.Runtime.Intrinsics.X86.Aes;
 
 namespace XpraAes.Ciphers;
 
-/// <summary>AES with the processor's own instructions. Independent blocks are processed eight at a time: a round has a latency of several cycles, but one can start every cycle.</summary>
+/// <summary>AES with the processor's own instructions. Independent blocks are processed ten or eleven at a time: a round has a latency of four cycles, two can start in every cycle, and there are sixteen registers.</summary>
 internal sealed unsafe class HardwareAes : AesEngine
 {
     private const int Block = ProtocolDefaults.BlockSize;
-    private const int Wide = 8 * Block;
+    private const int Lanes = 10;
+    private const int Wide = Lanes * Block;
+    private const int WideCbc = 11 * Block;
+    private const int LastWord = Block - sizeof(uint);
     private const int MaxRounds = 14;
 
     // Encryption round keys, followed by those for decryption (FIPS 197 section 5.3.5).
     private readonly SecretBuffer _schedule = new(2 * (MaxRounds + 1) * Block);
+
+    // The next counter blocks, XORed with the first round key.
+    private readonly SecretBuffer _counters = new(Wide);
     private readonly int _rounds;
 
     public HardwareAes(ReadOnlySpan<byte> key)
@@ -34,7 +41,7 @@ internal sealed unsafe class HardwareAes : AesEngine
     }
 
     /// <summary>Whether this processor has the instructions.</summary>
-    public static bool IsSupported => AesInstructions.IsSupported && Ssse3.IsSupported;
+    public static bool IsSupported => AesInstructions.IsSupported;
 
     public override int KeystreamBatch => Wide;
 
@@ -82,7 +89,92 @@ internal sealed unsafe class HardwareAes : AesEngine
         }
     }
 
-    public override void DecryptCbc(ReadOnlySpan<byte> source, Span<byte> destination, Span<byte> chain) => Decrypt(source, destination, chain, cbc: true);
+    public override void DecryptCbc(ReadOnlySpan<byte> source, Span<byte> destination, Span<byte> chain)
+    {
+        Debug.Assert(source.Length % Block == 0);
+        fixed (byte* schedule = _schedule.Span, from = source, to = destination[..source.Length], chained = chain[..Block])
+        {
+            var keys = (Vector128<byte>*)schedule + MaxRounds + 1;
+            int rounds = _rounds;
+            var before = Vector128.Load(chained);
+            int at = 0;
+            for (; at <= source.Length - WideCbc; at += WideCbc)
+            {
+                byte* f = from + at;
+                byte* t = to + at;
+                var key = keys[0];
+                var b0 = Vector128.Load(f) ^ key;
+                var b1 = Vector128.Load(f + 1 * Block) ^ key;
+                var b2 = Vector128.Load(f + 2 * Block) ^ key;
+                var b3 = Vector128.Load(f + 3 * Block) ^ key;
+                var b4 = Vector128.Load(f + 4 * Block) ^ key;
+                var b5 = Vector128.Load(f + 5 * Block) ^ key;
+                var b6 = Vector128.Load(f + 6 * Block) ^ key;
+                var b7 = Vector128.Load(f + 7 * Block) ^ key;
+                var b8 = Vector128.Load(f + 8 * Block) ^ key;
+                var b9 = Vector128.Load(f + 9 * Block) ^ key;
+                var b10 = Vector128.Load(f + 10 * Block) ^ key;
+                DecryptRound(keys[1], ref b0, ref b1, ref b2, ref b3, ref b4, ref b5, ref b6, ref b7, ref b8, ref b9, ref b10);
+                DecryptRound(keys[2], ref b0, ref b1, ref b2, ref b3, ref b4, ref b5, ref b6, ref b7, ref b8, ref b9, ref b10);
+                DecryptRound(keys[3], ref b0, ref b1, ref b2, ref b3, ref b4, ref b5, ref b6, ref b7, ref b8, ref b9, ref b10);
+                DecryptRound(keys[4], ref b0, ref b1, ref b2, ref b3, ref b4, ref b5, ref b6, ref b7, ref b8, ref b9, ref b10);
+                DecryptRound(keys[5], ref b0, ref b1, ref b2, ref b3, ref b4, ref b5, ref b6, ref b7, ref b8, ref b9, ref b10);
+                DecryptRound(keys[6], ref b0, ref b1, ref b2, ref b3, ref b4, ref b5, ref b6, ref b7, ref b8, ref b9, ref b10);
+                DecryptRound(keys[7], ref b0, ref b1, ref b2, ref b3, ref b4, ref b5, ref b6, ref b7, ref b8, ref b9, ref b10);
+                DecryptRound(keys[8], ref b0, ref b1, ref b2, ref b3, ref b4, ref b5, ref b6, ref b7, ref b8, ref b9, ref b10);
+                DecryptRound(keys[9], ref b0, ref b1, ref b2, ref b3, ref b4, ref b5, ref b6, ref b7, ref b8, ref b9, ref b10);
+                if (rounds > 10)
+                {
+                    DecryptRound(keys[10], ref b0, ref b1, ref b2, ref b3, ref b4, ref b5, ref b6, ref b7, ref b8, ref b9, ref b10);
+                    DecryptRound(keys[11], ref b0, ref b1, ref b2, ref b3, ref b4, ref b5, ref b6, ref b7, ref b8, ref b9, ref b10);
+                }
+
+                if (rounds > 12)
+                {
+                    DecryptRound(keys[12], ref b0, ref b1, ref b2, ref b3, ref b4, ref b5, ref b6, ref b7, ref b8, ref b9, ref b10);
+                    DecryptRound(keys[13], ref b0, ref b1, ref b2, ref b3, ref b4, ref b5, ref b6, ref b7, ref b8, ref b9, ref b10);
+                }
+
+                key = keys[rounds];
+                b0 = AesInstructions.DecryptLast(b0, key ^ before);
+                b1 = AesInstructions.DecryptLast(b1, key ^ Vector128.Load(f));
+                b2 = AesInstructions.DecryptLast(b2, key ^ Vector128.Load(f + 1 * Block));
+                b3 = AesInstructions.DecryptLast(b3, key ^ Vector128.Load(f + 2 * Block));
+                b4 = AesInstructions.DecryptLast(b4, key ^ Vector128.Load(f + 3 * Block));
+                b5 = AesInstructions.DecryptLast(b5, key ^ Vector128.Load(f + 4 * Block));
+                b6 = AesInstructions.DecryptLast(b6, key ^ Vector128.Load(f + 5 * Block));
+                b7 = AesInstructions.DecryptLast(b7, key ^ Vector128.Load(f + 6 * Block));
+                b8 = AesInstructions.DecryptLast(b8, key ^ Vector128.Load(f + 7 * Block));
+                b9 = AesInstructions.DecryptLast(b9, key ^ Vector128.Load(f + 8 * Block));
+                b10 = AesInstructions.DecryptLast(b10, key ^ Vector128.Load(f + 9 * Block));
+                before = Vector128.Load(f + 10 * Block);
+                b0.Store(t);
+                b1.Store(t + 1 * Block);
+                b2.Store(t + 2 * Block);
+                b3.Store(t + 3 * Block);
+                b4.Store(t + 4 * Block);
+                b5.Store(t + 5 * Block);
+                b6.Store(t + 6 * Block);
+                b7.Store(t + 7 * Block);
+                b8.Store(t + 8 * Block);
+                b9.Store(t + 9 * Block);
+                b10.Store(t + 10 * Block);
+            }
+
+            for (; at < source.Length; at += Block)
+            {
+                var ciphertext = Vector128.Load(from + at);
+                var state = ciphertext ^ keys[0];
+                for (int round = 1; round < rounds; round++)
+                    state = AesInstructions.Decrypt(state, keys[round]);
+
+                AesInstructions.DecryptLast(state, keys[rounds] ^ before).Store(to + at);
+                before = ciphertext;
+            }
+
+            before.Store(chained);
+        }
+    }
 
     public override void EncryptCfb(ReadOnlySpan<byte> source, Span<byte> destination, Span<byte> chain)
     {
@@ -108,145 +200,16 @@ internal sealed unsafe class HardwareAes : AesEngine
         }
     }
 
-    public override void DecryptCfb(ReadOnlySpan<byte> source, Span<byte> destination, Span<byte> chain) => Decrypt(source, destination, chain, cbc: false);
-
-    public override void XorCounter32(ReadOnlySpan<byte> source, Span<byte> destination, Span<byte> counter)
+    public override void DecryptCfb(ReadOnlySpan<byte> source, Span<byte> destination, Span<byte> chain)
     {
         Debug.Assert(source.Length % Block == 0);
-        fixed (byte* schedule = _schedule.Span, from = source, to = destination[..source.Length], counted = counter[..Block])
+        fixed (byte* schedule = _schedule.Span, from = source, to = destination[..source.Length], chained = chain[..Block])
         {
             var keys = (Vector128<byte>*)schedule;
             int rounds = _rounds;
-            // Least significant byte first, so that the 32-bit counter is element 0.
-            var next = Reverse(Vector128.Load(counted)).AsUInt32();
+            var before = Vector128.Load(chained);
             int at = 0;
             for (; at <= source.Length - Wide; at += Wide)
-            {
-                var key = keys[0];
-                var b0 = Reverse(next.AsByte()) ^ key;
-                var b1 = Reverse((next + Vector128.CreateScalar(1u)).AsByte()) ^ key;
-                var b2 = Reverse((next + Vector128.CreateScalar(2u)).AsByte()) ^ key;
-                var b3 = Reverse((next + Vector128.CreateScalar(3u)).AsByte()) ^ key;
-                var b4 = Reverse((next + Vector128.CreateScalar(4u)).AsByte()) ^ key;
-                var b5 = Reverse((next + Vector128.CreateScalar(5u)).AsByte()) ^ key;
-                var b6 = Reverse((next + Vector128.CreateScalar(6u)).AsByte()) ^ key;
-                var b7 = Reverse((next + Vector128.CreateScalar(7u)).AsByte()) ^ key;
-                next += Vector128.CreateScalar(8u);
-                XorEncrypted(keys, rounds, from + at, to + at, b0, b1, b2, b3, b4, b5, b6, b7);
-            }
-
-            for (; at < source.Length; at += Block)
-            {
-                (Encrypt(keys, rounds, Reverse(next.AsByte()) ^ keys[0]) ^ Vector128.Load(from + at)).Store(to + at);
-                next += Vector128.CreateScalar(1u);
-            }
-
-            Reverse(next.AsByte()).Store(counted);
-        }
-    }
-
-    public override void Dispose() => _schedule.Dispose();
-
-    private void Decrypt(ReadOnlySpan<byte> source, Span<byte> destination, Span<byte> chain, bool cbc)
-    {
-        Debug.Assert(source.Length % Block == 0);
-        int wide = source.Length - source.Length % Wide;
-        DecryptWide(source[..wide], destination, chain, cbc);
-        source = source[wide..];
-        if (source.IsEmpty)
-            return;
-
-        // A few blocks take as long as eight.
-        Span<byte> batch = stackalloc byte[Wide + Block];
-        var last = batch[Wide..];
-        source.CopyTo(batch);
-        source[^Block..].CopyTo(last);
-        DecryptWide(batch[..Wide], batch, chain, cbc);
-        batch[..source.Length].CopyTo(destination[wide..]);
-        last.CopyTo(chain);
-    }
-
-    private void DecryptWide(ReadOnlySpan<byte> source, Span<byte> destination, Span<byte> chain, bool cbc)
-    {
-        if (cbc)
-            DecryptCbcWide(source, destination, chain);
-        else
-            DecryptCfbWide(source, destination, chain);
-    }
-
-    private void DecryptCbcWide(ReadOnlySpan<byte> source, Span<byte> destination, Span<byte> chain)
-    {
-        fixed (byte* schedule = _schedule.Span, from = source, to = destination[..source.Length], chained = chain[..Block])
-        {
-            var keys = (Vector128<byte>*)schedule + MaxRounds + 1;
-            int rounds = _rounds;
-            var before = Vector128.Load(chained);
-            for (int at = 0; at < source.Length; at += Wide)
-            {
-                byte* f = from + at;
-                byte* t = to + at;
-                var key = keys[0];
-                var b0 = Vector128.Load(f) ^ key;
-                var b1 = Vector128.Load(f + 1 * Block) ^ key;
-                var b2 = Vector128.Load(f + 2 * Block) ^ key;
-                var b3 = Vector128.Load(f + 3 * Block) ^ key;
-                var b4 = Vector128.Load(f + 4 * Block) ^ key;
-                var b5 = Vector128.Load(f + 5 * Block) ^ key;
-                var b6 = Vector128.Load(f + 6 * Block) ^ key;
-                var b7 = Vector128.Load(f + 7 * Block) ^ key;
-                DecryptRound(keys[1], ref b0, ref b1, ref b2, ref b3, ref b4, ref b5, ref b6, ref b7);
-                DecryptRound(keys[2], ref b0, ref b1, ref b2, ref b3, ref b4, ref b5, ref b6, ref b7);
-                DecryptRound(keys[3], ref b0, ref b1, ref b2, ref b3, ref b4, ref b5, ref b6, ref b7);
-                DecryptRound(keys[4], ref b0, ref b1, ref b2, ref b3, ref b4, ref b5, ref b6, ref b7);
-                DecryptRound(keys[5], ref b0, ref b1, ref b2, ref b3, ref b4, ref b5, ref b6, ref b7);
-                DecryptRound(keys[6], ref b0, ref b1, ref b2, ref b3, ref b4, ref b5, ref b6, ref b7);
-                DecryptRound(keys[7], ref b0, ref b1, ref b2, ref b3, ref b4, ref b5, ref b6, ref b7);
-                DecryptRound(keys[8], ref b0, ref b1, ref b2, ref b3, ref b4, ref b5, ref b6, ref b7);
-                DecryptRound(keys[9], ref b0, ref b1, ref b2, ref b3, ref b4, ref b5, ref b6, ref b7);
-                if (rounds > 10)
-                {
-                    DecryptRound(keys[10], ref b0, ref b1, ref b2, ref b3, ref b4, ref b5, ref b6, ref b7);
-                    DecryptRound(keys[11], ref b0, ref b1, ref b2, ref b3, ref b4, ref b5, ref b6, ref b7);
-                }
-
-                if (rounds > 12)
-                {
-                    DecryptRound(keys[12], ref b0, ref b1, ref b2, ref b3, ref b4, ref b5, ref b6, ref b7);
-                    DecryptRound(keys[13], ref b0, ref b1, ref b2, ref b3, ref b4, ref b5, ref b6, ref b7);
-                }
-
-                key = keys[rounds];
-                b0 = AesInstructions.DecryptLast(b0, key ^ before);
-                b1 = AesInstructions.DecryptLast(b1, key ^ Vector128.Load(f));
-                b2 = AesInstructions.DecryptLast(b2, key ^ Vector128.Load(f + 1 * Block));
-                b3 = AesInstructions.DecryptLast(b3, key ^ Vector128.Load(f + 2 * Block));
-                b4 = AesInstructions.DecryptLast(b4, key ^ Vector128.Load(f + 3 * Block));
-                b5 = AesInstructions.DecryptLast(b5, key ^ Vector128.Load(f + 4 * Block));
-                b6 = AesInstructions.DecryptLast(b6, key ^ Vector128.Load(f + 5 * Block));
-                b7 = AesInstructions.DecryptLast(b7, key ^ Vector128.Load(f + 6 * Block));
-                before = Vector128.Load(f + 7 * Block);
-                b0.Store(t);
-                b1.Store(t + 1 * Block);
-                b2.Store(t + 2 * Block);
-                b3.Store(t + 3 * Block);
-                b4.Store(t + 4 * Block);
-                b5.Store(t + 5 * Block);
-                b6.Store(t + 6 * Block);
-                b7.Store(t + 7 * Block);
-            }
-
-            before.Store(chained);
-        }
-    }
-
-    private void DecryptCfbWide(ReadOnlySpan<byte> source, Span<byte> destination, Span<byte> chain)
-    {
-        fixed (byte* schedule = _schedule.Span, from = source, to = destination[..source.Length], chained = chain[..Block])
-        {
-            var keys = (Vector128<byte>*)schedule;
-            int rounds = _rounds;
-            var before = Vector128.Load(chained);
-            for (int at = 0; at < source.Length; at += Wide)
             {
                 byte* f = from + at;
                 var key = keys[0];
@@ -258,12 +221,86 @@ internal sealed unsafe class HardwareAes : AesEngine
                 var b5 = Vector128.Load(f + 4 * Block) ^ key;
                 var b6 = Vector128.Load(f + 5 * Block) ^ key;
                 var b7 = Vector128.Load(f + 6 * Block) ^ key;
-                before = Vector128.Load(f + 7 * Block);
-                XorEncrypted(keys, rounds, f, to + at, b0, b1, b2, b3, b4, b5, b6, b7);
+                var b8 = Vector128.Load(f + 7 * Block) ^ key;
+                var b9 = Vector128.Load(f + 8 * Block) ^ key;
+                before = Vector128.Load(f + 9 * Block);
+                XorEncrypted(keys, rounds, f, to + at, b0, b1, b2, b3, b4, b5, b6, b7, b8, b9);
+            }
+
+            for (; at < source.Length; at += Block)
+            {
+                var ciphertext = Vector128.Load(from + at);
+                (Encrypt(keys, rounds, before ^ keys[0]) ^ ciphertext).Store(to + at);
+                before = ciphertext;
             }
 
             before.Store(chained);
         }
+    }
+
+    public override void XorCounter32(ReadOnlySpan<byte> source, Span<byte> destination, Span<byte> counter)
+    {
+        Debug.Assert(source.Length % Block == 0);
+        fixed (byte* schedule = _schedule.Span, counters = _counters.Span, from = source, to = destination[..source.Length], counted = counter[..Block])
+        {
+            var keys = (Vector128<byte>*)schedule;
+            int rounds = _rounds;
+            uint number = BinaryPrimitives.ReadUInt32BigEndian(counter[LastWord..]);
+            int at = 0;
+            if (source.Length >= Wide)
+            {
+                uint key = *(uint*)(schedule + LastWord);
+                SetCounters(counters, Vector128.Load(counted) ^ keys[0], number, key);
+                for (; at <= source.Length - Wide; at += Wide)
+                {
+                    var b0 = Vector128.Load(counters);
+                    var b1 = Vector128.Load(counters + 1 * Block);
+                    var b2 = Vector128.Load(counters + 2 * Block);
+                    var b3 = Vector128.Load(counters + 3 * Block);
+                    var b4 = Vector128.Load(counters + 4 * Block);
+                    var b5 = Vector128.Load(counters + 5 * Block);
+                    var b6 = Vector128.Load(counters + 6 * Block);
+                    var b7 = Vector128.Load(counters + 7 * Block);
+                    var b8 = Vector128.Load(counters + 8 * Block);
+                    var b9 = Vector128.Load(counters + 9 * Block);
+                    // With integer instructions, since vector instructions compete with AES for the same units.
+                    number += Lanes;
+                    var words = (uint*)(counters + LastWord);
+                    words[0] = BinaryPrimitives.ReverseEndianness(number + 0) ^ key;
+                    words[4] = BinaryPrimitives.ReverseEndianness(number + 1) ^ key;
+                    words[8] = BinaryPrimitives.ReverseEndianness(number + 2) ^ key;
+                    words[12] = BinaryPrimitives.ReverseEndianness(number + 3) ^ key;
+                    words[16] = BinaryPrimitives.ReverseEndianness(number + 4) ^ key;
+                    words[20] = BinaryPrimitives.ReverseEndianness(number + 5) ^ key;
+                    words[24] = BinaryPrimitives.ReverseEndianness(number + 6) ^ key;
+                    words[28] = BinaryPrimitives.ReverseEndianness(number + 7) ^ key;
+                    words[32] = BinaryPrimitives.ReverseEndianness(number + 8) ^ key;
+                    words[36] = BinaryPrimitives.ReverseEndianness(number + 9) ^ key;
+                    XorEncrypted(keys, rounds, from + at, to + at, b0, b1, b2, b3, b4, b5, b6, b7, b8, b9);
+                }
+
+                BinaryPrimitives.WriteUInt32BigEndian(counter[LastWord..], number);
+            }
+
+            for (; at < source.Length; at += Block)
+            {
+                (Encrypt(keys, rounds, Vector128.Load(counted) ^ keys[0]) ^ Vector128.Load(from + at)).Store(to + at);
+                BinaryPrimitives.WriteUInt32BigEndian(counter[LastWord..], ++number);
+            }
+        }
+    }
+
+    public override void Dispose()
+    {
+        _schedule.Dispose();
+        _counters.Dispose();
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void SetCounters(byte* counters, Vector128<byte> first, uint number, uint key)
+    {
+        for (uint lane = 0; lane < Lanes; lane++)
+            first.AsUInt32().WithElement(3, BinaryPrimitives.ReverseEndianness(number + lane) ^ key).AsByte().Store(counters + lane * Block);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -279,28 +316,28 @@ internal sealed unsafe class HardwareAes : AesEngine
     private static void XorEncrypted(
         Vector128<byte>* keys, int rounds, byte* from, byte* to,
         Vector128<byte> b0, Vector128<byte> b1, Vector128<byte> b2, Vector128<byte> b3,
-        Vector128<byte> b4, Vector128<byte> b5, Vector128<byte> b6, Vector128<byte> b7)
+        Vector128<byte> b4, Vector128<byte> b5, Vector128<byte> b6, Vector128<byte> b7, Vector128<byte> b8, Vector128<byte> b9)
     {
         // One after the other: a loop costs the last round's branch, which is 2 % of everything.
-        EncryptRound(keys[1], ref b0, ref b1, ref b2, ref b3, ref b4, ref b5, ref b6, ref b7);
-        EncryptRound(keys[2], ref b0, ref b1, ref b2, ref b3, ref b4, ref b5, ref b6, ref b7);
-        EncryptRound(keys[3], ref b0, ref b1, ref b2, ref b3, ref b4, ref b5, ref b6, ref b7);
-        EncryptRound(keys[4], ref b0, ref b1, ref b2, ref b3, ref b4, ref b5, ref b6, ref b7);
-        EncryptRound(keys[5], ref b0, ref b1, ref b2, ref b3, ref b4, ref b5, ref b6, ref b7);
-        EncryptRound(keys[6], ref b0, ref b1, ref b2, ref b3, ref b4, ref b5, ref b6, ref b7);
-        EncryptRound(keys[7], ref b0, ref b1, ref b2, ref b3, ref b4, ref b5, ref b6, ref b7);
-        EncryptRound(keys[8], ref b0, ref b1, ref b2, ref b3, ref b4, ref b5, ref b6, ref b7);
-        EncryptRound(keys[9], ref b0, ref b1, ref b2, ref b3, ref b4, ref b5, ref b6, ref b7);
+        EncryptRound(keys[1], ref b0, ref b1, ref b2, ref b3, ref b4, ref b5, ref b6, ref b7, ref b8, ref b9);
+        EncryptRound(keys[2], ref b0, ref b1, ref b2, ref b3, ref b4, ref b5, ref b6, ref b7, ref b8, ref b9);
+        EncryptRound(keys[3], ref b0, ref b1, ref b2, ref b3, ref b4, ref b5, ref b6, ref b7, ref b8, ref b9);
+        EncryptRound(keys[4], ref b0, ref b1, ref b2, ref b3, ref b4, ref b5, ref b6, ref b7, ref b8, ref b9);
+        EncryptRound(keys[5], ref b0, ref b1, ref b2, ref b3, ref b4, ref b5, ref b6, ref b7, ref b8, ref b9);
+        EncryptRound(keys[6], ref b0, ref b1, ref b2, ref b3, ref b4, ref b5, ref b6, ref b7, ref b8, ref b9);
+        EncryptRound(keys[7], ref b0, ref b1, ref b2, ref b3, ref b4, ref b5, ref b6, ref b7, ref b8, ref b9);
+        EncryptRound(keys[8], ref b0, ref b1, ref b2, ref b3, ref b4, ref b5, ref b6, ref b7, ref b8, ref b9);
+        EncryptRound(keys[9], ref b0, ref b1, ref b2, ref b3, ref b4, ref b5, ref b6, ref b7, ref b8, ref b9);
         if (rounds > 10)
         {
-            EncryptRound(keys[10], ref b0, ref b1, ref b2, ref b3, ref b4, ref b5, ref b6, ref b7);
-            EncryptRound(keys[11], ref b0, ref b1, ref b2, ref b3, ref b4, ref b5, ref b6, ref b7);
+            EncryptRound(keys[10], ref b0, ref b1, ref b2, ref b3, ref b4, ref b5, ref b6, ref b7, ref b8, ref b9);
+            EncryptRound(keys[11], ref b0, ref b1, ref b2, ref b3, ref b4, ref b5, ref b6, ref b7, ref b8, ref b9);
         }
 
         if (rounds > 12)
         {
-            EncryptRound(keys[12], ref b0, ref b1, ref b2, ref b3, ref b4, ref b5, ref b6, ref b7);
-            EncryptRound(keys[13], ref b0, ref b1, ref b2, ref b3, ref b4, ref b5, ref b6, ref b7);
+            EncryptRound(keys[12], ref b0, ref b1, ref b2, ref b3, ref b4, ref b5, ref b6, ref b7, ref b8, ref b9);
+            EncryptRound(keys[13], ref b0, ref b1, ref b2, ref b3, ref b4, ref b5, ref b6, ref b7, ref b8, ref b9);
         }
 
         var key = keys[rounds];
@@ -312,6 +349,8 @@ internal sealed unsafe class HardwareAes : AesEngine
         b5 = AesInstructions.EncryptLast(b5, key ^ Vector128.Load(from + 5 * Block));
         b6 = AesInstructions.EncryptLast(b6, key ^ Vector128.Load(from + 6 * Block));
         b7 = AesInstructions.EncryptLast(b7, key ^ Vector128.Load(from + 7 * Block));
+        b8 = AesInstructions.EncryptLast(b8, key ^ Vector128.Load(from + 8 * Block));
+        b9 = AesInstructions.EncryptLast(b9, key ^ Vector128.Load(from + 9 * Block));
         b0.Store(to);
         b1.Store(to + 1 * Block);
         b2.Store(to + 2 * Block);
@@ -320,12 +359,14 @@ internal sealed unsafe class HardwareAes : AesEngine
         b5.Store(to + 5 * Block);
         b6.Store(to + 6 * Block);
         b7.Store(to + 7 * Block);
+        b8.Store(to + 8 * Block);
+        b9.Store(to + 9 * Block);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void EncryptRound(
         Vector128<byte> key, ref Vector128<byte> b0, ref Vector128<byte> b1, ref Vector128<byte> b2, ref Vector128<byte> b3,
-        ref Vector128<byte> b4, ref Vector128<byte> b5, ref Vector128<byte> b6, ref Vector128<byte> b7)
+        ref Vector128<byte> b4, ref Vector128<byte> b5, ref Vector128<byte> b6, ref Vector128<byte> b7, ref Vector128<byte> b8, ref Vector128<byte> b9)
     {
         b0 = AesInstructions.Encrypt(b0, key);
         b1 = AesInstructions.Encrypt(b1, key);
@@ -335,12 +376,14 @@ internal sealed unsafe class HardwareAes : AesEngine
         b5 = AesInstructions.Encrypt(b5, key);
         b6 = AesInstructions.Encrypt(b6, key);
         b7 = AesInstructions.Encrypt(b7, key);
+        b8 = AesInstructions.Encrypt(b8, key);
+        b9 = AesInstructions.Encrypt(b9, key);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void DecryptRound(
         Vector128<byte> key, ref Vector128<byte> b0, ref Vector128<byte> b1, ref Vector128<byte> b2, ref Vector128<byte> b3,
-        ref Vector128<byte> b4, ref Vector128<byte> b5, ref Vector128<byte> b6, ref Vector128<byte> b7)
+        ref Vector128<byte> b4, ref Vector128<byte> b5, ref Vector128<byte> b6, ref Vector128<byte> b7, ref Vector128<byte> b8, ref Vector128<byte> b9, ref Vector128<byte> b10)
     {
         b0 = AesInstructions.Decrypt(b0, key);
         b1 = AesInstructions.Decrypt(b1, key);
@@ -350,11 +393,10 @@ internal sealed unsafe class HardwareAes : AesEngine
         b5 = AesInstructions.Decrypt(b5, key);
         b6 = AesInstructions.Decrypt(b6, key);
         b7 = AesInstructions.Decrypt(b7, key);
+        b8 = AesInstructions.Decrypt(b8, key);
+        b9 = AesInstructions.Decrypt(b9, key);
+        b10 = AesInstructions.Decrypt(b10, key);
     }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector128<byte> Reverse(Vector128<byte> block)
-        => Ssse3.Shuffle(block, Vector128.Create((byte)15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0));
 
     // FIPS 197 section 5.2, on words in memory order. AESKEYGENASSIST substitutes a word in constant time: its element 0 is SubWord of element 1.
     private static void Expand(ReadOnlySpan<byte> key, Span<uint> words)

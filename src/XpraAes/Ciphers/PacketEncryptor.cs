@@ -14,7 +14,7 @@ public sealed class PacketEncryptor : IDisposable
     {
         Parameters = parameters;
         _mode = mode;
-        _ivs = parameters.Stream ? [] : new byte[64 * ProtocolDefaults.BlockSize];
+        _ivs = parameters.Stream ? [] : new byte[256 * ProtocolDefaults.BlockSize];
         _usedIvs = _ivs.Length;
         _paddingUnit = parameters.Mode == AesMode.CBC ? parameters.PaddingUnit : 0;
     }

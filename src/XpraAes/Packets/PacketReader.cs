@@ -33,10 +33,10 @@ internal sealed class PacketReader(Stream stream, int maxPayloadSize) : IDisposa
     public int MaxPayloadSize { get; set; } = maxPayloadSize;
 
     /// <summary>Bytes received so far.</summary>
-    public long BytesRead => Interlocked.Read(ref _bytesRead);
+    public long BytesRead => Volatile.Read(ref _bytesRead);
 
     /// <summary>Packets received so far, chunks included.</summary>
-    public long PacketsRead => Interlocked.Read(ref _packetsRead);
+    public long PacketsRead => Volatile.Read(ref _packetsRead);
 
     /// <summary>Bytes that must be in the buffer for the next step: a header, or a header with its packet.</summary>
     public int Needed { get; private set; }
@@ -107,7 +107,7 @@ internal sealed class PacketReader(Stream stream, int maxPayloadSize) : IDisposa
     public bool EndFill(int read)
     {
         _end += read;
-        Interlocked.Add(ref _bytesRead, read);
+        Volatile.Write(ref _bytesRead, _bytesRead + read);
         return read > 0 || IsWaiting;
     }
 
@@ -214,7 +214,7 @@ internal sealed class PacketReader(Stream stream, int maxPayloadSize) : IDisposa
             AsArrived = new(_buffer, _start, PacketHeader.Size + wireSize);
         _start = start + wireSize;
         _expected = Math.Clamp(Needed, ReadSize, MaxExpected);
-        Interlocked.Increment(ref _packetsRead);
+        Volatile.Write(ref _packetsRead, _packetsRead + 1);
         return true;
     }
 

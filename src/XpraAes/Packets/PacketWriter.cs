@@ -23,10 +23,10 @@ internal sealed class PacketWriter(Stream stream) : IDisposable
     public PacketEncryptor? Encryptor { get; private set; }
 
     /// <summary>Bytes handed to the stream so far.</summary>
-    public long BytesWritten => Interlocked.Read(ref _bytesWritten);
+    public long BytesWritten => Volatile.Read(ref _bytesWritten);
 
     /// <summary>Packets framed so far, chunks included.</summary>
-    public long PacketsWritten => Interlocked.Read(ref _packetsWritten);
+    public long PacketsWritten => Volatile.Read(ref _packetsWritten);
 
     /// <summary>Bytes waiting for <see cref="FlushAsync"/>.</summary>
     public int Pending => _length + _passed.Count;
@@ -60,7 +60,7 @@ internal sealed class PacketWriter(Stream stream) : IDisposable
             encryptor.Encrypt(data, payload);
         }
         _length += packet.Length;
-        Interlocked.Increment(ref _packetsWritten);
+        Volatile.Write(ref _packetsWritten, _packetsWritten + 1);
     }
 
     /// <summary>
@@ -72,7 +72,7 @@ internal sealed class PacketWriter(Stream stream) : IDisposable
     {
         if (Encryptor is not null)
             throw new InvalidOperationException("Packets are encrypted here.");
-        Interlocked.Increment(ref _packetsWritten);
+        Volatile.Write(ref _packetsWritten, _packetsWritten + 1);
         if (_passed.Count > 0 && packet.Array == _passed.Array && packet.Offset == _passed.Offset + _passed.Count)
         {
             _passed = new(packet.Array!, _passed.Offset, _passed.Count + packet.Count);
@@ -103,7 +103,7 @@ internal sealed class PacketWriter(Stream stream) : IDisposable
     /// <summary>Counts what was written and returns the buffer to the pool, so that an idle connection holds none.</summary>
     public void EndFlush()
     {
-        Interlocked.Add(ref _bytesWritten, Pending);
+        Volatile.Write(ref _bytesWritten, _bytesWritten + Pending);
         Release();
     }
 
