@@ -11,6 +11,9 @@ switch (args)
     case ["requests"]:
         await RequestSpeed.RunAsync().ConfigureAwait(false);
         return 0;
+    case ["scale", var module]:
+        ScaleSpeed.Run(module);
+        return 0;
     case ["side-by-side", .. var options]:
         return Comparison.Run(options);
     case ["gateway", .. var options]:

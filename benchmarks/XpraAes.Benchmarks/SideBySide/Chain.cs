@@ -64,6 +64,13 @@ internal sealed class Chain : IDisposable
         return new Chain($"tls-psk, AES-{keySize}", near.Port, near, far);
     }
 
+    /// <summary>Our gateway with <c>tls-psk</c> to a listener that is there, with <see cref="BenchmarkKeyText"/>.</summary>
+    public static Chain OfSealedGatewayTo(Peer listener)
+    {
+        var near = Peer.StartHost($"gateway --target {listener.Port} --target-key {BenchmarkKeyText} --target-transport TlsPsk");
+        return new Chain("tls-psk", near.Port, near);
+    }
+
     /// <summary>Our gateway alone, for a client that uses AES itself.</summary>
     public static Chain OfGateway(AesMode mode, int target)
     {

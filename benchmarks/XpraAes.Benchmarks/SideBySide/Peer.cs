@@ -19,7 +19,13 @@ internal sealed class Peer : IDisposable
     public static Peer StartHost(string arguments, string? processors = null)
     {
         var command = $"{Environment.ProcessPath} {(Environment.ProcessPath!.EndsWith("dotnet", StringComparison.Ordinal) ? typeof(Peer).Assembly.Location : "")} {arguments}";
-        var process = Start(processors is null ? command : $"taskset -c {processors} {command}");
+        return StartAnswering(processors is null ? command : $"taskset -c {processors} {command}");
+    }
+
+    /// <summary>Starts a program whose first line is the port that it listens on, and which answers each further line that it is sent with one.</summary>
+    public static Peer StartAnswering(string command)
+    {
+        var process = Start(command);
         return new Peer(process) { Port = int.Parse(process.StandardOutput.ReadLine() ?? "0", CultureInfo.InvariantCulture) };
     }
 
@@ -47,7 +53,7 @@ internal sealed class Peer : IDisposable
         }
     }
 
-    /// <summary>Sends one of our hosts a line, and returns its answer.</summary>
+    /// <summary>Sends one of our hosts, or a program that answers, a line, and returns its answer.</summary>
     public string Ask(string question)
     {
         _process.StandardInput.WriteLine(question);
