@@ -28,7 +28,11 @@ public sealed class ModuleLoadContext : AssemblyLoadContext
         ArgumentException.ThrowIfNullOrEmpty(directory);
         lock (Gate)
         {
-            s_instance ??= new ModuleLoadContext(directory);
+            if (s_instance is null)
+            {
+                s_instance = new ModuleLoadContext(directory);
+                return s_instance._cmdlets;
+            }
         }
 
         Version? loaded = s_instance._cmdlets.GetName().Version;

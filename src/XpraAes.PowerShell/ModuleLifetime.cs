@@ -1,4 +1,6 @@
+using System.Management.Automation;
 using System.Management.Automation.Runspaces;
+using System.Reflection;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using XpraAes.Management;
@@ -29,7 +31,18 @@ public static class ModuleLifetime
     }
 
     /// <summary>Called when the current runspace has imported the module.</summary>
-    public static void Enter()
+    /// <param name="module">The module.</param>
+    /// <param name="cmdlets">What it has imported the cmdlets as.</param>
+    public static void Enter(PSModuleInfo module, PSModuleInfo cmdlets)
+    {
+        ArgumentNullException.ThrowIfNull(module);
+        ArgumentNullException.ThrowIfNull(cmdlets);
+        ExportMissing(module, cmdlets);
+        Enter();
+    }
+
+    /// <summary>Counts the current runspace.</summary>
+    internal static void Enter()
     {
         lock (Runspaces)
         {
@@ -54,6 +67,20 @@ public static class ModuleLifetime
 
     /// <summary>Raised by SIGTERM and SIGHUP. A handler that returns true has dealt with it; otherwise everything is closed and the process ends.</summary>
     internal static event Func<PosixSignal, bool>? SignalReceived;
+
+    /// <summary>
+    /// From the second import on, the engine takes an assembly's cmdlets from its cache and does not export them from the module that imports them:
+    /// https://github.com/PowerShell/PowerShell/issues/20710
+    /// </summary>
+    private static void ExportMissing(PSModuleInfo module, PSModuleInfo cmdlets)
+    {
+        var missing = cmdlets.ExportedCmdlets.Values.Where(cmdlet => !module.ExportedCmdlets.ContainsKey(cmdlet.Name)).ToArray();
+        if (missing.Length == 0)
+            return;
+        var export = typeof(PSModuleInfo).GetMethod("AddExportedCmdlet", BindingFlags.Instance | BindingFlags.NonPublic);
+        foreach (var cmdlet in missing)
+            export?.Invoke(module, [cmdlet]);
+    }
 
     private static void Receive(PosixSignalContext context)
     {
