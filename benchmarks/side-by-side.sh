@@ -3,7 +3,7 @@
 #   benchmarks/side-by-side.sh            the whole, about 25 minutes, written to docs/performance.md
 #   benchmarks/side-by-side.sh --quick    under two minutes, printed alone
 # --minutes N   how long memory is watched under light traffic (10; quick: 0)
-# --only NAMES  of ciphers,packets,throughput,latency,allocations,sealed,browser,memory,handshakes,import
+# --only NAMES  of ciphers,packets,throughput,latency,allocations,sealed,browser,memory,handshakes,import,start
 # A line per row: what, ours, peer, ratio, goal, and ok, short, limit, or skipped where the peer is not here.
 # Exits 0 when no row is short.
 set -eu
@@ -16,11 +16,11 @@ if [ "$limit" = unlimited ] || [ "$limit" -gt 65536 ]; then
 fi
 ulimit -n "$limit"
 
-for project in benchmarks/XpraAes.Benchmarks src/XpraAes.PowerShell; do
+for project in benchmarks/XpraAes.Benchmarks src/XpraAes.Shell; do
     output=$(dotnet build "$root/$project" --configuration Release --nologo) || {
         echo "$output" >&2
         exit 2
     }
 done
 exec dotnet "$root/benchmarks/XpraAes.Benchmarks/bin/Release/net10.0/XpraAes.Benchmarks.dll" side-by-side \
-    --module "$root/XpraAes.psd1" --report "$root/docs/performance.md" "$@"
+    --module "$root/XpraAes.psd1" --shell "$root/src/XpraAes.Shell/bin/Release/net10.0/xpra-aes" --report "$root/docs/performance.md" "$@"

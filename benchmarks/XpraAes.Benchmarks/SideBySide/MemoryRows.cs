@@ -12,10 +12,10 @@ internal static class MemoryRows
     {
         using var stunnel = Chain.OfStunnel(target);
         using var gateways = Chain.OfGateways(AesMode.CTR, target, iterations: 1000);
-        return Measure(table, settings, "memory of an idle session", gateways, stunnel);
+        return Measure(table, settings, "memory of an idle session", gateways, stunnel, goal: 8);
     }
 
-    public static List<(int Sessions, double Ours, double? Peer)> Measure(Table table, Settings settings, string what, Chain gateways, Chain? stunnel)
+    public static List<(int Sessions, double Ours, double? Peer)> Measure(Table table, Settings settings, string what, Chain gateways, Chain? stunnel, double? goal = null)
     {
         int[] sessions = settings.Quick ? [1000] : [1000, 5000];
         var peer = stunnel is null ? null : OpenAll(stunnel, sessions, settings, null);
@@ -27,6 +27,8 @@ internal static class MemoryRows
             if (i > 0)
                 table.AtMost($"{what}, of {sessions[i - 1]}", (ours[i] - ours[0]) / sessions[i - 1], (peer?[i] - peer?[0]) / sessions[i - 1], "KB", 1.0);
         }
+        if (goal is not null && !settings.Quick)
+            table.AtMostOf($"{what}, of {sessions[^1]}, to the goal", (ours[^1] - ours[0]) / sessions[^1], (peer?[^1] - peer?[0]) / sessions[^1], "KB", goal.Value);
         return growth;
     }
 

@@ -21,6 +21,10 @@ internal sealed class Table
     public void AtMostBy(string what, double ours, double? peer, string unit, double difference)
         => Add(what, ours, peer, unit, $"<= {Number(difference)} {unit} more", ours <= peer + difference, hasGoal: true, limit: false);
 
+    /// <summary>Less is better: the goal is this much, whatever the peer has.</summary>
+    public void AtMostOf(string what, double ours, double? peer, string unit, double goal, bool limit = false)
+        => Add(what, ours, peer, unit, $"<= {Number(goal)} {unit}", ours <= goal, hasGoal: true, limit);
+
     public static string Number(double value)
         => value.ToString(Math.Abs(value) switch { >= 100 => "N0", >= 10 => "0.#", _ => "0.##" }, CultureInfo.InvariantCulture);
 

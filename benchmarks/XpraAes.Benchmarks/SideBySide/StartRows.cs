@@ -1,0 +1,43 @@
+using System.Diagnostics;
+
+namespace XpraAes.Benchmarks.SideBySide;
+
+/// <summary>From the start of xpra-aes until its listener accepts, and its memory at rest; next to xpra-aes that only starts, which is PowerShell and nothing of ours: where that alone misses a goal, it is out of reach.</summary>
+internal static class StartRows
+{
+    private const double Seconds = 0.6, Megabytes = 70;
+
+    public static void Measure(Table table, Settings settings, string shell)
+    {
+        var folder = Directory.CreateTempSubdirectory("xpraaes-").FullName;
+        try
+        {
+            var key = Path.Combine(folder, "key.txt");
+            Tools.Run(shell, "-Command", $"New-XpraAesKey | Set-Content '{key}'; chmod 600 '{key}'");
+            var listener = $"(Start-XpraAesListener -Port 0 -KeyFile '{key}').Port; $null = [Console]::ReadLine()";
+            const string Nothing = "0; $null = [Console]::ReadLine()";
+            var medians = settings.Medians(() => Start(shell, listener), () => Start(shell, Nothing));
+            table.AtMostOf("xpra-aes, from start to accepting; to PowerShell alone", medians[0], medians[1], "s", Seconds, limit: medians[1] > Seconds);
+            var memory = settings.Medians(() => Rest(shell, listener), () => Rest(shell, Nothing));
+            table.AtMostOf("xpra-aes, memory at rest; to PowerShell alone", memory[0], memory[1], "MB", Megabytes, limit: memory[1] > Megabytes);
+        }
+        finally
+        {
+            Directory.Delete(folder, recursive: true);
+        }
+    }
+
+    private static double Start(string shell, string command)
+    {
+        var start = Stopwatch.GetTimestamp();
+        using var peer = Peer.StartAnswering($"{shell} -Command \"{command}\"");
+        return Stopwatch.GetElapsedTime(start).TotalSeconds;
+    }
+
+    private static double Rest(string shell, string command)
+    {
+        using var peer = Peer.StartAnswering($"{shell} -Command \"{command}\"");
+        Thread.Sleep(TimeSpan.FromSeconds(2));
+        return peer.Memory / 1e6;
+    }
+}
