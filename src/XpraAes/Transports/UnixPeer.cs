@@ -1,0 +1,31 @@
+using System.Net.Sockets;
+using System.Runtime.InteropServices;
+
+namespace XpraAes.Transports;
+
+/// <summary>Who has opened a Unix socket's connection, as the system tells: SO_PEERCRED of Linux (unix(7), asm/socket.h), LOCAL_PEERCRED of macOS (unix(4), sys/ucred.h).</summary>
+internal static class UnixPeer
+{
+    private const uint Root = 0;
+
+    /// <summary>Whether it was a process whose effective user is this process' own, or root; false where that is not known.</summary>
+    public static bool IsSameUser(Socket socket)
+    {
+        if (!OperatingSystem.IsLinux() && !OperatingSystem.IsMacOS())
+            return false;
+        // Of both structures the second 32 bits are the user. Any other option has another size.
+        var (level, option, size) = OperatingSystem.IsMacOS() ? (0, 1, 76) : (1, RuntimeInformation.ProcessArchitecture == Architecture.Ppc64le ? 21 : 17, 12);
+        var credentials = new byte[size];
+        try
+        {
+            if (socket.AddressFamily != AddressFamily.Unix || socket.GetRawSocketOption(level, option, credentials) != size)
+                return false;
+        }
+        catch (Exception e) when (e is SocketException or ObjectDisposedException)
+        {
+            return false; // it has gone
+        }
+        var user = BitConverter.ToUInt32(credentials, sizeof(uint));
+        return user == Root || user == UnixFile.User;
+    }
+}
