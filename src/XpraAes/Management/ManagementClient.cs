@@ -11,19 +11,17 @@ internal sealed class ManagementClient : IDisposable
     /// <summary>Largest answer in bytes; arbitrary, enough for 30,000 sessions.</summary>
     public const int MaxAnswer = 16 * 1024 * 1024;
 
-    private readonly ManagementAddress _address;
+    private readonly string _address;
+    private readonly XpraEndpoint _endpoint;
     private readonly TimeSpan _timeout;
     private readonly HttpClient _http;
-    private volatile string _page;
 
     /// <summary>Connects to nobody yet.</summary>
-    /// <param name="address">The address of the other process.</param>
+    /// <param name="address">The address of the other process, from <see cref="ManagementAddress.ParseOther"/>.</param>
     /// <param name="timeout">For each question, with its connection.</param>
     public ManagementClient(ManagementAddress address, TimeSpan timeout)
     {
-        (_address, _timeout) = (address.Endpoint is { Port: 0 } ? throw NoPort(address) : address, timeout);
-        // A Unix socket may be that of a process of one's own; by TCP it is not known whose it is, and nobody is told more.
-        _page = address.Path is null ? "/status" : "/sessions";
+        (_address, _endpoint, _timeout) = ($"{address}", address.Endpoint is { } ip ? new(TransportKind.Tcp, $"{ip.Address}", ip.Port) : new(TransportKind.Unix, "", 0, address.Path), timeout);
         // Straight to the address: no proxy of the environment, no redirection elsewhere.
         var handler = new SocketsHttpHandler
         {
@@ -35,7 +33,7 @@ internal sealed class ManagementClient : IDisposable
         };
         _http = new HttpClient(handler)
         {
-            BaseAddress = new Uri($"http://{(address.Endpoint is null ? "localhost" : Reachable(address.Endpoint))}/"),
+            BaseAddress = new Uri($"http://{(_endpoint.IsLocal ? "localhost" : _endpoint.HostAndPort)}/"),
             MaxResponseContentBufferSize = MaxAnswer,
             Timeout = Timeout.InfiniteTimeSpan,
         };
@@ -51,24 +49,22 @@ internal sealed class ManagementClient : IDisposable
         deadline.CancelAfter(_timeout);
         try
         {
-            var page = _page;
-            using var answer = await AskAsync(page, detailed, deadline.Token).ConfigureAwait(false);
-            if (answer.StatusCode == HttpStatusCode.Forbidden && page != "/status")
+            // A Unix socket may be that of a process of one's own. By TCP nobody is told more than sums.
+            using var answer = await AskAsync(_endpoint.IsLocal ? "/sessions" : "/status", detailed, deadline.Token).ConfigureAwait(false);
+            if (_endpoint.IsLocal && answer.StatusCode == HttpStatusCode.Forbidden)
             {
-                // It is another user's, or behind a proxy, and stays so.
-                _page = "/status";
-                using var sums = await AskAsync(_page, null, deadline.Token).ConfigureAwait(false);
+                using var sums = await AskAsync("/status", null, deadline.Token).ConfigureAwait(false);
                 return await ReadAsync(sums, deadline.Token).ConfigureAwait(false);
             }
             return await ReadAsync(answer, deadline.Token).ConfigureAwait(false);
         }
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {
-            throw new XpraAesException(XpraErrorId.HandshakeTimeout, $"No answer came within {_timeout.TotalSeconds:0.#} s.", "Check that it is the address of -ManagementAddress, and that its process is not stopped.") { Target = $"{_address}" };
+            throw new XpraAesException(XpraErrorId.HandshakeTimeout, $"No answer came within {_timeout.TotalSeconds:0.#} s.", "Check that it is the address of -ManagementAddress, and that its process is not stopped.") { Target = _address };
         }
         catch (HttpRequestException e) when (e.InnerException is XpraAesException inner)
         {
-            throw new XpraAesException(inner.Id, inner.Message, inner.RecommendedAction, inner) { Target = $"{_address}" };
+            throw new XpraAesException(inner.Id, inner.Message, inner.RecommendedAction, inner) { Target = _address };
         }
         catch (HttpRequestException e)
         {
@@ -76,7 +72,7 @@ internal sealed class ManagementClient : IDisposable
             {
                 HttpRequestError.ConfigurationLimitExceeded => NotManagement("its answer is larger than a status is", e),
                 HttpRequestError.InvalidResponse => NotManagement("it does not speak HTTP", e),
-                _ => new XpraAesException(XpraErrorId.ConnectionLost, "The connection ended before the answer.", "If that happens again, something else than XpraAes may listen there.", e) { Target = $"{_address}" },
+                _ => new XpraAesException(XpraErrorId.ConnectionLost, "The connection ended before the answer.", "If that happens again, something else than XpraAes may listen there.", e) { Target = _address },
             };
         }
     }
@@ -104,19 +100,8 @@ internal sealed class ManagementClient : IDisposable
         => throw NotManagement(string.Create(CultureInfo.InvariantCulture, $"it answered with HTTP status {(int)answer.StatusCode}: {reason}"));
 
     private XpraAesException NotManagement(string reason, Exception? inner = null)
-        => new(XpraErrorId.NotManagement, $"That is no management address that can be watched: {reason}.", "Give the address that the listener was started with (-ManagementAddress), and use one version of XpraAes for both.", inner) { Target = $"{_address}" };
-
-    private static XpraAesException NoPort(ManagementAddress address)
-        => new(XpraErrorId.InvalidOption, $"'{address}' has no port.", "Give the port that the listener has: its property ManagementAddress shows it.") { Target = $"{address}" };
+        => new(XpraErrorId.NotManagement, $"That is no management address that can be watched: {reason}.", "Give the address that the listener was started with (-ManagementAddress), and use one version of XpraAes for both.", inner) { Target = _address };
 
     private async ValueTask<Stream> ConnectAsync(SocketsHttpConnectionContext context, CancellationToken cancellationToken)
-    {
-        var endpoint = _address.Endpoint is { } ip ? new XpraEndpoint(TransportKind.Tcp, $"{Reachable(ip).Address}", ip.Port) : new XpraEndpoint(TransportKind.Unix, "", 0, _address.Path);
-        var (stream, _) = await TransportTable.Of(endpoint.Transport).ConnectAsync(endpoint, [], _timeout, Limits.Default, cancellationToken).ConfigureAwait(false);
-        return stream;
-    }
-
-    /// <summary>What a listener on every address shows is no address to connect to.</summary>
-    private static IPEndPoint Reachable(IPEndPoint endpoint)
-        => endpoint.Address.Equals(IPAddress.Any) ? new(IPAddress.Loopback, endpoint.Port) : endpoint.Address.Equals(IPAddress.IPv6Any) ? new(IPAddress.IPv6Loopback, endpoint.Port) : endpoint;
+        => (await TransportTable.ConnectAsync(_endpoint, [], _timeout, Limits.Default, cancellationToken).ConfigureAwait(false)).Stream;
 }

@@ -8,16 +8,19 @@ namespace XpraAes.Management;
 /// </summary>
 internal static class StatusReader
 {
-    // All arbitrary; beyond the first, nothing is read at all.
-    private const int MaxTokens = 2_000_000, MaxTextLength = 512, MaxRefusals = 128, MaxAddresses = 64, MaxCiphers = 8;
-    private const long MaxCount = 1L << 56;
+    /// <summary>With more sessions it is taken for no status.</summary>
+    public const int MaxSessions = 50_000;
+
+    // All arbitrary, far beyond what there is.
+    private const int MaxTokens = 2_000_000, MaxListeners = 64, MaxTextLength = 512, MaxRefusals = 128, MaxAddresses = 16, MaxCiphers = 8;
+    private const long MaxCount = 1L << 56, MaxUptime = 1L << 47;
 
     /// <summary>Null for what is no status, or one of another format.</summary>
     public static ProcessStatus? Read(ReadOnlySpan<byte> json)
     {
         try
         {
-            return IsSmall(json) && JsonSerializer.Deserialize(json, StatusJson.Default.ProcessStatus) is { Format: ProcessStatus.CurrentFormat } status ? Clean(status) : null;
+            return IsReadable(json) && JsonSerializer.Deserialize(json, StatusJson.Default.ProcessStatus) is { Format: ProcessStatus.CurrentFormat, Sessions: null or { Count: <= MaxSessions } } status ? Clean(status) : null;
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException or NotSupportedException or FormatException)
         {
@@ -25,8 +28,9 @@ internal static class StatusReader
         }
     }
 
-    /// <summary>An array of empty objects would take a hundred times its size.</summary>
-    private static bool IsSmall(ReadOnlySpan<byte> json)
+    /// <summary>Whether it has no more objects and values than it may, which take many times their size in text.</summary>
+    /// <exception cref="InvalidOperationException">A text is no text.</exception>
+    private static bool IsReadable(ReadOnlySpan<byte> json)
     {
         var reader = new Utf8JsonReader(json, new JsonReaderOptions { MaxDepth = StatusJson.Default.Options.MaxDepth });
         var tokens = 0;
@@ -34,27 +38,29 @@ internal static class StatusReader
         {
             if (++tokens > MaxTokens)
                 return false;
+            if (reader.TokenType is JsonTokenType.String or JsonTokenType.PropertyName)
+                _ = reader.GetString();
         }
         return true;
     }
 
     private static ProcessStatus Clean(ProcessStatus status) => status with
     {
-        Uptime = Count(status.Uptime),
+        Uptime = Math.Min(Count(status.Uptime), MaxUptime),
         Memory = Count(status.Memory),
         Heap = Count(status.Heap),
         DerivationsRunning = Count(status.DerivationsRunning),
         DerivationsWaiting = Count(status.DerivationsWaiting),
         DerivationsCompleted = Count(status.DerivationsCompleted),
         // One for each number, which they are known by.
-        Listeners = [.. (status.Listeners ?? []).OfType<ListenerStatus>().DistinctBy(listener => listener.Id).Select(Clean)],
+        Listeners = [.. (status.Listeners ?? []).OfType<ListenerStatus>().DistinctBy(listener => listener.Id).Take(MaxListeners).Select(Clean)],
         Sessions = status.Sessions is { } sessions ? [.. sessions.OfType<SessionStatus>().DistinctBy(session => session.Id).Select(Clean)] : null,
     };
 
     private static ListenerStatus Clean(ListenerStatus listener) => listener with
     {
         State = Text(listener.State) ?? "",
-        Sessions = Count(listener.Sessions),
+        Sessions = Math.Min(Count(listener.Sessions), MaxSessions),
         Accepted = Count(listener.Accepted),
         BytesIn = Count(listener.BytesIn),
         BytesOut = Count(listener.BytesOut),
