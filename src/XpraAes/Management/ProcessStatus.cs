@@ -46,7 +46,19 @@ internal sealed record ProcessStatus
     public IReadOnlyList<SessionStatus>? Sessions { get; init; }
 
     /// <summary>The status of this process, without names and addresses.</summary>
-    public static ProcessStatus ReadSums()
+    public static ProcessStatus ReadSums() => Read(withNames: false);
+
+    /// <summary>All of it, with names and addresses.</summary>
+    /// <param name="detailed">The session whose ciphers are included; null for none.</param>
+    public static ProcessStatus ReadAll(int? detailed = null) => Read(withNames: true) with
+    {
+        Sessions = [.. LiveObjects.Connections.Select(connection => SessionStatus.Of(connection, withCiphers: connection.Id == detailed))],
+    };
+
+    /// <summary>As UTF-8.</summary>
+    public byte[] ToJson() => JsonSerializer.SerializeToUtf8Bytes(this, StatusJson.Default.ProcessStatus);
+
+    private static ProcessStatus Read(bool withNames)
     {
         var listeners = LiveObjects.Listeners;
         var derivations = listeners.Select(listener => listener.Derivations.Load).ToArray();
@@ -61,20 +73,9 @@ internal sealed record ProcessStatus
             DerivationsRunning = derivations.Sum(load => load.Running),
             DerivationsWaiting = derivations.Sum(load => load.Waiting),
             DerivationsCompleted = derivations.Sum(load => load.Completed),
-            Listeners = [.. listeners.Select(listener => ListenerStatus.Of(listener, withNames: false))],
+            Listeners = [.. listeners.Select(listener => ListenerStatus.Of(listener, withNames))],
         };
     }
-
-    /// <summary>All of it, with names and addresses.</summary>
-    /// <param name="detailed">The session whose ciphers are included; null for none.</param>
-    public static ProcessStatus ReadAll(int? detailed = null) => ReadSums() with
-    {
-        Listeners = [.. LiveObjects.Listeners.Select(listener => ListenerStatus.Of(listener, withNames: true))],
-        Sessions = [.. LiveObjects.Connections.Select(connection => SessionStatus.Of(connection, withCiphers: connection.Id == detailed))],
-    };
-
-    /// <summary>As UTF-8.</summary>
-    public byte[] ToJson() => JsonSerializer.SerializeToUtf8Bytes(this, StatusJson.Default.ProcessStatus);
 
     private static DateTime StartTime()
     {
