@@ -5,8 +5,7 @@ namespace XpraAes.PowerShell.Watching;
 internal sealed class Poll<T>(Func<CancellationToken, Task<T>> ask)
     where T : class
 {
-    // Never disposed: a question may outlive the watch.
-    private readonly SemaphoreSlim _hurry = new(0, 1);
+    private volatile TaskCompletionSource _hurry = new();
     private volatile Answer _last = new(0, TimeSpan.Zero, null, null);
 
     /// <summary>The last answer.</summary>
@@ -19,17 +18,13 @@ internal sealed class Poll<T>(Func<CancellationToken, Task<T>> ask)
     /// <param name="cancellationToken">Ends it.</param>
     public static Task RunAsync(IEnumerable<Poll<T>> polls, TimeSpan interval, int maxParallel, CancellationToken cancellationToken)
     {
-        // Never disposed either.
+        // Never disposed: a question may outlive the watch.
         var turns = new SemaphoreSlim(maxParallel);
         return Task.WhenAll([.. polls.Select(poll => Task.Run(() => poll.RunAsync(interval, turns, cancellationToken), CancellationToken.None))]);
     }
 
     /// <summary>Asks the next question now.</summary>
-    public void Hurry()
-    {
-        if (_hurry.CurrentCount == 0)
-            _hurry.Release();
-    }
+    public void Hurry() => _hurry.TrySetResult();
 
     private async Task RunAsync(TimeSpan interval, SemaphoreSlim turns, CancellationToken cancellationToken)
     {
@@ -37,6 +32,7 @@ internal sealed class Poll<T>(Func<CancellationToken, Task<T>> ask)
         {
             while (true)
             {
+                _hurry = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
                 await turns.WaitAsync(cancellationToken);
                 try
                 {
@@ -51,7 +47,8 @@ internal sealed class Poll<T>(Func<CancellationToken, Task<T>> ask)
                 {
                     turns.Release();
                 }
-                await _hurry.WaitAsync(interval, cancellationToken);
+                await Task.WhenAny(_hurry.Task, Task.Delay(interval, cancellationToken));
+                cancellationToken.ThrowIfCancellationRequested();
             }
         }
         catch (Exception e) when (e is OperationCanceledException or ObjectDisposedException && cancellationToken.IsCancellationRequested)
