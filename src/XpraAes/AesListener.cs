@@ -112,7 +112,7 @@ public sealed class AesListener : IAsyncDisposable
         }
     }
 
-    /// <summary>Where the process answers <c>/healthz</c>, <c>/readyz</c>, <c>/metrics</c>, <c>/status</c> and <c>/sessions</c>: an address and port, or the path of a Unix socket. Null if this listener was not given one.</summary>
+    /// <summary>Where the process answers <c>/healthz</c>, <c>/readyz</c>, <c>/metrics</c> and <c>/status</c>: an address and port, or the path of a Unix socket. Null if this listener was not given one.</summary>
     public string? ManagementAddress { get; internal set; }
 
     /// <summary>Which files and addresses it was started with, for whoever changes it by a configuration file.</summary>

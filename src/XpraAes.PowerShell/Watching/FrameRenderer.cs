@@ -164,9 +164,10 @@ internal static class FrameRenderer
             }
         }
         var chart = Sparkline.Draw(row.Traffic.Chart(Math.Clamp(style.Width - RatesWidth - 2, 0, 60)), style.IsAscii);
+        var state = CellText.Cut(CellText.Clean(row.State, style.IsAscii), style.Width / 2);
         List<Line> lines =
         [
-            new Line([new Span(CellText.Fit($"{row.Id} {row.Peer}", style.Width - row.State.Length - 1, style.IsAscii) + " ", Tone.Heading), new Span(row.State, row.Tone)]),
+            new Line([new Span(CellText.Fit($"{row.Id} {row.Peer}", style.Width - CellText.WidthOf(state) - 1, style.IsAscii) + " ", Tone.Heading), new Span(state, row.Tone)]),
             new Line([new Span(CellText.Fit($"in {Units.Amount(row.Traffic.InRate)}/s out {Units.Amount(row.Traffic.OutRate)}/s", RatesWidth, style.IsAscii)), new Span(chart.Length > 0 ? $"[{chart}]" : "", Tone.Good)]),
             Line.Empty,
         ];

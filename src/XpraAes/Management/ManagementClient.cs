@@ -1,6 +1,6 @@
 using System.Globalization;
 using System.Net;
-using System.Net.Http.Headers;
+using System.Text;
 using XpraAes.Transports;
 
 namespace XpraAes.Management;
@@ -10,6 +10,8 @@ internal sealed class ManagementClient : IDisposable
 {
     /// <summary>Largest answer in bytes; arbitrary, enough for 30,000 sessions.</summary>
     public const int MaxAnswer = 16 * 1024 * 1024;
+
+    private const string TooLarge = "its answer is larger than a status is";
 
     private readonly string _address;
     private readonly XpraEndpoint _endpoint;
@@ -25,7 +27,7 @@ internal sealed class ManagementClient : IDisposable
         // Straight to the address: no proxy of the environment, no redirection elsewhere.
         var handler = new SocketsHttpHandler
         {
-            ConnectCallback = ConnectAsync,
+            ConnectCallback = (_, token) => OpenAsync(token),
             UseProxy = false,
             UseCookies = false,
             AllowAutoRedirect = false,
@@ -49,59 +51,74 @@ internal sealed class ManagementClient : IDisposable
         deadline.CancelAfter(_timeout);
         try
         {
-            // A Unix socket may be that of a process of one's own. By TCP nobody is told more than sums.
-            using var answer = await AskAsync(_endpoint.IsLocal ? "/sessions" : "/status", detailed, deadline.Token).ConfigureAwait(false);
-            if (_endpoint.IsLocal && answer.StatusCode == HttpStatusCode.Forbidden)
+            // By TCP nobody is told more than sums.
+            if (_endpoint.IsLocal && await AskSessionsAsync(detailed, deadline.Token).ConfigureAwait(false) is { } all)
+                return all;
+            using var request = new HttpRequestMessage(HttpMethod.Get, new Uri("status", UriKind.Relative));
+            request.Headers.ConnectionClose = true;
+            using var answer = await _http.SendAsync(request, HttpCompletionOption.ResponseContentRead, deadline.Token).ConfigureAwait(false);
+            return answer.StatusCode switch
             {
-                using var sums = await AskAsync("/status", null, deadline.Token).ConfigureAwait(false);
-                return await ReadAsync(sums, deadline.Token).ConfigureAwait(false);
-            }
-            return await ReadAsync(answer, deadline.Token).ConfigureAwait(false);
+                HttpStatusCode.OK => Read(await answer.Content.ReadAsByteArrayAsync(deadline.Token).ConfigureAwait(false)),
+                HttpStatusCode.MisdirectedRequest => throw NotManagement("it is behind a proxy, or knows its machine by other names"),
+                _ => throw NotManagement(string.Create(CultureInfo.InvariantCulture, $"it answered with HTTP status {(int)answer.StatusCode}, so it is another program, or an earlier version of XpraAes")),
+            };
         }
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {
             throw new XpraAesException(XpraErrorId.HandshakeTimeout, $"No answer came within {_timeout.TotalSeconds:0.#} s.", "Check that it is the address of -ManagementAddress, and that its process is not stopped.") { Target = _address };
         }
-        catch (HttpRequestException e) when (e.InnerException is XpraAesException inner)
+        catch (Exception e) when ((e as XpraAesException ?? e.InnerException as XpraAesException) is { Target: null } failure)
         {
-            throw new XpraAesException(inner.Id, inner.Message, inner.RecommendedAction, inner) { Target = _address };
+            throw new XpraAesException(failure.Id, failure.Message, failure.RecommendedAction, e) { Target = _address };
         }
         catch (HttpRequestException e)
         {
             throw e.HttpRequestError switch
             {
-                HttpRequestError.ConfigurationLimitExceeded => NotManagement("its answer is larger than a status is", e),
+                HttpRequestError.ConfigurationLimitExceeded => NotManagement(TooLarge, e),
                 HttpRequestError.InvalidResponse => NotManagement("it does not speak HTTP", e),
-                _ => new XpraAesException(XpraErrorId.ConnectionLost, "The connection ended before the answer.", "If that happens again, something else than XpraAes may listen there.", e) { Target = _address },
+                _ => Lost(e),
             };
+        }
+        catch (IOException e)
+        {
+            throw Lost(e);
         }
     }
 
     public void Dispose() => _http.Dispose();
 
-    private async Task<HttpResponseMessage> AskAsync(string page, int? detailed, CancellationToken cancellationToken)
+    /// <summary>Null where they are not told: that is answered by HTTP.</summary>
+    private async Task<ProcessStatus?> AskSessionsAsync(int? detailed, CancellationToken cancellationToken)
     {
-        var uri = new Uri(detailed is { } id ? string.Create(CultureInfo.InvariantCulture, $"{page}?session={id}") : page, UriKind.Relative);
-        using var request = new HttpRequestMessage(HttpMethod.Get, uri);
-        request.Headers.Connection.Add(ManagementPages.DirectOption);
-        request.Headers.ConnectionClose = true;
-        request.Headers.Accept.Add(new MediaTypeWithQualityHeaderValue("application/json"));
-        return await _http.SendAsync(request, HttpCompletionOption.ResponseContentRead, cancellationToken).ConfigureAwait(false);
+        var stream = await OpenAsync(cancellationToken).ConfigureAwait(false);
+        await using (stream.ConfigureAwait(false))
+        {
+            var line = detailed is { } id ? string.Create(CultureInfo.InvariantCulture, $"{ManagementPages.SessionsRequest} {id}") : ManagementPages.SessionsRequest;
+            await stream.WriteAsync(Encoding.ASCII.GetBytes($"{line}\r\n\r\n"), cancellationToken).ConfigureAwait(false);
+            using var answer = new MemoryStream();
+            var part = new byte[64 * 1024];
+            while (await stream.ReadAsync(part, cancellationToken).ConfigureAwait(false) is > 0 and var count)
+            {
+                if (answer.Length + count > MaxAnswer)
+                    throw NotManagement(TooLarge);
+                answer.Write(part, 0, count);
+            }
+            if (answer.Length == 0)
+                throw Lost(null);
+            return answer.GetBuffer().AsSpan().StartsWith("HTTP/"u8) ? null : Read(answer.GetBuffer().AsSpan(0, (int)answer.Length));
+        }
     }
 
-    private async Task<ProcessStatus> ReadAsync(HttpResponseMessage answer, CancellationToken cancellationToken) => answer.StatusCode switch
-    {
-        HttpStatusCode.OK => StatusReader.Read(await answer.Content.ReadAsByteArrayAsync(cancellationToken).ConfigureAwait(false)) ?? throw NotManagement("what it answers is not understood here"),
-        HttpStatusCode.MisdirectedRequest => NotManagementStatus(answer, "it is behind a proxy, or knows its machine by other names"),
-        _ => NotManagementStatus(answer, "it is another program, or an XpraAes of before Watch-XpraAes could ask"),
-    };
+    private ProcessStatus Read(ReadOnlySpan<byte> answer) => StatusReader.Read(answer) ?? throw NotManagement("what it answers is not understood here");
 
-    private ProcessStatus NotManagementStatus(HttpResponseMessage answer, string reason)
-        => throw NotManagement(string.Create(CultureInfo.InvariantCulture, $"it answered with HTTP status {(int)answer.StatusCode}: {reason}"));
+    private XpraAesException Lost(Exception? inner)
+        => new(XpraErrorId.ConnectionLost, "The connection ended before the answer.", "If that happens again, something else than XpraAes may listen there.", inner) { Target = _address };
 
     private XpraAesException NotManagement(string reason, Exception? inner = null)
         => new(XpraErrorId.NotManagement, $"That is no management address that can be watched: {reason}.", "Give the address that the listener was started with (-ManagementAddress), and use one version of XpraAes for both.", inner) { Target = _address };
 
-    private async ValueTask<Stream> ConnectAsync(SocketsHttpConnectionContext context, CancellationToken cancellationToken)
+    private async ValueTask<Stream> OpenAsync(CancellationToken cancellationToken)
         => (await TransportTable.ConnectAsync(_endpoint, [], _timeout, Limits.Default, cancellationToken).ConfigureAwait(false)).Stream;
 }

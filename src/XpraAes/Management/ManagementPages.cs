@@ -9,20 +9,17 @@ namespace XpraAes.Management;
 /// <summary>
 /// The answers of the management address. All of them only read. <c>/healthz</c>, <c>/readyz</c>, <c>/metrics</c> and <c>/status</c> name no client, target or key, and are
 /// for everyone who gets there; a web page whose name was made to resolve to this address gets nothing: requests have to name an address, or this machine.
-/// <c>/sessions</c> has names, and is only for the user of this process, who could read them anyway.
+/// <see cref="SessionsRequest"/> has names, and is only for the user of this process, who could read them anyway.
 /// </summary>
 internal sealed class ManagementPages : IDisposable
 {
     /// <summary>
-    /// What the Connection field of a request for <c>/sessions</c> has to contain. It is about one connection, so proxies do not pass it on (RFC 9110, section 7.6.1): what
-    /// a proxy of this user's asks for others is not answered.
+    /// The line that asks for the sessions, with the number of one of them after a space for its ciphers; then an empty line. The answer is the JSON alone. This is on purpose
+    /// no HTTP: a proxy of this user's in front of the socket asks as this user for everyone who reaches it, and no proxy passes on what it cannot read.
     /// </summary>
-    public const string DirectOption = "xpra-aes-direct";
+    public const string SessionsRequest = "XPRA-AES/1 sessions";
 
-    private const string Json = "application/json", Pages = "/healthz, /readyz, /metrics, /status or /sessions";
-
-    /// <summary>Fields that proxies add.</summary>
-    private static readonly string[] s_proxyFields = ["Forwarded", "Via", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-IP"];
+    private const string Json = "application/json", Pages = "/healthz, /readyz, /metrics or /status";
 
     private static readonly (string, string)[] s_fields = [("Cache-Control", "no-store"), ("Cross-Origin-Resource-Policy", "same-origin"), ("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")];
 
@@ -44,6 +41,8 @@ internal sealed class ManagementPages : IDisposable
     /// <param name="cancellationToken">Cancels it.</param>
     public async Task<WebAnswer> AnswerAsync(HttpHead? head, bool isSameUser, CancellationToken cancellationToken)
     {
+        if (head is { Fields.Count: 0 } && head.StartLine.StartsWith(SessionsRequest, StringComparison.Ordinal))
+            return AnswerSessions(head.StartLine[SessionsRequest.Length..], isSameUser);
         if (head?.Request is not { } request)
             return Text("400 Bad Request", $"Send a request of HTTP/1.1 or 1.0, for {Pages}.");
         if (!request.OnlyReads)
@@ -61,10 +60,6 @@ internal sealed class ManagementPages : IDisposable
                 return WebAnswer.Of(await _metrics.GetAsync(cancellationToken).ConfigureAwait(false), PrometheusText.ContentType, s_fields);
             case "/status":
                 return WebAnswer.Of(await _status.GetAsync(cancellationToken).ConfigureAwait(false), Json, s_fields);
-            case "/sessions":
-                return isSameUser && IsDirect(head)
-                    ? WebAnswer.Of(ProcessStatus.ReadAll(DetailedSession(request.Query)).ToJson(), Json, s_fields)
-                    : Text("403 Forbidden", $"Sessions are told only to the user of this process and to root, over a Unix socket, without a proxy, and with the field 'Connection: {DirectOption}'. /status has the sums.");
             default:
                 return Text("404 Not Found", $"Ask for {Pages}.");
         }
@@ -76,11 +71,21 @@ internal sealed class ManagementPages : IDisposable
         _status.Dispose();
     }
 
-    private static bool IsDirect(HttpHead head) => head.Has("Connection", DirectOption) && !Array.Exists(s_proxyFields, head.Fields.ContainsKey);
-
-    /// <summary>The session that is asked for with <c>session=ID</c>.</summary>
-    private static int? DetailedSession(string query)
-        => query.Split('=') is ["session", var text] && int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var id) ? id : null;
+    /// <param name="detailed">A space and a session's number, or nothing.</param>
+    /// <param name="isSameUser">As for <see cref="AnswerAsync"/>.</param>
+    private static WebAnswer AnswerSessions(string detailed, bool isSameUser)
+    {
+        if (!isSameUser)
+            return Text("403 Forbidden", "Sessions are told only over a Unix socket, to the user of this process and to root. /status has the sums.");
+        int? session = null;
+        if (detailed.Length > 0)
+        {
+            if (detailed[0] != ' ' || !int.TryParse(detailed.AsSpan(1), NumberStyles.None, CultureInfo.InvariantCulture, out var id))
+                return Text("400 Bad Request", $"Write '{SessionsRequest} 7' for the ciphers of session 7.");
+            session = id;
+        }
+        return WebAnswer.Of(ProcessStatus.ReadAll(session).ToJson(), Json) with { IsBare = true };
+    }
 
     /// <summary>Why new clients should be sent elsewhere; null if they are welcome.</summary>
     private async Task<string?> FindProblemAsync()

@@ -63,7 +63,8 @@ internal sealed class ManagementServer : IDisposable
             var (head, _) = await HttpHead.ReadAsync(stream, default, isAnswer: false, ending.Token).ConfigureAwait(false);
             var answer = await _answer(head, client.IsSameUser, ending.Token).ConfigureAwait(false);
             await using var content = answer.Content.ConfigureAwait(false);
-            await stream.WriteAsync(answer.FormatHead(keepsAlive: false), ending.Token).ConfigureAwait(false);
+            if (!answer.IsBare)
+                await stream.WriteAsync(answer.FormatHead(keepsAlive: false), ending.Token).ConfigureAwait(false);
             if (head?.Request is not { IsHead: true })
                 await answer.Content.CopyToAsync(stream, ending.Token).ConfigureAwait(false);
             await channel.LingerAsync(Limits.Default.CloseGrace, ending.Token).ConfigureAwait(false);

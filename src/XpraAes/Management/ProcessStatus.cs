@@ -3,7 +3,7 @@ using System.Text.Json;
 
 namespace XpraAes.Management;
 
-/// <summary>The counters of a process and its listeners; with <see cref="Sessions"/> also who is connected, for those who may know. As JSON it is what <c>/status</c> and <c>/sessions</c> answer (docs/observability.md).</summary>
+/// <summary>The counters of a process and its listeners; with <see cref="Sessions"/> also who is connected, for those who may know. As JSON it is what a management address answers (docs/observability.md).</summary>
 internal sealed record ProcessStatus
 {
     /// <summary>The number of the format. It changes only if something is removed, or means something else.</summary>

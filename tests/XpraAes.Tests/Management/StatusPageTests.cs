@@ -11,11 +11,11 @@ using XpraAes.Tests.Listening;
 
 namespace XpraAes.Tests.Management;
 
-/// <summary>/status, for everyone who gets there, and /sessions, for the user of the process alone.</summary>
+/// <summary>/status, for everyone who gets there, and the sessions, for the user of the process alone.</summary>
 [Collection(LoopbackCollection.Name)]
 public sealed class StatusPageTests : IDisposable
 {
-    private const string Direct = "Connection: close, xpra-aes-direct\r\n", User = "ada-the-user", Haproxy = "/usr/sbin/haproxy", Setpriv = "/usr/bin/setpriv", Curl = "/usr/bin/curl";
+    private const string User = "ada-the-user", Haproxy = "/usr/sbin/haproxy", Setpriv = "/usr/bin/setpriv", Python = "/usr/bin/python3";
 
     private readonly TempFolder _folder = new();
 
@@ -41,32 +41,37 @@ public sealed class StatusPageTests : IDisposable
         Assert.True(listener.GetProperty("BytesIn").GetInt64() > 0);
     }
 
-    /// <summary>Whatever is said about who asks: over TCP that cannot be known, and it may be another user, another machine, or a web page.</summary>
+    /// <summary>Whatever asks for them: over TCP it may be another user, another machine, or a web page.</summary>
     [Theory]
-    [InlineData("Host: localhost\r\n")]
-    [InlineData("Host: localhost\r\n" + Direct)]
-    [InlineData("Host: 127.0.0.1\r\n" + Direct + "Origin: http://localhost\r\n")]
-    [InlineData("Host: [::1]\r\n" + Direct + "X-Forwarded-For: 127.0.0.1\r\n")]
-    public async Task By_TCP_sessions_are_told_to_nobody(string fields)
+    [InlineData("XPRA-AES/1 sessions\r\n\r\n", 403)]
+    [InlineData("XPRA-AES/1 sessions 1\r\n\r\n", 403)]
+    [InlineData("XPRA-AES/1 sessions HTTP/1.1\r\nHost: localhost\r\n\r\n", 400)]
+    [InlineData("GET XPRA-AES/1 sessions\r\n\r\n", 400)]
+    [InlineData("GET /sessions\r\n\r\n", 400)]
+    [InlineData("GET /sessions HTTP/1.1\r\nHost: localhost\r\n\r\n", 404)]
+    public async Task By_TCP_sessions_are_told_to_nobody(string request, int status)
     {
         await using var rig = new ManagementRig();
         await using var connection = await ConnectAsync(rig);
-        foreach (var path in new[] { "/sessions", $"/sessions?session={rig.Gateway.Listener.Connections[0].Id}" })
-        {
-            var answer = await rig.AskAsync($"GET {path} HTTP/1.1\r\n{fields}\r\n");
-            Assert.StartsWith("HTTP/1.1 403 ", answer, StringComparison.Ordinal);
-            AssertNoNames(answer, rig);
-        }
+        var answer = await rig.AskAsync(request);
+        Assert.StartsWith($"HTTP/1.1 {status} ", answer, StringComparison.Ordinal);
+        AssertNoNames(answer, rig);
     }
 
-    /// <summary>Everything that can be asked for, over TCP, names nobody.</summary>
-    [Fact]
-    public async Task No_page_over_TCP_names_anybody()
+    /// <summary>Everything that can be asked for by HTTP names nobody, over TCP and over the Unix socket.</summary>
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task No_page_names_anybody(bool isUnix)
     {
-        await using var rig = new ManagementRig();
+        Assert.SkipWhen(isUnix && OperatingSystem.IsWindows(), "Windows has no modes for sockets.");
+        await using var rig = new ManagementRig(isUnix ? $"unix://{_folder["m.sock"]}" : "127.0.0.1:0");
         await using var connection = await ConnectAsync(rig);
-        foreach (var path in new[] { "/", "/healthz", "/readyz", "/metrics", "/status", "/sessions", "/status?session=1", "/sessions/", "//sessions", "/Sessions", "/status/../sessions" })
-            AssertNoNames(await rig.AskAsync($"GET {path} HTTP/1.1\r\nHost: localhost\r\n{Direct}\r\n"), rig);
+        foreach (var path in new[] { "/", "/healthz", "/readyz", "/metrics", "/status", "/sessions", "/status?session=1", "/status/../sessions", "XPRA-AES/1 sessions", "/XPRA-AES/1 sessions" })
+        {
+            foreach (var method in new[] { "GET", "HEAD", "XPRA-AES/1", "sessions" })
+                AssertNoNames(await rig.AskAsync($"{method} {path} HTTP/1.1\r\nHost: localhost\r\n\r\nXPRA-AES/1 sessions\r\n\r\n"), rig);
+        }
     }
 
     [Fact]
@@ -84,7 +89,7 @@ public sealed class StatusPageTests : IDisposable
         await using var rig = new ManagementRig($"unix://{_folder["m.sock"]}");
         await using var connection = await ConnectAsync(rig);
         var served = rig.Gateway.Listener.Connections[0];
-        using var status = JsonDocument.Parse(Body(await AskSessionsAsync(rig, Direct)));
+        using var status = JsonDocument.Parse(await AskSessionsAsync(rig.Address));
         var session = Assert.Single(status.RootElement.GetProperty("Sessions").EnumerateArray(), session => session.GetProperty("Id").GetInt32() == served.Id);
         Assert.Equal((served.Peer, User, "AES-CTR", "tcp", "open"),
             (session.GetProperty("Peer").GetString(), session.GetProperty("UserName").GetString(), session.GetProperty("SendCipher").GetString(), session.GetProperty("Transport").GetString(), session.GetProperty("State").GetString()));
@@ -92,7 +97,7 @@ public sealed class StatusPageTests : IDisposable
         Assert.Equal(JsonValueKind.Null, session.GetProperty("Ciphers").ValueKind);
 
         // Only the one that is asked for has its ciphers: those of both legs.
-        using var detailed = JsonDocument.Parse(Body(await AskSessionsAsync(rig, Direct, $"?session={served.Id}")));
+        using var detailed = JsonDocument.Parse(await AskSessionsAsync(rig.Address, $" {served.Id}"));
         foreach (var one in detailed.RootElement.GetProperty("Sessions").EnumerateArray())
         {
             var ciphers = one.GetProperty("Ciphers");
@@ -105,23 +110,23 @@ public sealed class StatusPageTests : IDisposable
         Assert.DoesNotContain("a key for the clients", detailed.RootElement.GetRawText(), StringComparison.Ordinal);
     }
 
-    /// <summary>A proxy of this user's connects as this user does, for whoever reaches it.</summary>
+    /// <summary>Only that line, so that nothing else becomes it on the way.</summary>
     [Theory]
-    [InlineData("")]
-    [InlineData("Connection: close\r\n")]
-    [InlineData("Connection: keep-alive\r\nxpra-aes-direct: 1\r\n")]
-    [InlineData(Direct + "X-Forwarded-For: 192.0.2.7\r\n")]
-    [InlineData(Direct + "Forwarded: for=192.0.2.7\r\n")]
-    [InlineData(Direct + "via: 1.1 proxy\r\n")]
-    [InlineData(Direct + "X-Real-IP: 192.0.2.7\r\n")]
-    public async Task What_a_proxy_passes_on_is_not_answered(string fields)
+    [InlineData("XPRA-AES/1 sessions x", "", 400)]
+    [InlineData("XPRA-AES/1 sessions  7", "", 400)]
+    [InlineData("XPRA-AES/1 sessions -7", "", 400)]
+    [InlineData("XPRA-AES/1 sessions7", "", 400)]
+    [InlineData("XPRA-AES/1 sessions 99999999999", "", 400)]
+    [InlineData("XPRA-AES/1 sessions", "Host: localhost\r\n", 400)]
+    [InlineData("xpra-aes/1 sessions", "", 400)]
+    [InlineData("XPRA-AES/2 sessions", "", 400)]
+    public async Task Another_line_is_none_that_asks_for_sessions(string line, string fields, int status)
     {
         Assert.SkipWhen(OperatingSystem.IsWindows(), "Windows has no modes for sockets.");
         await using var rig = new ManagementRig($"unix://{_folder["m.sock"]}");
         await using var connection = await ConnectAsync(rig);
-        var answer = await AskSessionsAsync(rig, fields);
-        Assert.StartsWith("HTTP/1.1 403 ", answer, StringComparison.Ordinal);
-        Assert.Contains("xpra-aes-direct", answer, StringComparison.Ordinal);
+        var answer = await rig.AskAsync($"{line}\r\n{fields}\r\n");
+        Assert.StartsWith($"HTTP/1.1 {status} ", answer, StringComparison.Ordinal);
         AssertNoNames(answer, rig);
     }
 
@@ -152,11 +157,23 @@ public sealed class StatusPageTests : IDisposable
             await Loopback.Eventually(() => File.Exists(front) || haproxy.HasExited);
             Assert.False(haproxy.HasExited, haproxy.HasExited ? await haproxy.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken) : "");
             Assert.StartsWith("HTTP/1.1 200 ", await ManagementRig.AskAsync(front, "GET /status HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"), StringComparison.Ordinal);
-            foreach (var fields in new[] { Direct, "Connection: xpra-aes-direct\r\n", "Connection: xpra-aes-direct, Upgrade\r\nUpgrade: websocket\r\n", "Connection: keep-alive\r\nConnection: xpra-aes-direct, close\r\n" })
+            const string Hidden = "XPRA-AES/1 sessions\r\n\r\n";
+            string[] requests =
+            [
+                Hidden,
+                $"POST /status HTTP/1.1\r\nHost: localhost\r\nContent-Length: {Hidden.Length}\r\n\r\n{Hidden}",
+                $"GET /status HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n{Hidden}",
+                $"GET /status HTTP/1.1\r\nHost: localhost\r\n\r\n{Hidden}",
+                $"CONNECT localhost:80 HTTP/1.1\r\nHost: localhost:80\r\n\r\n{Hidden}",
+                $"GET /status HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n{Hidden}",
+                "GET /%0d%0aXPRA-AES/1%20sessions%0d%0a%0d%0a HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n",
+            ];
+            foreach (var request in requests)
             {
-                var answer = await ManagementRig.AskAsync(front, $"GET /sessions HTTP/1.1\r\nHost: localhost\r\n{fields}\r\n");
-                Assert.DoesNotContain("HTTP/1.1 200 ", answer, StringComparison.Ordinal);
-                AssertNoNames(answer, rig);
+                using var socket = await ManagementRig.ConnectAsync(front);
+                await socket.SendAsync(System.Text.Encoding.ASCII.GetBytes(request));
+                socket.Shutdown(System.Net.Sockets.SocketShutdown.Send);
+                AssertNoNames(await ManagementRig.ReadAsync(socket), rig);
             }
         }
         finally
@@ -170,7 +187,7 @@ public sealed class StatusPageTests : IDisposable
     [Fact]
     public async Task Another_user_who_may_use_the_socket_sees_sums_alone()
     {
-        Assert.SkipUnless(OperatingSystem.IsLinux() && UnixFile.User == 0 && File.Exists(Setpriv) && File.Exists(Curl), "Only root can be another user; setpriv and curl are needed.");
+        Assert.SkipUnless(OperatingSystem.IsLinux() && UnixFile.User == 0 && File.Exists(Setpriv) && File.Exists(Python), "Only root can be another user; setpriv and Python are needed.");
         await using var rig = new ManagementRig($"unix://{_folder["m.sock"]}");
         await using var connection = await ConnectAsync(rig);
         if (!OperatingSystem.IsWindows())
@@ -178,18 +195,20 @@ public sealed class StatusPageTests : IDisposable
             File.SetUnixFileMode(_folder.Root, (UnixFileMode)Convert.ToInt32("711", 8));
             File.SetUnixFileMode(_folder["m.sock"], (UnixFileMode)Convert.ToInt32("666", 8));
         }
-        async Task<string> AskAsync(int user, string path)
+        async Task<string> AskAsync(int user, string request)
         {
-            using var curl = Process.Start(new ProcessStartInfo(Setpriv, [$"--reuid={user}", $"--regid={user}", "--clear-groups", Curl, "-s", "-i", "--unix-socket", rig.Address, "-H", "Connection: close, xpra-aes-direct", $"http://localhost{path}"]) { RedirectStandardOutput = true })!;
-            var answer = await curl.StandardOutput.ReadToEndAsync();
-            await curl.WaitForExitAsync();
+            const string Script = "import socket,sys\ns=socket.socket(socket.AF_UNIX)\ns.connect(sys.argv[1])\ns.sendall(sys.argv[2].encode())\nwhile d:=s.recv(65536): sys.stdout.buffer.write(d)";
+            using var python = Process.Start(new ProcessStartInfo(Setpriv, [$"--reuid={user}", $"--regid={user}", "--clear-groups", Python, "-c", Script, rig.Address, request]) { RedirectStandardOutput = true })!;
+            var answer = await python.StandardOutput.ReadToEndAsync();
+            await python.WaitForExitAsync();
             return answer;
         }
-        Assert.StartsWith("HTTP/1.1 200 ", await AskAsync(65534, "/status"), StringComparison.Ordinal);
-        var refused = await AskAsync(65534, "/sessions");
+        const string Sessions = "XPRA-AES/1 sessions\r\n\r\n";
+        Assert.StartsWith("HTTP/1.1 200 ", await AskAsync(65534, "GET /status HTTP/1.0\r\n\r\n"), StringComparison.Ordinal);
+        var refused = await AskAsync(65534, Sessions);
         Assert.StartsWith("HTTP/1.1 403 ", refused, StringComparison.Ordinal);
         AssertNoNames(refused, rig);
-        Assert.Contains(User, await AskAsync(0, "/sessions"), StringComparison.Ordinal);
+        Assert.Contains(User, await AskAsync(0, Sessions), StringComparison.Ordinal);
     }
 
     /// <summary>What peers call themselves must not make the page anything else than JSON.</summary>
@@ -205,9 +224,9 @@ public sealed class StatusPageTests : IDisposable
         Assert.DoesNotContain('<', System.Text.Encoding.UTF8.GetString(status.ToJson()));
     }
 
-    private static string Body(string answer) => answer[(answer.IndexOf("\r\n\r\n", StringComparison.Ordinal) + 4)..];
+    private static string Body(string answer) => answer[Math.Min(answer.Length, answer.IndexOf("\r\n\r\n", StringComparison.Ordinal) + 4)..];
 
-    private static Task<string> AskSessionsAsync(ManagementRig rig, string fields, string query = "") => rig.AskAsync($"GET /sessions{query} HTTP/1.1\r\nHost: localhost\r\n{fields}\r\n");
+    private static Task<string> AskSessionsAsync(string address, string detailed = "") => ManagementRig.AskAsync(address, $"{ManagementPages.SessionsRequest}{detailed}\r\n\r\n");
 
     /// <summary>A session through the gateway, whose client has a name.</summary>
     private static async Task<IAsyncDisposable> ConnectAsync(ManagementRig rig)
@@ -229,9 +248,9 @@ public sealed class StatusPageTests : IDisposable
         [
             session.Peer, "127.0.0.1", User, session.Target!, rig.Gateway.Listener.KeyFingerprint!, "a key for the clients", session.Salt!, "Inbound",
         ];
-        Assert.All(names, name => Assert.DoesNotContain(name, Body(answer), StringComparison.OrdinalIgnoreCase));
+        Assert.All(names, name => Assert.DoesNotContain(name, answer, StringComparison.OrdinalIgnoreCase));
         // Not as part of another number.
         foreach (var port in new[] { session.Peer[(session.Peer.LastIndexOf(':') + 1)..], rig.Gateway.Target.Endpoint.Port.ToString(CultureInfo.InvariantCulture) })
-            Assert.DoesNotMatch($@":{port}\b", Body(answer));
+            Assert.DoesNotMatch($@":{port}\b", answer);
     }
 }

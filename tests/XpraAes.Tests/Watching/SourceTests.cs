@@ -139,7 +139,7 @@ public sealed class SourceTests
         Assert.Equal(own.PlaceKind, other.PlaceKind);
         var (ownRow, otherRow) = (own.Sessions.Single(row => row.Id == served.Id), other.Sessions.Single(row => row.Id == served.Id));
         Assert.Equal((ownRow.State, ownRow.Tone, ownRow.Peer, ownRow.User, ownRow.Route, ownRow.Transport, ownRow.Cipher), (otherRow.State, otherRow.Tone, otherRow.Peer, otherRow.User, otherRow.Route, otherRow.Transport, otherRow.Cipher));
-        Assert.Equal(ownRow.Age!.Value.TotalSeconds, otherRow.Age!.Value.TotalSeconds, 10);
+        Assert.Equal(ownRow.Age!.Value.TotalSeconds, otherRow.Age!.Value.TotalSeconds, tolerance: 10.0);
         var (ownPlace, otherPlace) = (own.Places.Single(place => place.Id == rig.Gateway.Listener.Id), other.Places.Single(place => place.Id == rig.Gateway.Listener.Id));
         Assert.Equal((ownPlace.Name, ownPlace.State, ownPlace.Note, ownPlace.Sessions, false), (otherPlace.Name, otherPlace.State, otherPlace.Note, otherPlace.Sessions, otherPlace.WithholdsSessions));
         Assert.Equal(own.Facts.Select(fact => fact.Split(' ')[0]), other.Facts.Select(fact => fact.Split(' ')[0]));
