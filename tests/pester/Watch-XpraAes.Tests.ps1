@@ -15,6 +15,11 @@ Describe 'Watching without a terminal with Watch-XpraAes' -Tag Unit {
         { Watch-XpraAes -KeyData abc -ErrorAction Stop } | Should -Throw -ErrorId 'InvalidOption,*'
     }
 
+    It 'takes parameters beside servers from the pipeline' {
+        'no uri' | Watch-XpraAes -KeyData abcdefghijklmnopqrstuvwxyz -ErrorVariable errors -ErrorAction SilentlyContinue
+        $errors[0].FullyQualifiedErrorId | Should -BeLike 'InvalidUri,*'
+    }
+
     It 'has an error for <Because>' -TestCases @(
         @{ Parameters = @{ ManagementAddress = '9464' }; Because = 'something that is no address' }
         @{ Parameters = @{ ManagementAddress = '127.0.0.1:0' }; Because = 'an address without a port' }

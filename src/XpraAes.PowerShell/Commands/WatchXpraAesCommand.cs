@@ -42,13 +42,16 @@ public sealed class WatchXpraAesCommand : ServerCommand
     [Parameter]
     public SwitchParameter Once { get; set; }
 
+    /// <summary>Not where a pipeline, even an empty one, says what is watched: until its first input the set is the default one.</summary>
+    private bool WatchesThisProcess => ParameterSetName == ProcessSet && !MyInvocation.ExpectingInput;
+
     private protected override string Activity => "Watching xpra servers";
 
     /// <inheritdoc/>
     protected override void Start()
     {
         base.Start();
-        if (ParameterSetName == ProcessSet && BoundOfServers(except: []) is { } ofServers)
+        if (WatchesThisProcess && BoundOfServers(except: []) is { } ofServers)
             throw new XpraAesException(XpraErrorId.InvalidOption, $"-{ofServers} is given, but no server.", "Give -Uri or -ComputerName too. Without them this process is watched, which needs nothing.");
         if (RefreshInterval < s_shortestInterval)
             throw new XpraAesException(XpraErrorId.InvalidOption, $"-RefreshInterval is {RefreshInterval.Value.TotalSeconds:0.###} s.", $"Give at least {s_shortestInterval.TotalSeconds} s.");
@@ -72,7 +75,7 @@ public sealed class WatchXpraAesCommand : ServerCommand
     {
         var screen = OpenScreen() ?? throw new XpraAesException(XpraErrorId.NoTerminal, "Watch-XpraAes needs a terminal, and this is none that it can draw in.",
             "Run it in one, without redirecting it. Get-XpraAesListener, Get-XpraAesConnection, Get-XpraClient and Get-XpraInfo return the same as objects.");
-        if (ParameterSetName == ProcessSet)
+        if (WatchesThisProcess)
         {
             Watch(new ProcessSource(), screen, RefreshInterval ?? TimeSpan.FromSeconds(1));
             return;
