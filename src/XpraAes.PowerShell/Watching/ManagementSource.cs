@@ -58,7 +58,7 @@ internal sealed class ManagementSource : IPollingSource
 
     private static PlaceRow PlaceOf(Gateway gateway)
     {
-        if (gateway.Poll.Last.Failure is { } failure)
+        if (gateway.Failure is { } failure)
             return new PlaceRow { Name = gateway.Address, State = "no answer", Tone = Tone.Bad, Note = failure };
         if (gateway.Status is null)
             return new PlaceRow { Name = gateway.Address, State = "asking", Tone = Tone.Caution };
@@ -110,6 +110,9 @@ internal sealed class ManagementSource : IPollingSource
         /// <summary>The last answer; null while there is none.</summary>
         public ProcessStatus? Status { get; private set; }
 
+        /// <summary>Why there is none.</summary>
+        public string? Failure { get; private set; }
+
         /// <summary>Takes up a new answer.</summary>
         public void Update()
         {
@@ -117,7 +120,7 @@ internal sealed class ManagementSource : IPollingSource
             if (answer.Count == _seen)
                 return;
             _seen = answer.Count;
-            Status = answer.Value;
+            (Status, Failure) = (answer.Value, answer.Failure);
             if (Status is null)
                 return;
             // After a restart all counters begin again.
