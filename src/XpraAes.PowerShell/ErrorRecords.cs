@@ -18,14 +18,14 @@ internal static class ErrorRecords
         XpraErrorId.ConnectTimeout or XpraErrorId.HandshakeTimeout => ErrorCategory.OperationTimeout,
         XpraErrorId.PeerIsHttp or XpraErrorId.PeerIsTls or XpraErrorId.PeerIsSsh or XpraErrorId.PeerIsRfb
             or XpraErrorId.TlsNotOffered or XpraErrorId.NotXpra or XpraErrorId.PeerSentText or XpraErrorId.ProxyHeaderInvalid or XpraErrorId.CipherCapabilitiesMissing
-            or XpraErrorId.CipherCapabilitiesInvalid or XpraErrorId.VersionRejected => ErrorCategory.ProtocolError,
+            or XpraErrorId.CipherCapabilitiesInvalid or XpraErrorId.VersionRejected or XpraErrorId.NotManagement => ErrorCategory.ProtocolError,
         XpraErrorId.KeyMismatch or XpraErrorId.ModeRejected or XpraErrorId.PlaintextPacket or XpraErrorId.UnexpectedEncryption
             or XpraErrorId.IterationsRejected or XpraErrorId.PaddingRejected
             or XpraErrorId.SaltReused or XpraErrorId.TlsFailed or XpraErrorId.TlsRefused or XpraErrorId.TlsTooOld or XpraErrorId.CertificateUntrusted or XpraErrorId.CertificateNameMismatch or XpraErrorId.CertificateExpired or XpraErrorId.HelloAltered or XpraErrorId.HelloExpired
             or XpraErrorId.ForeignPipe => ErrorCategory.SecurityError,
         XpraErrorId.AuthenticationRequired or XpraErrorId.AuthenticationFailed
             or XpraErrorId.AuthenticationUnsupported => ErrorCategory.AuthenticationError,
-        XpraErrorId.RequestRefused or XpraErrorId.TransportRefused or XpraErrorId.ProxyHeaderRefused or XpraErrorId.StartDisabled => ErrorCategory.PermissionDenied,
+        XpraErrorId.RequestRefused or XpraErrorId.TransportRefused or XpraErrorId.ProxyHeaderRefused or XpraErrorId.StartDisabled or XpraErrorId.AccessDenied => ErrorCategory.PermissionDenied,
         XpraErrorId.KeyFileNotFound or XpraErrorId.NotFound or XpraErrorId.SessionUnknown => ErrorCategory.ObjectNotFound,
         XpraErrorId.KeyFileUnreadable or XpraErrorId.KeyFileIsFolder or XpraErrorId.PasswordFileUnreadable or XpraErrorId.CertificateUnusable or XpraErrorId.ConfigurationUnreadable => ErrorCategory.ReadError,
         XpraErrorId.KeyFileUnwritable or XpraErrorId.LogUnwritable or XpraErrorId.StateUnusable => ErrorCategory.WriteError,

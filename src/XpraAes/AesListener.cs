@@ -16,9 +16,6 @@ namespace XpraAes;
 /// <summary>Listens on TCP ports for xpra clients that encrypt with AES, and serves them in the background until it is stopped.</summary>
 public sealed class AesListener : IAsyncDisposable
 {
-    /// <summary>Pause after a failed accept, for example for lack of file descriptors, so that the loop does not spin; arbitrary.</summary>
-    private static readonly TimeSpan s_acceptPause = TimeSpan.FromMilliseconds(100);
-
     private readonly Bind[] _binds;
     private readonly ListenerOptions _options;
     private readonly CancellationTokenSource _stopping = new();
@@ -115,7 +112,7 @@ public sealed class AesListener : IAsyncDisposable
         }
     }
 
-    /// <summary>Where the process answers <c>/healthz</c>, <c>/readyz</c> and <c>/metrics</c>: an address and port, or the path of a Unix socket. Null if this listener was not given one.</summary>
+    /// <summary>Where the process answers <c>/healthz</c>, <c>/readyz</c>, <c>/metrics</c> and <c>/status</c>: an address and port, or the path of a Unix socket. Null if this listener was not given one.</summary>
     public string? ManagementAddress { get; internal set; }
 
     /// <summary>Which files and addresses it was started with, for whoever changes it by a configuration file.</summary>
@@ -543,23 +540,8 @@ public sealed class AesListener : IAsyncDisposable
 
     private async Task AcceptAsync(Bind bind)
     {
-        while (State == ListenerState.Listening)
+        await foreach (var client in bind.Point.AcceptAllAsync(_options.Logger, () => State == ListenerState.Listening, _stopping.Token).ConfigureAwait(false))
         {
-            AcceptedClient client;
-            try
-            {
-                client = await bind.Point.AcceptClientAsync(_stopping.Token).ConfigureAwait(false);
-            }
-            catch (Exception e) when (e is ObjectDisposedException or OperationCanceledException || State != ListenerState.Listening)
-            {
-                return;
-            }
-            catch (Exception e) when (e is SocketException or IOException or UnauthorizedAccessException)
-            {
-                Log.AcceptFailed(_options.Logger, Endpoint, e);
-                await Task.Delay(s_acceptPause).ConfigureAwait(false);
-                continue;
-            }
             if (IsLowOnDescriptors(client))
                 Reject(client);
             // Others do not wait for the header, without which it is not known whose place to take.

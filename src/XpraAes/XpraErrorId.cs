@@ -153,4 +153,10 @@ public enum XpraErrorId
     ConfigurationUnreadable,
     /// <summary>There are mistakes in a configuration file.</summary>
     ConfigurationInvalid,
+
+    /// <summary>The system does not let this user connect: a Unix socket is another user's, or a firewall of this machine forbids it.</summary>
+    AccessDenied,
+
+    /// <summary>What answers there is no management address of an XpraAes, or one of another version.</summary>
+    NotManagement,
 }

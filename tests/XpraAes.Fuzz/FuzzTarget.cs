@@ -51,6 +51,7 @@ internal sealed record FuzzTarget(string Name, Action<byte[]> Body, params XpraE
         new("uri", TextTargets.Uri, XpraErrorId.InvalidUri, XpraErrorId.KeyTextInvalid, XpraErrorId.KeyMissing),
         new("bind", TextTargets.Bind, XpraErrorId.InvalidBind, XpraErrorId.KeyTextInvalid, XpraErrorId.KeyMissing),
         new("key", TextTargets.Key, XpraErrorId.KeyTextInvalid, XpraErrorId.KeyMissing),
+        new("status", TextTargets.Status),
         new("upgrade", WebSocketTargets.Upgrade),
         new("upgraded", WebSocketTargets.Upgraded),
         new("frames", WebSocketTargets.Frames),

@@ -63,6 +63,10 @@ internal static class GeneratedSeeds
             TlsTargets.ClientHello(), [.. TlsTargets.ClientHello(), 1, 2, 3], WebTargets.CertificateHello(), WebTargets.Divide(WebTargets.CertificateHello(), 7),
             WebTargets.Divide(TlsTargets.ClientHello(), 100),
         ],
+        "status" => Lines(
+            """{"Format":1,"Time":"2026-11-28T12:00:00Z","Started":"2026-11-28T11:00:00Z","Uptime":3600000,"Memory":1,"Heap":2,"DerivationsRunning":1,"DerivationsWaiting":2,"DerivationsCompleted":3,"Listeners":[{"Id":1,"Port":10000,"State":"listening","Sessions":1,"Accepted":2,"BytesIn":3,"BytesOut":4,"Refusals":{"KeyMismatch":5},"Endpoints":["0.0.0.0:10000"],"Target":null}],"Sessions":null}""",
+            """{"Format":1,"Uptime":9223372036854775807,"Listeners":[null,{"Id":-1,"Refusals":null,"Endpoints":[null,"a"]}],"Sessions":[{"Id":7,"State":"open","Peer":"192.0.2.7:1","UserName":"\u0000\ud83d\ude00","Opened":"0001-01-01T00:00:00","Latency":1e308,"BytesIn":-1,"Ciphers":[{"Mode":"CTR","KeySize":256},[],7]}]}""",
+            """{"Format":2}""", """{"Format":1,"Sessions":[{"Peer":"\ud800"}]}""", "[]"),
         "http-head" => Lines(
             "GET / HTTP/1.1|Host: localhost:10000|Accept-Encoding: gzip, deflate, br|If-None-Match: W/\"1-2\"||",
             "GET /js/a%20b.js?x=1 HTTP/1.1|Host: [::1]:10000|Cookie: a|cookie:b||GET / HTTP/1.1|",

@@ -15,6 +15,24 @@ Describe 'Watching without a terminal with Watch-XpraAes' -Tag Unit {
         { Watch-XpraAes -KeyData abc -ErrorAction Stop } | Should -Throw -ErrorId 'InvalidOption,*'
     }
 
+    It 'takes parameters beside servers from the pipeline' {
+        'no uri' | Watch-XpraAes -KeyData abcdefghijklmnopqrstuvwxyz -ErrorVariable errors -ErrorAction SilentlyContinue
+        $errors[0].FullyQualifiedErrorId | Should -BeLike 'InvalidUri,*'
+    }
+
+    It 'has an error for <Because>' -TestCases @(
+        @{ Parameters = @{ ManagementAddress = '9464' }; Because = 'something that is no address' }
+        @{ Parameters = @{ ManagementAddress = '127.0.0.1:0' }; Because = 'an address without a port' }
+        @{ Parameters = @{ ManagementAddress = '127.0.0.1:9464'; KeyData = 'abc' }; Because = 'a key, which a management address does not need' }
+    ) {
+        { Watch-XpraAes @Parameters -ErrorAction Stop } | Should -Throw -ErrorId 'InvalidOption,*'
+    }
+
+    It 'takes management addresses from table rows' {
+        [pscustomobject]@{ ManagementAddress = '9464' }, [pscustomobject]@{ ManagementAddress = '127.0.0.1:0' } | Watch-XpraAes -ErrorVariable errors -ErrorAction SilentlyContinue
+        @($errors | Where-Object FullyQualifiedErrorId -Like 'InvalidOption,*').TargetObject | Should -Be '9464', '127.0.0.1:0'
+    }
+
     It 'has an error for an interval that would only cost time' {
         { Watch-XpraAes -RefreshInterval 0.01 -ErrorAction Stop } | Should -Throw -ErrorId 'InvalidOption,*'
     }

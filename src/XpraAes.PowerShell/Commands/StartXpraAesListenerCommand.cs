@@ -82,7 +82,7 @@ public sealed class StartXpraAesListenerCommand : GatewayCommand
     [Parameter]
     public SwitchParameter AllowSilentClient { get; set; }
 
-    /// <summary>Where /healthz, /readyz and /metrics are served for all listeners of this process: 127.0.0.1:9464, or the path of a Unix socket.</summary>
+    /// <summary>Where /healthz, /readyz, /metrics and /status are served for all listeners of this process: 127.0.0.1:9464, or the path of a Unix socket.</summary>
     [Parameter]
     [TextOnly]
     [ValidateNotNullOrEmpty]

@@ -6,6 +6,8 @@ internal static class FrameRenderer
     private static readonly string[] s_tableKeys = ["Enter details", "/ filter", "s sort", "r reverse", "d disconnect", "q quit"];
     private static readonly string[] s_detailKeys = ["Esc back", "arrows scroll", "d disconnect", "q quit"];
 
+    private const string Withholding = "Who they are is told only over the Unix socket of a process of one's own.";
+
     private const int NameWidth = 26, RatesWidth = 20, TotalChartWidth = 20;
 
     /// <summary>The frame: at most as many lines as the height, the last one with the keys or a question.</summary>
@@ -39,7 +41,7 @@ internal static class FrameRenderer
         var sessionName = snapshot.PlaceKind == "server" ? "client" : "session";
         if (snapshot.Sessions.Count == 0)
         {
-            lines.Add(Line.Of(Fit(places.Count > 0 ? $"No {sessionName} is open." : "There is no listener and no session in this process.", style)));
+            lines.AddRange(CellText.Wrap(NoSessions(snapshot, sessionName), style.Width).Select(line => Line.Of(Fit(line, style))));
             return lines;
         }
         lines.Add(SessionsTitle(snapshot, view, style, sessionName));
@@ -50,17 +52,25 @@ internal static class FrameRenderer
         return lines;
     }
 
+    private static string NoSessions(WatchSnapshot snapshot, string name) => snapshot switch
+    {
+        { Places.Count: 0 } => "There is no listener and no session in this process.",
+        { Withheld: > 0 } => $"{Count(snapshot.Withheld, name)}. {Withholding}",
+        _ when snapshot.Places.All(place => place.Sessions is null) => $"No {name} is known.",
+        _ => $"No {name} is open.",
+    };
+
     private static Line Title(WatchSnapshot snapshot, FrameStyle style)
     {
         var time = snapshot.Time.ToString("HH:mm:ss", null);
-        var title = $"XpraAes  {Count(snapshot.Places.Count, snapshot.PlaceKind)}, {Count(snapshot.Sessions.Count, snapshot.PlaceKind == "server" ? "client" : "session")}";
+        var title = $"XpraAes  {Count(snapshot.Places.Count, snapshot.PlaceKind)}, {Count(snapshot.Sessions.Count + snapshot.Withheld, snapshot.PlaceKind == "server" ? "client" : "session")}";
         return new Line([new Span(CellText.Fit(title, style.Width - time.Length - 1, style.IsAscii) + " ", Tone.Heading), new Span(time, Tone.Quiet)]);
     }
 
     /// <summary>Facts one after the other, on as many lines as they take.</summary>
     private static IEnumerable<Line> Overview(WatchSnapshot snapshot, FrameStyle style)
     {
-        var (received, sent) = (snapshot.Sessions.Sum(row => row.Traffic.InRate ?? 0), snapshot.Sessions.Sum(row => row.Traffic.OutRate ?? 0));
+        var (received, sent) = snapshot.Rates;
         List<Span> facts =
         [
             new($"in {Units.Bytes(received)}/s, out {Units.Bytes(sent)}/s"),
@@ -101,7 +111,8 @@ internal static class FrameRenderer
     {
         var count = view.Rows.Count == snapshot.Sessions.Count ? Count(view.Rows.Count, name) : $"{view.Rows.Count} of {Count(snapshot.Sessions.Count, name)}";
         var filter = view.Filter.Length > 0 ? $", with '{view.Filter}'" : "";
-        return Line.Of(Fit($"{count}{filter}, by {view.SortColumn.Header}{(view.SortsDescending ? ", highest first" : "")}", style), Tone.Quiet);
+        var others = snapshot.Withheld > 0 ? $"; {snapshot.Withheld} more are not told" : "";
+        return Line.Of(Fit($"{count}{filter}, by {view.SortColumn.Header}{(view.SortsDescending ? ", highest first" : "")}{others}", style), Tone.Quiet);
     }
 
     private static IEnumerable<Line> Table<T>(IReadOnlyList<Column<T>> columns, IReadOnlyList<T> rows, FrameStyle style, T? selected, Column<T>? sortColumn, bool descending)
@@ -153,9 +164,10 @@ internal static class FrameRenderer
             }
         }
         var chart = Sparkline.Draw(row.Traffic.Chart(Math.Clamp(style.Width - RatesWidth - 2, 0, 60)), style.IsAscii);
+        var state = CellText.Cut(CellText.Clean(row.State, style.IsAscii), style.Width / 2);
         List<Line> lines =
         [
-            new Line([new Span(CellText.Fit($"{row.Id} {row.Peer}", style.Width - row.State.Length - 1, style.IsAscii) + " ", Tone.Heading), new Span(row.State, row.Tone)]),
+            new Line([new Span(CellText.Fit($"{row.Id} {row.Peer}", style.Width - CellText.WidthOf(state) - 1, style.IsAscii) + " ", Tone.Heading), new Span(state, row.Tone)]),
             new Line([new Span(CellText.Fit($"in {Units.Amount(row.Traffic.InRate)}/s out {Units.Amount(row.Traffic.OutRate)}/s", RatesWidth, style.IsAscii)), new Span(chart.Length > 0 ? $"[{chart}]" : "", Tone.Good)]),
             Line.Empty,
         ];

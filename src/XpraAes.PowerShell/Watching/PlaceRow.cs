@@ -1,6 +1,6 @@
 namespace XpraAes.PowerShell.Watching;
 
-/// <summary>A listener, or a remote server, at one time.</summary>
+/// <summary>A listener, another process, or a remote server, at one time.</summary>
 internal sealed record PlaceRow
 {
     /// <summary>Its number; 0 for none.</summary>
@@ -20,6 +20,9 @@ internal sealed record PlaceRow
 
     /// <summary>Its open sessions; null where it does not answer.</summary>
     public int? Sessions { get; init; }
+
+    /// <summary>Whether its sessions are not among those that are shown.</summary>
+    public bool WithholdsSessions { get; init; }
 
     /// <summary>What all its sessions have transferred; null where that is not known.</summary>
     public RateHistory? Traffic { get; init; }

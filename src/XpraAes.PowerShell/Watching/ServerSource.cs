@@ -6,10 +6,13 @@ using XpraAes.Encodings;
 namespace XpraAes.PowerShell.Watching;
 
 /// <summary>The clients of remote servers, which are asked for their information again and again, as Get-XpraInfo asks.</summary>
-internal sealed class ServerSource : IWatchSource
+internal sealed class ServerSource : IPollingSource
 {
+    private const string CannotDisconnect = "A client of a remote server cannot be disconnected alone; Disconnect-XpraClient disconnects all.";
+
     private readonly Server[] _servers;
     private readonly Dictionary<string, RateHistory> _traffic = [];
+    private readonly TrafficSum<string> _sum = new();
     private readonly RateHistory _total = new();
 
     /// <summary>Asks from now on, until the token is cancelled.</summary>
@@ -20,45 +23,41 @@ internal sealed class ServerSource : IWatchSource
     public ServerSource(IEnumerable<IServerRequests> servers, TimeSpan interval, int maxParallel, CancellationToken cancellationToken)
     {
         _servers = [.. servers.Select(requests => new Server(requests))];
-        // Never disposed: a question may outlive the watch.
-        var turns = new SemaphoreSlim(maxParallel);
-        Completion = Task.WhenAll(_servers.Select(server => Task.Run(() => AskAsync(server, interval, turns, cancellationToken), CancellationToken.None)));
+        Completion = Poll<XpraDictionary>.RunAsync(_servers.Select(server => server.Poll), interval, maxParallel, cancellationToken);
     }
 
-    /// <summary>Completes when it is cancelled and no question is open.</summary>
     public Task Completion { get; }
 
-    public bool HasRates => Array.TrueForAll(_servers, server => server.Last.Count > 1);
+    public bool HasRates => Array.TrueForAll(_servers, server => server.Poll.Last.Count > 1);
 
     public WatchSnapshot Sample(TimeSpan time)
     {
         List<PlaceRow> places = [];
         List<SessionRow> sessions = [];
-        var (totalIn, totalOut) = (0L, 0L);
+        var last = TimeSpan.Zero;
         foreach (var server in _servers)
         {
-            var answer = server.Last;
-            places.Add(PlaceOf(server.Requests.Server, answer));
-            foreach (var (number, client) in answer.Info is null ? [] : ServerInformation.Clients(answer.Info))
-            {
-                var row = RowOf(server.Requests.Server, answer, number, client, ref totalIn, ref totalOut);
-                sessions.Add(row);
-            }
+            var answer = server.Poll.Last;
+            last = answer.Time > last ? answer.Time : last;
+            places.Add(PlaceOf(server.Name, answer));
+            if (answer.Value is { } info)
+                sessions.AddRange(ServerInformation.Clients(info).Select(client => RowOf(server, info, answer.Time, client.Number, client.Info)));
+            server.IsKnown = answer.Value is not null;
         }
-        var live = sessions.Select(session => session.Key).ToHashSet();
-        foreach (var gone in _traffic.Keys.Where(key => !live.Contains(key)).ToArray())
-            _traffic.Remove(gone);
-        _total.Add(_servers.Max(server => server.Last.Time), totalIn, totalOut);
+        var live = sessions.Select(session => session.Key).ToArray();
+        _traffic.Keep(live);
+        _sum.Keep(live);
+        _total.Add(last, _sum.Total.In, _sum.Total.Out);
         return new WatchSnapshot { Time = DateTime.Now, PlaceKind = "server", Places = places, Sessions = sessions, Traffic = _total };
     }
 
-    private static PlaceRow PlaceOf(string server, Answer answer)
+    private static PlaceRow PlaceOf(string server, Poll<XpraDictionary>.Answer answer)
     {
         if (answer.Failure is { } failure)
             return new PlaceRow { Name = server, State = "no answer", Tone = Tone.Bad, Note = failure };
-        if (answer.Info is null)
+        if (answer.Value is null)
             return new PlaceRow { Name = server, State = "asking", Tone = Tone.Caution };
-        var summary = ServerInformation.Summarize(answer.Info, server);
+        var summary = ServerInformation.Summarize(answer.Value, server);
         return new PlaceRow
         {
             Name = server,
@@ -69,17 +68,18 @@ internal sealed class ServerSource : IWatchSource
         };
     }
 
-    private SessionRow RowOf(string server, Answer answer, int number, XpraDictionary info, ref long totalIn, ref long totalOut)
+    private SessionRow RowOf(Server server, XpraDictionary answer, TimeSpan time, int number, XpraDictionary info)
     {
-        var client = ServerInformation.ReadClient(number, info, server);
+        var client = ServerInformation.ReadClient(number, info, server.Name);
         var connection = info.GetDictionary("connection");
         var (received, sent) = (BytesOf(connection, "input"), BytesOf(connection, "output"));
-        var key = $"{server} {number} {client.Uuid}";
+        var key = $"{server.Name} {number} {client.Uuid}";
         if (!_traffic.TryGetValue(key, out var traffic))
             _traffic[key] = traffic = new RateHistory();
         // By the time of the answer, not of the frame: the counters are that old.
-        traffic.Add(answer.Time, received, sent);
-        (totalIn, totalOut) = (totalIn + received, totalOut + sent);
+        traffic.Add(time, received, sent);
+        // What clients had transferred before the server was asked the first time belongs to no interval.
+        _sum.Add(key, received, sent, isNew: server.IsKnown);
         return new SessionRow
         {
             Key = key,
@@ -88,66 +88,32 @@ internal sealed class ServerSource : IWatchSource
             Tone = client.Cipher == "none" ? Tone.Caution : Tone.Good,
             Peer = client.Address ?? "unknown",
             User = client.UserName ?? "",
-            Route = server,
+            Route = server.Name,
             Transport = ServerText.Line(connection?["type"], 32) ?? "",
             Cipher = client.Cipher,
             Traffic = traffic,
             Latency = client.Latency,
             Age = client.Since is { } since ? DateTime.Now - since : null,
-            Details = () => DetailsOf(answer.Info!, client),
+            Details = () => DetailsOf(answer, client),
+            WhyNotDisconnect = CannotDisconnect,
         };
     }
 
     private static IReadOnlyList<DetailSection> DetailsOf(XpraDictionary info, XpraClient client)
     {
         var rows = typeof(XpraClient).GetProperties().Select(property => (property.Name, Convert.ToString(property.GetValue(client), CultureInfo.InvariantCulture) is { Length: > 0 } text ? text : "-")).ToArray();
-        return [new DetailSection("Client", rows), .. ProcessSource.LegsOf([.. RemoteCiphers.Read(info, client.Server).Where(cipher => cipher.Connection == client.Number)])];
+        return [new DetailSection("Client", rows), .. CipherDetails.Of([.. RemoteCiphers.Read(info, client.Server).Where(cipher => cipher.Connection == client.Number)])];
     }
 
     private static long BytesOf(XpraDictionary? connection, string direction) => Math.Max(0, connection?.GetDictionary(direction)?.GetInteger("bytecount") ?? 0);
 
-    private static async Task AskAsync(Server server, TimeSpan interval, SemaphoreSlim turns, CancellationToken cancellationToken)
-    {
-        try
-        {
-            while (true)
-            {
-                await turns.WaitAsync(cancellationToken);
-                try
-                {
-                    var info = ServerInformation.Normalize(await server.Requests.GetInfoAsync(cancellationToken));
-                    server.Last = new Answer(server.Last.Count + 1, WatchClock.Now, info, null);
-                }
-                catch (XpraAesException e)
-                {
-                    server.Last = new Answer(server.Last.Count + 1, WatchClock.Now, null, $"{e.Id}: {e.Message}");
-                }
-                finally
-                {
-                    turns.Release();
-                }
-                await Task.Delay(interval, cancellationToken);
-            }
-        }
-        catch (Exception e) when (e is OperationCanceledException or ObjectDisposedException && cancellationToken.IsCancellationRequested)
-        {
-            // The watch has ended.
-        }
-    }
-
-    /// <summary>A server's last answer.</summary>
-    private sealed record Answer(int Count, TimeSpan Time, XpraDictionary? Info, string? Failure);
-
     private sealed class Server(IServerRequests requests)
     {
-        private volatile Answer _answer = new(0, TimeSpan.Zero, null, null);
+        public string Name => requests.Server;
 
-        public IServerRequests Requests => requests;
+        public Poll<XpraDictionary> Poll { get; } = new(async token => ServerInformation.Normalize(await requests.GetInfoAsync(token)));
 
-        public Answer Last
-        {
-            get => _answer;
-            set => _answer = value;
-        }
+        /// <summary>Whether it answered at the last sample.</summary>
+        public bool IsKnown { get; set; }
     }
 }

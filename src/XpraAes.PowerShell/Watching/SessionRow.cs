@@ -42,10 +42,16 @@ internal sealed record SessionRow
     /// <summary>All that is known about it, in sections; called when it is shown.</summary>
     public required Func<IReadOnlyList<DetailSection>> Details { get; init; }
 
+    /// <summary>The process that it is in; empty where only one is shown.</summary>
+    public string Place { get; init; } = "";
+
     /// <summary>Ends it; null where that is not possible from here.</summary>
     public Func<Task>? Disconnect { get; init; }
 
+    /// <summary>What is said where <see cref="Disconnect"/> is null.</summary>
+    public string WhyNotDisconnect { get; init; } = "";
+
     /// <summary>Whether a filter's text is in what its row shows, or could show in a wider terminal.</summary>
     public bool Matches(string filter)
-        => filter.Length == 0 || new[] { $"{Id}", State, Peer, User, Route, Transport, Cipher }.Any(text => text.Contains(filter, StringComparison.OrdinalIgnoreCase));
+        => filter.Length == 0 || new[] { $"{Id}", State, Peer, User, Route, Transport, Cipher, Place }.Any(text => text.Contains(filter, StringComparison.OrdinalIgnoreCase));
 }

@@ -11,6 +11,7 @@ internal static class WatchColumns
         new("PEER", 14, 46, 0, (row, _) => row.Peer),
         new("USER", 6, 20, 4, (row, _) => row.User) { IsOptional = true },
         new("TARGET", 12, 46, 3, (row, _) => row.Route) { IsOptional = true },
+        new("GATEWAY", 10, 40, 3, (row, _) => row.Place) { IsOptional = true },
         new("VIA", 7, 7, 5, (row, _) => row.Transport),
         new("CIPHER", 7, 7, 0, (row, _) => row.Cipher) { Tone = row => row.Cipher == "none" ? Tone.Caution : Tone.Plain },
         new("IN/s", 5, 5, 0, (row, _) => Units.Amount(row.Traffic.InRate)) { AlignRight = true, SortBy = row => row.Traffic.InRate ?? -1 },

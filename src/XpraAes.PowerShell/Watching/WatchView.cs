@@ -44,7 +44,7 @@ internal sealed class WatchView
     {
         _snapshot = snapshot;
         if (Detailed is { } detailed)
-            Detailed = snapshot.Sessions.FirstOrDefault(row => row.Key == detailed.Key) ?? detailed with { State = "ended", Tone = Tone.Bad, Disconnect = null };
+            Detailed = snapshot.Sessions.FirstOrDefault(row => row.Key == detailed.Key) ?? detailed with { State = "ended", Tone = Tone.Bad, Disconnect = null, WhyNotDisconnect = "It has ended." };
         Arrange();
     }
 
@@ -210,7 +210,7 @@ internal sealed class WatchView
         if (row is null)
             return;
         if (row.Disconnect is null)
-            Message = row.State == "ended" ? "It has ended." : "A client of a remote server cannot be disconnected alone; Disconnect-XpraClient disconnects all.";
+            Message = row.WhyNotDisconnect;
         else
             Asked = row;
     }

@@ -104,7 +104,7 @@ internal sealed class EndpointProbe
     {
         _context.Progress("asking over TLS with a pre-shared key");
         var answer = await _client.AskAsync("info", null, _options.Timeout, cancellationToken).ConfigureAwait(false);
-        if (answer is { Hello: null, Failure: { Id: XpraErrorId.KeyMismatch or XpraErrorId.TlsFailed or XpraErrorId.ConnectionRefused or XpraErrorId.ConnectTimeout or XpraErrorId.HostUnreachable or XpraErrorId.HandshakeTimeout or XpraErrorId.ConnectionLost } unreached })
+        if (answer is { Hello: null, Failure: { Id: XpraErrorId.KeyMismatch or XpraErrorId.TlsFailed or XpraErrorId.ConnectionRefused or XpraErrorId.ConnectTimeout or XpraErrorId.HostUnreachable or XpraErrorId.AccessDenied or XpraErrorId.HandshakeTimeout or XpraErrorId.ConnectionLost } unreached })
         {
             ReportFailure(unreached);
             return;

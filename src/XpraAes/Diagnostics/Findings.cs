@@ -53,7 +53,7 @@ internal static class Findings
     public static DiagnosisFinding Of(XpraAesException failure) => failure.Id switch
     {
         XpraErrorId.ConnectionRefused => DiagnosisFinding.ConnectionRefused,
-        XpraErrorId.HostUnreachable => DiagnosisFinding.HostUnreachable,
+        XpraErrorId.HostUnreachable or XpraErrorId.AccessDenied => DiagnosisFinding.HostUnreachable,
         XpraErrorId.ConnectTimeout => DiagnosisFinding.ConnectTimeout,
         XpraErrorId.ConnectionLost => DiagnosisFinding.ConnectionLost,
         XpraErrorId.HandshakeTimeout => DiagnosisFinding.HandshakeTimeout,

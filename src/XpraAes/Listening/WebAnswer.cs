@@ -9,6 +9,9 @@ internal sealed record WebAnswer(string Status, Stream Content, IReadOnlyList<(s
     /// <summary>Whether the connection may go on after it.</summary>
     public bool KeepsAlive { get; init; } = true;
 
+    /// <summary>Whether only the content is sent, to somebody who did not ask by HTTP.</summary>
+    public bool IsBare { get; init; }
+
     public static WebAnswer Of(byte[] content, string type, params (string, string)[] fields) => new("200 OK", new MemoryStream(content), [("Content-Type", type), .. fields]);
 
     public static WebAnswer Text(string status, string text, params (string, string)[] fields)

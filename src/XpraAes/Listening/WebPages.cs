@@ -52,12 +52,12 @@ internal sealed class WebPages : IWebPages
         visitor.Extend(s_partTimeout);
         var answer = Answer(request, visitor);
         // A body would be taken for the next request.
-        var keepsAlive = request.StartLine.EndsWith(" HTTP/1.1", StringComparison.Ordinal) && !request.Has("Connection", "close")
+        var keepsAlive = request.Request is { IsHttp10: false } && !request.Has("Connection", "close")
             && !request.Fields.ContainsKey("Content-Length") && !request.Fields.ContainsKey("Transfer-Encoding") && answer.KeepsAlive;
         await using var content = answer.Content.ConfigureAwait(false);
         try
         {
-            await SendAsync(answer, request.StartLine.StartsWith("HEAD ", StringComparison.Ordinal), keepsAlive, stream, visitor, cancellationToken).ConfigureAwait(false);
+            await SendAsync(answer, request.Request is { IsHead: true }, keepsAlive, stream, visitor, cancellationToken).ConfigureAwait(false);
         }
         catch (IOException)
         {
@@ -89,22 +89,21 @@ internal sealed class WebPages : IWebPages
 
     private WebAnswer Answer(HttpHead request, WebVisitor visitor)
     {
-        if (request.StartLine.Split(' ') is not [var method, ['/', ..] target, "HTTP/1.1" or "HTTP/1.0"])
+        if (request.Request is not { } line)
             return WebAnswer.Text("400 Bad Request", NotAPage) with { KeepsAlive = false };
-        if (method is not ("GET" or "HEAD"))
+        if (!line.OnlyReads)
             return WebAnswer.Text("405 Method Not Allowed", NotAPage, ("Allow", "GET, HEAD")) with { KeepsAlive = false };
         if (!_quota.TryAddRequest(visitor.Source))
             return WebAnswer.Text("429 Too Many Requests", "Too many requests from this address: try again in a minute.\n", ("Retry-After", "60")) with { KeepsAlive = false };
         var host = request.Field("Host");
         if (!visitor.IsSecure && !visitor.IsLoopback)
-            return Elsewhere(host, target);
+            return Elsewhere(host, line.Target);
         if (!Uri.TryCreate($"{SchemeOf(visitor)}://{host}/", UriKind.Absolute, out var uri) || uri.UserInfo.Length > 0 || !IsOurName(uri.IdnHost, visitor) && !IsNamed(uri))
         {
             var names = visitor.IsSecure ? _certificate!.DnsName : s_loopbackNames;
             return WebAnswer.Text("421 Misdirected Request", $"Use one of this server's names: {string.Join(", ", names)}.\n");
         }
-        var question = target.IndexOf('?', StringComparison.Ordinal);
-        return Find(question < 0 ? target : target[..question], request, $"{(visitor.IsSecure ? "wss" : "ws")}://{uri.Authority}");
+        return Find(line.Path, request, $"{(visitor.IsSecure ? "wss" : "ws")}://{uri.Authority}");
     }
 
     /// <summary>A request in the clear from another machine: its key could be read, so it gets no page.</summary>

@@ -49,6 +49,20 @@ internal sealed record ManagementAddress
             : throw Invalid(text);
     }
 
+    /// <summary>Reads the address of another process, as it was given to its listener or as that shows it: every address is this machine's here.</summary>
+    /// <exception cref="XpraAesException">InvalidOption, also for port 0.</exception>
+    public static ManagementAddress ParseOther(string text, Func<string, string>? resolvePath = null)
+    {
+        var address = Parse(text, resolvePath);
+        if (address.Endpoint is not { } endpoint)
+            return address;
+        if (endpoint.Port == 0)
+            throw new XpraAesException(XpraErrorId.InvalidOption, $"'{text}' has no port.", "Give the one that the listener's property ManagementAddress shows.") { Target = text };
+        if (endpoint.Address.Equals(IPAddress.Any))
+            return new(new IPEndPoint(IPAddress.Loopback, endpoint.Port), null);
+        return endpoint.Address.Equals(IPAddress.IPv6Any) ? new(new IPEndPoint(IPAddress.IPv6Loopback, endpoint.Port), null) : address;
+    }
+
     /// <summary>Starts to listen there.</summary>
     /// <exception cref="XpraAesException">PortInUse, AddressUnavailable.</exception>
     public IListeningPoint Listen()

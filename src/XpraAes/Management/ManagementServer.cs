@@ -16,11 +16,8 @@ internal sealed class ManagementServer : IDisposable
     /// <summary>Connections at a time. One more ends the oldest, so that whoever keeps connections open locks nobody out; arbitrary.</summary>
     public const int MaxConnections = 32;
 
-    /// <summary>Pause after a failed accept; arbitrary.</summary>
-    private static readonly TimeSpan s_acceptPause = TimeSpan.FromMilliseconds(100);
-
     private readonly IListeningPoint _point;
-    private readonly Func<HttpHead?, CancellationToken, Task<WebAnswer>> _answer;
+    private readonly Func<HttpHead?, bool, CancellationToken, Task<WebAnswer>> _answer;
     private readonly ILogger _log;
     private readonly TimeSpan _timeout;
     private readonly CancellationTokenSource _stopping = new();
@@ -28,10 +25,10 @@ internal sealed class ManagementServer : IDisposable
 
     /// <summary>Starts to answer.</summary>
     /// <param name="point">Where; it is disposed of with this.</param>
-    /// <param name="answer">Gives the answer to a request; null is what was none, or too long.</param>
+    /// <param name="answer">Gives the answer to a request; null is what was none, or too long. True: it comes from a process of the same user, or of root.</param>
     /// <param name="log">Where failures go.</param>
     /// <param name="timeout">Time for a connection's request and its answer; null for 10 s, which is Prometheus' own.</param>
-    public ManagementServer(IListeningPoint point, Func<HttpHead?, CancellationToken, Task<WebAnswer>> answer, ILogger log, TimeSpan? timeout = null)
+    public ManagementServer(IListeningPoint point, Func<HttpHead?, bool, CancellationToken, Task<WebAnswer>> answer, ILogger log, TimeSpan? timeout = null)
     {
         (_point, _answer, _log, _timeout) = (point, answer, log, timeout ?? TimeSpan.FromSeconds(10));
         _ = Task.Run(AcceptAsync);
@@ -42,29 +39,17 @@ internal sealed class ManagementServer : IDisposable
 
     public void Dispose()
     {
-        _point.Dispose();
+        // First, so that the end of the accepting is no failure.
         _stopping.Cancel();
+        _point.Dispose();
     }
 
     private async Task AcceptAsync()
     {
-        while (!_stopping.IsCancellationRequested)
+        await foreach (var client in _point.AcceptAllAsync(_log, () => !_stopping.IsCancellationRequested, _stopping.Token).ConfigureAwait(false))
         {
-            try
-            {
-                var client = await _point.AcceptClientAsync(_stopping.Token).ConfigureAwait(false);
-                var place = Enter();
-                _ = Task.Run(() => ServeAsync(client, place));
-            }
-            catch (Exception e) when (e is ObjectDisposedException or OperationCanceledException || _stopping.IsCancellationRequested)
-            {
-                return;
-            }
-            catch (Exception e) when (e is SocketException or IOException or UnauthorizedAccessException)
-            {
-                Log.AcceptFailed(_log, Address, e);
-                await Task.Delay(s_acceptPause).ConfigureAwait(false);
-            }
+            var place = Enter();
+            _ = Task.Run(() => ServeAsync(client, place));
         }
     }
 
@@ -76,10 +61,11 @@ internal sealed class ManagementServer : IDisposable
         try
         {
             var (head, _) = await HttpHead.ReadAsync(stream, default, isAnswer: false, ending.Token).ConfigureAwait(false);
-            var answer = await _answer(head, ending.Token).ConfigureAwait(false);
+            var answer = await _answer(head, client.IsSameUser, ending.Token).ConfigureAwait(false);
             await using var content = answer.Content.ConfigureAwait(false);
-            await stream.WriteAsync(answer.FormatHead(keepsAlive: false), ending.Token).ConfigureAwait(false);
-            if (head?.StartLine.StartsWith("HEAD ", StringComparison.Ordinal) != true)
+            if (!answer.IsBare)
+                await stream.WriteAsync(answer.FormatHead(keepsAlive: false), ending.Token).ConfigureAwait(false);
+            if (head?.Request is not { IsHead: true })
                 await answer.Content.CopyToAsync(stream, ending.Token).ConfigureAwait(false);
             await channel.LingerAsync(Limits.Default.CloseGrace, ending.Token).ConfigureAwait(false);
         }

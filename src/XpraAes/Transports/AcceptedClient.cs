@@ -32,6 +32,9 @@ internal abstract class AcceptedClient : IDisposable
     /// <summary>The number of its descriptor where the system assigns the lowest free one; otherwise 0.</summary>
     public virtual long Descriptor => 0;
 
+    /// <summary>Whether a process of this process' user, or of root, has opened it. Known only for Unix sockets; false elsewhere.</summary>
+    public virtual bool IsSameUser => false;
+
     /// <summary>The connection, without a handshake of its transport.</summary>
     public abstract Stream Stream { get; }
 

@@ -10,6 +10,9 @@ internal sealed record HttpHead(string StartLine, Dictionary<string, string> Fie
 
     private static ReadOnlySpan<byte> EndOfHead => "\r\n\r\n"u8;
 
+    /// <summary>The start line as that of a request for a path; null if it is none.</summary>
+    public HttpRequestLine? Request { get; } = HttpRequestLine.Parse(StartLine);
+
     private static HttpHead? Parse(ReadOnlySpan<byte> data)
     {
         var lines = Encoding.Latin1.GetString(data).Split("\r\n");

@@ -16,6 +16,8 @@ internal sealed class SocketClient(Socket socket) : AcceptedClient
 
     public override long Descriptor => socket.SafeHandle.DangerousGetHandle();
 
+    public override bool IsSameUser => UnixPeer.IsSameUser(socket);
+
     public override Stream Stream => new NetworkStream(socket, ownsSocket: true);
 
     public override void DetectLoss(Limits limits) => KeepAlive.Enable(socket, limits);

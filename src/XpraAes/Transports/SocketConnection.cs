@@ -6,7 +6,7 @@ namespace XpraAes.Transports;
 internal static class SocketConnection
 {
     /// <summary>The stream of the connected socket, which it owns, and the peer's address. The socket is closed on failure.</summary>
-    /// <exception cref="XpraAesException">ConnectionRefused, HostUnreachable, ConnectTimeout.</exception>
+    /// <exception cref="XpraAesException">ConnectionRefused, AccessDenied, HostUnreachable, ConnectTimeout.</exception>
     public static async Task<(Stream Stream, string Peer)> OpenAsync(Socket socket, Func<Socket, CancellationToken, ValueTask> connect, XpraEndpoint endpoint, TimeSpan timeout, Limits limits, CancellationToken cancellationToken)
     {
         using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
@@ -42,6 +42,8 @@ internal static class SocketConnection
         SocketError.HostNotFound or SocketError.TryAgain or SocketError.NoData => new XpraAesException(XpraErrorId.HostUnreachable,
             "The host name does not resolve.", "Check its spelling.", e),
         SocketError.AddressNotAvailable or SocketError.NotSocket => new XpraAesException(XpraErrorId.ConnectionRefused, "There is no such socket.", "Check the path.", e),
+        SocketError.AccessDenied => new XpraAesException(XpraErrorId.AccessDenied, "The system does not let this user connect there.",
+            "A Unix socket is its owner's: connect as that user. Otherwise look for a firewall of this machine.", e),
         _ => new XpraAesException(XpraErrorId.HostUnreachable, $"The host cannot be reached ({e.SocketErrorCode}).", "Check the address and the network.", e),
     };
 }

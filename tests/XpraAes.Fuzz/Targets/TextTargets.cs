@@ -1,6 +1,7 @@
 using XpraAes.Connections;
 using XpraAes.Keys;
 using XpraAes.Listening;
+using XpraAes.Management;
 using XpraAes.Transports;
 
 namespace XpraAes.Fuzz.Targets;
@@ -18,6 +19,21 @@ internal static class TextTargets
         Expect.That(described.Message.Length < 500 && described.Message.All(c => c is >= ' ' and < (char)0x7f), "Text from an unauthenticated peer is shown unsanitized.");
         var text = PeerIdentification.Sanitize(FuzzTarget.Text(input));
         Expect.That(text.Length <= 203 && !text.Any(c => char.IsControl(c) || char.IsSurrogate(c)), "A peer's text is shown as it came.");
+    }
+
+    /// <summary>What is read of another process' status has numbers that can be added up and shown, and is the same once it was written.</summary>
+    public static void Status(byte[] input)
+    {
+        if (StatusReader.Read(input) is not { } status)
+            return;
+        _ = TimeSpan.FromMilliseconds(status.Uptime);
+        foreach (var session in status.Sessions ?? [])
+        {
+            Expect.That(session is { BytesIn: >= 0, BytesOut: >= 0, PacketsIn: >= 0, PacketsOut: >= 0, Latency: null or (>= 0 and < 1e9) }, "A number is not what it could be.");
+            Expect.That(session.Peer.Length <= 512 && session.UserName is null or { Length: <= 512 }, "A text was not cut.");
+        }
+        var json = status.ToJson();
+        Expect.Same(FuzzTarget.Text(json), FuzzTarget.Text(StatusReader.Read(json)?.ToJson() ?? []), "What was read is another status once it was written");
     }
 
     /// <summary>A URI that is read is written so that it is read the same; no message has a secret in it.</summary>

@@ -31,6 +31,21 @@ public sealed class ManagementAddressTests
         Assert.Equal((path, path, false), (parsed.ToString(), parsed.Path, parsed.IsOpenToOthers));
     }
 
+    /// <summary>As a listener on every address shows its own.</summary>
+    [Theory]
+    [InlineData("127.0.0.1:9464", "127.0.0.1:9464")]
+    [InlineData("0.0.0.0:9464", "127.0.0.1:9464")]
+    [InlineData("[::]:9464", "[::1]:9464")]
+    [InlineData("192.0.2.1:9464", "192.0.2.1:9464")]
+    public void Another_process_address_is_one_to_connect_to(string text, string address) => Assert.Equal(address, $"{ManagementAddress.ParseOther(text)}");
+
+    [Fact]
+    public void Nobody_is_at_port_0()
+    {
+        var error = Assert.Throws<XpraAesException>(() => ManagementAddress.ParseOther("127.0.0.1:0"));
+        Assert.Equal((XpraErrorId.InvalidOption, "127.0.0.1:0"), (error.Id, error.Target));
+    }
+
     [Theory]
     [InlineData("9464")]
     [InlineData("127.0.0.1")]

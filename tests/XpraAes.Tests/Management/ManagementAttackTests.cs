@@ -35,11 +35,12 @@ public sealed class ManagementAttackTests
     public async Task Only_addresses_and_this_machines_names_are_answered(string host, int status)
     {
         await using var rig = new ManagementRig();
-        foreach (var path in new[] { "/metrics", "/readyz", "/healthz" })
+        foreach (var path in new[] { "/metrics", "/readyz", "/healthz", "/status" })
         {
             var answer = await rig.AskAsync($"GET {path} HTTP/1.1\r\n{host.Replace("MACHINE", Dns.GetHostName(), StringComparison.Ordinal)}\r\n\r\n");
             Assert.StartsWith($"HTTP/1.1 {status} ", answer, StringComparison.Ordinal);
             Assert.Equal(status == 200 && path == "/metrics", answer.Contains("xpra_aes", StringComparison.Ordinal));
+            Assert.Equal(status == 200 && path == "/status", answer.Contains("Listeners", StringComparison.Ordinal));
         }
     }
 
@@ -148,7 +149,7 @@ public sealed class ManagementAttackTests
         var collected = 0;
         using var pages = new ManagementPages(() => [], new TargetProbes(clock), () => Encoding.ASCII.GetBytes($"{++collected}"), clock);
         var request = new HttpHead("GET /metrics HTTP/1.1", new() { ["Host"] = "localhost" });
-        async Task<string> AskAsync() => await new StreamReader((await pages.AnswerAsync(request, default)).Content).ReadToEndAsync();
+        async Task<string> AskAsync() => await new StreamReader((await pages.AnswerAsync(request, isSameUser: true, default)).Content).ReadToEndAsync();
 
         Assert.Equal(["1", "1", "1"], await Task.WhenAll(AskAsync(), AskAsync(), AskAsync()));
         clock.Advance(TimeSpan.FromSeconds(1.1));
@@ -210,7 +211,7 @@ public sealed class ManagementAttackTests
     }
 
     private static ManagementServer Serve(TimeSpan timeout, Func<WebAnswer>? answer = null)
-        => new(TcpTransport.Listen(IPAddress.Loopback, 0, 512), (_, _) => Task.FromResult(answer is null ? WebAnswer.Text("200 OK", "yes") : answer()), NullLogger.Instance, timeout);
+        => new(TcpTransport.Listen(IPAddress.Loopback, 0, 512), (_, _, _) => Task.FromResult(answer is null ? WebAnswer.Text("200 OK", "yes") : answer()), NullLogger.Instance, timeout);
 
     /// <summary>More than the system's buffers take.</summary>
     private sealed class UnreadStream(TaskCompletionSource disposed) : MemoryStream(new byte[64 * 1024 * 1024])

@@ -121,6 +121,22 @@ public sealed class FrameRendererTests
         Assert.Contains("No session is open.", Draw(Of(), 80, 20).Select(line => line.ToString()));
     }
 
+    [Fact]
+    public void Sessions_that_are_not_told_are_counted()
+    {
+        var traffic = new RateHistory();
+        traffic.Add(TimeSpan.FromSeconds(1), 0, 0);
+        traffic.Add(TimeSpan.FromSeconds(2), 1024, 2048);
+        var place = new PlaceRow { Id = 1, Name = "port 10000", State = "listening", Sessions = 3, WithholdsSessions = true, Traffic = traffic };
+        var lines = Draw(Of() with { Places = [place] }, 60, 20).Select(line => line.ToString()).ToArray();
+        Assert.StartsWith("XpraAes  1 listener, 3 sessions", lines[0], StringComparison.Ordinal);
+        Assert.Contains(lines, line => line.Contains("in 1.0 KB/s, out 2.0 KB/s", StringComparison.Ordinal));
+        Assert.Contains("3 sessions. Who they are is told only over the Unix socket", string.Join(' ', lines), StringComparison.Ordinal);
+        lines = [.. Draw(Of(Session(1)) with { Places = [place] }, 80, 20).Select(line => line.ToString())];
+        Assert.Contains(lines, line => line.Contains("1 session, by ID; 3 more are not told", StringComparison.Ordinal));
+        Assert.Contains("No session is known.", Draw(Of() with { Places = [place with { Sessions = null, WithholdsSessions = false }] }, 80, 20).Select(line => line.ToString()));
+    }
+
     private static IReadOnlyList<Line> Draw(WatchSnapshot snapshot, int width, int height, WatchView? view = null)
     {
         view ??= new WatchView();

@@ -101,11 +101,29 @@ public sealed class NumberTests
     }
 
     [Fact]
+    public void A_sum_is_of_what_was_transferred_while_it_was_watched()
+    {
+        var sum = new TrafficSum<string>();
+        sum.Add("old", 1_000_000, 500, isNew: false);
+        Assert.Equal((0, 0), sum.Total);
+        sum.Add("old", 1_000_010, 505, isNew: true);
+        sum.Add("new", 7, 0, isNew: true);
+        Assert.Equal((17, 5), sum.Total);
+        sum.Keep(["old"]);
+        Assert.Equal((17, 5), sum.Total); // what has ended was transferred all the same
+        sum.Add("new", 3, 0, isNew: true); // another one
+        sum.Add("old", 20, 0, isNew: true); // a counter that fell
+        Assert.Equal((20, 5), sum.Total);
+        sum.Add("old", 25, 1, isNew: true);
+        Assert.Equal((25, 6), sum.Total);
+    }
+
+    [Fact]
     public void Refusals_are_those_of_the_last_minute()
     {
         var history = new RefusalHistory();
         List<(string, long)> At(int second, long mismatches, long timeouts)
-            => [.. history.Add(TimeSpan.FromSeconds(second), new Dictionary<XpraErrorId, long> { [XpraErrorId.KeyMismatch] = mismatches, [XpraErrorId.HandshakeTimeout] = timeouts })];
+            => [.. history.Add(TimeSpan.FromSeconds(second), new Dictionary<string, long> { ["KeyMismatch"] = mismatches, ["HandshakeTimeout"] = timeouts })];
         Assert.Empty(At(0, 5, 5));
         Assert.Equal([("KeyMismatch", 2)], At(30, 7, 5));
         Assert.Equal([("HandshakeTimeout", 9), ("KeyMismatch", 2)], At(59, 7, 14));

@@ -125,9 +125,34 @@ public sealed class TerminalTests : IAsyncDisposable
         Assert.DoesNotContain(screen, line => line.Contains("q quit", StringComparison.Ordinal));
     }
 
+    /// <summary>The gateway runs in one process, and is watched in another.</summary>
+    [Theory]
+    [InlineData(60)]
+    [InlineData(120)]
+    public async Task Another_process_is_watched_at_its_management_address(int width)
+    {
+        Assert.SkipUnless(HasTmux, NoTmux);
+        var socket = _folder["management.sock"];
+        await RunAsync(width, 40, $"$listener = Start-XpraAesListener -Port 0 -KeyFile '{_folder["key.txt"]}' -Mode CTR -ManagementAddress 'unix://{socket}'");
+        await ScreenAsync(screen => Has(screen, "listening"));
+        await TmuxAsync("new-window", "-e", "LC_ALL=C.UTF-8", "env", "-u", "NO_COLOR", "dotnet", TestPaths.Shell, "-NoExit", "-Command",
+            $"Watch-XpraAes -ManagementAddress 'unix://{socket}' -Once; Watch-XpraAes -ManagementAddress '{socket}'; 'after'");
+        await ScreenAsync(screen => Has(screen, "q quit") && Has(screen, "XpraAes  1 listener, 4 sessions") && screen.Count(line => line.Contains("AES-CTR", StringComparison.Ordinal)) == 4);
+        await TmuxAsync("send-keys", "-l", "/bob");
+        await ScreenAsync(screen => Has(screen, "2 of 4 sessions, with 'bob'"));
+        await TmuxAsync("send-keys", "Enter");
+        await TmuxAsync("send-keys", "d");
+        await ScreenAsync(screen => Has(screen, "A management address only reads"));
+        await TmuxAsync("send-keys", "Enter");
+        await ScreenAsync(screen => Has(screen, "bob (by its own account)") && Has(screen, "Cipher") && Has(screen, "Salt, send"));
+        await TmuxAsync("send-keys", "q");
+        await ScreenAsync(screen => Has(screen, "after") && Has(screen, "4 sessions, by ID"));
+    }
+
     [Theory]
     [InlineData("Watch-XpraAes")]
     [InlineData("Watch-XpraAes -Once")]
+    [InlineData("Watch-XpraAes -ManagementAddress 127.0.0.1:9464")]
     public async Task Without_a_terminal_it_is_an_error_that_says_so(string command)
     {
         var (exitCode, output, errors) = await ShellProcess.RunAsync("-Command", $"try {{ {command} -ErrorAction Stop }} catch {{ $_.FullyQualifiedErrorId; \"$_\"; exit 3 }}");
@@ -138,12 +163,16 @@ public sealed class TerminalTests : IAsyncDisposable
     }
 
     /// <summary>Runs the commands with two clients, ada and bob, whose sessions both have two ends in that process.</summary>
-    private async Task StartAsync(int width, int height, string locale, string commands, string user = "'ada'")
+    private Task StartAsync(int width, int height, string locale, string commands, string user = "'ada'") => RunAsync(width, height, $"""
+        $listener = Start-XpraAesListener -Port 0 -KeyFile '{_folder["key.txt"]}' -Mode CTR -WarningAction SilentlyContinue
+        """, commands, locale, user);
+
+    private async Task RunAsync(int width, int height, string start, string commands = "'listening'", string locale = "C.UTF-8", string user = "'ada'")
     {
         var script = _folder["script.ps1"];
         await File.WriteAllTextAsync(script, $$"""
             $null = New-XpraAesKey '{{_folder["key.txt"]}}'
-            $listener = Start-XpraAesListener -Port 0 -KeyFile '{{_folder["key.txt"]}}' -Mode CTR -WarningAction SilentlyContinue
+            {{start}}
             $password = ConvertTo-SecureString unused -AsPlainText -Force
             $clients = {{user}}, 'bob' | ForEach-Object {
                 Connect-XpraAes -ComputerName 127.0.0.1 -Port $listener.Port -Mode CTR -KeyFile '{{_folder["key.txt"]}}' -Credential ([pscredential]::new($_, $password))

@@ -117,12 +117,16 @@ public sealed class WatchViewTests
     }
 
     [Fact]
-    public void A_client_of_a_remote_server_is_not_disconnected_alone()
+    public void What_cannot_be_disconnected_says_why()
     {
-        _view.Update(Of(Session(1) with { Disconnect = null }));
+        _view.Update(Of(Session(1) with { Disconnect = null, WhyNotDisconnect = "It is elsewhere." }));
         Press("d");
         Assert.Null(_view.Asked);
-        Assert.Contains("Disconnect-XpraClient", _view.Message, StringComparison.Ordinal);
+        Assert.Equal("It is elsewhere.", _view.Message);
+        Press(ConsoleKey.Enter);
+        _view.Update(Of(Session(2)));
+        Press("d");
+        Assert.Equal("It has ended.", _view.Message);
     }
 
     [Theory]
