@@ -115,8 +115,10 @@ public abstract class GatewayCommand : EncryptionCommand
         // An end with a pre-shared key cannot tell its peer from itself (RFC 9257 calls it the Selfie attack).
         foreach (var bind in binds.Where(bind => bind.Allows(TransportKind.TlsPsk)))
         {
-            var own = KeysOf(bind).ToHashSet();
-            if (bind.Targets.FirstOrDefault(target => target.Endpoint.Transport == TransportKind.TlsPsk && target.Keys.Any(key => own.Contains(key.Fingerprint))) is { } same)
+            TargetOptions[] targets = [.. bind.Targets.Where(target => target.Endpoint.Transport == TransportKind.TlsPsk)];
+            // Fingerprints take a while, so only where they matter.
+            var own = targets.Length > 0 ? KeysOf(bind).ToHashSet() : [];
+            if (targets.FirstOrDefault(target => target.Keys.Any(key => own.Contains(key.Fingerprint))) is { } same)
                 WarnOnce($"The listener and its target {same} have the same key: someone on the way could lead the gateway back to itself. Give the target a key of its own.");
         }
         RouteName[] names = [.. binds.SelectMany(bind => bind.Routes).Select(route => route.Parsed)];
@@ -124,8 +126,9 @@ public abstract class GatewayCommand : EncryptionCommand
             WarnOnce("The user name in a route is what the client says, and everyone who has the key can say it. To keep users apart, give each a key of their own, and write key:FINGERPRINT/ in the route.");
         if (names.Any(name => name.DependsOnHello) && binds.Any(bind => bind.Password is null && !bind.IsSealedOnly))
             WarnOnce("Names are looked up once a client has proven its key. xpra's own clients are asked for a password for that, and any will do, such as x in tcp://USER:x@HOST:PORT/NAME. Give -PasswordFile for one that is checked.");
-        var known = fingerprints.Concat(binds.SelectMany(KeysOf)).ToHashSet();
-        if (names.FirstOrDefault(name => name.Kind == RouteOwner.Key && !known.Contains(name.Owner)) is { Kind: RouteOwner.Key } stranger)
+        RouteName[] forKeys = [.. names.Where(name => name.Kind == RouteOwner.Key)];
+        var known = forKeys.Length > 0 ? fingerprints.Concat(binds.SelectMany(KeysOf)).ToHashSet() : [];
+        if (forKeys.FirstOrDefault(name => !known.Contains(name.Owner)) is { Kind: RouteOwner.Key } stranger)
             WarnOnce($"The route '{stranger}' is for a key that this listener does not have, so nobody can use it.");
     }
 

@@ -24,11 +24,13 @@ internal static class ConfigurationCheck
     {
         var configuration = ListenerConfiguration.Read(path);
         var problems = configuration.Problems.ToList();
-        var whole = Try(configuration, outer, [.. configuration.Entries.Keys], needsKey: false);
+        // The same for all parts, since each key's fingerprint takes a while.
+        using var anyKey = XpraKey.Generate();
+        var whole = Try(configuration, outer, [.. configuration.Entries.Keys], key: null);
         if (whole.Count > 0)
         {
             var groups = configuration.Entries.Keys.GroupBy(name => s_groups.FirstOrDefault(group => group.Contains(name)) ?? [name]).Select(group => group.ToArray());
-            var parts = groups.SelectMany(names => Parts(configuration, outer, names)).ToArray();
+            var parts = groups.SelectMany(names => Parts(configuration, outer, names, anyKey)).ToArray();
             problems.AddRange(parts);
             // What shows only when all of them are put together, as long as the parts are right.
             if (!problems.Any(problem => problem.Severity == ConfigurationSeverity.Error))
@@ -38,23 +40,23 @@ internal static class ConfigurationCheck
     }
 
     /// <summary>A group of parameters by itself; of several values of a parameter, each by itself.</summary>
-    private static IEnumerable<ConfigurationProblem> Parts(ListenerConfiguration configuration, XpraCmdlet outer, string[] names)
+    private static IEnumerable<ConfigurationProblem> Parts(ListenerConfiguration configuration, XpraCmdlet outer, string[] names, XpraKey anyKey)
     {
-        var needsKey = !names.Contains(nameof(StartXpraAesListenerCommand.KeyFile)) && !names.Contains(nameof(StartXpraAesListenerCommand.KeyData));
+        var key = names.Contains(nameof(StartXpraAesListenerCommand.KeyFile)) || names.Contains(nameof(StartXpraAesListenerCommand.KeyData)) ? null : anyKey;
         if (names is [nameof(StartXpraAesListenerCommand.Bind)])
         {
             // A bind may have its key from the parameters.
             names = [.. names, .. s_groups[0].Where(configuration.Entries.ContainsKey)];
-            needsKey = false;
+            key = null;
         }
         if (configuration.Entries[names[0]] is ConfigurationList { Items.Count: > 1 } list)
-            return list.Items.SelectMany((item, index) => Try(configuration, outer, names, needsKey, names[0], index, item.Line));
+            return list.Items.SelectMany((item, index) => Try(configuration, outer, names, key, names[0], index, item.Line));
         if (names[0] != nameof(StartXpraAesListenerCommand.Credential) && configuration.Entries[names[0]] is ConfigurationTable { Entries.Count: > 1 } table)
-            return table.Entries.SelectMany(entry => Try(configuration, outer, names, needsKey, names[0], entry.Key, entry.Value.Line));
-        return Try(configuration, outer, names, needsKey, names[0], null, configuration.Entries[names[0]].Line);
+            return table.Entries.SelectMany(entry => Try(configuration, outer, names, key, names[0], entry.Key, entry.Value.Line));
+        return Try(configuration, outer, names, key, names[0], null, configuration.Entries[names[0]].Line);
     }
 
-    private static List<ConfigurationProblem> Try(ListenerConfiguration configuration, XpraCmdlet outer, IReadOnlyCollection<string> names, bool needsKey, string? name = null, object? only = null, int line = 1)
+    private static List<ConfigurationProblem> Try(ListenerConfiguration configuration, XpraCmdlet outer, IReadOnlyCollection<string> names, XpraKey? key, string? name = null, object? only = null, int line = 1)
     {
         var found = new List<ConfigurationProblem>();
         void Report(ConfigurationSeverity severity, string message, string? action)
@@ -64,8 +66,8 @@ internal static class ConfigurationCheck
         try
         {
             configuration.ApplyTo(command, names, only);
-            if (needsKey)
-                command.Key = XpraKey.Generate();
+            if (key is not null)
+                command.Key = key;
             command.Prepare();
             foreach (var options in command.ReadOptions())
                 AesListener.Validate(options);
