@@ -57,10 +57,33 @@ public sealed class SystemdTests : IDisposable
         Assert.Equal((0, "end\n", ""), await ShellProcess.FinishAsync(process));
     }
 
+    /// <summary>With the limit DrainDelay, clients still get in after that, and systemd gives it the time for both.</summary>
     [Fact]
-    public async Task A_second_SIGTERM_ends_the_sessions_at_once()
+    public async Task It_is_told_of_the_delay_before_the_port_is_closed()
     {
-        using var process = ShellProcess.Start("-Command", $"Start-XpraAesListener -Port 0 -KeyData {KeyText} -WarningAction Ignore -Limit @{{ DrainTime = 300 }} -Wait | ForEach-Object Endpoint");
+        var name = _folder["notify"];
+        using var systemd = new Systemd(name);
+        using var process = ShellProcess.Start(
+            new Dictionary<string, string> { ["NOTIFY_SOCKET"] = name, ["WATCHDOG_USEC"] = "500000" },
+            ["-Command", $"Start-XpraAesListener -Port 0 -KeyData {KeyText} -WarningAction Ignore -Limit @{{ DrainDelay = 7; DrainTime = 300 }} -Wait | ForEach-Object Endpoint"]);
+        var endpoint = (await process.StandardOutput.ReadLineAsync())!;
+        await ShellProcess.SignalAsync(process, "TERM");
+        await systemd.UntilAsync($"STOPPING=1\nEXTEND_TIMEOUT_USEC=318000000\nSTATUS=About to stop, with 0 sessions on {endpoint}");
+        await using var client = await ConnectAsync(IPEndPoint.Parse(endpoint).Port);
+        await systemd.UntilAsync($"STATUS=About to stop, with 1 session on {endpoint}");
+        await systemd.UntilAsync("STATUS=Stopping, with 1 session left");
+        await systemd.UntilAsync("WATCHDOG=1", times: systemd.Said.Count(said => said == "WATCHDOG=1") + 3);
+        Assert.True(await client.PingAsync(s_deadline) > TimeSpan.Zero);
+        await client.CloseAsync();
+        Assert.Equal(0, (await ShellProcess.FinishAsync(process)).ExitCode);
+    }
+
+    [Theory]
+    [InlineData("DrainTime = 300")]
+    [InlineData("DrainDelay = 300; DrainTime = 300")]
+    public async Task A_second_SIGTERM_ends_the_sessions_at_once(string limits)
+    {
+        using var process = ShellProcess.Start("-Command", $"Start-XpraAesListener -Port 0 -KeyData {KeyText} -WarningAction Ignore -Limit @{{ {limits} }} -Wait | ForEach-Object Endpoint");
         await using var client = await ConnectAsync(IPEndPoint.Parse((await process.StandardOutput.ReadLineAsync())!).Port);
         await ShellProcess.SignalAsync(process, "TERM");
         await Task.Delay(200);
