@@ -41,8 +41,6 @@ public sealed class ConfigurationTests : IDisposable
         Assert.Equal("CBC,GCM", string.Join(",", ((System.Collections.IEnumerable)listener.Properties["Mode"].Value).Cast<object>()));
         Assert.NotEqual(0, listener.Properties["Port"].Value);
         Assert.True(Directory.Exists(_folder["state"]));
-        var limits = LiveObjects.Listeners.Single(live => live.Id.Equals(listener.Properties["Id"].Value)).Options.Limits;
-        Assert.Equal((20, 5, 0), (limits.HandshakeTimeout.TotalSeconds, limits.DrainDelay.TotalSeconds, limits.DrainTime.TotalSeconds));
         Assert.Equal("Open", _host.Run($"$c = Connect-XpraAes -ComputerName localhost -Port {listener.Properties["Port"].Value} -KeyFile '{_folder["key.txt"]}'; \"$($c.State)\"; $c | Disconnect-XpraAes").Text);
     }
 
