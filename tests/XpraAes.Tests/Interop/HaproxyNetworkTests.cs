@@ -132,6 +132,7 @@ public sealed class HaproxyNetworkTests(ITestOutputHelper output) : IAsyncLifeti
         output.WriteLine($"vanished: noticed after {Stopwatch.GetElapsedTime(began).TotalSeconds:0.0} s");
         // Nobody tells its clients: they notice by their pings.
         await vanished.Completion.WaitAsync(HaproxyRig.Deadline);
+        output.WriteLine($"vanished: its session ended after {Stopwatch.GetElapsedTime(began).TotalSeconds:0.0} s");
         Assert.Contains("ping timeout", vanished.CloseReason, StringComparison.Ordinal);
         await Task.WhenAll(sessions.Where(session => session.Gateway != 2).Select(session => session.Connection.PingAsync(HaproxyRig.Deadline)));
 
