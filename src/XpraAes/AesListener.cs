@@ -309,7 +309,7 @@ public sealed class AesListener : IAsyncDisposable
 
     /// <summary>
     /// As <see cref="StopAsync(TimeSpan)"/>, but first drains: it accepts clients for a while as before, then frees the ports and lets the open sessions go on for
-    /// a while. A further call ends both times. Sessions whose clients have not proven the key are not waited for, except for <see cref="Limits.HandshakeTimeout"/>.
+    /// a while. A further call ends both times. Clients that have not proven the key are waited for as long as <see cref="Limits.HandshakeTimeout"/>.
     /// </summary>
     /// <param name="grace">How long sessions may take to end once they have been told to.</param>
     /// <param name="drain">How long they may go on before, from when the ports are free.</param>
@@ -362,9 +362,9 @@ public sealed class AesListener : IAsyncDisposable
             await Task.Delay(s_drainInterval < time - elapsed ? s_drainInterval : time - elapsed, _draining.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
     }
 
-    /// <summary>Whether someone is left to wait for, so long after the ports were closed. A stranger without the key may keep a silent session for as long as nobody needs its place, and would hold up the end otherwise.</summary>
+    /// <summary>Whether someone is left to wait for, so long after the ports were closed. A stranger may keep a silent session for as long as nobody needs its place, or ask for one page after the other, and would hold up the end otherwise.</summary>
     private bool IsAwaited(TimeSpan elapsed)
-        => _serving.Count > (elapsed < _options.Limits.HandshakeTimeout ? 0 : Connections.Count(connection => connection is { KeyProven: false, Legs: [{ Receive: not null }, ..] }));
+        => elapsed < _options.Limits.HandshakeTimeout ? !_serving.IsEmpty : Connections.Any(connection => connection is { KeyProven: true } or { Legs: [{ Receive: null }, ..] });
 
     /// <inheritdoc/>
     public async ValueTask DisposeAsync() => await StopAsync(_options.Limits.CloseGrace).ConfigureAwait(false);
