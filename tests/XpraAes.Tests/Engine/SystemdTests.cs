@@ -144,8 +144,10 @@ public sealed class SystemdTests : IDisposable
     }
 
     /// <summary>systemd keeps the socket while the service is started again: a client who comes meanwhile waits, and is served by the next process.</summary>
-    [Fact]
-    public async Task Nobody_is_refused_while_it_starts_again()
+    [Theory]
+    [InlineData("")]
+    [InlineData(" -Limit @{ DrainDelay = 2 }")]
+    public async Task Nobody_is_refused_while_it_starts_again(string limits)
     {
         using var listening = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
         listening.Bind(new IPEndPoint(IPAddress.Loopback, 0));
@@ -154,10 +156,12 @@ public sealed class SystemdTests : IDisposable
         Task<XpraConnection>? waiting = null;
         for (var start = 0; start < 2; start++)
         {
-            using var process = StartWith(listening, $"Start-XpraAesListener -Port {port} -KeyData {KeyText} -WarningAction Ignore -Verbose -Wait 4>&1 | ForEach-Object {{ \"$_\" }}");
+            using var process = StartWith(listening, $"Start-XpraAesListener -Port {port} -KeyData {KeyText} -WarningAction Ignore{limits} -Verbose -Wait 4>&1 | ForEach-Object {{ \"$_\" }}");
             await using var client = await (waiting ?? ConnectAsync(port));
             Assert.True(await client.PingAsync(s_deadline) > TimeSpan.Zero);
             await ShellProcess.SignalAsync(process, "TERM");
+            if (limits.Length > 0)
+                await (await ConnectAsync(port)).CloseAsync(); // by the one that drains
             await client.Completion.WaitAsync(s_deadline);
             var (exitCode, output, errors) = await ShellProcess.FinishAsync(process);
             Assert.Equal((0, ""), (exitCode, errors));
