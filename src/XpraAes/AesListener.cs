@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Diagnostics;
 using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
@@ -16,6 +17,9 @@ namespace XpraAes;
 /// <summary>Listens on TCP ports for xpra clients that encrypt with AES, and serves them in the background until it is stopped.</summary>
 public sealed class AesListener : IAsyncDisposable
 {
+    /// <summary>How often a listener that drains looks whether anyone is left to wait for; arbitrary.</summary>
+    private static readonly TimeSpan s_drainInterval = TimeSpan.FromMilliseconds(200);
+
     private readonly Bind[] _binds;
     private readonly ListenerOptions _options;
     private readonly CancellationTokenSource _stopping = new();
@@ -25,6 +29,7 @@ public sealed class AesListener : IAsyncDisposable
     private readonly List<IDisposable> _salts = []; // kept until it stops, since sessions may prove a key after it was replaced
     private readonly long _lastDescriptor;
     private bool _descriptorsAreLow;
+    private volatile bool _isClosed; // its ports are
     private Task[] _accepting = []; // for each bind
     private int _state;
 
@@ -118,7 +123,7 @@ public sealed class AesListener : IAsyncDisposable
     /// <summary>Which files and addresses it was started with, for whoever changes it by a configuration file.</summary>
     internal ListenerFiles? Files { get; set; }
 
-    /// <summary>Whether it is listening, stopping or stopped.</summary>
+    /// <summary>Whether it is listening, draining, stopping or stopped.</summary>
     public ListenerState State => (ListenerState)Volatile.Read(ref _state);
 
     /// <summary>The open sessions.</summary>
@@ -164,7 +169,10 @@ public sealed class AesListener : IAsyncDisposable
     internal int Serving => _serving.Count;
 
     /// <summary>Whether it does what its state says: accept clients, or end.</summary>
-    internal bool IsAlive => State != ListenerState.Listening || !Array.Exists(_accepting, task => task.IsCompleted);
+    internal bool IsAlive => _isClosed || !Array.Exists(_accepting, task => task.IsCompleted);
+
+    /// <summary>Whether its ports are open, as they are while it listens and at first while it drains.</summary>
+    internal bool IsOpen => !_isClosed;
 
     internal ListenerCounters Counters { get; }
 
@@ -223,7 +231,7 @@ public sealed class AesListener : IAsyncDisposable
     /// <summary>Changes key, modes, password or target for new connections; open ones keep theirs. Address, port and limits cannot change.</summary>
     /// <param name="change">Returns the new options for the old ones.</param>
     /// <param name="endpoint">One of <see cref="Endpoints"/>; null for all of them.</param>
-    /// <exception cref="XpraAesException">InvalidOption, IterationsRejected, KeyFileEmpty, NotFound for an unknown endpoint; then nothing has changed. Closed if it is stopped.</exception>
+    /// <exception cref="XpraAesException">InvalidOption, IterationsRejected, KeyFileEmpty, NotFound for an unknown endpoint; then nothing has changed. Closed if its ports are.</exception>
     public void Reconfigure(Func<ListenerOptions, ListenerOptions> change, string? endpoint = null)
     {
         ArgumentNullException.ThrowIfNull(change);
@@ -234,8 +242,8 @@ public sealed class AesListener : IAsyncDisposable
     {
         lock (_binds)
         {
-            if (State != ListenerState.Listening)
-                throw new XpraAesException(XpraErrorId.Closed, $"The listener {Id} is stopped.");
+            if (_isClosed)
+                throw new XpraAesException(XpraErrorId.Closed, $"The listener {Id} has closed its ports.");
             var changes = _binds.Where(bind => endpoint is null || bind.Point.Address == endpoint).Select(bind => (Bind: bind, Options: change(bind))).ToArray();
             if (changes.Length == 0)
                 throw new XpraAesException(XpraErrorId.NotFound, $"The listener {Id} does not listen on {endpoint}.", $"It listens on {string.Join(", ", Endpoints)}.");
@@ -296,18 +304,30 @@ public sealed class AesListener : IAsyncDisposable
     /// <param name="grace">How long sessions may take to end once they have been told to.</param>
     public Task StopAsync(TimeSpan grace) => StopAsync(grace, TimeSpan.Zero);
 
-    /// <summary>As <see cref="StopAsync(TimeSpan)"/>, but only frees the ports at first, and lets the open sessions go on for a while. A further call ends that time.</summary>
+    /// <summary>
+    /// As <see cref="StopAsync(TimeSpan)"/>, but first drains: it accepts clients for a while as before, then frees the ports and lets the open sessions go on for
+    /// a while. A further call ends both times. Clients that have not proven the key are waited for as long as <see cref="Limits.HandshakeTimeout"/>.
+    /// </summary>
     /// <param name="grace">How long sessions may take to end once they have been told to.</param>
-    /// <param name="drain">How long they may go on before.</param>
-    public async Task StopAsync(TimeSpan grace, TimeSpan drain)
+    /// <param name="drain">How long they may go on before, from when the ports are free.</param>
+    /// <param name="delay">How long the ports stay open before.</param>
+    public async Task StopAsync(TimeSpan grace, TimeSpan drain, TimeSpan delay = default)
     {
-        if (Interlocked.CompareExchange(ref _state, (int)ListenerState.Stopping, (int)ListenerState.Listening) == (int)ListenerState.Listening)
+        var first = drain > TimeSpan.Zero || delay > TimeSpan.Zero ? ListenerState.Draining : ListenerState.Stopping;
+        if (Interlocked.CompareExchange(ref _state, (int)first, (int)ListenerState.Listening) == (int)ListenerState.Listening)
         {
+            if (delay > TimeSpan.Zero)
+            {
+                Log.DrainAnnounced(_options.Logger, Endpoint, Connections.Count, delay);
+                await Task.Delay(delay, _draining.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            }
+            _isClosed = true;
             foreach (var bind in _binds)
                 bind.Point.Dispose();
             await Task.WhenAll(_accepting).ConfigureAwait(false);
             if (drain > TimeSpan.Zero)
                 await DrainAsync(drain).ConfigureAwait(false);
+            Interlocked.Exchange(ref _state, (int)ListenerState.Stopping);
             await Task.WhenAll(Connections.Select(connection => connection.CloseAsync("server exit", grace))).ConfigureAwait(false);
             await _stopping.CancelAsync().ConfigureAwait(false);
             await Task.WhenAll(_serving.Keys).ConfigureAwait(false);
@@ -334,8 +354,14 @@ public sealed class AesListener : IAsyncDisposable
     private async Task DrainAsync(TimeSpan time)
     {
         Log.Draining(_options.Logger, Endpoint, Connections.Count, time);
-        await Task.WhenAll(_serving.Keys).WaitAsync(time, _draining.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        var started = Stopwatch.GetTimestamp();
+        while (Stopwatch.GetElapsedTime(started) is var elapsed && elapsed < time && !_draining.IsCancellationRequested && IsAwaited(elapsed))
+            await Task.Delay(s_drainInterval < time - elapsed ? s_drainInterval : time - elapsed, _draining.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
     }
+
+    /// <summary>Whether someone is left to wait for, so long after the ports were closed. A stranger may keep a silent session for as long as nobody needs its place, or ask for one page after the other, and would hold up the end otherwise.</summary>
+    private bool IsAwaited(TimeSpan elapsed)
+        => elapsed < _options.Limits.HandshakeTimeout ? !_serving.IsEmpty : Connections.Any(connection => connection is { KeyProven: true } or { Legs: [{ Receive: null }, ..] });
 
     /// <inheritdoc/>
     public async ValueTask DisposeAsync() => await StopAsync(_options.Limits.CloseGrace).ConfigureAwait(false);
@@ -540,7 +566,7 @@ public sealed class AesListener : IAsyncDisposable
 
     private async Task AcceptAsync(Bind bind)
     {
-        await foreach (var client in bind.Point.AcceptAllAsync(_options.Logger, () => State == ListenerState.Listening, _stopping.Token).ConfigureAwait(false))
+        await foreach (var client in bind.Point.AcceptAllAsync(_options.Logger, () => !_isClosed, _stopping.Token).ConfigureAwait(false))
         {
             if (IsLowOnDescriptors(client))
                 Reject(client);

@@ -144,7 +144,10 @@ public sealed record Limits
     /// <summary>Bytes of the -LogPath file after which it is renamed to end in .1, replacing the previous one; arbitrary. Together the two take at most twice this, plus one line.</summary>
     public int LogFileSize { get; init; } = 64 * 1024 * 1024;
 
-    /// <summary>How long open sessions may go on after SIGTERM has told a listener in the foreground (-Wait) to stop, which accepts no more clients then. None by default: they are told at once.</summary>
+    /// <summary>How long a listener that drains (SIGTERM to one in the foreground, Stop-XpraAesListener -Drain) still accepts clients, while /readyz says already that it drains: time for load balancers to notice. Then it closes its port. None by default.</summary>
+    public TimeSpan DrainDelay { get; init; }
+
+    /// <summary>How long open sessions may go on once a listener that drains has closed its port. None by default: they are told at once.</summary>
     public TimeSpan DrainTime { get; init; }
 
     /// <summary>Time between the last packet and closing the socket, so that the peer can read the reason.</summary>

@@ -38,6 +38,36 @@ Describe 'Stopping listeners with Stop-XpraAesListener' -Tag Unit {
         $connection.CloseReason | Should -Match 'server exit'
     }
 
+    It 'lets clients come and sessions go on for their limits with -Drain, until it is called without' {
+        $draining = Start-XpraAesListener -Port 0 -KeyFile $keyFile -Limit @{ DrainDelay = 300; DrainTime = 300 }
+        $manifest = (Get-Module XpraAes).Path -replace 'psm1$', 'psd1'
+        $stops = 1..2 | ForEach-Object {
+            $shell = [powershell]::Create().AddScript('param($manifest, $listener) Import-Module $manifest; $listener | Stop-XpraAesListener -Drain').AddArgument($manifest).AddArgument($draining)
+            @{ Shell = $shell; Running = $shell.BeginInvoke() }
+            # The second one joins the first, and does not end its time.
+            for ($i = 0; $i -lt 300 -and $draining.State -eq 'Listening'; $i++) { Start-Sleep -Milliseconds 100 }
+        }
+        $draining.State | Should -Be 'Draining'
+        $connection = Connect-XpraAes -ComputerName 127.0.0.1 -Port $draining.Port -KeyFile $keyFile
+        Start-Sleep -Seconds 1
+        $connection.State | Should -Be 'Open'
+        $stops.Running.IsCompleted | Should -Be @($false, $false)
+        Get-XpraAesListener -Id $draining.Id | Should -Be $draining
+        $draining | Stop-XpraAesListener
+        foreach ($stop in $stops) {
+            $stop.Shell.EndInvoke($stop.Running) | Should -BeNullOrEmpty
+            $stop.Shell.Dispose()
+        }
+        $null = $connection.Completion.Wait(5000)
+        $connection.CloseReason | Should -Match 'server exit'
+        $draining.State | Should -Be 'Stopped'
+    }
+
+    It 'stops at once with -Drain where there are no such limits' {
+        $listener | Stop-XpraAesListener -Drain
+        $listener.State | Should -Be 'Stopped'
+    }
+
     It 'does nothing with -WhatIf, and nothing to one that is stopped' {
         $listener | Stop-XpraAesListener -WhatIf
         $listener.State | Should -Be 'Listening'

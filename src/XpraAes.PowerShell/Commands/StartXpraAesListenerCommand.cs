@@ -308,8 +308,8 @@ public sealed class StartXpraAesListenerCommand : GatewayCommand
                 return true;
             }
             var limits = binds[0].Limits;
-            _ = listener.StopAsync(limits.CloseGrace, limits.DrainTime);
-            systemd?.Stopping(limits.DrainTime + limits.CloseGrace);
+            _ = listener.StopAsync(limits.CloseGrace, limits.DrainTime, limits.DrainDelay);
+            systemd?.Stopping(limits.DrainDelay + limits.DrainTime + limits.CloseGrace);
             return true;
         }
     }

@@ -26,6 +26,10 @@ public sealed class StopXpraAesListenerCommand : XpraCmdlet
     [SecondsTransformation]
     public TimeSpan GracePeriod { get; set; } = TimeSpan.FromSeconds(5);
 
+    /// <summary>Lets clients come for the listener's limit DrainDelay, and sessions go on for its limit DrainTime, before they are told.</summary>
+    [Parameter]
+    public SwitchParameter Drain { get; set; }
+
     /// <inheritdoc/>
     protected override void Process()
     {
@@ -41,23 +45,35 @@ public sealed class StopXpraAesListenerCommand : XpraCmdlet
     private async Task StopAsync(PipelineOutput output, CancellationToken cancellationToken)
     {
         var started = Stopwatch.GetTimestamp();
-        var stopping = Task.WhenAll(_selected.Select(listener => listener.StopAsync(GracePeriod)));
+        var stopping = Task.WhenAll(_selected.Select(listener => StopAsync(listener)));
+        var longest = GracePeriod + (Drain ? _selected.Select(listener => listener.Options.Limits.DrainDelay + listener.Options.Limits.DrainTime).DefaultIfEmpty().Max() : TimeSpan.Zero);
         var progress = new ProgressRecord(0, "Stopping listeners", "waiting");
         while (await Task.WhenAny(stopping, Task.Delay(s_progressInterval, cancellationToken)) != stopping)
         {
             cancellationToken.ThrowIfCancellationRequested();
             var sessions = _selected.Sum(listener => listener.Connections.Count);
-            var left = GracePeriod - Stopwatch.GetElapsedTime(started);
-            output.WriteProgress(new ProgressRecord(0, progress.Activity, $"waiting for {sessions} open {(sessions == 1 ? "session" : "sessions")}, aborted after {GracePeriod.TotalSeconds:0.#} s") { SecondsRemaining = (int)Math.Max(0, left.TotalSeconds) });
+            var left = longest - Stopwatch.GetElapsedTime(started);
+            output.WriteProgress(new ProgressRecord(0, progress.Activity, $"waiting for {sessions} open {(sessions == 1 ? "session" : "sessions")}, aborted after {longest.TotalSeconds:0.#} s") { SecondsRemaining = (int)Math.Max(0, left.TotalSeconds) });
         }
         progress.RecordType = ProgressRecordType.Completed;
         output.WriteProgress(progress);
         await stopping;
     }
 
+    private Task StopAsync(AesListener listener)
+    {
+        var limits = listener.Options.Limits;
+        return (Drain.IsPresent, listener.State) switch
+        {
+            (false, _) => listener.StopAsync(GracePeriod),
+            (true, ListenerState.Listening) => listener.StopAsync(GracePeriod, limits.DrainTime, limits.DrainDelay),
+            _ => listener.Completion, // a second call would end the time that it has
+        };
+    }
+
     private void Select(AesListener listener)
     {
-        if (listener.State != ListenerState.Stopped && ShouldProcess($"{listener.Endpoint}, {listener.Connections.Count} connections, key {listener.KeyFingerprint ?? "none"}", "Stop listening"))
+        if (listener.State != ListenerState.Stopped && ShouldProcess($"{listener.Endpoint}, {listener.Connections.Count} connections, key {listener.KeyFingerprint ?? "none"}", Drain ? "Drain and stop listening" : "Stop listening"))
             _selected.Add(listener);
     }
 }

@@ -48,7 +48,7 @@ internal static class ConfigurationSchema
         if (type == typeof(SwitchParameter))
             return new JsonObject { ["type"] = "boolean" };
         if (type == typeof(Hashtable))
-            return new JsonObject { ["type"] = "object" };
+            return LimitTable();
         if (type == typeof(PSCredential))
             return Credential();
         if (type == typeof(SecureString))
@@ -72,6 +72,15 @@ internal static class ConfigurationSchema
         ["type"] = "object",
         ["properties"] = new JsonObject { ["UserName"] = new JsonObject { ["type"] = "string" }, ["Password"] = Variable() },
         ["required"] = new JsonArray("UserName", "Password"),
+        ["additionalProperties"] = false,
+    };
+
+    /// <summary>Each limit by its name: counts and sizes (also as 64KB), seconds or TimeSpans.</summary>
+    private static JsonObject LimitTable() => new()
+    {
+        ["type"] = "object",
+        ["properties"] = new JsonObject(LimitInput.Types.OrderBy(limit => limit.Key, StringComparer.Ordinal).Select(limit => KeyValuePair.Create(limit.Key,
+            (JsonNode?)new JsonObject { ["type"] = new JsonArray(limit.Value == typeof(int) ? "integer" : "number", "string"), ["minimum"] = limit.Value == typeof(int) ? 1 : 0 }))),
         ["additionalProperties"] = false,
     };
 

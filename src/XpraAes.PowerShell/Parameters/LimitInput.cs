@@ -18,6 +18,9 @@ internal static class LimitInput
         ["Foothold"] = nameof(Limits.NewSourceGracePeriod),
     };
 
+    /// <summary>The limits' names, and whether each is a count or a time.</summary>
+    public static IReadOnlyDictionary<string, Type> Types => Known.ToDictionary(limit => limit.Key, limit => limit.Value.PropertyType);
+
     /// <summary>The default limits, overridden by those of the table. Throws InvalidOption.</summary>
     public static Limits Read(IDictionary table, Action<string> warn)
     {

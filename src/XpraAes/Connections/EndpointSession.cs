@@ -42,7 +42,9 @@ internal sealed class EndpointSession(PacketChannel channel, CipherLeg leg, Xpra
         var pinging = PingPeriodicallyAsync(stop.Token);
         try
         {
-            return await ReceiveAsync(stop.Token).ConfigureAwait(false);
+            var reason = await ReceiveAsync(stop.Token).ConfigureAwait(false);
+            // A stream that was closed here can end as if the peer had closed it.
+            return _timeoutReason ?? reason;
         }
         catch (XpraAesException) when (_timeoutReason is not null)
         {

@@ -20,7 +20,7 @@ internal sealed class AuditLog : ILogger, IDisposable
     private const int BatchSize = 64 * 1024;
 
     /// <summary>The events: a listener's beginning and end, what became of each client, and what was left out.</summary>
-    private static readonly HashSet<int> s_events = [100, 101, 111, 112, 113, 114, 115, 117, 118, 124, 125, 131, 203];
+    private static readonly HashSet<int> s_events = [100, 101, 111, 112, 113, 114, 115, 117, 118, 124, 125, 131, 133, 203];
 
     private readonly LineQueue _lines;
 

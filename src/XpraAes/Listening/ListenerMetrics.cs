@@ -15,6 +15,7 @@ internal static class ListenerMetrics
     {
         var meter = Instruments.Meter;
         meter.CreateObservableUpDownCounter("xpra_aes.session.active", () => Sum(listener => listener.Counters.Count), "{session}", "Open sessions");
+        meter.CreateObservableUpDownCounter("xpra_aes.listener.draining", () => Sum(listener => listener.State == ListenerState.Listening ? 0 : 1), "{listener}", "Listeners that drain or stop");
         meter.CreateObservableUpDownCounter("xpra_aes.connection.unproven", () => Sum(listener => listener.Guard.Unproven), "{connection}", "Connections that have not proven the key, those from trusted sources not counted");
         meter.CreateObservableUpDownCounter("xpra_aes.connection.unproven.limit", () => Sum(listener => listener.Options.Limits.UnprovenConnections), "{connection}", "Connections that may be unproven at a time");
         meter.CreateObservableCounter("xpra_aes.connection.accepted", () => Sum(listener => listener.Accepted), "{connection}", "Clients accepted, for a session or a request");

@@ -89,7 +89,12 @@ internal sealed class SystemdNotifier : IDisposable
     {
         var count = _listener.Connections.Count;
         var sessions = count == 1 ? "1 session" : string.Create(CultureInfo.InvariantCulture, $"{count} sessions");
-        return _status = _listener.State == ListenerState.Listening ? $"STATUS={sessions} on {string.Join(", ", _listener.Endpoints)}" : $"STATUS=Stopping, with {sessions} left";
+        return _status = _listener switch
+        {
+            { State: ListenerState.Listening } => $"STATUS={sessions} on {string.Join(", ", _listener.Endpoints)}",
+            { IsOpen: true } => $"STATUS=About to stop, with {sessions} on {string.Join(", ", _listener.Endpoints)}",
+            _ => $"STATUS=Stopping, with {sessions} left",
+        };
     }
 
     private void Send(string state)

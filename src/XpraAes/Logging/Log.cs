@@ -90,6 +90,9 @@ internal static partial class Log
     [LoggerMessage(132, LogLevel.Error, "{Path}: events cannot be written there at the moment; those that are lost are counted")]
     public static partial void AuditIncomplete(ILogger logger, string path);
 
+    [LoggerMessage(133, LogLevel.Information, "Listener {Endpoint} drains, with {Sessions} sessions: it says that it is not ready, and accepts clients for {Time} more")]
+    public static partial void DrainAnnounced(ILogger logger, string endpoint, int sessions, TimeSpan time);
+
     [LoggerMessage(140, LogLevel.Information, "{Peer}: routed by '{Route}' to {Target}")]
     public static partial void SessionRouted(ILogger logger, string peer, string route, string target);
 

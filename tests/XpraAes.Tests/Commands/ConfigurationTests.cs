@@ -31,8 +31,8 @@ public sealed class ConfigurationTests : IDisposable
     }
 
     [Theory]
-    [InlineData("gateway.psd1", "@{ Port = 0; KeyFile = 'key.txt'; Mode = 'CBC', 'GCM'; StatePath = 'state'; Limit = @{ HandshakeTimeout = 20 }; TrustedSource = @('10.0.0.5', '10.1.0.0/16') }")]
-    [InlineData("gateway.json", """{ "$schema": "x", "port": 0, "KeyFile": ["key.txt"], "Mode": ["CBC", "GCM"], "StatePath": "state", "Limit": { "HandshakeTimeout": 20 }, /* both */ "TrustedSource": ["10.0.0.5", "10.1.0.0/16"], }""")]
+    [InlineData("gateway.psd1", "@{ Port = 0; KeyFile = 'key.txt'; Mode = 'CBC', 'GCM'; StatePath = 'state'; Limit = @{ HandshakeTimeout = 20; DrainDelay = 5 }; TrustedSource = @('10.0.0.5', '10.1.0.0/16') }")]
+    [InlineData("gateway.json", """{ "$schema": "x", "port": 0, "KeyFile": ["key.txt"], "Mode": ["CBC", "GCM"], "StatePath": "state", "Limit": { "HandshakeTimeout": 20, "DrainDelay": "00:00:05" }, /* both */ "TrustedSource": ["10.0.0.5", "10.1.0.0/16"], }""")]
     public void A_listener_has_what_its_file_says_wherever_the_command_runs(string name, string text)
     {
         var path = Write(name, text);

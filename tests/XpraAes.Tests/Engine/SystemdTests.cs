@@ -57,10 +57,33 @@ public sealed class SystemdTests : IDisposable
         Assert.Equal((0, "end\n", ""), await ShellProcess.FinishAsync(process));
     }
 
+    /// <summary>With the limit DrainDelay, clients still get in after that, and systemd gives it the time for both.</summary>
     [Fact]
-    public async Task A_second_SIGTERM_ends_the_sessions_at_once()
+    public async Task It_is_told_of_the_delay_before_the_port_is_closed()
     {
-        using var process = ShellProcess.Start("-Command", $"Start-XpraAesListener -Port 0 -KeyData {KeyText} -WarningAction Ignore -Limit @{{ DrainTime = 300 }} -Wait | ForEach-Object Endpoint");
+        var name = _folder["notify"];
+        using var systemd = new Systemd(name);
+        using var process = ShellProcess.Start(
+            new Dictionary<string, string> { ["NOTIFY_SOCKET"] = name, ["WATCHDOG_USEC"] = "500000" },
+            ["-Command", $"Start-XpraAesListener -Port 0 -KeyData {KeyText} -WarningAction Ignore -Limit @{{ DrainDelay = 7; DrainTime = 300 }} -Wait | ForEach-Object Endpoint"]);
+        var endpoint = (await process.StandardOutput.ReadLineAsync())!;
+        await ShellProcess.SignalAsync(process, "TERM");
+        await systemd.UntilAsync($"STOPPING=1\nEXTEND_TIMEOUT_USEC=318000000\nSTATUS=About to stop, with 0 sessions on {endpoint}");
+        await using var client = await ConnectAsync(IPEndPoint.Parse(endpoint).Port);
+        await systemd.UntilAsync($"STATUS=About to stop, with 1 session on {endpoint}");
+        await systemd.UntilAsync("STATUS=Stopping, with 1 session left");
+        await systemd.UntilAsync("WATCHDOG=1", times: systemd.Said.Count(said => said == "WATCHDOG=1") + 3);
+        Assert.True(await client.PingAsync(s_deadline) > TimeSpan.Zero);
+        await client.CloseAsync();
+        Assert.Equal(0, (await ShellProcess.FinishAsync(process)).ExitCode);
+    }
+
+    [Theory]
+    [InlineData("DrainTime = 300")]
+    [InlineData("DrainDelay = 300; DrainTime = 300")]
+    public async Task A_second_SIGTERM_ends_the_sessions_at_once(string limits)
+    {
+        using var process = ShellProcess.Start("-Command", $"Start-XpraAesListener -Port 0 -KeyData {KeyText} -WarningAction Ignore -Limit @{{ {limits} }} -Wait | ForEach-Object Endpoint");
         await using var client = await ConnectAsync(IPEndPoint.Parse((await process.StandardOutput.ReadLineAsync())!).Port);
         await ShellProcess.SignalAsync(process, "TERM");
         await Task.Delay(200);
@@ -121,8 +144,10 @@ public sealed class SystemdTests : IDisposable
     }
 
     /// <summary>systemd keeps the socket while the service is started again: a client who comes meanwhile waits, and is served by the next process.</summary>
-    [Fact]
-    public async Task Nobody_is_refused_while_it_starts_again()
+    [Theory]
+    [InlineData("")]
+    [InlineData(" -Limit @{ DrainDelay = 2 }")]
+    public async Task Nobody_is_refused_while_it_starts_again(string limits)
     {
         using var listening = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
         listening.Bind(new IPEndPoint(IPAddress.Loopback, 0));
@@ -131,10 +156,12 @@ public sealed class SystemdTests : IDisposable
         Task<XpraConnection>? waiting = null;
         for (var start = 0; start < 2; start++)
         {
-            using var process = StartWith(listening, $"Start-XpraAesListener -Port {port} -KeyData {KeyText} -WarningAction Ignore -Verbose -Wait 4>&1 | ForEach-Object {{ \"$_\" }}");
+            using var process = StartWith(listening, $"Start-XpraAesListener -Port {port} -KeyData {KeyText} -WarningAction Ignore{limits} -Verbose -Wait 4>&1 | ForEach-Object {{ \"$_\" }}");
             await using var client = await (waiting ?? ConnectAsync(port));
             Assert.True(await client.PingAsync(s_deadline) > TimeSpan.Zero);
             await ShellProcess.SignalAsync(process, "TERM");
+            if (limits.Length > 0)
+                await (await ConnectAsync(port)).CloseAsync(); // by the one that drains
             await client.Completion.WaitAsync(s_deadline);
             var (exitCode, output, errors) = await ShellProcess.FinishAsync(process);
             Assert.Equal((0, ""), (exitCode, errors));

@@ -50,6 +50,20 @@ public sealed class HealthTests
         await Assert.ThrowsAsync<System.Net.Sockets.SocketException>(() => ManagementRig.ConnectAsync(address));
     }
 
+    /// <summary>So that a load balancer sends no more before the port closes.</summary>
+    [Fact]
+    public async Task It_says_that_it_drains_while_it_still_accepts_clients()
+    {
+        await using var rig = new ManagementRig();
+        var listener = rig.Gateway.Listener;
+        var stopping = listener.StopAsync(TimeSpan.Zero, TimeSpan.Zero, TimeSpan.FromMinutes(10));
+        Assert.EndsWith("\r\n\r\ndraining\n", await rig.GetAsync("/readyz"), StringComparison.Ordinal);
+        Assert.StartsWith("HTTP/1.1 200 ", await rig.GetAsync("/healthz"), StringComparison.Ordinal);
+        await rig.Gateway.OpenProvenAsync();
+        Assert.Contains($"\nxpra_aes_listener_draining{{server_port=\"{listener.Port}\"}} 1\n", await rig.GetAsync("/metrics"), StringComparison.Ordinal);
+        Assert.False(stopping.IsCompleted);
+    }
+
     [Fact]
     public async Task A_listener_of_its_own_needs_no_target()
     {

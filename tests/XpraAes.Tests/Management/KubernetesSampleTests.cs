@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Net.NetworkInformation;
 using System.Net.Sockets;
 using System.Text;
 using System.Text.RegularExpressions;
@@ -103,7 +104,7 @@ public sealed class KubernetesSampleTests(MetricsFixture metrics) : IClassFixtur
         Assert.All(gateway.VolumeMounts, mount => Assert.Contains(mount.Name, template.Spec.Volumes.Select(volume => volume.Name)));
         var config = Only<V1ConfigMap>();
         Assert.Equal(config.Metadata.Name, template.Spec.Volumes.Single(volume => volume.ConfigMap is not null).ConfigMap.Name);
-        Assert.All(gateway.Args.Concat(gateway.Lifecycle.PreStop.Exec.Command).Where(word => word.EndsWith(".ps1", StringComparison.Ordinal)), script => Assert.Contains(Path.GetFileName(script), config.Data.Keys));
+        Assert.All(gateway.Args.Where(word => word.EndsWith(".ps1", StringComparison.Ordinal)), script => Assert.Contains(Path.GetFileName(script), config.Data.Keys));
         var secret = Only<V1Secret>();
         Assert.Contains(secret.Metadata.Name, template.Spec.Volumes.Where(volume => volume.Secret is not null).Select(volume => volume.Secret.SecretName));
         Assert.All(secret.StringData, entry =>
@@ -113,9 +114,12 @@ public sealed class KubernetesSampleTests(MetricsFixture metrics) : IClassFixtur
         });
         Assert.Contains($"Port               = {ports["xpra"]}\n", config.Data["gateway.ps1"], StringComparison.Ordinal);
         Assert.Contains($"0.0.0.0:{ports["management"]}'", config.Data["gateway.ps1"], StringComparison.Ordinal);
-        Assert.Contains($"$Port = {ports["management"]})", config.Data["drain.ps1"], StringComparison.Ordinal);
-        var longest = int.Parse(Regex.Match(config.Data["drain.ps1"], @"\$Seconds = (\d+)").Groups[1].Value, CultureInfo.InvariantCulture);
-        Assert.InRange(template.Spec.TerminationGracePeriodSeconds!.Value, longest + 30, longest + 300);
+        var (delay, time) = (LimitOf("DrainDelay"), LimitOf("DrainTime"));
+        // The kubelet, and whoever asks /readyz, take a pod out within the delay.
+        Assert.InRange(delay, gateway.ReadinessProbe.PeriodSeconds!.Value * gateway.ReadinessProbe.FailureThreshold!.Value, 60);
+        Assert.InRange(template.Spec.TerminationGracePeriodSeconds!.Value, delay + time + 30, delay + time + 300);
+
+        int LimitOf(string name) => int.Parse(Regex.Match(config.Data["gateway.ps1"], $@"\b{name} = (\d+)").Groups[1].Value, CultureInfo.InvariantCulture);
     }
 
     [Fact]
@@ -136,7 +140,7 @@ public sealed class KubernetesSampleTests(MetricsFixture metrics) : IClassFixtur
     }
 
     [Fact]
-    public async Task Its_scripts_serve_clients_and_wait_for_the_last_one_before_they_end()
+    public async Task Its_script_serves_clients_and_waits_for_the_last_one_before_it_ends()
     {
         Assert.SkipWhen(OperatingSystem.IsWindows(), "Pods run on Linux.");
         using var folder = new TempFolder();
@@ -155,28 +159,29 @@ public sealed class KubernetesSampleTests(MetricsFixture metrics) : IClassFixtur
             .Replace("/etc/xpra-aes/keys", folder.Root, StringComparison.Ordinal).Replace("/etc/xpra-aes/tls", folder.Root, StringComparison.Ordinal)
             .Replace("10000", $"{port}", StringComparison.Ordinal).Replace("0.0.0.0:9464", $"127.0.0.1:{management}", StringComparison.Ordinal).Replace("'Any'", "'Loopback'", StringComparison.Ordinal)
             .Replace("tcp://xpra:14500/", $"tcp://127.0.0.1:{target.Port}/", StringComparison.Ordinal)));
-        folder.Write("drain.ps1", Encoding.UTF8.GetBytes(scripts["drain.ps1"]));
 
         using var gateway = ShellProcess.Start("-File", folder["gateway.ps1"]);
         try
         {
             await Rig.UntilAsync(() => gateway.HasExited || AskAsync(management, "/readyz").Result.EndsWith("\r\n\r\nready\n", StringComparison.Ordinal), () => "the gateway is not ready");
             Assert.False(gateway.HasExited);
-            await using var client = await XpraConnector.ConnectAsync(new ConnectOptions { Endpoint = new XpraEndpoint(TransportKind.TlsPsk, "127.0.0.1", port), Key = key });
+            var options = new ConnectOptions { Endpoint = new XpraEndpoint(TransportKind.TlsPsk, "127.0.0.1", port), Key = key };
+            await using var client = await XpraConnector.ConnectAsync(options);
             await Rig.UntilAsync(() => AskAsync(management, "/metrics").Result.Contains($"\nxpra_aes_session_active{{server_port=\"{port}\"}} 1\n", StringComparison.Ordinal));
 
-            using var drain = ShellProcess.Start("-File", folder["drain.ps1"], "-Port", $"{management}");
-            await Task.Delay(TimeSpan.FromSeconds(9));
-            Assert.False(drain.HasExited);
+            await ShellProcess.SignalAsync(gateway, "TERM");
+            await Rig.UntilAsync(() => AskAsync(management, "/readyz").Result.EndsWith("\r\n\r\ndraining\n", StringComparison.Ordinal));
+            // Those who were sent here a moment ago.
+            await (await XpraConnector.ConnectAsync(options)).CloseAsync();
+            await Rig.UntilAsync(() => !Array.Exists(IPGlobalProperties.GetIPGlobalProperties().GetActiveTcpListeners(), listening => listening.Port == port));
+            await client.PingAsync(TestPeer.HelloTimeout);
             await client.DisposeAsync();
-            var (exitCode, output, errors) = await ShellProcess.FinishAsync(drain);
-            Assert.Equal((0, "0 sessions are left.\n", ""), (exitCode, output, errors));
+            Assert.Equal(0, (await ShellProcess.FinishAsync(gateway)).ExitCode);
         }
         finally
         {
             if (!gateway.HasExited)
-                await ShellProcess.SignalAsync(gateway, "TERM");
-            await ShellProcess.FinishAsync(gateway, TimeSpan.FromSeconds(20));
+                gateway.Kill(entireProcessTree: true);
         }
     }
 

@@ -21,6 +21,7 @@ public sealed partial class MetricsTests(MetricsFixture metrics) : IClassFixture
     {
         var port = $"server_port=\"{metrics.Port}\"";
         Assert.Equal(1, metrics.ValueOf("xpra_aes_session_active", port));
+        Assert.Equal(0, metrics.ValueOf("xpra_aes_listener_draining", port));
         Assert.Equal(0, metrics.ValueOf("xpra_aes_connection_unproven", port));
         Assert.Equal(64, metrics.ValueOf("xpra_aes_connection_unproven_limit", port));
         Assert.Equal(1, metrics.ValueOf("xpra_aes_connection_accepted_total", port));
