@@ -9,6 +9,12 @@ namespace XpraAes.Packets;
 /// <summary>Sends and receives whole packets on a stream: framing, encryption, chunks, decompression and encoding. Any thread may send; one loop receives.</summary>
 internal sealed class PacketChannel(Stream stream, Limits limits, string peer = "unknown", ILogger? logger = null) : IAsyncDisposable
 {
+    /// <summary>
+    /// xpra's programs take a websocket's closing frame for a lost connection at once, before packets that they have received and not yet processed, such as
+    /// the one with the reason. So it follows after this time, unless the peer has closed by then; arbitrary.
+    /// </summary>
+    private static readonly TimeSpan s_closingPause = TimeSpan.FromMilliseconds(500);
+
     private readonly ILogger _log = logger ?? NullLogger.Instance;
     private readonly SemaphoreSlim _sending = new(1, 1);
     private readonly List<(byte Index, byte[] Data)> _chunks = [];
@@ -131,10 +137,9 @@ internal sealed class PacketChannel(Stream stream, Limits limits, string peer = 
     {
         try
         {
-            if (stream is IHalfClosable halfClosable)
-                await halfClosable.CloseSendAsync(cancellationToken).ConfigureAwait(false);
-            else if (stream is NetworkStream { Socket: var socket })
-                socket.Shutdown(SocketShutdown.Send);
+            if (stream is WebSocketStream)
+                await Task.Delay(s_closingPause, cancellationToken).ConfigureAwait(false);
+            await EndSendingAsync(cancellationToken).ConfigureAwait(false);
         }
         catch (Exception e) when (e is IOException or SocketException or ObjectDisposedException)
         {
@@ -149,8 +154,11 @@ internal sealed class PacketChannel(Stream stream, Limits limits, string peer = 
         deadline.CancelAfter(timeout);
         try
         {
-            await ShutdownSendAsync(deadline.Token).ConfigureAwait(false);
-            await Reader.DrainAsync(deadline.Token).ConfigureAwait(false);
+            var drain = stream is WebSocketStream ? Reader.DrainAsync(deadline.Token) : null;
+            if (drain is not null)
+                await Task.WhenAny(drain, Task.Delay(s_closingPause, deadline.Token)).ConfigureAwait(false);
+            await EndSendingAsync(deadline.Token).ConfigureAwait(false);
+            await (drain ?? Reader.DrainAsync(deadline.Token)).ConfigureAwait(false);
         }
         catch (Exception e) when (e is OperationCanceledException or SocketException or ObjectDisposedException or IOException or XpraAesException)
         {
@@ -171,6 +179,14 @@ internal sealed class PacketChannel(Stream stream, Limits limits, string peer = 
         Writer.Dispose();
         Reader.Dispose();
         _sending.Release();
+    }
+
+    private async ValueTask EndSendingAsync(CancellationToken cancellationToken)
+    {
+        if (stream is IHalfClosable halfClosable)
+            await halfClosable.CloseSendAsync(cancellationToken).ConfigureAwait(false);
+        else if (stream is NetworkStream { Socket: var socket })
+            socket.Shutdown(SocketShutdown.Send);
     }
 
     /// <summary>What a failed read or write means: what the stream says of it (TlsFailed), or ConnectionLost.</summary>

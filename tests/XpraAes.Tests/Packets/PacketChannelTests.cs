@@ -4,6 +4,8 @@ using XpraAes.Encodings;
 using XpraAes.Packets;
 using XpraAes.Tests.Ciphers;
 using XpraAes.Tests.Encodings;
+using XpraAes.Tests.Transports;
+using XpraAes.Transports;
 using Xunit;
 
 namespace XpraAes.Tests.Packets;
@@ -239,5 +241,30 @@ public sealed class PacketChannelTests
                     brotli.Write(data);
                 return output.ToArray();
         }
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task A_websockets_closing_frame_waits_until_the_peer_has_had_time_for_the_last_packet(bool peerCloses)
+    {
+        const byte ClosingFrame = 0x88;
+        var (near, far) = DuplexStream.CreatePair();
+        await using var peer = far;
+        await using var channel = new PacketChannel(new WebSocketStream(near, masks: false), Limits.Default);
+        await channel.SendAsync(["disconnect", "a reason"], default);
+        var buffer = new byte[512];
+        var size = await far.ReadAsync(buffer);
+        Assert.Equal(2 + buffer[1], size); // the packet's frame alone
+
+        var lingering = channel.LingerAsync(TimeSpan.FromSeconds(30), default);
+        var next = far.ReadAsync(buffer).AsTask();
+        Assert.False(next.IsCompleted);
+        if (peerCloses)
+            await far.WriteAsync(new byte[] { ClosingFrame, 0x80, 0, 0, 0, 0 });
+        await next.WaitAsync(TimeSpan.FromSeconds(20));
+        Assert.Equal(ClosingFrame, buffer[0]);
+        await far.DisposeAsync();
+        await lingering.WaitAsync(TimeSpan.FromSeconds(20));
     }
 }
