@@ -23,6 +23,16 @@ Describe 'Checking a configuration with Test-XpraAesConfiguration' -Tag Unit {
         Test-XpraAesConfiguration "$TestDrive/wrong.psd1" -Quiet | Should -BeFalse
     }
 
+    It 'warns once of what is so for many routes, and finds each mistake among them' {
+        $routes = "'one' = 'tcp://127.0.0.1:1/'`n 'two' = 'tcpx://127.0.0.1:1/'`n 'three' = 'tcp://127.0.0.1:1/'`n 'four' = 'tcpx://127.0.0.1:1/'"
+        Set-Content -Path "$TestDrive/routes.psd1" -Value "@{ Port = 0; KeyFile = 'key.txt'; Target = @{`n $routes`n} }"
+        $problems = Test-XpraAesConfiguration "$TestDrive/routes.psd1"
+        $warnings = @($problems | Where-Object Severity -EQ Warning)
+        $warnings.Count | Should -BeGreaterThan 0
+        $warnings | Group-Object Message | Where-Object Count -GT 1 | Should -BeNullOrEmpty
+        ($problems | Where-Object Severity -EQ Error).Line | Should -Be 3, 5
+    }
+
     It 'has a schema that the sample fits, and a wrong name does not' {
         $schema = "$PSScriptRoot/../../out/XpraAes/XpraAes.schema.json"
         Get-Content -Path "$samples/gateway.json" -Raw | Test-Json -SchemaFile $schema | Should -BeTrue

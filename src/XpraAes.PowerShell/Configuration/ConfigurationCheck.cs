@@ -24,39 +24,38 @@ internal static class ConfigurationCheck
     {
         var configuration = ListenerConfiguration.Read(path);
         var problems = configuration.Problems.ToList();
-        // The same for all parts, since each key's fingerprint takes a while.
-        using var anyKey = XpraKey.Generate();
-        var whole = Try(configuration, outer, [.. configuration.Entries.Keys], key: null);
+        var whole = Try(configuration, outer, [.. configuration.Entries.Keys], needsKey: false);
         if (whole.Count > 0)
         {
             var groups = configuration.Entries.Keys.GroupBy(name => s_groups.FirstOrDefault(group => group.Contains(name)) ?? [name]).Select(group => group.ToArray());
-            var parts = groups.SelectMany(names => Parts(configuration, outer, names, anyKey)).ToArray();
+            var parts = groups.SelectMany(names => Parts(configuration, outer, names)).ToArray();
             problems.AddRange(parts);
             // What shows only when all of them are put together, as long as the parts are right.
             if (!problems.Any(problem => problem.Severity == ConfigurationSeverity.Error))
                 problems.AddRange(whole.Where(problem => !parts.Any(part => part.Message == problem.Message)));
         }
-        return [.. problems.DistinctBy(problem => (problem.Line, problem.Message)).OrderBy(problem => problem.Line)];
+        // A warning about routes would be there for each of thousands.
+        return [.. problems.OrderBy(problem => problem.Line).DistinctBy(problem => (problem.Severity == ConfigurationSeverity.Warning ? 0 : problem.Line, problem.Message))];
     }
 
     /// <summary>A group of parameters by itself; of several values of a parameter, each by itself.</summary>
-    private static IEnumerable<ConfigurationProblem> Parts(ListenerConfiguration configuration, XpraCmdlet outer, string[] names, XpraKey anyKey)
+    private static IEnumerable<ConfigurationProblem> Parts(ListenerConfiguration configuration, XpraCmdlet outer, string[] names)
     {
-        var key = names.Contains(nameof(StartXpraAesListenerCommand.KeyFile)) || names.Contains(nameof(StartXpraAesListenerCommand.KeyData)) ? null : anyKey;
+        var needsKey = !names.Contains(nameof(StartXpraAesListenerCommand.KeyFile)) && !names.Contains(nameof(StartXpraAesListenerCommand.KeyData));
         if (names is [nameof(StartXpraAesListenerCommand.Bind)])
         {
             // A bind may have its key from the parameters.
             names = [.. names, .. s_groups[0].Where(configuration.Entries.ContainsKey)];
-            key = null;
+            needsKey = false;
         }
         if (configuration.Entries[names[0]] is ConfigurationList { Items.Count: > 1 } list)
-            return list.Items.SelectMany((item, index) => Try(configuration, outer, names, key, names[0], index, item.Line));
+            return list.Items.SelectMany((item, index) => Try(configuration, outer, names, needsKey, names[0], index, item.Line));
         if (names[0] != nameof(StartXpraAesListenerCommand.Credential) && configuration.Entries[names[0]] is ConfigurationTable { Entries.Count: > 1 } table)
-            return table.Entries.SelectMany(entry => Try(configuration, outer, names, key, names[0], entry.Key, entry.Value.Line));
-        return Try(configuration, outer, names, key, names[0], null, configuration.Entries[names[0]].Line);
+            return table.Entries.SelectMany(entry => Try(configuration, outer, names, needsKey, names[0], entry.Key, entry.Value.Line));
+        return Try(configuration, outer, names, needsKey, names[0], null, configuration.Entries[names[0]].Line);
     }
 
-    private static List<ConfigurationProblem> Try(ListenerConfiguration configuration, XpraCmdlet outer, IReadOnlyCollection<string> names, XpraKey? key, string? name = null, object? only = null, int line = 1)
+    private static List<ConfigurationProblem> Try(ListenerConfiguration configuration, XpraCmdlet outer, IReadOnlyCollection<string> names, bool needsKey, string? name = null, object? only = null, int line = 1)
     {
         var found = new List<ConfigurationProblem>();
         void Report(ConfigurationSeverity severity, string message, string? action)
@@ -66,8 +65,8 @@ internal static class ConfigurationCheck
         try
         {
             configuration.ApplyTo(command, names, only);
-            if (key is not null)
-                command.Key = key;
+            if (needsKey)
+                command.Key = XpraKey.Generate();
             command.Prepare();
             foreach (var options in command.ReadOptions())
                 AesListener.Validate(options);
