@@ -11,8 +11,11 @@ switch (args)
     case ["requests"]:
         await RequestSpeed.RunAsync().ConfigureAwait(false);
         return 0;
-    case ["scale", var module]:
-        ScaleSpeed.Run(module);
+    case ["scale", "sessions"]:
+        ScaleSpeed.RunSessions();
+        return 0;
+    case ["scale", "routes", var module]:
+        ScaleSpeed.RunRoutes(module);
         return 0;
     case ["side-by-side", .. var options]:
         return Comparison.Run(options);

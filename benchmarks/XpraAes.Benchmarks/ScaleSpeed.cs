@@ -8,20 +8,29 @@ using XpraAes.Ciphers;
 namespace XpraAes.Benchmarks;
 
 /// <summary>
-/// <c>scale MODULE</c>: what idle sessions cost a gateway, and what a change of a configuration with very many routes costs those who are connected. Routes
-/// themselves are <see cref="RouteBenchmarks"/>'.
+/// <c>scale sessions</c>: what idle sessions cost a gateway. <c>scale routes MODULE</c>: what a change of a configuration with very many routes costs, and those who are
+/// connected. Routes themselves are <see cref="RouteBenchmarks"/>'.
 /// </summary>
 internal static class ScaleSpeed
 {
-    private const int Sessions = 10_000, Routes = 10_000, Changes = 9;
+    private const int Sessions = 10_000, Routes = 10_000, WarmUpChanges = 40, Changes = 9;
 
     private static readonly TimeSpan s_pause = TimeSpan.FromSeconds(10), s_watched = TimeSpan.FromSeconds(30);
 
-    public static void Run(string module)
+    /// <summary>Traffic beside a change, in bytes a second: a busy gateway; and as much as there can be.</summary>
+    private static readonly double[] s_traffic = [100e6, double.PositiveInfinity];
+
+    public static void RunSessions()
     {
         using var target = new EchoTarget();
         MeasureSessions(target.Port);
-        MeasureConfiguration(target.Port, module);
+    }
+
+    public static void RunRoutes(string module)
+    {
+        using var target = new EchoTarget();
+        foreach (var traffic in s_traffic)
+            MeasureConfiguration(target.Port, module, traffic);
     }
 
     private static void MeasureSessions(int target)
@@ -67,7 +76,7 @@ internal static class ScaleSpeed
         return (chain.Far.ProcessorTime - used) / Stopwatch.GetElapsedTime(start).TotalSeconds;
     }
 
-    private static void MeasureConfiguration(int target, string module)
+    private static void MeasureConfiguration(int target, string module, double traffic)
     {
         if (Tools.Find("pwsh") is not { } pwsh)
         {
@@ -81,11 +90,12 @@ internal static class ScaleSpeed
             File.WriteAllText(Path.Combine(folder, "apply.ps1"), $$"""
                 chmod 600 '{{folder}}/key.txt'
                 Import-Module '{{module}}'
-                $listener = Start-XpraAesListener -ConfigurationPath '{{folder}}/gateway.json' -WarningAction SilentlyContinue
+                $WarningPreference = 'SilentlyContinue'
+                $listener = Start-XpraAesListener -ConfigurationPath '{{folder}}/gateway.json'
                 [Console]::WriteLine($listener.Port)
                 while ($null -ne [Console]::ReadLine()) {
                     $watch = [Diagnostics.Stopwatch]::StartNew()
-                    $listener | Set-XpraAesListener -ConfigurationPath '{{folder}}/gateway.json' -WarningAction SilentlyContinue -ErrorAction Stop
+                    $listener | Set-XpraAesListener -ConfigurationPath '{{folder}}/gateway.json' -ErrorAction Stop
                     [Console]::WriteLine($watch.Elapsed.TotalMilliseconds.ToString([cultureinfo]::InvariantCulture))
                 }
                 """);
@@ -94,8 +104,11 @@ internal static class ScaleSpeed
             using var chain = Chain.OfSealedGatewayTo(listener);
             using var client = chain.Connect();
             using var pinging = chain.Connect();
-            client.Flood(PlainPackets.OfSize(16 * 1024));
+            client.Flood(PlainPackets.OfSize(16 * 1024), traffic);
             Thread.Sleep(TimeSpan.FromSeconds(2));
+            // For the JIT compiler, as in a gateway that has been running for a while.
+            for (var i = 0; i < WarmUpChanges; i++)
+                listener.Ask("");
             var quiet = Observe(client, pinging, () => Thread.Sleep(200));
             Show("no change", quiet.Select(_ => 200.0), quiet);
             var times = new List<double>();

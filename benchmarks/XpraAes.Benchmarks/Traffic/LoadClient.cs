@@ -12,13 +12,18 @@ internal sealed class LoadClient(ILink link) : IDisposable
     /// <summary>Bytes echoed so far.</summary>
     public long Echoed => Interlocked.Read(ref _echoed);
 
-    /// <summary>Sends this packet repeatedly, with one write each like xpra, until <see cref="Dispose"/>.</summary>
-    public void Flood(byte[] packet)
+    /// <summary>Sends this packet repeatedly, with one write each like xpra, until <see cref="Dispose"/>: as fast as it is taken, or at most so many bytes a second.</summary>
+    public void Flood(byte[] packet, double most = double.PositiveInfinity)
     {
         Start(() =>
         {
-            while (!_stopped)
+            var start = Stopwatch.GetTimestamp();
+            for (var sent = 0.0; !_stopped; sent += packet.Length)
+            {
+                if (TimeSpan.FromSeconds(Math.Min(sent / most, TimeSpan.MaxValue.TotalSeconds / 2)) - Stopwatch.GetElapsedTime(start) is { Ticks: > TimeSpan.TicksPerMillisecond } ahead)
+                    Thread.Sleep(ahead);
                 link.Send(packet);
+            }
         });
         Start(() =>
         {

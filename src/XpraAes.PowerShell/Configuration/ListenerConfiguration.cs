@@ -287,6 +287,9 @@ internal sealed class ListenerConfiguration
 
     private static bool UriHoldsSecret(string text)
     {
+        // Most of thousands of routes have neither a user nor options.
+        if (text.StartsWith("tcp://", StringComparison.Ordinal) && !text.AsSpan().ContainsAny('@', '='))
+            return false;
         try
         {
             using var uri = XpraUri.Parse(text);
