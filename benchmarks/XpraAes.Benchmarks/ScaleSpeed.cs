@@ -20,12 +20,6 @@ internal static class ScaleSpeed
     /// <summary>Traffic beside a change, in bytes a second: a busy gateway; and as much as there can be.</summary>
     private static readonly double[] s_traffic = [100e6, double.PositiveInfinity];
 
-    public static void RunSessions()
-    {
-        using var target = new EchoTarget();
-        MeasureSessions(target.Port);
-    }
-
     public static void RunRoutes(string module)
     {
         using var target = new EchoTarget();
@@ -33,9 +27,10 @@ internal static class ScaleSpeed
             MeasureConfiguration(target.Port, module, traffic);
     }
 
-    private static void MeasureSessions(int target)
+    public static void RunSessions()
     {
-        using var gateways = Chain.OfGateways(AesMode.CTR, target, iterations: 1000);
+        using var target = new EchoTarget();
+        using var gateways = Chain.OfGateways(AesMode.CTR, target.Port, iterations: 1000);
         var clients = new List<LoadClient>();
         Load.Open(gateways, clients, 20); // so that what is allocated once counts for no session
         var before = Settled(gateways);

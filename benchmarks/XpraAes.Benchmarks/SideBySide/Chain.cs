@@ -60,16 +60,18 @@ internal sealed class Chain : IDisposable
     {
         key ??= RandomNumberGenerator.GetHexString(64);
         var far = Peer.StartHost($"gateway --target {target} --key {key} --transport TlsPsk --suite {keySize}");
-        var near = Peer.StartHost($"gateway --target {far.Port} --target-key {key} --target-transport TlsPsk");
+        var near = SealingGateway(far.Port, key);
         return new Chain($"tls-psk, AES-{keySize}", near.Port, near, far);
     }
 
     /// <summary>Our gateway with <c>tls-psk</c> to a listener that is there, with <see cref="BenchmarkKeyText"/>.</summary>
     public static Chain OfSealedGatewayTo(Peer listener)
     {
-        var near = Peer.StartHost($"gateway --target {listener.Port} --target-key {BenchmarkKeyText} --target-transport TlsPsk");
+        var near = SealingGateway(listener.Port, BenchmarkKeyText);
         return new Chain("tls-psk", near.Port, near);
     }
+
+    private static Peer SealingGateway(int target, string key) => Peer.StartHost($"gateway --target {target} --target-key {key} --target-transport TlsPsk");
 
     /// <summary>Our gateway alone, for a client that uses AES itself.</summary>
     public static Chain OfGateway(AesMode mode, int target)

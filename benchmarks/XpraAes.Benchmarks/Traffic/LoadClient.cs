@@ -20,7 +20,7 @@ internal sealed class LoadClient(ILink link) : IDisposable
             var start = Stopwatch.GetTimestamp();
             for (var sent = 0.0; !_stopped; sent += packet.Length)
             {
-                if (TimeSpan.FromSeconds(Math.Min(sent / most, TimeSpan.MaxValue.TotalSeconds / 2)) - Stopwatch.GetElapsedTime(start) is { Ticks: > TimeSpan.TicksPerMillisecond } ahead)
+                if (TimeSpan.FromSeconds(sent / most) - Stopwatch.GetElapsedTime(start) is { Ticks: > TimeSpan.TicksPerMillisecond } ahead)
                     Thread.Sleep(ahead);
                 link.Send(packet);
             }
