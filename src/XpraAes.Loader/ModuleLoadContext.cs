@@ -43,6 +43,10 @@ public sealed class ModuleLoadContext : AssemblyLoadContext
                 $"XpraAes {loaded} is in use in this process and cannot be replaced by {asked}. Start a new PowerShell to use the other version.");
     }
 
+    /// <summary>Calls the cmdlets' assembly when a runspace imports or removes the module. By name, since this assembly cannot refer to what it isolates.</summary>
+    internal static void CallLifetime(string method, params object[] arguments)
+        => s_instance?._cmdlets.GetType(CmdletAssembly + ".ModuleLifetime", throwOnError: true)!.GetMethod(method)!.Invoke(null, arguments);
+
     /// <summary>
     /// Loads the module's assemblies; everything else (PowerShell, the framework) comes from the process. So does a part of the framework that the module
     /// brings along for older ones, where the process has one that is new enough: what others are to see, such as meters, must be of their types.

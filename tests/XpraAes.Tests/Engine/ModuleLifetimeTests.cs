@@ -43,7 +43,7 @@ public sealed class ModuleLifetimeTests
     {
         const string Script = """
             Import-Module XpraAes
-            $lifetime = & (Get-Module XpraAes) { $lifetime }
+            $lifetime = (Get-Command New-XpraAesKey).ImplementingType.Assembly.GetType('XpraAes.PowerShell.ModuleLifetime')
             $ended = $lifetime.GetEvent('Ended', [System.Reflection.BindingFlags]'Static, NonPublic')
             $null = $ended.GetAddMethod($true).Invoke($null, @(, [System.Action]{ 'ended' | Set-Content "$PSScriptRoot/ended" }))
 

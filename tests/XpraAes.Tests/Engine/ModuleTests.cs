@@ -1,5 +1,6 @@
 using System.Management.Automation;
 using System.Reflection;
+using XpraAes.Tests.Keys;
 
 namespace XpraAes.Tests.Engine;
 
@@ -8,7 +9,7 @@ namespace XpraAes.Tests.Engine;
 public sealed class ModuleTests
 {
     private const string Commands = "(Get-Command -Module XpraAes).Name";
-    private const string CmdletAssembly = "& (Get-Module XpraAes) { $assembly }";
+    private const string CmdletAssembly = "(Get-Command New-XpraAesKey).ImplementingType.Assembly";
 
     public static TheoryData<string> Manifests => [TestPaths.RootManifest, TestPaths.BuiltManifest];
 
@@ -116,6 +117,29 @@ public sealed class ModuleTests
         finally
         {
             checkout.Delete(recursive: true);
+        }
+    }
+
+    [Fact]
+    public void A_copy_in_another_folder_shares_what_is_loaded()
+    {
+        using TempFolder folder = new();
+        string built = Path.GetDirectoryName(TestPaths.BuiltManifest)!;
+        foreach (string file in Directory.GetFiles(built).Concat(Directory.GetFiles(Path.Combine(built, "bin"))))
+        {
+            string copy = Path.Combine(folder.Root, Path.GetRelativePath(built, file));
+            Directory.CreateDirectory(Path.GetDirectoryName(copy)!);
+            File.Copy(file, copy);
+        }
+
+        using EngineHost host = EngineHost.WithModule();
+        string[] commands = [.. host.Run(Commands).Output.Select(name => $"{name}")];
+        Assembly assembly = (Assembly)host.Run(CmdletAssembly).Output[0].BaseObject;
+        for (int round = 0; round < 2; round++)
+        {
+            Assert.Empty(host.Run($"Remove-Module XpraAes; Import-Module '{Path.Combine(folder.Root, "XpraAes.psd1")}'").Errors);
+            Assert.Equal(commands, host.Run(Commands).Output.Select(name => $"{name}"));
+            Assert.Same(assembly, host.Run(CmdletAssembly).Output[0].BaseObject);
         }
     }
 

@@ -111,11 +111,32 @@ public sealed class ShellTests
     }
 
     [Fact]
+    public async Task It_works_in_a_constrained_session()
+    {
+        const string Script = """
+            $ExecutionContext.SessionState.LanguageMode = 'ConstrainedLanguage'
+            Import-Module XpraAes
+            $null = New-XpraAesKey -Path key.txt
+            $listener = Start-XpraAesListener -Port 0 -KeyFile key.txt
+            Remove-Module XpraAes
+            "$($listener.State)"
+            """;
+        using TempFolder folder = new();
+        var (exitCode, output, errors) = await ShellProcess.RunAsync("-WorkingDirectory", folder.Root, "-Command", Script);
+        Assert.Equal((0, "Stopped\n", ""), (exitCode, output, errors));
+    }
+
+    [Fact]
     public async Task A_session_that_may_not_load_it_gets_the_reason()
     {
-        var (_, output, errors) = await ShellProcess.RunAsync("-Command", "$ExecutionContext.SessionState.LanguageMode = 'ConstrainedLanguage'; Import-Module XpraAes; 'goes on'");
+        using TempFolder folder = new();
+        foreach (var file in Directory.GetFiles(Path.GetDirectoryName(TestPaths.BuiltManifest)!))
+            File.Copy(file, Path.Combine(folder.Root, Path.GetFileName(file)));
+        Directory.CreateDirectory(Path.Combine(folder.Root, "bin"));
+        await File.WriteAllTextAsync(Path.Combine(folder.Root, "bin", "XpraAes.Loader.dll"), "what a policy blocks");
+        var (_, output, errors) = await ShellProcess.RunAsync("-Command", $"$ExecutionContext.SessionState.LanguageMode = 'ConstrainedLanguage'; Import-Module '{folder.Root}/XpraAes.psd1'; 'goes on'");
         Assert.Equal("goes on\n", output);
-        Assert.Contains("XpraAes needs a FullLanguage session, but this one is in ConstrainedLanguage", errors, StringComparison.Ordinal);
+        Assert.Contains("XpraAes cannot be loaded in this session, which is in ConstrainedLanguage", errors, StringComparison.Ordinal);
         Assert.DoesNotContain("Cannot invoke method", errors, StringComparison.Ordinal);
     }
 
