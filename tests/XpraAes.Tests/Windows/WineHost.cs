@@ -37,7 +37,7 @@ public sealed class WineHost : IAsyncLifetime
         var source = Path.Combine(Drive, "xpra");
         SourceCopy.Make(source);
         string[] common = ["src/XpraAes.Shell", "-r", "win-x64", "-v", "quiet", "-nodeReuse:false"];
-        var (restored, said) = await SourceCopy.RunAsync(source, ["restore", .. common]);
+        var (restored, said) = await SourceCopy.RunAsync(source, ["restore", .. common, "-p:Configuration=Release"]);
         if (restored != 0)
         {
             Missing = $"The packages for Windows cannot be had: {said}";
