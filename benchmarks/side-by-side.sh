@@ -16,11 +16,15 @@ if [ "$limit" = unlimited ] || [ "$limit" -gt 65536 ]; then
 fi
 ulimit -n "$limit"
 
-for project in benchmarks/XpraAes.Benchmarks src/XpraAes.Shell; do
-    output=$(dotnet build "$root/$project" --configuration Release --nologo) || {
+run() {
+    output=$(dotnet "$@") || {
         echo "$output" >&2
         exit 2
     }
-done
+}
+run build "$root/benchmarks/XpraAes.Benchmarks" --configuration Release
+# As in its package for this system. Restored apart, so that the libraries are not restored for one system.
+run restore "$root/src/XpraAes.Shell" -p:Configuration=Release
+run publish "$root/src/XpraAes.Shell" --no-restore --use-current-runtime --output "$root/out/xpra-aes"
 exec dotnet "$root/benchmarks/XpraAes.Benchmarks/bin/Release/net10.0/XpraAes.Benchmarks.dll" side-by-side \
-    --module "$root/XpraAes.psd1" --shell "$root/src/XpraAes.Shell/bin/Release/net10.0/xpra-aes" --report "$root/docs/performance.md" "$@"
+    --module "$root/XpraAes.psd1" --shell "$root/out/xpra-aes/xpra-aes" --report "$root/docs/performance.md" "$@"

@@ -36,7 +36,7 @@ internal static class Comparison
         if (Wants("handshakes"))
             MeasureHandshakes(table, growth, settings);
         if (Wants("import"))
-            ImportRows.Measure(table, settings, Value("--module")!);
+            ImportRows.Measure(table, settings, Value("--module")!, Value("--shell")!);
         if (Wants("start"))
             StartRows.Measure(table, settings, Value("--shell")!);
 

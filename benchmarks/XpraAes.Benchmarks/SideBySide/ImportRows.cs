@@ -2,14 +2,14 @@ using System.Globalization;
 
 namespace XpraAes.Benchmarks.SideBySide;
 
-/// <summary>Import-Module of the built module, compared with a binary module with one empty cmdlet, with a manifest like ours and as a bare assembly. In new pwsh processes.</summary>
+/// <summary>Import-Module of the built module, compared with a binary module with one empty cmdlet, with a manifest like ours and as a bare assembly. In new processes of pwsh, and of xpra-aes, in which PowerShell is compiled ahead, as in the packages that are installed most.</summary>
 internal static class ImportRows
 {
     private const double GoalMore = 70;
     private const string Manifest = "@{ RootModule = 'Empty.dll'; ModuleVersion = '1.0'; CmdletsToExport = @('Get-Nothing'); FunctionsToExport = @(); AliasesToExport = @() }";
     private const string EmptyModule = "using System.Management.Automation; [Cmdlet(\"Get\", \"Nothing\")] public sealed class GetNothing : PSCmdlet { }";
 
-    public static void Measure(Table table, Settings settings, string module)
+    public static void Measure(Table table, Settings settings, string module, string shell)
     {
         const string What = "Import-Module, to an empty binary module";
         if (Tools.Find("pwsh") is not { } pwsh)
@@ -29,6 +29,8 @@ internal static class ImportRows
             var medians = settings.Medians(() => Import(pwsh, module), () => Import(pwsh, manifest), () => Import(pwsh, empty));
             table.AtMostBy(What, medians[0], medians[1], "ms", GoalMore);
             table.AtLeast($"{What} without a manifest", medians[0], medians[2], "ms", null);
+            medians = settings.Medians(() => Import(shell, module), () => Import(shell, manifest));
+            table.AtMostBy("Import-Module in xpra-aes, to the same module", medians[0], medians[1], "ms", GoalMore);
         }
         finally
         {

@@ -44,14 +44,10 @@ internal sealed class Peer : IDisposable
     }
 
     /// <summary>Resident memory in bytes: /proc/PID/status, VmRSS.</summary>
-    public double Memory
-    {
-        get
-        {
-            var line = File.ReadLines($"/proc/{_process.Id}/status").First(line => line.StartsWith("VmRSS:", StringComparison.Ordinal));
-            return Number(line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[1]) * 1024;
-        }
-    }
+    public double Memory => Status("VmRSS");
+
+    /// <summary>The part of it that is not pages of files, such as programs and libraries, which the system can drop and all processes share: RssAnon and RssShmem.</summary>
+    public double PrivateMemory => Status("RssAnon") + Status("RssShmem");
 
     /// <summary>Sends one of our hosts, or a program that answers, a line, and returns its answer.</summary>
     public string Ask(string question)
@@ -73,6 +69,10 @@ internal sealed class Peer : IDisposable
         _process.WaitForExit();
         _process.Dispose();
     }
+
+    /// <summary>A line of /proc/PID/status, which gives kB, in bytes.</summary>
+    private double Status(string name)
+        => Number(File.ReadLines($"/proc/{_process.Id}/status").First(line => line.StartsWith(name + ":", StringComparison.Ordinal)).Split(' ', StringSplitOptions.RemoveEmptyEntries)[1]) * 1024;
 
     private static Process Start(string command)
     {
