@@ -7,19 +7,21 @@ internal static class HandshakeRows
 {
     private const int DerivationsOfAHandshake = 2;
 
-    /// <summary>Returns handshakes per second, and the upper bound.</summary>
-    public static (double Handshakes, double Bound) Measure(Settings settings, int iterations)
+    /// <summary>Returns handshakes per second, those of sockets and derivations without anything of ours, and those of derivations alone.</summary>
+    public static (double Handshakes, double Bare, double Bound) Measure(Settings settings, int iterations)
     {
         var seconds = (settings.Time * 2).TotalSeconds.ToString(CultureInfo.InvariantCulture);
         var affinity = Tools.Find("taskset") is not null && Environment.ProcessorCount > 1;
         using var clients = Peer.StartHost($"hellos --iterations {iterations}", affinity ? "1" : null);
         using var gateway = Peer.StartHost($"gateway --target {clients.Port} --key 0123456789abcdef0123456789abcdef --iterations {iterations}", affinity ? "0" : null);
+        using var bare = Peer.StartHost($"bare-handshakes --target {clients.Port} --iterations {iterations}", affinity ? "0" : null);
         using var derivations = Peer.StartHost($"derivations --iterations {iterations}", affinity ? "0" : null);
-        double Handshakes() => Peer.Number(clients.Ask($"{gateway.Port} {seconds}"));
+        double Handshakes(Peer listener) => Peer.Number(clients.Ask($"{listener.Port} {seconds}"));
         double Derivations() => Peer.Number(derivations.Ask(seconds));
         // Until the JIT compiler is done: thousands of handshakes, where each is short.
         clients.Ask($"{gateway.Port} {(settings.Quick ? 4 : 15)}");
-        var medians = settings.Medians(Handshakes, Derivations);
-        return (medians[0], medians[1] / DerivationsOfAHandshake);
+        clients.Ask($"{bare.Port} {(settings.Quick ? 2 : 8)}");
+        var medians = settings.Medians(() => Handshakes(gateway), () => Handshakes(bare), Derivations);
+        return (medians[0], medians[1], medians[2] / DerivationsOfAHandshake);
     }
 }
