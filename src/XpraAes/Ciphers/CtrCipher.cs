@@ -27,7 +27,11 @@ internal sealed class CtrCipher : BlockModeCipher
 
         source = source[head..];
         destination = destination[head..];
-        int whole = source.Length - source.Length % keystream.Length;
+        int rest = source.Length % keystream.Length;
+        // A batch of keystream would mostly be used up at once.
+        if (rest > keystream.Length / 2)
+            rest %= ProtocolDefaults.BlockSize;
+        int whole = source.Length - rest;
         XorCounter(source[..whole], destination[..whole]);
         if (whole == source.Length)
             return;

@@ -232,7 +232,6 @@ internal sealed unsafe class HardwareAes : AesEngine
         }
     }
 
-    [SkipLocalsInit] // counters are written before they are read
     public override void XorCounter32(ReadOnlySpan<byte> source, Span<byte> destination, Span<byte> counter)
     {
         Debug.Assert(source.Length % Block == 0);
@@ -241,51 +240,90 @@ internal sealed unsafe class HardwareAes : AesEngine
             var keys = (Vector128<byte>*)schedule;
             int rounds = _rounds;
             uint number = BinaryPrimitives.ReadUInt32BigEndian(counter[LastWord..]);
+            uint key = *(uint*)(schedule + LastWord);
+            var first = Vector128.Load(counted) ^ keys[0];
             int at = 0;
-            if (source.Length >= Wide)
+            if (source.Length >= 2 * Wide)
             {
-                // The next counter blocks, XORed with the first round key.
-                byte* counters = stackalloc byte[Wide];
-                uint key = *(uint*)(schedule + LastWord);
-                SetCounters(counters, Vector128.Load(counted) ^ keys[0], number, key);
-                for (; at <= source.Length - Wide; at += Wide)
+                at = source.Length - source.Length % Wide;
+                XorCounters(keys, rounds, from, to, at, first, number, key);
+                number += (uint)(at / Block);
+            }
+            else if (source.Length >= Wide)
+            {
+                XorEncrypted(
+                    keys, rounds, from, to,
+                    Counter(first, number + 0, key), Counter(first, number + 1, key), Counter(first, number + 2, key), Counter(first, number + 3, key),
+                    Counter(first, number + 4, key), Counter(first, number + 5, key), Counter(first, number + 6, key), Counter(first, number + 7, key),
+                    Counter(first, number + 8, key), Counter(first, number + 9, key));
+                at = Wide;
+                number += Lanes;
+            }
+
+            for (; at <= source.Length - 4 * Block; at += 4 * Block)
+            {
+                var (b0, b1, b2, b3) = (Counter(first, number++, key), Counter(first, number++, key), Counter(first, number++, key), Counter(first, number++, key));
+                for (int round = 1; round < rounds; round++)
                 {
-                    var b0 = Vector128.Load(counters);
-                    var b1 = Vector128.Load(counters + 1 * Block);
-                    var b2 = Vector128.Load(counters + 2 * Block);
-                    var b3 = Vector128.Load(counters + 3 * Block);
-                    var b4 = Vector128.Load(counters + 4 * Block);
-                    var b5 = Vector128.Load(counters + 5 * Block);
-                    var b6 = Vector128.Load(counters + 6 * Block);
-                    var b7 = Vector128.Load(counters + 7 * Block);
-                    var b8 = Vector128.Load(counters + 8 * Block);
-                    var b9 = Vector128.Load(counters + 9 * Block);
-                    // With integer instructions, since vector instructions compete with AES for the same units.
-                    number += Lanes;
-                    var words = (uint*)(counters + LastWord);
-                    words[0] = BinaryPrimitives.ReverseEndianness(number + 0) ^ key;
-                    words[4] = BinaryPrimitives.ReverseEndianness(number + 1) ^ key;
-                    words[8] = BinaryPrimitives.ReverseEndianness(number + 2) ^ key;
-                    words[12] = BinaryPrimitives.ReverseEndianness(number + 3) ^ key;
-                    words[16] = BinaryPrimitives.ReverseEndianness(number + 4) ^ key;
-                    words[20] = BinaryPrimitives.ReverseEndianness(number + 5) ^ key;
-                    words[24] = BinaryPrimitives.ReverseEndianness(number + 6) ^ key;
-                    words[28] = BinaryPrimitives.ReverseEndianness(number + 7) ^ key;
-                    words[32] = BinaryPrimitives.ReverseEndianness(number + 8) ^ key;
-                    words[36] = BinaryPrimitives.ReverseEndianness(number + 9) ^ key;
-                    XorEncrypted(keys, rounds, from + at, to + at, b0, b1, b2, b3, b4, b5, b6, b7, b8, b9);
+                    var roundKey = keys[round];
+                    b0 = AesInstructions.Encrypt(b0, roundKey);
+                    b1 = AesInstructions.Encrypt(b1, roundKey);
+                    b2 = AesInstructions.Encrypt(b2, roundKey);
+                    b3 = AesInstructions.Encrypt(b3, roundKey);
                 }
 
-                BinaryPrimitives.WriteUInt32BigEndian(counter[LastWord..], number);
-                CryptographicOperations.ZeroMemory(new Span<byte>(counters, Wide));
+                var last = keys[rounds];
+                byte* f = from + at, t = to + at;
+                AesInstructions.EncryptLast(b0, last ^ Vector128.Load(f)).Store(t);
+                AesInstructions.EncryptLast(b1, last ^ Vector128.Load(f + 1 * Block)).Store(t + 1 * Block);
+                AesInstructions.EncryptLast(b2, last ^ Vector128.Load(f + 2 * Block)).Store(t + 2 * Block);
+                AesInstructions.EncryptLast(b3, last ^ Vector128.Load(f + 3 * Block)).Store(t + 3 * Block);
             }
 
             for (; at < source.Length; at += Block)
-            {
-                (Encrypt(keys, rounds, Vector128.Load(counted) ^ keys[0]) ^ Vector128.Load(from + at)).Store(to + at);
-                BinaryPrimitives.WriteUInt32BigEndian(counter[LastWord..], ++number);
-            }
+                (Encrypt(keys, rounds, Counter(first, number++, key)) ^ Vector128.Load(from + at)).Store(to + at);
+
+            BinaryPrimitives.WriteUInt32BigEndian(counter[LastWord..], number);
         }
+    }
+
+    [SkipLocalsInit] // counters are written before they are read
+    private static void XorCounters(Vector128<byte>* keys, int rounds, byte* from, byte* to, int length, Vector128<byte> first, uint number, uint key)
+    {
+        // The next counter blocks, XORed with the first round key.
+        byte* counters = stackalloc byte[Wide];
+        for (uint lane = 0; lane < Lanes; lane++)
+            Counter(first, number + lane, key).Store(counters + lane * Block);
+
+        var words = (uint*)(counters + LastWord);
+        for (int at = 0; at < length; at += Wide)
+        {
+            var b0 = Vector128.Load(counters);
+            var b1 = Vector128.Load(counters + 1 * Block);
+            var b2 = Vector128.Load(counters + 2 * Block);
+            var b3 = Vector128.Load(counters + 3 * Block);
+            var b4 = Vector128.Load(counters + 4 * Block);
+            var b5 = Vector128.Load(counters + 5 * Block);
+            var b6 = Vector128.Load(counters + 6 * Block);
+            var b7 = Vector128.Load(counters + 7 * Block);
+            var b8 = Vector128.Load(counters + 8 * Block);
+            var b9 = Vector128.Load(counters + 9 * Block);
+            // With integer instructions, since vector instructions compete with AES for the same units.
+            number += Lanes;
+            words[0] = BinaryPrimitives.ReverseEndianness(number + 0) ^ key;
+            words[4] = BinaryPrimitives.ReverseEndianness(number + 1) ^ key;
+            words[8] = BinaryPrimitives.ReverseEndianness(number + 2) ^ key;
+            words[12] = BinaryPrimitives.ReverseEndianness(number + 3) ^ key;
+            words[16] = BinaryPrimitives.ReverseEndianness(number + 4) ^ key;
+            words[20] = BinaryPrimitives.ReverseEndianness(number + 5) ^ key;
+            words[24] = BinaryPrimitives.ReverseEndianness(number + 6) ^ key;
+            words[28] = BinaryPrimitives.ReverseEndianness(number + 7) ^ key;
+            words[32] = BinaryPrimitives.ReverseEndianness(number + 8) ^ key;
+            words[36] = BinaryPrimitives.ReverseEndianness(number + 9) ^ key;
+            XorEncrypted(keys, rounds, from + at, to + at, b0, b1, b2, b3, b4, b5, b6, b7, b8, b9);
+        }
+
+        CryptographicOperations.ZeroMemory(new Span<byte>(counters, Wide));
     }
 
     public override void Dispose()
@@ -294,12 +332,10 @@ internal sealed unsafe class HardwareAes : AesEngine
         _decryptionSchedule?.Dispose();
     }
 
+    // The counter block of that number, XORed with the first round key, as any other of its message already is.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void SetCounters(byte* counters, Vector128<byte> first, uint number, uint key)
-    {
-        for (uint lane = 0; lane < Lanes; lane++)
-            first.AsUInt32().WithElement(3, BinaryPrimitives.ReverseEndianness(number + lane) ^ key).AsByte().Store(counters + lane * Block);
-    }
+    private static Vector128<byte> Counter(Vector128<byte> other, uint number, uint key)
+        => other.AsUInt32().WithElement(3, BinaryPrimitives.ReverseEndianness(number) ^ key).AsByte();
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector128<byte> Encrypt(Vector128<byte>* keys, int rounds, Vector128<byte> block)
