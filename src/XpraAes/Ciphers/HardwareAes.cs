@@ -5,6 +5,7 @@ using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.X86;
+using System.Security.Cryptography;
 using XpraAes.Keys;
 using AesInstructions = System.Runtime.Intrinsics.X86.Aes;
 
@@ -18,26 +19,18 @@ internal sealed unsafe class HardwareAes : AesEngine
     private const int Wide = Lanes * Block;
     private const int WideCbc = 11 * Block;
     private const int LastWord = Block - sizeof(uint);
-    private const int MaxRounds = 14;
 
-    // Encryption round keys, followed by those for decryption (FIPS 197 section 5.3.5).
-    private readonly SecretBuffer _schedule = new(2 * (MaxRounds + 1) * Block);
-
-    // The next counter blocks, XORed with the first round key.
-    private readonly SecretBuffer _counters = new(Wide);
+    private readonly SecretBuffer _schedule;
     private readonly int _rounds;
+
+    // For the inverse cipher, which only CBC uses.
+    private SecretBuffer? _decryptionSchedule;
 
     public HardwareAes(ReadOnlySpan<byte> key)
     {
         _rounds = key.Length / sizeof(uint) + 6;
-        Expand(key, MemoryMarshal.Cast<byte, uint>(_schedule.Span)[..((_rounds + 1) * Block / sizeof(uint))]);
-        var keys = MemoryMarshal.Cast<byte, Vector128<byte>>(_schedule.Span);
-        var decryption = keys[(MaxRounds + 1)..];
-        decryption[0] = keys[_rounds];
-        for (int round = 1; round < _rounds; round++)
-            decryption[round] = AesInstructions.InverseMixColumns(keys[_rounds - round]);
-
-        decryption[_rounds] = keys[0];
+        _schedule = new SecretBuffer((_rounds + 1) * Block);
+        Expand(key, MemoryMarshal.Cast<byte, uint>(_schedule.Span));
     }
 
     /// <summary>Whether this processor has the instructions.</summary>
@@ -92,9 +85,10 @@ internal sealed unsafe class HardwareAes : AesEngine
     public override void DecryptCbc(ReadOnlySpan<byte> source, Span<byte> destination, Span<byte> chain)
     {
         Debug.Assert(source.Length % Block == 0);
-        fixed (byte* schedule = _schedule.Span, from = source, to = destination[..source.Length], chained = chain[..Block])
+        _decryptionSchedule ??= Invert(_schedule.Span);
+        fixed (byte* schedule = _decryptionSchedule.Span, from = source, to = destination[..source.Length], chained = chain[..Block])
         {
-            var keys = (Vector128<byte>*)schedule + MaxRounds + 1;
+            var keys = (Vector128<byte>*)schedule;
             int rounds = _rounds;
             var before = Vector128.Load(chained);
             int at = 0;
@@ -238,10 +232,11 @@ internal sealed unsafe class HardwareAes : AesEngine
         }
     }
 
+    [SkipLocalsInit] // counters are written before they are read
     public override void XorCounter32(ReadOnlySpan<byte> source, Span<byte> destination, Span<byte> counter)
     {
         Debug.Assert(source.Length % Block == 0);
-        fixed (byte* schedule = _schedule.Span, counters = _counters.Span, from = source, to = destination[..source.Length], counted = counter[..Block])
+        fixed (byte* schedule = _schedule.Span, from = source, to = destination[..source.Length], counted = counter[..Block])
         {
             var keys = (Vector128<byte>*)schedule;
             int rounds = _rounds;
@@ -249,6 +244,8 @@ internal sealed unsafe class HardwareAes : AesEngine
             int at = 0;
             if (source.Length >= Wide)
             {
+                // The next counter blocks, XORed with the first round key.
+                byte* counters = stackalloc byte[Wide];
                 uint key = *(uint*)(schedule + LastWord);
                 SetCounters(counters, Vector128.Load(counted) ^ keys[0], number, key);
                 for (; at <= source.Length - Wide; at += Wide)
@@ -280,6 +277,7 @@ internal sealed unsafe class HardwareAes : AesEngine
                 }
 
                 BinaryPrimitives.WriteUInt32BigEndian(counter[LastWord..], number);
+                CryptographicOperations.ZeroMemory(new Span<byte>(counters, Wide));
             }
 
             for (; at < source.Length; at += Block)
@@ -293,7 +291,7 @@ internal sealed unsafe class HardwareAes : AesEngine
     public override void Dispose()
     {
         _schedule.Dispose();
-        _counters.Dispose();
+        _decryptionSchedule?.Dispose();
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -419,6 +417,21 @@ internal sealed unsafe class HardwareAes : AesEngine
 
             words[i] = words[i - keyWords.Length] ^ word;
         }
+    }
+
+    // FIPS 197 section 5.3.5: the round keys in reverse order, all but the first and the last through InvMixColumns.
+    private static SecretBuffer Invert(ReadOnlySpan<byte> schedule)
+    {
+        var inverse = new SecretBuffer(schedule.Length);
+        var from = MemoryMarshal.Cast<byte, Vector128<byte>>(schedule);
+        var to = MemoryMarshal.Cast<byte, Vector128<byte>>(inverse.Span);
+        int rounds = from.Length - 1;
+        to[0] = from[rounds];
+        for (int round = 1; round < rounds; round++)
+            to[round] = AesInstructions.InverseMixColumns(from[rounds - round]);
+
+        to[rounds] = from[0];
+        return inverse;
     }
 
     private static uint SubstituteWord(uint word) => AesInstructions.KeygenAssist(Vector128.Create(word).AsByte(), 0).AsUInt32().ToScalar();
