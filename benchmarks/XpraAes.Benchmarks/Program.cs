@@ -25,6 +25,9 @@ switch (args)
     case ["relay", .. var options]:
         PlainRelayHost.Run(Pairs(options));
         return 0;
+    case ["bare-relay", .. var options]:
+        BareRelayHost.Run(Pairs(options));
+        return 0;
     case ["hellos", .. var options]:
         HelloFloodHost.Run(Pairs(options));
         return 0;
