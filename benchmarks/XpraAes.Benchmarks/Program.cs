@@ -28,6 +28,9 @@ switch (args)
     case ["bare-handshakes", .. var options]:
         BareHandshakeHost.Run(Pairs(options));
         return 0;
+    case ["bare-relay", .. var options]:
+        BareRelayHost.Run(Pairs(options));
+        return 0;
     case ["hellos", .. var options]:
         HelloFloodHost.Run(Pairs(options));
         return 0;

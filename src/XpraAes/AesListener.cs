@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Globalization;
 using System.Net;
@@ -24,7 +23,7 @@ public sealed class AesListener : IAsyncDisposable
     private readonly ListenerOptions _options;
     private readonly CancellationTokenSource _stopping = new();
     private readonly CancellationTokenSource _draining = new();
-    private readonly ConcurrentDictionary<Task, byte> _serving = new();
+    private readonly TaskCompletionSource _served = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly TaskCompletionSource _stopped = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly List<IDisposable> _salts = []; // kept until it stops, since sessions may prove a key after it was replaced
     private readonly long _lastDescriptor;
@@ -32,6 +31,7 @@ public sealed class AesListener : IAsyncDisposable
     private volatile bool _isClosed; // its ports are
     private Task[] _accepting = []; // for each bind
     private int _state;
+    private int _serving; // clients
 
     private AesListener(IReadOnlyList<(IListeningPoint Point, ListenerOptions Options)> binds)
     {
@@ -166,7 +166,7 @@ public sealed class AesListener : IAsyncDisposable
     public Task Completion => _stopped.Task;
 
     /// <summary>Clients being served, with or without a session; 0 when all have gone.</summary>
-    internal int Serving => _serving.Count;
+    internal int Serving => Volatile.Read(ref _serving);
 
     /// <summary>Whether it does what its state says: accept clients, or end.</summary>
     internal bool IsAlive => _isClosed || !Array.Exists(_accepting, task => task.IsCompleted);
@@ -330,7 +330,8 @@ public sealed class AesListener : IAsyncDisposable
             Interlocked.Exchange(ref _state, (int)ListenerState.Stopping);
             await Task.WhenAll(Connections.Select(connection => connection.CloseAsync("server exit", grace))).ConfigureAwait(false);
             await _stopping.CancelAsync().ConfigureAwait(false);
-            await Task.WhenAll(_serving.Keys).ConfigureAwait(false);
+            if (Serving > 0)
+                await _served.Task.ConfigureAwait(false);
             Interlocked.Exchange(ref _state, (int)ListenerState.Stopped);
             LiveRegistry<AesListener>.Remove(Id);
             lock (_binds)
@@ -361,7 +362,7 @@ public sealed class AesListener : IAsyncDisposable
 
     /// <summary>Whether someone is left to wait for, so long after the ports were closed. A stranger may keep a silent session for as long as nobody needs its place, or ask for one page after the other, and would hold up the end otherwise.</summary>
     private bool IsAwaited(TimeSpan elapsed)
-        => elapsed < _options.Limits.HandshakeTimeout ? !_serving.IsEmpty : Connections.Any(connection => connection is { KeyProven: true } or { Legs: [{ Receive: null }, ..] });
+        => elapsed < _options.Limits.HandshakeTimeout ? Serving > 0 : Connections.Any(connection => connection is { KeyProven: true } or { Legs: [{ Receive: null }, ..] });
 
     /// <inheritdoc/>
     public async ValueTask DisposeAsync() => await StopAsync(_options.Limits.CloseGrace).ConfigureAwait(false);
@@ -572,10 +573,10 @@ public sealed class AesListener : IAsyncDisposable
                 Reject(client);
             // Others do not wait for the header, without which it is not known whose place to take.
             else if (bind.Service.Options is { ProxyProtocol: not ProxyProtocol.Off } options && options.Trusts(client.Source))
-                Serve(() => ServeProxiedAsync(client, options, bind));
+                _ = ServeAsync(client, null, bind, options);
             // While this waits for a slot, the clients behind it in the backlog wait too.
             else if (await AcquireSlotAsync(client).ConfigureAwait(false) is { } slot)
-                Serve(() => ServeAsync(client, slot, bind));
+                _ = ServeAsync(client, slot, bind);
         }
     }
 
@@ -597,26 +598,30 @@ public sealed class AesListener : IAsyncDisposable
         client.Dispose();
     }
 
-    /// <summary>Starts to serve a client and returns at once, so that the accept loop continues.</summary>
-    private void Serve(Func<Task> serve)
+    /// <summary>Serves a client in the background, so that the accept loop continues. Without a slot it is the client of a proxy, whose own address limits it instead of the proxy's.</summary>
+    private async Task ServeAsync(AcceptedClient client, SourceGuard.Slot? slot, Bind bind, ListenerOptions? proxied = null)
     {
-        var serving = Task.Run(serve);
-        _serving[serving] = 0;
-        _ = serving.ContinueWith(done => _serving.TryRemove(done, out _), CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+        Interlocked.Increment(ref _serving);
+        await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
+        try
+        {
+            slot ??= await AcquireProxiedSlotAsync(client, proxied!).ConfigureAwait(false);
+            using (slot)
+            {
+                if (slot is not null)
+                    await bind.AddUser().ServeAsync(client, slot, _stopping.Token).ConfigureAwait(false);
+            }
+        }
+        finally
+        {
+            // None comes any more once it is stopping.
+            if (Interlocked.Decrement(ref _serving) == 0 && _stopping.IsCancellationRequested)
+                _served.TrySetResult();
+        }
     }
 
-    private async Task ServeAsync(AcceptedClient client, SourceGuard.Slot slot, Bind bind)
-    {
-        using (slot)
-            await bind.AddUser().ServeAsync(client, slot, _stopping.Token).ConfigureAwait(false);
-    }
-
-    /// <summary>Serves a client of a proxy, whose address limits it instead of the proxy's.</summary>
-    private async Task ServeProxiedAsync(AcceptedClient client, ListenerOptions options, Bind bind)
-    {
-        if (await TryReadHeaderAsync(client, options).ConfigureAwait(false) && await AcquireSlotAsync(client).ConfigureAwait(false) is { } slot)
-            await ServeAsync(client, slot, bind).ConfigureAwait(false);
-    }
+    private async Task<SourceGuard.Slot?> AcquireProxiedSlotAsync(AcceptedClient client, ListenerOptions options)
+        => await TryReadHeaderAsync(client, options).ConfigureAwait(false) ? await AcquireSlotAsync(client).ConfigureAwait(false) : null;
 
     private async Task<bool> TryReadHeaderAsync(AcceptedClient client, ListenerOptions options)
     {

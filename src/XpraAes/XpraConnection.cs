@@ -104,7 +104,7 @@ public sealed class XpraConnection : IAsyncDisposable
     internal string? UserName { get; init; }
 
     /// <summary>Where a gateway has forwarded the session to; null if it was not forwarded.</summary>
-    internal string? Target { get; init; }
+    internal XpraEndpoint? Target { get; init; }
 
     internal Traffic Traffic => Traffic.Of(_session.Channel);
 
@@ -194,7 +194,7 @@ public sealed class XpraConnection : IAsyncDisposable
     {
         LiveRegistry<XpraConnection>.Add(Id, this);
         Log.SessionOpened(_log, Peer, PeerVersion ?? "unknown", Mode is { } mode ? $"AES-{mode}" : "unencrypted", this);
-        _ = Task.Run(RunAsync);
+        _ = RunAsync();
     }
 
     /// <summary>Ends it at once, without a disconnect packet.</summary>
@@ -206,6 +206,7 @@ public sealed class XpraConnection : IAsyncDisposable
 
     private async Task RunAsync()
     {
+        await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
         string reason;
         try
         {
@@ -253,6 +254,7 @@ public sealed class XpraConnection : IAsyncDisposable
         _keyProven = true;
         Log.KeyProven(_log, Peer, this);
         KeyProvenChanged?.Invoke();
+        KeyProvenChanged = null;
     }
 
     private EndpointSession RequireEndpoint()

@@ -138,6 +138,14 @@ internal sealed class Chain : IDisposable
         return new Chain("plain", near.Port, near, far);
     }
 
+    /// <summary>The least that a relay in .NET needs, at both ends.</summary>
+    public static Chain OfBareRelays(int target)
+    {
+        var far = Peer.StartHost($"bare-relay --target {target}");
+        var near = Peer.StartHost($"bare-relay --target {far.Port}");
+        return new Chain("bare relay", near.Port, near, far);
+    }
+
     /// <summary>stunnel as client and server with TLS 1.3 and AES-256-GCM between them, or only as server, for a client that uses TLS itself. Null if stunnel is not installed.</summary>
     public static Chain? OfStunnel(int target, bool both = true)
     {

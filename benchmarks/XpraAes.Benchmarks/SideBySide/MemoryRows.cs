@@ -12,7 +12,13 @@ internal static class MemoryRows
     {
         using var stunnel = Chain.OfStunnel(target);
         using var gateways = Chain.OfGateways(AesMode.CTR, target, iterations: 1000);
-        return Measure(table, settings, "memory of an idle session", gateways, stunnel, goal: 8);
+        const string what = "memory of an idle session";
+        var growth = Measure(table, settings, what, gateways, stunnel, goal: 8);
+        using var bare = Chain.OfBareRelays(target);
+        var (sessions, most, _) = growth[^1];
+        var least = OpenAll(bare, [sessions], settings, null);
+        table.AtLeast($"{what}, of {sessions}, to a bare relay in .NET", (most - growth[0].Ours) / sessions, (least[^1] - least[0]) / sessions, "KB", goal: null);
+        return growth;
     }
 
     public static List<(int Sessions, double Ours, double? Peer)> Measure(Table table, Settings settings, string what, Chain gateways, Chain? stunnel, double? goal = null)

@@ -150,7 +150,7 @@ internal sealed class GatewayHandshake(GatewayOptions options, ILogger log)
                         attempt.Translate ? new PacketTranslator(client.Encoding, options.Limits) : null,
                         holdUntilProven: client is { KeyProven: false, Request: null, Send: not null } && !options.AllowSilentClients, // the answer to a request is sent in any case
                         options.Limits)
-                    { Target = _target.ToString() }, null, null);
+                    { Target = _target.Endpoint }, null, null);
                 }
                 else if (s_pictures.Contains(client.Request) && (packet.Type == client.Request || packet.Type == PictureSubsystem + client.Request))
                 {

@@ -4,6 +4,7 @@ using XpraAes.Connections;
 using XpraAes.Handshake;
 using XpraAes.Logging;
 using XpraAes.Packets;
+using XpraAes.Transports;
 
 namespace XpraAes.Gateway;
 
@@ -24,7 +25,7 @@ internal sealed class RelaySession : ISession
     private readonly PacketTranslator? _toTarget;
     private readonly PacketTranslator? _toClient;
     private readonly Limits _limits;
-    private readonly CancellationTokenSource _stopping = new();
+    private readonly CancellationTokenSource _stopReading = new();
     private volatile string? _stopReason;
     private volatile SessionEnd? _end;
     private readonly TaskCompletionSource _released = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -48,23 +49,23 @@ internal sealed class RelaySession : ISession
     public PacketChannel Channel => _client;
 
     /// <summary>The server that the session goes to.</summary>
-    public string? Target { get; init; }
+    public XpraEndpoint? Target { get; init; }
 
     public Action? KeyProven { private get; set; }
 
     public async Task<string> RunAsync(CancellationToken cancellationToken)
     {
-        using var stopReading = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, _stopping.Token);
-        var toTarget = Task.Run(() => PumpAsync(_client, _target, _toTarget, stopReading.Token, cancellationToken), CancellationToken.None);
-        var toClient = Task.Run(() => PumpAsync(_target, _client, _toClient, stopReading.Token, cancellationToken), CancellationToken.None);
+        using var ending = cancellationToken.UnsafeRegister(static stopReading => ((CancellationTokenSource)stopReading!).Cancel(), _stopReading);
+        var toTarget = PumpAsync(_client, _target, _toTarget, cancellationToken);
+        var toClient = PumpAsync(_target, _client, _toClient, cancellationToken);
 
         var first = await Task.WhenAny(toTarget, toClient).ConfigureAwait(false);
         await first.ConfigureAwait(false);
         var end = _end;
         // One side has closed its half; the other may still be sending.
         if (end is { Failure: null })
-            await Task.WhenAny(first == toTarget ? toClient : toTarget, Task.Delay(_limits.HalfCloseTimeout, stopReading.Token)).ConfigureAwait(false);
-        await stopReading.CancelAsync().ConfigureAwait(false);
+            await Task.WhenAny(first == toTarget ? toClient : toTarget, Task.Delay(_limits.HalfCloseTimeout, _stopReading.Token)).ConfigureAwait(false);
+        await _stopReading.CancelAsync().ConfigureAwait(false);
         await Task.WhenAll(FinishAsync(toTarget, _target, cancellationToken), FinishAsync(toClient, _client, cancellationToken)).ConfigureAwait(false);
         await Task.WhenAll(CloseSideAsync(_client, DisconnectForClient(end), cancellationToken), CloseSideAsync(_target, DisconnectForTarget(), cancellationToken)).ConfigureAwait(false);
         return _stopReason ?? Explain(end);
@@ -74,7 +75,7 @@ internal sealed class RelaySession : ISession
     public Task SendDisconnectAsync(string reason, CancellationToken cancellationToken)
     {
         _stopReason ??= reason;
-        return _stopping.CancelAsync();
+        return _stopReading.CancelAsync();
     }
 
     public void Abort()
@@ -95,16 +96,17 @@ internal sealed class RelaySession : ISession
     /// <summary>Only the first end counts. It is recorded before any cleanup, since that ends the other direction too, perhaps before this one returns.</summary>
     private void RecordEnd(PacketChannel side, XpraAesException? failure) => Interlocked.CompareExchange(ref _end, new SessionEnd(side, failure), null);
 
-    private async Task PumpAsync(PacketChannel from, PacketChannel to, PacketTranslator? translator, CancellationToken stopReading, CancellationToken cancellationToken)
+    private async Task PumpAsync(PacketChannel from, PacketChannel to, PacketTranslator? translator, CancellationToken cancellationToken)
     {
-        using var stall = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
+        CancellationTokenSource? stall = null;
         var current = from;
         var flushed = int.MaxValue;
         var arrived = 0L;
         var isQuiet = false;
         try
         {
-            var isOpen = from == _client || await HoldUntilProvenAsync(stall, stopReading).ConfigureAwait(false);
+            var isOpen = from == _client || await HoldUntilProvenAsync(cancellationToken).ConfigureAwait(false);
             while (isOpen)
             {
                 var hasPacket = from.Reader.TryRead();
@@ -123,7 +125,7 @@ internal sealed class RelaySession : ISession
                 {
                     current = to;
                     flushed = to.Writer.Pending;
-                    var flush = to.Writer.StartFlush(stall.Token);
+                    var flush = to.Writer.StartFlush(cancellationToken);
                     if (flush.IsCompleted)
                     {
                         await flush.ConfigureAwait(false);
@@ -133,6 +135,7 @@ internal sealed class RelaySession : ISession
                     }
                     else
                     {
+                        stall ??= GiveUpWhenCancelled(to);
                         stall.CancelAfter(_limits.IdleTimeout);
                         await flush.ConfigureAwait(false);
                         stall.CancelAfter(Timeout.InfiniteTimeSpan);
@@ -145,7 +148,7 @@ internal sealed class RelaySession : ISession
                 }
                 if (hasPacket)
                     continue;
-                var fill = from.Reader.StartFill(stopReading);
+                var fill = from.Reader.StartFill(_stopReading.Token);
                 if (from.Reader.IsWaiting)
                     isQuiet = !fill.IsCompleted;
                 var wasInline = from.PrefersInline;
@@ -162,11 +165,6 @@ internal sealed class RelaySession : ISession
                 await to.SendAsync(Refusals.TargetFailed("it closed the connection"), cancellationToken).ConfigureAwait(false);
             await to.ShutdownSendAsync(cancellationToken).ConfigureAwait(false);
         }
-        catch (OperationCanceledException) when (stall.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
-        {
-            RecordEnd(to, new XpraAesException(XpraErrorId.ConnectionLost, $"It has taken nothing for {_limits.IdleTimeout.TotalSeconds:0.#} s."));
-            to.Abort();
-        }
         catch (OperationCanceledException)
         {
             // Stopped from here.
@@ -181,16 +179,29 @@ internal sealed class RelaySession : ISession
         }
         finally
         {
+            stall?.Dispose();
             // Cleanup must not run on the socket polling thread.
             await Task.Yield();
         }
+    }
+
+    /// <summary>Its timer ends a write that a peer does not take. Only for writes that have to wait: an idle session has none.</summary>
+    private CancellationTokenSource GiveUpWhenCancelled(PacketChannel to)
+    {
+        var stall = new CancellationTokenSource();
+        stall.Token.UnsafeRegister(_ =>
+        {
+            RecordEnd(to, new XpraAesException(XpraErrorId.ConnectionLost, $"It has taken nothing for {_limits.IdleTimeout.TotalSeconds:0.#} s."));
+            to.Abort();
+        }, null);
+        return stall;
     }
 
     /// <summary>
     /// Holds back what the target sends until a packet from the client has decrypted: until then the client gets no session data, and no
     /// known plaintext beyond the hello. The target is not read beyond <see cref="Limits.HeldSize"/>. False where the target has closed its side.
     /// </summary>
-    private async Task<bool> HoldUntilProvenAsync(CancellationTokenSource stall, CancellationToken stopReading)
+    private async Task<bool> HoldUntilProvenAsync(CancellationToken cancellationToken)
     {
         var reader = _target.Reader;
         var held = new Queue<(PacketHeader Header, byte[] Payload)>();
@@ -205,11 +216,11 @@ internal sealed class RelaySession : ISession
             }
             else if (size + reader.Needed > _limits.HeldSize)
             {
-                await _released.Task.WaitAsync(stopReading).ConfigureAwait(false);
+                await _released.Task.WaitAsync(_stopReading.Token).ConfigureAwait(false);
             }
             else
             {
-                fill = reader.StartFill(stopReading).AsTask();
+                fill = reader.StartFill(_stopReading.Token).AsTask();
                 if (await Task.WhenAny(fill, _released.Task).ConfigureAwait(false) != fill)
                     break;
                 if (!reader.EndFill(await fill.ConfigureAwait(false)))
@@ -221,9 +232,11 @@ internal sealed class RelaySession : ISession
             Forward(packet.Header, packet.Payload, _client.Writer, _toClient);
         if (fill is null)
             return true;
-        stall.CancelAfter(_limits.IdleTimeout);
-        await _client.Writer.FlushAsync(stall.Token).ConfigureAwait(false);
-        stall.CancelAfter(Timeout.InfiniteTimeSpan);
+        using (var stall = GiveUpWhenCancelled(_client))
+        {
+            stall.CancelAfter(_limits.IdleTimeout);
+            await _client.Writer.FlushAsync(cancellationToken).ConfigureAwait(false);
+        }
         return reader.EndFill(await fill.ConfigureAwait(false));
     }
 
@@ -269,6 +282,7 @@ internal sealed class RelaySession : ISession
         }
         _client.TrustPeer();
         KeyProven?.Invoke();
+        KeyProven = null;
         _released.TrySetResult();
     }
 

@@ -19,6 +19,7 @@ internal sealed class ClientService
     private readonly AesListener _listener;
     private readonly XpraEndpoint _endpoint;
     private readonly string _bind; // as in AesListener.Endpoints
+    private readonly string _uri; // of the endpoint
     private readonly Responder _responder;
     private readonly XpraKey[] _keys;
     private readonly AcceptOptions _accepts;
@@ -31,6 +32,7 @@ internal sealed class ClientService
         _listener = listener;
         _endpoint = point.Endpoint;
         _bind = point.Address;
+        _uri = _endpoint.ToString();
         _responder = new Responder(listener);
         // Copied, because the caller may dispose of its secrets.
         _keys = options.Key is null ? [] : [.. options.OtherKeys.Prepend(options.Key).Select(key => key.Clone())];
@@ -72,9 +74,23 @@ internal sealed class ClientService
     /// <summary>Serves one client added by <see cref="TryAddUser"/> until its connection is closed. Never throws.</summary>
     public async Task ServeAsync(AcceptedClient client, SourceGuard.Slot slot, CancellationToken cancellationToken)
     {
+        using var log = _listener.LogThrottle.Connect(Options.Logger, client.Source);
+        if (await AcceptAsync(client, slot, log, cancellationToken).ConfigureAwait(false) is not { } connection)
+            return;
+        Start(connection, slot, log);
+        using (slot.Evicted.UnsafeRegister(static connection => ((XpraConnection)connection!).Abort(EvictedReason), connection))
+        using (cancellationToken.UnsafeRegister(static connection => ((XpraConnection)connection!).Abort("cut off"), connection))
+            await connection.Completion.ConfigureAwait(false);
+        if (!connection.KeyProven)
+            RecordFailure(client, connection.CloseCause, log);
+        _listener.Close(connection);
+    }
+
+    /// <summary>Runs the handshakes. Null: there is no session, and the client's connection is closed.</summary>
+    private async Task<XpraConnection?> AcceptAsync(AcceptedClient client, SourceGuard.Slot slot, LogThrottle.Connection log, CancellationToken cancellationToken)
+    {
         using var ending = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, slot.Evicted);
         var address = client.Source;
-        using var log = _listener.LogThrottle.Connect(Options.Logger, address);
         var peer = "unknown";
         PacketChannel? channel = null;
         XpraConnection? connection = null;
@@ -95,7 +111,7 @@ internal sealed class ClientService
                 // A browser has its pages; closed like any connection, so that it reads the end of the last one.
                 channel = new PacketChannel(client.Stream, Options.Limits);
                 await channel.LingerAsync(Options.Limits.CloseGrace, ending.Token).ConfigureAwait(false);
-                return;
+                return null;
             }
             channel = new PacketChannel(stream, Options.Limits, peer, log);
             connection = await OpenAsync(channel, slot, client, peer, started, log, ending.Token).ConfigureAwait(false);
@@ -134,8 +150,7 @@ internal sealed class ClientService
             if (connection is null)
                 await CloseAsync(channel, client).ConfigureAwait(false);
         }
-        if (connection is not null)
-            await RunAsync(connection, client, slot, log, ending.Token).ConfigureAwait(false);
+        return connection;
     }
 
     private void RecordFailure(AcceptedClient client, XpraErrorId? cause, LogThrottle.Connection log, bool isPasswordFailure = false)
@@ -230,7 +245,7 @@ internal sealed class ClientService
     private XpraConnection OpenConnection(ISession session, HandshakeResult client, LogThrottle.Connection log, string? route = null)
     {
         _listener.Counters.Accept();
-        var connection = new XpraConnection(session, ConnectionDirection.Inbound, client.KeyProven, EndpointOf(session.Channel).ToString(), Options.Limits, log)
+        var connection = new XpraConnection(session, ConnectionDirection.Inbound, client.KeyProven, UriFor(session.Channel), Options.Limits, log)
         {
             UserName = client.PeerHello.GetString("username") is { Length: > 0 } name ? PeerIdentification.Sanitize(name) : null,
             Target = (session as RelaySession)?.Target,
@@ -246,10 +261,10 @@ internal sealed class ClientService
     }
 
     /// <summary>The listener's address, as this client has reached it.</summary>
-    private XpraEndpoint EndpointOf(PacketChannel channel)
-        => channel.Transport is TransportKind.TlsPsk or TransportKind.Tls or TransportKind.WebSocketTls ? _endpoint with { Transport = channel.Transport.Value } : _endpoint;
+    private string UriFor(PacketChannel channel)
+        => channel.Transport is TransportKind.TlsPsk or TransportKind.Tls or TransportKind.WebSocketTls ? (_endpoint with { Transport = channel.Transport.Value }).ToString() : _uri;
 
-    private async Task RunAsync(XpraConnection connection, AcceptedClient client, SourceGuard.Slot slot, LogThrottle.Connection log, CancellationToken cancellationToken)
+    private void Start(XpraConnection connection, SourceGuard.Slot slot, LogThrottle.Connection log)
     {
         if (connection.KeyProven)
         {
@@ -267,11 +282,6 @@ internal sealed class ClientService
         connection.KeyProvenChanged += log.Prove;
         _listener.Open(connection);
         connection.Start();
-        using (cancellationToken.Register(() => connection.Abort(slot.Evicted.IsCancellationRequested ? EvictedReason : "cut off")))
-            await connection.Completion.ConfigureAwait(false);
-        if (!connection.KeyProven)
-            RecordFailure(client, connection.CloseCause, log);
-        _listener.Close(connection);
     }
 
     private async Task CloseAsync(PacketChannel? channel, AcceptedClient client)

@@ -77,7 +77,7 @@ internal sealed record SessionStatus
             Peer = connection.Peer,
             UserName = connection.UserName,
             Route = connection.Route,
-            Target = connection.Target,
+            Target = connection.Target?.ToString(),
             Transport = leg.Transport is { } kind ? TransportTable.Of(kind).Scheme : "",
             SendCipher = leg.Seal is not null ? CipherInfo.Sealed : leg.Send is { } send ? $"AES-{send.Mode}" : Unencrypted,
             ReceiveCipher = leg.Seal is not null ? CipherInfo.Sealed : leg.Receive is { } receive ? $"AES-{receive.Mode}" : Unencrypted,

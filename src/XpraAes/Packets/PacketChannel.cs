@@ -17,7 +17,7 @@ internal sealed class PacketChannel(Stream stream, Limits limits, string peer = 
 
     private readonly ILogger _log = logger ?? NullLogger.Instance;
     private readonly SemaphoreSlim _sending = new(1, 1);
-    private readonly List<(byte Index, byte[] Data)> _chunks = [];
+    private List<(byte Index, byte[] Data)>? _chunks; // that wait for their main packet
     private volatile bool _prefersInline;
     private int _disposed;
 
@@ -214,6 +214,7 @@ internal sealed class PacketChannel(Stream stream, Limits limits, string peer = 
         // Even while plaintext packets are allowed (to read a refusal), a plaintext chunk must not become part of an encrypted packet.
         if (Reader.Decryptor is not null && !header.IsEncrypted)
             throw new XpraAesException(XpraErrorId.PlaintextPacket, "The peer sent an unencrypted part of a packet after encryption was agreed.");
+        _chunks ??= [];
         if (_chunks.Count >= ProtocolDefaults.MaxPendingChunks || IsUntrusted && _chunks.Count > 0)
             throw new MalformedPacketException("Too many chunks wait for their main packet.");
         if (_chunks.Exists(chunk => chunk.Index == header.ChunkIndex))
@@ -248,13 +249,16 @@ internal sealed class PacketChannel(Stream stream, Limits limits, string peer = 
         var data = header.Compression == 0 ? Reader.Payload.Span : Decompress(header);
         if (PacketCodec.Decode(header.Encoding, data, decodeLimits) is not object?[] { Length: > 0 } items)
             throw new MalformedPacketException("A packet is a list that starts with its type; this one is not.");
-        foreach (var (index, content) in _chunks)
+        if (_chunks is not null)
         {
-            if (index >= items.Length)
-                throw new MalformedPacketException($"Chunk {index} belongs to no item of its packet.");
-            items[index] = content;
+            foreach (var (index, content) in _chunks)
+            {
+                if (index >= items.Length)
+                    throw new MalformedPacketException($"Chunk {index} belongs to no item of its packet.");
+                items[index] = content;
+            }
+            _chunks = null;
         }
-        _chunks.Clear();
         return new Packet(items, header);
     }
 

@@ -18,7 +18,7 @@ internal sealed class SocketClient(Socket socket) : AcceptedClient
 
     public override bool IsSameUser => UnixPeer.IsSameUser(socket);
 
-    public override Stream Stream => new NetworkStream(socket, ownsSocket: true);
+    public override Stream Stream => new SocketStream(socket);
 
     public override void DetectLoss(Limits limits) => KeepAlive.Enable(socket, limits);
 

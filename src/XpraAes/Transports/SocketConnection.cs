@@ -1,3 +1,4 @@
+using System.Net;
 using System.Net.Sockets;
 
 namespace XpraAes.Transports;
@@ -7,17 +8,17 @@ internal static class SocketConnection
 {
     /// <summary>The stream of the connected socket, which it owns, and the peer's address. The socket is closed on failure.</summary>
     /// <exception cref="XpraAesException">ConnectionRefused, AccessDenied, HostUnreachable, ConnectTimeout.</exception>
-    public static async Task<(Stream Stream, string Peer)> OpenAsync(Socket socket, Func<Socket, CancellationToken, ValueTask> connect, XpraEndpoint endpoint, TimeSpan timeout, Limits limits, CancellationToken cancellationToken)
+    public static async Task<(Stream Stream, string Peer)> OpenAsync(Socket socket, EndPoint address, XpraEndpoint endpoint, TimeSpan timeout, Limits limits, CancellationToken cancellationToken)
     {
         using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         deadline.CancelAfter(timeout);
         try
         {
-            await connect(socket, deadline.Token).ConfigureAwait(false);
+            await ConnectAsync(socket, address, deadline.Token).ConfigureAwait(false);
             KeepAlive.Enable(socket, limits);
             if (endpoint.SendsProxyHeader)
                 await socket.SendAsync(endpoint.Proxied.ToBytes(), deadline.Token).ConfigureAwait(false);
-            return (new NetworkStream(socket, ownsSocket: true), AddressText.Of(socket.RemoteEndPoint));
+            return (new SocketStream(socket), AddressText.Of(socket.RemoteEndPoint));
         }
         catch (Exception e)
         {
@@ -31,6 +32,24 @@ internal static class SocketConnection
                 throw Explain(failure);
             throw;
         }
+    }
+
+    /// <summary>As <see cref="Socket.ConnectAsync(EndPoint, CancellationToken)"/>, whose objects .NET keeps as long as the socket.</summary>
+    private static async Task ConnectAsync(Socket socket, EndPoint address, CancellationToken cancellationToken)
+    {
+        var connected = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        using var operation = new SocketAsyncEventArgs { RemoteEndPoint = address };
+        operation.Completed += (_, _) => connected.SetResult();
+        cancellationToken.ThrowIfCancellationRequested();
+        if (socket.ConnectAsync(operation))
+        {
+            using (cancellationToken.UnsafeRegister(_ => Socket.CancelConnectAsync(operation), null))
+                await connected.Task.ConfigureAwait(false);
+        }
+        if (operation.SocketError == SocketError.OperationAborted)
+            cancellationToken.ThrowIfCancellationRequested();
+        if (operation.SocketError != SocketError.Success)
+            throw new SocketException((int)operation.SocketError);
     }
 
     private static XpraAesException Explain(SocketException e) => e.SocketErrorCode switch

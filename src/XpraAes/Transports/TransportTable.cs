@@ -84,7 +84,7 @@ internal static class TransportTable
             // Another machine's loopback is not this one's.
             options = options with { Source = announced ?? source, IsLoopback = IPAddress.IsLoopback(source) && (announced is null || IPAddress.IsLoopback(announced)), Extend = deadline.CancelAfter };
         }
-        Stream stream = new NetworkStream(socket, ownsSocket: true);
+        Stream stream = new SocketStream(socket);
         var first = new byte[PeekSize];
         try
         {

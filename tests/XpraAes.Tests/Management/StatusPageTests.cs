@@ -245,7 +245,7 @@ public sealed class StatusPageTests : IDisposable
         var session = rig.Gateway.Listener.Connections[0];
         string[] names =
         [
-            session.Peer, "127.0.0.1", User, session.Target!, rig.Gateway.Listener.KeyFingerprint!, "a key for the clients", session.Salt!, "Inbound",
+            session.Peer, "127.0.0.1", User, session.Target!.ToString(), rig.Gateway.Listener.KeyFingerprint!, "a key for the clients", session.Salt!, "Inbound",
         ];
         Assert.All(names, name => Assert.DoesNotContain(name, answer, StringComparison.OrdinalIgnoreCase));
         // Not as part of another number.
