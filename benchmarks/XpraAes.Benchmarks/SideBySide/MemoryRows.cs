@@ -41,10 +41,13 @@ internal static class MemoryRows
     /// <summary>KB without sessions, and with each number of them.</summary>
     private static double[] OpenAll(Chain chain, int[] sessions, Settings settings, Table? table)
     {
-        // A few sessions first, so that one-time allocations are not attributed to sessions.
-        var first = new List<LoadClient>();
-        Load.Open(chain, first, 20);
-        first.ForEach(client => client.Dispose());
+        // Some sessions first, few at a time, so that one-time allocations, such as compiled code, are not attributed to sessions.
+        for (var round = 0; round < (settings.Quick ? 5 : 50); round++)
+        {
+            var first = new List<LoadClient>();
+            Load.Open(chain, first, 20);
+            first.ForEach(client => client.Dispose());
+        }
         var clients = new List<LoadClient>();
         var sizes = new List<double> { Settled(chain, settings) };
         foreach (var count in sessions)
