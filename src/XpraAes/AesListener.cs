@@ -20,6 +20,9 @@ public sealed class AesListener : IAsyncDisposable
     private static readonly TimeSpan s_drainInterval = TimeSpan.FromMilliseconds(200);
 
     private readonly Bind[] _binds;
+    /// <summary>Why a session has ended that came about while its listener stopped.</summary>
+    internal const string CutOff = "cut off";
+
     private readonly ListenerOptions _options;
     private readonly CancellationTokenSource _stopping = new();
     private readonly CancellationTokenSource _draining = new();
@@ -330,6 +333,8 @@ public sealed class AesListener : IAsyncDisposable
             Interlocked.Exchange(ref _state, (int)ListenerState.Stopping);
             await Task.WhenAll(Connections.Select(connection => connection.CloseAsync("server exit", grace))).ConfigureAwait(false);
             await _stopping.CancelAsync().ConfigureAwait(false);
+            foreach (var connection in Connections)
+                connection.Abort(CutOff);
             if (Serving > 0)
                 await _served.Task.ConfigureAwait(false);
             Interlocked.Exchange(ref _state, (int)ListenerState.Stopped);

@@ -28,7 +28,8 @@ internal sealed class RelaySession : ISession
     private readonly CancellationTokenSource _stopReading = new();
     private volatile string? _stopReason;
     private volatile SessionEnd? _end;
-    private readonly TaskCompletionSource _released = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    // Null once what the target sends may go on to the client.
+    private volatile TaskCompletionSource? _released = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private bool _clientIsProven;
 
     public RelaySession(PacketChannel client, CipherLeg clientLeg, PacketChannel target, CipherLeg targetLeg, PacketTranslator? toTarget, PacketTranslator? toClient, bool holdUntilProven, Limits limits)
@@ -41,7 +42,7 @@ internal sealed class RelaySession : ISession
         Legs = [clientLeg, targetLeg];
         target.Reader.MaxPayloadSize = limits.RelayedPacketSize;
         if (!holdUntilProven)
-            _released.SetResult();
+            _released = null;
     }
 
     public IReadOnlyList<CipherLeg> Legs { get; }
@@ -55,7 +56,6 @@ internal sealed class RelaySession : ISession
 
     public async Task<string> RunAsync(CancellationToken cancellationToken)
     {
-        using var ending = cancellationToken.UnsafeRegister(static stopReading => ((CancellationTokenSource)stopReading!).Cancel(), _stopReading);
         var toTarget = PumpAsync(_client, _target, _toTarget, cancellationToken);
         var toClient = PumpAsync(_target, _client, _toClient, cancellationToken);
 
@@ -161,7 +161,7 @@ internal sealed class RelaySession : ISession
             from.Reader.RequireBoundary();
             RecordEnd(from, null);
             current = to;
-            if (to == _client && _released.Task.IsCompleted)
+            if (to == _client && _released is null)
                 await to.SendAsync(Refusals.TargetFailed("it closed the connection"), cancellationToken).ConfigureAwait(false);
             await to.ShutdownSendAsync(cancellationToken).ConfigureAwait(false);
         }
@@ -207,7 +207,8 @@ internal sealed class RelaySession : ISession
         var held = new Queue<(PacketHeader Header, byte[] Payload)>();
         var size = 0;
         Task<int>? fill = null;
-        while (!_released.Task.IsCompleted)
+        var released = _released;
+        while (released is { Task.IsCompleted: false })
         {
             if (reader.TryRead())
             {
@@ -216,12 +217,12 @@ internal sealed class RelaySession : ISession
             }
             else if (size + reader.Needed > _limits.HeldSize)
             {
-                await _released.Task.WaitAsync(_stopReading.Token).ConfigureAwait(false);
+                await released.Task.WaitAsync(_stopReading.Token).ConfigureAwait(false);
             }
             else
             {
                 fill = reader.StartFill(_stopReading.Token).AsTask();
-                if (await Task.WhenAny(fill, _released.Task).ConfigureAwait(false) != fill)
+                if (await Task.WhenAny(fill, released.Task).ConfigureAwait(false) != fill)
                     break;
                 if (!reader.EndFill(await fill.ConfigureAwait(false)))
                     return false;
@@ -283,7 +284,7 @@ internal sealed class RelaySession : ISession
         _client.TrustPeer();
         KeyProven?.Invoke();
         KeyProven = null;
-        _released.TrySetResult();
+        Interlocked.Exchange(ref _released, null)?.SetResult();
     }
 
     /// <summary>Waits for a direction that is stopping, and aborts its connection where the peer does not read what is being written.</summary>

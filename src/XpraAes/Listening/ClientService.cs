@@ -78,9 +78,12 @@ internal sealed class ClientService
         if (await AcceptAsync(client, slot, log, cancellationToken).ConfigureAwait(false) is not { } connection)
             return;
         Start(connection, slot, log);
-        using (slot.Evicted.UnsafeRegister(static connection => ((XpraConnection)connection!).Abort(EvictedReason), connection))
-        using (cancellationToken.UnsafeRegister(static connection => ((XpraConnection)connection!).Abort("cut off"), connection))
-            await connection.Completion.ConfigureAwait(false);
+        // Not kept: it goes with the token once the client cannot be evicted any more.
+        _ = slot.Evicted.UnsafeRegister(static connection => ((XpraConnection)connection!).Abort(EvictedReason), connection);
+        // A listener that stops aborts the sessions that it knows; this one may be too late for that.
+        if (cancellationToken.IsCancellationRequested)
+            connection.Abort(AesListener.CutOff);
+        await connection.Completion.ConfigureAwait(false);
         if (!connection.KeyProven)
             RecordFailure(client, connection.CloseCause, log);
         _listener.Close(connection);

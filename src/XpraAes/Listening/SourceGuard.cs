@@ -253,7 +253,7 @@ internal sealed class SourceGuard(Limits limits, Func<IPAddress, bool> isTrusted
     {
         lock (_gate)
         {
-            ReleaseSlot(slot, countsAsUnproven: false);
+            Keep(slot);
             if (slot is { IsProven: false, IsEnded: false, Levels: [.., var source] })
             {
                 slot.IsProven = true;
@@ -271,7 +271,14 @@ internal sealed class SourceGuard(Limits limits, Func<IPAddress, bool> isTrusted
     private void Release(Slot slot)
     {
         lock (_gate)
-            ReleaseSlot(slot, countsAsUnproven: false);
+            Keep(slot);
+    }
+
+    /// <summary>Frees the slot, and the client stays.</summary>
+    private void Keep(Slot slot)
+    {
+        if (ReleaseSlot(slot, countsAsUnproven: false))
+            slot.Keep();
     }
 
     private void End(Slot slot)
@@ -292,10 +299,11 @@ internal sealed class SourceGuard(Limits limits, Func<IPAddress, bool> isTrusted
         return source;
     }
 
-    private void ReleaseSlot(Slot slot, bool countsAsUnproven)
+    /// <summary>False if it was released before.</summary>
+    private bool ReleaseSlot(Slot slot, bool countsAsUnproven)
     {
         if (!_slots.Remove(slot))
-            return;
+            return false;
         // A proof clears the source's ended connections, and from the networks around it only that source's share.
         var cleared = slot.Levels[^1].EndedUnproven;
         foreach (var source in slot.Levels)
@@ -308,15 +316,17 @@ internal sealed class SourceGuard(Limits limits, Func<IPAddress, bool> isTrusted
         }
         _slotFreed?.TrySetResult();
         _slotFreed = null;
+        return true;
     }
 
     /// <summary>The slot of one connection that has not proven the key yet.</summary>
     public sealed class Slot(SourceGuard guard, IReadOnlyList<SourceRecord> levels, long acquiredAt) : IDisposable
     {
-        private readonly CancellationTokenSource _evicted = new();
+        // Null, with all that waits for it, once it cannot happen any more.
+        private CancellationTokenSource? _evicted = new();
 
         /// <summary>Cancelled when the connection is evicted and so must end.</summary>
-        public CancellationToken Evicted => _evicted.Token;
+        public CancellationToken Evicted => _evicted?.Token ?? CancellationToken.None;
 
         /// <summary>Whether it has sent a hello that can be served.</summary>
         public bool HasSentHello { get; set; }
@@ -349,6 +359,8 @@ internal sealed class SourceGuard(Limits limits, Func<IPAddress, bool> isTrusted
         internal int Load(int level) => level < levels.Count ? levels[level].Load : FirstConnectionLoad;
 
         // Not awaited: the newcomer need not wait until the evicted connection has ended.
-        internal void Evict() => _ = _evicted.CancelAsync();
+        internal void Evict() => _ = _evicted?.CancelAsync();
+
+        internal void Keep() => _evicted = null;
     }
 }
