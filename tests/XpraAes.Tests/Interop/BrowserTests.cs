@@ -230,7 +230,8 @@ public sealed class BrowserTests(RealXpra xpra) : IClassFixture<RealXpra>, IDisp
         await browser.SeeAsync("before", Background, WindowPixels);
 
         var port = gateway.Port;
-        await gateway.StopAsync(TimeSpan.FromSeconds(1));
+        // Until the browser has read why.
+        await gateway.StopAsync(Loopback.HelloTimeout);
         await using var restarted = StartGateway(socket, options => options with { Port = port });
         await EventuallyAsync(async () => (await browser.TextAsync("before", "#status")).Contains("The session has ended: server exit", StringComparison.Ordinal));
         Assert.Equal(0, (await browser.RunAsync("evaluate", new { page = "before", text = "sessionStorage.length" })).GetInt32());
