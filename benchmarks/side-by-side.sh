@@ -27,4 +27,4 @@ run build "$root/benchmarks/XpraAes.Benchmarks" --configuration Release
 run restore "$root/src/XpraAes.Shell" -p:Configuration=Release
 run publish "$root/src/XpraAes.Shell" --no-restore --use-current-runtime --output "$root/out/xpra-aes"
 exec dotnet "$root/benchmarks/XpraAes.Benchmarks/bin/Release/net10.0/XpraAes.Benchmarks.dll" side-by-side \
-    --module "$root/XpraAes.psd1" --shell "$root/out/xpra-aes/xpra-aes" --report "$root/docs/performance.md" "$@"
+    --module "$root/out/XpraAes/XpraAes.psd1" --shell "$root/out/xpra-aes/xpra-aes" --report "$root/docs/performance.md" "$@"
