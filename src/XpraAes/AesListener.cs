@@ -16,13 +16,13 @@ namespace XpraAes;
 /// <summary>Listens on TCP ports for xpra clients that encrypt with AES, and serves them in the background until it is stopped.</summary>
 public sealed class AesListener : IAsyncDisposable
 {
+    /// <summary>Why a session has ended that came about while its listener stopped.</summary>
+    internal const string CutOff = "cut off";
+
     /// <summary>How often a listener that drains looks whether anyone is left to wait for; arbitrary.</summary>
     private static readonly TimeSpan s_drainInterval = TimeSpan.FromMilliseconds(200);
 
     private readonly Bind[] _binds;
-    /// <summary>Why a session has ended that came about while its listener stopped.</summary>
-    internal const string CutOff = "cut off";
-
     private readonly ListenerOptions _options;
     private readonly CancellationTokenSource _stopping = new();
     private readonly CancellationTokenSource _draining = new();

@@ -16,19 +16,8 @@ internal static class BareHandshakeHost
 
     public static void Run(Dictionary<string, string> arguments)
     {
-        var target = new IPEndPoint(IPAddress.Loopback, int.Parse(arguments["target"], CultureInfo.InvariantCulture));
         var iterations = int.Parse(arguments["iterations"], CultureInfo.InvariantCulture);
-        using var listening = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
-        listening.Bind(new IPEndPoint(IPAddress.Loopback, 0));
-        listening.Listen();
-        _ = AcceptAsync(listening, target, iterations);
-        HostConsole.Serve(((IPEndPoint)listening.LocalEndPoint!).Port, () => 0);
-    }
-
-    private static async Task AcceptAsync(Socket listening, IPEndPoint target, int iterations)
-    {
-        while (true)
-            _ = ServeAsync(await listening.AcceptAsync().ConfigureAwait(false), target, iterations);
+        PlainRelayHost.Run(arguments, (client, target) => ServeAsync(client, target, iterations));
     }
 
     private static async Task ServeAsync(Socket client, IPEndPoint target, int iterations)

@@ -9,7 +9,11 @@ internal static class BareRelayHost
     private const int BufferSize = 64 * 1024;
 
     public static void Run(Dictionary<string, string> arguments)
-        => PlainRelayHost.Run(arguments, static (client, server) => Task.WhenAll(CopyAsync(client, server), CopyAsync(server, client)));
+        => PlainRelayHost.Run(arguments, static async (client, target) =>
+        {
+            var server = await PlainRelayHost.ConnectAsync(target).ConfigureAwait(false);
+            await Task.WhenAll(CopyAsync(client, server), CopyAsync(server, client)).ConfigureAwait(false);
+        });
 
     private static async Task CopyAsync(Socket from, Socket to)
     {

@@ -10,30 +10,30 @@ namespace XpraAes.Benchmarks.Hosts;
 /// <summary>The gateway's relay without a cipher, as an upper bound for its throughput. <c>relay --target PORT</c>.</summary>
 internal static class PlainRelayHost
 {
-    public static void Run(Dictionary<string, string> arguments) => Run(arguments, RelayAsync);
+    public static void Run(Dictionary<string, string> arguments) => Run(arguments, async (accepted, target) => await RelayAsync(accepted, await ConnectAsync(target).ConfigureAwait(false)).ConfigureAwait(false));
 
-    /// <summary>Accepts clients, and connects each to the target.</summary>
-    internal static void Run(Dictionary<string, string> arguments, Func<Socket, Socket, Task> relay)
+    /// <summary>Accepts clients, and serves each.</summary>
+    internal static void Run(Dictionary<string, string> arguments, Func<Socket, IPEndPoint, Task> serve)
     {
         var target = new IPEndPoint(IPAddress.Loopback, int.Parse(arguments["target"], CultureInfo.InvariantCulture));
         using var listening = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
         listening.Bind(new IPEndPoint(IPAddress.Loopback, 0));
         listening.Listen();
-        _ = AcceptAsync(listening, target, relay);
+        _ = AcceptAsync(listening, target, serve);
         HostConsole.Serve(((IPEndPoint)listening.LocalEndPoint!).Port, () => 0);
     }
 
-    private static async Task AcceptAsync(Socket listening, IPEndPoint target, Func<Socket, Socket, Task> relay)
-    {
-        while (true)
-            _ = ServeAsync(await listening.AcceptAsync().ConfigureAwait(false), target, relay);
-    }
-
-    private static async Task ServeAsync(Socket accepted, IPEndPoint target, Func<Socket, Socket, Task> relay)
+    internal static async Task<Socket> ConnectAsync(IPEndPoint target)
     {
         var connected = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
         await connected.ConnectAsync(target).ConfigureAwait(false);
-        await relay(accepted, connected).ConfigureAwait(false);
+        return connected;
+    }
+
+    private static async Task AcceptAsync(Socket listening, IPEndPoint target, Func<Socket, IPEndPoint, Task> serve)
+    {
+        while (true)
+            _ = serve(await listening.AcceptAsync().ConfigureAwait(false), target);
     }
 
     private static async Task RelayAsync(Socket accepted, Socket connected)

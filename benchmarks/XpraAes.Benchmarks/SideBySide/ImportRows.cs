@@ -24,8 +24,6 @@ internal static class ImportRows
             var manifest = Path.Combine(folder, "Empty.psd1");
             File.WriteAllText(manifest, Manifest);
             Run(pwsh, $"Add-Type -OutputAssembly '{empty}' -TypeDefinition '{EmptyModule}'");
-            // Warms up the disk cache.
-            Import(pwsh, module);
             var medians = settings.Medians(() => Import(pwsh, module), () => Import(pwsh, manifest), () => Import(pwsh, empty));
             table.AtMostBy(What, medians[0], medians[1], "ms", GoalMore);
             table.AtLeast($"{What} without a manifest", medians[0], medians[2], "ms", null);
@@ -39,7 +37,11 @@ internal static class ImportRows
     }
 
     /// <summary>The second of two imports: after another module's, PowerShell takes some 25 ms longer, whichever it is.</summary>
-    private static double Import(string pwsh, string module) => (ImportOnce(pwsh, module), ImportOnce(pwsh, module)).Item2;
+    private static double Import(string pwsh, string module)
+    {
+        ImportOnce(pwsh, module);
+        return ImportOnce(pwsh, module);
+    }
 
     private static double ImportOnce(string pwsh, string module)
         => double.Parse(Run(pwsh, $"$w = [Diagnostics.Stopwatch]::StartNew(); Import-Module '{module}' -ErrorAction Stop; $w.Elapsed.TotalMilliseconds.ToString([cultureinfo]::InvariantCulture)"), CultureInfo.InvariantCulture);

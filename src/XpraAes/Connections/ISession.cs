@@ -15,6 +15,7 @@ internal interface ISession : IAsyncDisposable
     Action? KeyProven { set; }
 
     /// <summary>Runs the session and returns the reason why it ended; an <see cref="XpraAesException"/> is a reason too.</summary>
+    /// <param name="cancellationToken">Ends what is being sent, and what is waited for at the end. Reading only ends with it where <see cref="Abort"/> follows.</param>
     Task<string> RunAsync(CancellationToken cancellationToken);
 
     /// <summary>Sends a disconnect with a reason to each peer.</summary>
