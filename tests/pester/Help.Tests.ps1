@@ -31,10 +31,11 @@ Describe 'Reading the help' -Tag Unit {
 }
 
 Describe 'Running the examples of the help' -Tag Unit {
-    # What an example does not create itself is prepared: a key file, and a server on port 10000. Port 10000 may be in use,
-    # no machine is called devbox, and nothing may be opened to other machines: these three are replaced.
+    # What an example does not create itself is prepared: a key file, and a server on port 10000. Ports 10000 and 9464 may be in use,
+    # no machine is called devbox, and nothing may be opened to other machines: these are replaced.
     # What only xpra's own servers answer runs against one, where it is installed.
     BeforeAll {
+        . "$PSScriptRoot/FreePort.ps1"
         . "$PSScriptRoot/XpraServer.ps1"
         $script:administration = 'Disconnect-XpraClient', 'Get-XpraClient', 'Get-XpraInfo', 'Get-XpraWindow', 'Invoke-XpraControl', 'Save-XpraScreenshot', 'Send-XpraFile', 'Send-XpraNotification', 'Start-XpraApplication', 'Stop-XpraServer'
         if ((Get-Command xpra, Xvfb -ErrorAction Ignore).Count -eq 2) {
@@ -54,7 +55,7 @@ Describe 'Running the examples of the help' -Tag Unit {
     BeforeEach {
         Push-Location -Path (New-Item -Path "TestDrive:/$([guid]::NewGuid())" -ItemType Directory)
         $key = if ($Code -match 'New-XpraAesKey') { New-XpraAesKey } else { New-XpraAesKey -Path key.txt }
-        $server = Start-XpraAesListener -Port 0 -Key $key -Mode CBC, CTR, GCM, CFB -WarningAction SilentlyContinue
+        $server = Start-XpraAesListener -Port (Get-FreePort) -Key $key -Mode CBC, CTR, GCM, CFB -WarningAction SilentlyContinue
         if ($Code -match 'Start-XpraAesListener') {
             $server | Stop-XpraAesListener
         }
@@ -87,7 +88,7 @@ Describe 'Running the examples of the help' -Tag Unit {
             $ErrorActionPreference = 'Continue' # the suite's is Stop
             Copy-Item -Path "$folder/key.txt" -Destination key.txt -Force
         }
-        $here = $Code -replace '\b10000\b', $port -replace '\bdevbox\b', 'localhost' -replace '-BindAddress Any', '-BindAddress Loopback'
+        $here = $Code -replace '\b10000\b', $port -replace '\b9464\b', (Get-FreePort) -replace '\bdevbox\b', 'localhost' -replace '-BindAddress Any', '-BindAddress Loopback'
         $example = [powershell]::Create('CurrentRunspace').AddScript($here)
         if ($here -match '-Wait\b') {
             $example = [powershell]::Create().AddScript("Import-Module '$manifest'; Set-Location '$($PWD.ProviderPath)'; $here")

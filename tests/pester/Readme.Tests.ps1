@@ -17,6 +17,7 @@ BeforeDiscovery {
 }
 
 BeforeAll {
+    . "$PSScriptRoot/FreePort.ps1"
     Import-Module "$PSScriptRoot/../../out/XpraAes/XpraAes.psd1"
 }
 
@@ -33,7 +34,7 @@ Describe 'Typing what the README says' {
         if (-not $isWine) {
             $null = New-XpraAesCertificate -DnsName localhost -Path cert.pfx
         }
-        $server = Start-XpraAesListener -Port 0 -KeyFile $keyFile
+        $server = Start-XpraAesListener -Port (Get-FreePort) -KeyFile $keyFile
         $null = Connect-XpraAes -ComputerName localhost -Port $server.Port -KeyFile $keyFile
         if ($Code -match 'Start-XpraAesListener') {
             $server | Stop-XpraAesListener

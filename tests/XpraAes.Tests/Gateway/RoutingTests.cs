@@ -106,7 +106,7 @@ public sealed class RoutingTests : IAsyncDisposable
             var started = Stopwatch.GetTimestamp();
             var failure = await gateway.FailToConnectAsync(options => Sealed(options, _ada) with { SessionName = session, UserName = user });
             Assert.Equal(XpraErrorId.SessionUnknown, failure.Id);
-            Assert.True(Stopwatch.GetElapsedTime(started) >= s_limits.AuthenticationDelay);
+            Assert.True(Stopwatch.GetElapsedTime(started) > s_limits.AuthenticationDelay - TimeSpan.FromMilliseconds(20)); // .NET's timers count in ticks of the system, and may be that early
             answers.Add(failure.Message);
         }
         Assert.Contains("permission error: no such session here", Assert.Single(answers), StringComparison.Ordinal);

@@ -190,25 +190,27 @@ public sealed class RealXpra : IAsyncLifetime
     private static string? FindProgram(string name)
         => (Environment.GetEnvironmentVariable("PATH") ?? "").Split(Path.PathSeparator).Select(folder => Path.Combine(folder, name)).FirstOrDefault(File.Exists);
 
-    /// <summary>A port that nothing listens on.</summary>
-    /// <summary>A port on which nothing listens.</summary>
+    /// <summary>A port on which nothing listens, and which the system gives to nobody who asks for any: this process may take it later.</summary>
     internal static int FreePort() => FreePorts(1)[0];
 
     /// <summary>Several of them, no two alike.</summary>
     internal static int[] FreePorts(int count)
     {
-        var probes = Enumerable.Range(0, count).Select(_ => new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp)).ToArray();
-        try
+        var ports = new HashSet<int>();
+        while (ports.Count < count)
         {
-            foreach (var probe in probes)
-                probe.Bind(new IPEndPoint(IPAddress.Loopback, 0));
-            return Array.ConvertAll(probes, probe => ((IPEndPoint)probe.LocalEndPoint!).Port);
+            var port = Random.Shared.Next(20_000, 32_000); // those for whoever asks for any begin at 32768 on Linux
+            using var probe = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+            try
+            {
+                probe.Bind(new IPEndPoint(IPAddress.Loopback, port));
+                ports.Add(port);
+            }
+            catch (SocketException e) when (e.SocketErrorCode == SocketError.AddressAlreadyInUse)
+            {
+            }
         }
-        finally
-        {
-            foreach (var probe in probes)
-                probe.Dispose();
-        }
+        return [.. ports];
     }
 
     private static int FreeDisplay()
