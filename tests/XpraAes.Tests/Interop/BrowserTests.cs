@@ -224,12 +224,12 @@ public sealed class BrowserTests(RealXpra xpra) : IClassFixture<RealXpra>, IDisp
         await RequireAsync();
         var (server, socket) = await StartServerAsync();
         await using var closing = server;
-        var gateway = StartGateway(socket);
+        var port = RealXpra.FreePort();
+        var gateway = StartGateway(socket, options => options with { Port = port });
         await using var browser = await Browser.StartAsync(_certificate);
         await browser.OpenAsync("before", gateway.BrowserUri!, $"{xpra.Key}");
         await browser.SeeAsync("before", Background, WindowPixels);
 
-        var port = gateway.Port;
         // Until the browser has read why.
         await gateway.StopAsync(Loopback.HelloTimeout);
         await using var restarted = StartGateway(socket, options => options with { Port = port });
