@@ -130,17 +130,28 @@ internal sealed unsafe class HardwareAes : AesEngine
                 }
 
                 key = keys[rounds];
-                b0 = AesInstructions.DecryptLast(b0, key ^ before);
-                b1 = AesInstructions.DecryptLast(b1, key ^ Vector128.Load(f));
-                b2 = AesInstructions.DecryptLast(b2, key ^ Vector128.Load(f + 1 * Block));
-                b3 = AesInstructions.DecryptLast(b3, key ^ Vector128.Load(f + 2 * Block));
-                b4 = AesInstructions.DecryptLast(b4, key ^ Vector128.Load(f + 3 * Block));
-                b5 = AesInstructions.DecryptLast(b5, key ^ Vector128.Load(f + 4 * Block));
-                b6 = AesInstructions.DecryptLast(b6, key ^ Vector128.Load(f + 5 * Block));
-                b7 = AesInstructions.DecryptLast(b7, key ^ Vector128.Load(f + 6 * Block));
-                b8 = AesInstructions.DecryptLast(b8, key ^ Vector128.Load(f + 7 * Block));
-                b9 = AesInstructions.DecryptLast(b9, key ^ Vector128.Load(f + 8 * Block));
-                b10 = AesInstructions.DecryptLast(b10, key ^ Vector128.Load(f + 9 * Block));
+                b0 = AesInstructions.DecryptLast(b0, key);
+                b1 = AesInstructions.DecryptLast(b1, key);
+                b2 = AesInstructions.DecryptLast(b2, key);
+                b3 = AesInstructions.DecryptLast(b3, key);
+                b4 = AesInstructions.DecryptLast(b4, key);
+                b5 = AesInstructions.DecryptLast(b5, key);
+                b6 = AesInstructions.DecryptLast(b6, key);
+                b7 = AesInstructions.DecryptLast(b7, key);
+                b8 = AesInstructions.DecryptLast(b8, key);
+                b9 = AesInstructions.DecryptLast(b9, key);
+                b10 = AesInstructions.DecryptLast(b10, key);
+                b0 ^= before;
+                b1 ^= Vector128.Load(f);
+                b2 ^= Vector128.Load(f + 1 * Block);
+                b3 ^= Vector128.Load(f + 2 * Block);
+                b4 ^= Vector128.Load(f + 3 * Block);
+                b5 ^= Vector128.Load(f + 4 * Block);
+                b6 ^= Vector128.Load(f + 5 * Block);
+                b7 ^= Vector128.Load(f + 6 * Block);
+                b8 ^= Vector128.Load(f + 7 * Block);
+                b9 ^= Vector128.Load(f + 8 * Block);
+                b10 ^= Vector128.Load(f + 9 * Block);
                 before = Vector128.Load(f + 10 * Block);
                 b0.Store(t);
                 b1.Store(t + 1 * Block);
@@ -374,27 +385,28 @@ internal sealed unsafe class HardwareAes : AesEngine
             EncryptRound(keys[13], ref b0, ref b1, ref b2, ref b3, ref b4, ref b5, ref b6, ref b7, ref b8, ref b9);
         }
 
+        // XORed after the last round, not into its key: an XOR that can be done early takes a unit from AES.
         var key = keys[rounds];
-        b0 = AesInstructions.EncryptLast(b0, key ^ Vector128.Load(from));
-        b1 = AesInstructions.EncryptLast(b1, key ^ Vector128.Load(from + 1 * Block));
-        b2 = AesInstructions.EncryptLast(b2, key ^ Vector128.Load(from + 2 * Block));
-        b3 = AesInstructions.EncryptLast(b3, key ^ Vector128.Load(from + 3 * Block));
-        b4 = AesInstructions.EncryptLast(b4, key ^ Vector128.Load(from + 4 * Block));
-        b5 = AesInstructions.EncryptLast(b5, key ^ Vector128.Load(from + 5 * Block));
-        b6 = AesInstructions.EncryptLast(b6, key ^ Vector128.Load(from + 6 * Block));
-        b7 = AesInstructions.EncryptLast(b7, key ^ Vector128.Load(from + 7 * Block));
-        b8 = AesInstructions.EncryptLast(b8, key ^ Vector128.Load(from + 8 * Block));
-        b9 = AesInstructions.EncryptLast(b9, key ^ Vector128.Load(from + 9 * Block));
-        b0.Store(to);
-        b1.Store(to + 1 * Block);
-        b2.Store(to + 2 * Block);
-        b3.Store(to + 3 * Block);
-        b4.Store(to + 4 * Block);
-        b5.Store(to + 5 * Block);
-        b6.Store(to + 6 * Block);
-        b7.Store(to + 7 * Block);
-        b8.Store(to + 8 * Block);
-        b9.Store(to + 9 * Block);
+        b0 = AesInstructions.EncryptLast(b0, key);
+        b1 = AesInstructions.EncryptLast(b1, key);
+        b2 = AesInstructions.EncryptLast(b2, key);
+        b3 = AesInstructions.EncryptLast(b3, key);
+        b4 = AesInstructions.EncryptLast(b4, key);
+        b5 = AesInstructions.EncryptLast(b5, key);
+        b6 = AesInstructions.EncryptLast(b6, key);
+        b7 = AesInstructions.EncryptLast(b7, key);
+        b8 = AesInstructions.EncryptLast(b8, key);
+        b9 = AesInstructions.EncryptLast(b9, key);
+        (b0 ^ Vector128.Load(from)).Store(to);
+        (b1 ^ Vector128.Load(from + 1 * Block)).Store(to + 1 * Block);
+        (b2 ^ Vector128.Load(from + 2 * Block)).Store(to + 2 * Block);
+        (b3 ^ Vector128.Load(from + 3 * Block)).Store(to + 3 * Block);
+        (b4 ^ Vector128.Load(from + 4 * Block)).Store(to + 4 * Block);
+        (b5 ^ Vector128.Load(from + 5 * Block)).Store(to + 5 * Block);
+        (b6 ^ Vector128.Load(from + 6 * Block)).Store(to + 6 * Block);
+        (b7 ^ Vector128.Load(from + 7 * Block)).Store(to + 7 * Block);
+        (b8 ^ Vector128.Load(from + 8 * Block)).Store(to + 8 * Block);
+        (b9 ^ Vector128.Load(from + 9 * Block)).Store(to + 9 * Block);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
