@@ -1,7 +1,7 @@
 #!/bin/sh
 # Measures everything that has a goal side by side with its peer, in one run:
 #   benchmarks/side-by-side.sh            the whole, about 25 minutes, written to docs/performance.md
-#   benchmarks/side-by-side.sh --quick    under two minutes, printed alone
+#   benchmarks/side-by-side.sh --quick    fewer rows, under two minutes, printed alone
 # --minutes N   how long memory is watched under light traffic (10; quick: 0)
 # --only NAMES  of ciphers,packets,throughput,latency,allocations,sealed,browser,memory,handshakes,import,start
 # A line per row: what, ours, peer, ratio, goal, and ok, short, limit, or skipped where the peer is not here.

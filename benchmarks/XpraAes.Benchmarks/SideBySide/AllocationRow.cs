@@ -10,7 +10,7 @@ internal static class AllocationRow
         using var client = gateways.Connect();
         client.Flood(PlainPackets.OfSize(1408));
         // Warm-up, until the buffer pool has one for each thread.
-        Thread.Sleep(TimeSpan.FromSeconds(2));
+        Thread.Sleep(settings.Quick ? TimeSpan.FromSeconds(1) : TimeSpan.FromSeconds(2));
         var each = Math.Round(settings.Medians(() => OfEachPacket(gateways.Far!, settings))[0], 1);
         table.AtMostBy("bytes allocated for a forwarded packet", each, 0, "B", 0);
     }

@@ -34,7 +34,7 @@ internal static class BrowserRows
     {
         Chain[] chains = [.. gateways, .. stunnel is null ? Array.Empty<Chain>() : [stunnel]];
         ThroughputRows.WarmUp(chains, settings);
-        foreach (var size in Sizes.OfPackets)
+        foreach (var size in settings.PacketSizes)
         {
             var medians = settings.Medians([.. chains.Select(chain => ThroughputRows.Flood(chain, size, settings))]);
             double? peer = stunnel is null ? null : medians[^1];

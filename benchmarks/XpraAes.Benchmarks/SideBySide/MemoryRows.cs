@@ -23,7 +23,7 @@ internal static class MemoryRows
 
     public static List<(int Sessions, double Ours, double? Peer)> Measure(Table table, Settings settings, string what, Chain gateways, Chain? stunnel, double? goal = null)
     {
-        int[] sessions = settings.Quick ? [1000] : [1000, 5000];
+        int[] sessions = settings.Quick ? [500] : [1000, 5000];
         var peer = stunnel is null ? null : OpenAll(stunnel, sessions, settings, null);
         var ours = OpenAll(gateways, sessions, settings, table);
         var growth = new List<(int, double, double?)>();

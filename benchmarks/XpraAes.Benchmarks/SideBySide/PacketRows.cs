@@ -18,7 +18,7 @@ internal static class PacketRows
         using var python = StartPython();
         foreach (var mode in new[] { AesMode.CTR, AesMode.CFB, AesMode.GCM, AesMode.CBC })
         {
-            foreach (var (size, goal, share) in settings.Quick ? s_sizes[..3] : s_sizes)
+            foreach (var (size, goal, share) in settings.Quick ? [s_sizes[0], s_sizes[2]] : s_sizes)
                 Compare(table, settings, python, mode, stream: true, size, goal, share);
             Compare(table, settings, python, mode, stream: false, 256, 10, null);
         }

@@ -7,9 +7,6 @@ namespace XpraAes.Benchmarks.SideBySide;
 /// <summary>Gateways with TLS 1.3 and the key between them, compared with stunnel with a pre-shared key, and with spiped.</summary>
 internal static class SealedRows
 {
-    /// <summary>Until the JIT compiler is done with the handshake.</summary>
-    private const int WarmUpHandshakes = 8000;
-
     public static void Measure(Table table, Settings settings, int target)
     {
         using (var gateways = Chain.OfSealedGateways(target))
@@ -21,6 +18,8 @@ internal static class SealedRows
             MeasureThroughput(table, settings.InShortTurns, gateways, sameSuite, stunnel, spiped, haproxy);
             LatencyRows.Measure(table, settings, "tls-psk: added latency of a ping", Chain.Direct(target), gateways, stunnel);
         }
+        if (settings.Quick)
+            return;
         MeasureHandshakes(table, settings, target);
         using (var stunnel = Chain.OfStunnelWithKey(target))
         using (var gateways = Chain.OfSealedGateways(target))
@@ -32,7 +31,7 @@ internal static class SealedRows
         const double GoalToSpiped = 5.0;
         Chain?[] chains = [gateways, sameSuite, stunnel, spiped, haproxy];
         ThroughputRows.WarmUp(chains.OfType<Chain>(), settings);
-        foreach (var size in Sizes.OfPackets)
+        foreach (var size in settings.PacketSizes)
         {
             var medians = settings.Medians([.. chains.Select(chain => chain is null ? () => double.NaN : ThroughputRows.Flood(chain, size, settings))]);
             double? Peer(int index) => chains[index] is null ? null : medians[index];
@@ -50,11 +49,12 @@ internal static class SealedRows
     {
         using var gateway = Chain.OfSealedGateways(target, key: Chain.BenchmarkKeyText);
         using var stunnel = Chain.OfStunnelWithKey(target);
-        var count = settings.Quick ? 500 : 2000;
+        const int WarmUpHandshakes = 8000; // until the JIT compiler is done
+        const int Count = 2000;
         Chain[] chains = stunnel is null ? [gateway] : [gateway, stunnel];
         foreach (var chain in chains)
             Handshakes(chain.Far!, WarmUpHandshakes);
-        var medians = settings.Medians([.. chains.Select(chain => (Func<double>)(() => Handshakes(chain.Far!, count)))]);
+        var medians = settings.Medians([.. chains.Select(chain => (Func<double>)(() => Handshakes(chain.Far!, Count)))]);
         table.AtLeast("tls-psk: handshakes a second of one core", medians[0], stunnel is null ? null : medians[1], "1/s", 1.0);
     }
 

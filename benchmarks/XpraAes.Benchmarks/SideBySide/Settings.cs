@@ -10,13 +10,16 @@ internal sealed record Settings(bool Quick, int Minutes)
     public TimeSpan Time { get; init; } = TimeSpan.FromSeconds(Quick ? 0.25 : 1.2);
 
     /// <summary>Warm-up before the first measurement of a kind, for the JIT compiler.</summary>
-    public TimeSpan WarmUp { get; } = TimeSpan.FromSeconds(2);
+    public TimeSpan WarmUp { get; } = TimeSpan.FromSeconds(Quick ? 0.5 : 2);
+
+    /// <summary>The sizes in bytes of the packets that throughput is measured with.</summary>
+    public int[] PacketSizes { get; } = Quick ? [16 * 1024] : [1408, 16 * 1024, 256 * 1024];
 
     /// <summary>Warm-up of a flood before it is measured.</summary>
     public TimeSpan Settling { get; init; } = TimeSpan.FromSeconds(Quick ? 0.06 : 0.3);
 
     /// <summary>For comparisons by wall clock, which other load on the hardware disturbs: more and shorter rounds, after a new connection's buffers have settled.</summary>
-    public Settings InShortTurns => this with { Rounds = 2 * Rounds - 1, Time = Quick ? Time : Time / 2, Settling = TimeSpan.FromSeconds(0.4) };
+    public Settings InShortTurns => Quick ? this : this with { Rounds = 2 * Rounds - 1, Time = Time / 2, Settling = TimeSpan.FromSeconds(0.4) };
 
     public static double Median(IEnumerable<double> values)
     {

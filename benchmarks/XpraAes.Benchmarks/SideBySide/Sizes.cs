@@ -1,11 +1,8 @@
 namespace XpraAes.Benchmarks.SideBySide;
 
-/// <summary>Sizes in bytes, and how they are written.</summary>
+/// <summary>How sizes in bytes are written.</summary>
 internal static class Sizes
 {
-    /// <summary>Of the packets that throughput is measured with.</summary>
-    public static int[] OfPackets { get; } = [1408, 16 * 1024, 256 * 1024];
-
     public static string Name(int bytes) => bytes switch
     {
         1408 => "1.4 KB",

@@ -20,7 +20,7 @@ internal static class ThroughputRows
     {
         Chain[] chains = [.. gateways, .. competitors.Select(competitor => competitor.Chain).OfType<Chain>()];
         WarmUp(chains, settings);
-        foreach (var size in Sizes.OfPackets)
+        foreach (var size in settings.PacketSizes)
         {
             var medians = settings.Medians([.. chains.Select(chain => Flood(chain, size, settings))]);
             foreach (var competitor in competitors)
@@ -58,7 +58,7 @@ internal static class ThroughputRows
         CipherSpeed.WarmUp(cbc);
         WarmUp([gateways, plain], settings);
         settings = settings.InShortTurns;
-        foreach (var size in Sizes.OfPackets)
+        foreach (var size in settings.PacketSizes)
         {
             var packet = new byte[size - size % ProtocolDefaults.BlockSize];
             var medians = settings.Medians(Flood(gateways, size, settings), Flood(plain, size, settings), () => Encrypt(cbc, packet, settings));
@@ -70,7 +70,7 @@ internal static class ThroughputRows
     public static void WarmUp(IEnumerable<Chain> chains, Settings settings)
     {
         foreach (var chain in chains)
-            Load.Flood(chain, Sizes.OfPackets[0], 1, settings, isFirst: true);
+            Load.Flood(chain, settings.PacketSizes[0], 1, settings, isFirst: true);
     }
 
     /// <summary>A measurement of one connection's throughput in MB/s.</summary>
