@@ -208,6 +208,7 @@ public sealed class RealXpra : IAsyncLifetime
             }
             catch (SocketException e) when (e.SocketErrorCode == SocketError.AddressAlreadyInUse)
             {
+                // Another one, then.
             }
         }
         return [.. ports];
