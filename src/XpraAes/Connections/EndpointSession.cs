@@ -126,12 +126,19 @@ internal sealed class EndpointSession(PacketChannel channel, CipherLeg leg, Xpra
     {
         await channel.DisposeAsync().ConfigureAwait(false);
         var closed = new XpraAesException(XpraErrorId.Closed, "The connection is closed.");
+        // Each exception counts as seen: who asked may have given up at this moment.
         foreach (var ping in _pings.Values)
+        {
             ping.TrySetException(closed);
+            _ = ping.Task.Exception;
+        }
         lock (_questions)
         {
             foreach (var question in _questions.Values.SelectMany(waiting => waiting))
+            {
                 question.TrySetException(closed);
+                _ = question.Task.Exception;
+            }
             _questions.Clear();
         }
     }

@@ -96,6 +96,13 @@ internal sealed class RelaySession : ISession
     /// <summary>Only the first end counts. It is recorded before any cleanup, since that ends the other direction too, perhaps before this one returns.</summary>
     private void RecordEnd(PacketChannel side, XpraAesException? failure) => Interlocked.CompareExchange(ref _end, new SessionEnd(side, failure), null);
 
+    /// <summary>A cancelled operation is none: it was stopped from here.</summary>
+    private void RecordFailure(PacketChannel side, Exception e)
+    {
+        if (e is not OperationCanceledException)
+            RecordEnd(side, e as XpraAesException ?? PacketChannel.Lost(e));
+    }
+
     private async Task PumpAsync(PacketChannel from, PacketChannel to, PacketTranslator? translator, CancellationToken cancellationToken)
     {
         await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
@@ -165,17 +172,9 @@ internal sealed class RelaySession : ISession
                 await to.SendAsync(Refusals.TargetFailed("it closed the connection"), cancellationToken).ConfigureAwait(false);
             await to.ShutdownSendAsync(cancellationToken).ConfigureAwait(false);
         }
-        catch (OperationCanceledException)
+        catch (Exception e) when (e is OperationCanceledException or XpraAesException or IOException or SocketException or ObjectDisposedException)
         {
-            // Stopped from here.
-        }
-        catch (XpraAesException e)
-        {
-            RecordEnd(current, e);
-        }
-        catch (Exception e) when (e is IOException or SocketException or ObjectDisposedException)
-        {
-            RecordEnd(current, PacketChannel.Lost(e));
+            RecordFailure(current, e);
         }
         finally
         {
@@ -229,14 +228,25 @@ internal sealed class RelaySession : ISession
                 fill = null;
             }
         }
-        while (held.TryDequeue(out var packet))
-            Forward(packet.Header, packet.Payload, _client.Writer, _toClient);
-        if (fill is null)
-            return true;
-        using (var stall = GiveUpWhenCancelled(_client))
+        var current = _target;
+        try
         {
+            while (held.TryDequeue(out var packet))
+                Forward(packet.Header, packet.Payload, _client.Writer, _toClient);
+            if (fill is null)
+                return true;
+            current = _client;
+            using var stall = GiveUpWhenCancelled(_client);
             stall.CancelAfter(_limits.IdleTimeout);
             await _client.Writer.FlushAsync(cancellationToken).ConfigureAwait(false);
+        }
+        catch (Exception e) when (fill is not null)
+        {
+            // The target is read again while the session ends, which must not meet this read.
+            RecordFailure(current, e);
+            await _stopReading.CancelAsync().ConfigureAwait(false);
+            await ((Task)fill).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            throw;
         }
         return reader.EndFill(await fill.ConfigureAwait(false));
     }

@@ -152,9 +152,9 @@ internal sealed class PacketChannel(Stream stream, Limits limits, string peer = 
     {
         using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         deadline.CancelAfter(timeout);
+        var drain = stream is WebSocketStream ? Reader.DrainAsync(deadline.Token) : null;
         try
         {
-            var drain = stream is WebSocketStream ? Reader.DrainAsync(deadline.Token) : null;
             if (drain is not null)
                 await Task.WhenAny(drain, Task.Delay(s_closingPause, deadline.Token)).ConfigureAwait(false);
             await EndSendingAsync(deadline.Token).ConfigureAwait(false);
@@ -162,7 +162,10 @@ internal sealed class PacketChannel(Stream stream, Limits limits, string peer = 
         }
         catch (Exception e) when (e is OperationCanceledException or SocketException or ObjectDisposedException or IOException or XpraAesException)
         {
-            // The connection is closed either way.
+            // The connection is closed either way, and nobody else would wait for what is still being read.
+            await deadline.CancelAsync().ConfigureAwait(false);
+            if (drain is not null)
+                await drain.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
     }
 

@@ -104,7 +104,10 @@ internal sealed class TlsStream : LayeredStream
         await _writing.WaitAsync(cancellationToken).ConfigureAwait(false);
         try
         {
-            await _ssl.ShutdownAsync().WaitAsync(cancellationToken).ConfigureAwait(false);
+            var shutdown = _ssl.ShutdownAsync();
+            // It cannot be cancelled: it goes on, and fails once the stream is closed.
+            _ = shutdown.ContinueWith(static task => task.Exception, CancellationToken.None, TaskContinuationOptions.OnlyOnFaulted, TaskScheduler.Default);
+            await shutdown.WaitAsync(cancellationToken).ConfigureAwait(false);
         }
         catch (InvalidOperationException)
         {

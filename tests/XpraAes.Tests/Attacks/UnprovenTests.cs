@@ -1,7 +1,12 @@
 using XpraAes.Ciphers;
+using XpraAes.Connections;
 using XpraAes.Encodings;
+using XpraAes.Gateway;
+using XpraAes.Packets;
+using XpraAes.Tests.Ciphers;
 using XpraAes.Tests.Gateway;
 using XpraAes.Tests.Listening;
+using XpraAes.Tests.Transports;
 
 namespace XpraAes.Tests.Attacks;
 
@@ -80,6 +85,36 @@ public sealed class UnprovenTests
         await target.SendAsync("draw", 20L);
         for (var i = 0L; i <= 20; i++)
             Assert.Equal(i, (await client.ReceiveAsync())![1]);
+    }
+
+    [Fact]
+    public async Task A_client_that_proves_its_key_and_takes_nothing_is_the_one_that_ends_the_session()
+    {
+        var cipher = CipherTestData.Parameters(AesMode.GCM);
+        var key = CipherTestData.Bytes(32, seed: 6);
+        var ((nearClient, farClient), (nearTarget, farTarget)) = (DuplexStream.CreatePair(), DuplexStream.CreatePair());
+        var targetStream = new WatchedStream(nearTarget);
+        PacketChannel client = Open(new WatchedStream(nearClient) { FailsWrites = true }), target = new(targetStream, Limits.Default);
+        await using PacketChannel clientPeer = Open(farClient), targetPeer = new(farTarget, Limits.Default);
+        await using var relay = new RelaySession(
+            client, CipherLeg.Of("client", null, cipher, cipher, null, client),
+            target, CipherLeg.Of("target", null, null, null, null, target), toTarget: null, toClient: null, holdUntilProven: true, Limits.Default);
+        await targetPeer.SendAsync(["draw", 1L], default);
+        var running = relay.RunAsync(default);
+        // The packet is held once the next one is waited for.
+        await Loopback.Eventually(() => targetStream.IsReading && target.Reader.PacketsRead == 1);
+        await clientPeer.SendAsync(["ping", 1L], default);
+        var end = await Assert.ThrowsAnyAsync<XpraAesException>(() => running.WaitAsync(Loopback.HelloTimeout));
+        Assert.Equal((XpraErrorId.ConnectionLost, "The connection was lost."), (end.Id, end.Message)); // else it names the target
+        Assert.False(targetStream.IsReading);
+
+        PacketChannel Open(Stream stream)
+        {
+            var channel = new PacketChannel(stream, Limits.Default);
+            channel.Reader.Arm(PacketCipher.CreateDecryptor(cipher, key));
+            channel.Writer.Arm(PacketCipher.CreateEncryptor(cipher, key));
+            return channel;
+        }
     }
 
     [Theory]

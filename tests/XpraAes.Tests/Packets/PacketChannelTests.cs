@@ -267,4 +267,17 @@ public sealed class PacketChannelTests
         await far.DisposeAsync();
         await lingering.WaitAsync(TimeSpan.FromSeconds(20));
     }
+
+    [Fact]
+    public async Task A_websocket_that_cannot_send_its_closing_frame_is_no_longer_read()
+    {
+        var (near, far) = DuplexStream.CreatePair();
+        await using var peer = far;
+        var stream = new WatchedStream(near) { FailsWrites = true };
+        await using var channel = new PacketChannel(new WebSocketStream(stream, masks: false), Limits.Default);
+        var lingering = channel.LingerAsync(TimeSpan.FromSeconds(30), default);
+        Assert.True(stream.IsReading);
+        await lingering.WaitAsync(TimeSpan.FromSeconds(20));
+        Assert.False(stream.IsReading);
+    }
 }
