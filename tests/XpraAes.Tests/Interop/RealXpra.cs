@@ -187,8 +187,12 @@ public sealed class RealXpra : IAsyncLifetime
         return version.Output.Contains($"v{Version}", StringComparison.Ordinal) ? null : $"The xpra on PATH is '{version.Output}'; these tests know {Version}.";
     }
 
-    private static string? FindProgram(string name)
-        => (Environment.GetEnvironmentVariable("PATH") ?? "").Split(Path.PathSeparator).Select(folder => Path.Combine(folder, name)).FirstOrDefault(File.Exists);
+    /// <summary>The first of these programs that exists, each on PATH or at its full path; null where none does.</summary>
+    internal static string? FindProgram(params string[] names)
+    {
+        var folders = (Environment.GetEnvironmentVariable("PATH") ?? "").Split(Path.PathSeparator);
+        return names.SelectMany(name => folders.Select(folder => Path.Combine(folder, name))).FirstOrDefault(File.Exists);
+    }
 
     /// <summary>A port on which nothing listens, and which the system gives to nobody who asks for any: this process may take it later.</summary>
     internal static int FreePort() => FreePorts(1)[0];

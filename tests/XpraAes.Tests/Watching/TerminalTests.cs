@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using XpraAes.Tests.Engine;
+using XpraAes.Tests.Interop;
 using XpraAes.Tests.Keys;
 
 namespace XpraAes.Tests.Watching;
@@ -19,7 +20,7 @@ public sealed class TerminalTests : IAsyncDisposable
     // A server of its own, which ends with its last session.
     private readonly string _server = $"xpra-aes-{Guid.NewGuid():N}";
 
-    private static bool HasTmux { get; } = !OperatingSystem.IsWindows() && (Environment.GetEnvironmentVariable("PATH") ?? "").Split(':').Any(folder => File.Exists(Path.Combine(folder, "tmux")));
+    private static bool HasTmux { get; } = !OperatingSystem.IsWindows() && RealXpra.FindProgram("tmux") is not null;
 
     public async ValueTask DisposeAsync()
     {

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using XpraAes.Tests.Engine;
+using XpraAes.Tests.Interop;
 
 namespace XpraAes.Tests.Windows;
 
@@ -20,8 +21,8 @@ public sealed class WineHost : IAsyncLifetime
 
     public async ValueTask InitializeAsync()
     {
-        _wine = Find("wine64", "/usr/lib/wine/wine64", "wine") ?? "";
-        if (_wine.Length == 0 || Find("script") is null)
+        _wine = RealXpra.FindProgram("wine64", "/usr/lib/wine/wine64", "wine") ?? "";
+        if (_wine.Length == 0 || RealXpra.FindProgram("script") is null)
         {
             Missing = "This needs Wine (Debian's wine64) and script, which gives it a terminal.";
             return;
@@ -50,7 +51,7 @@ public sealed class WineHost : IAsyncLifetime
     public async ValueTask DisposeAsync()
     {
         // Ends what is left in this Wine alone.
-        if (Find("wineserver", "/usr/lib/wine/wineserver64") is { } server && _wine.Length > 0)
+        if (RealXpra.FindProgram("wineserver", "/usr/lib/wine/wineserver64") is { } server && _wine.Length > 0)
             await FinishAsync(Start([server, "-k"]));
         for (var tries = 0; _folder.Exists; tries++)
         {
@@ -126,7 +127,4 @@ public sealed class WineHost : IAsyncLifetime
         start.Environment.Remove("PSModulePath");
         return Process.Start(start)!;
     }
-
-    private static string? Find(params string[] names)
-        => names.SelectMany(name => name.StartsWith('/') ? [name] : (Environment.GetEnvironmentVariable("PATH") ?? "").Split(Path.PathSeparator).Select(folder => Path.Combine(folder, name))).FirstOrDefault(File.Exists);
 }
