@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using System.Text;
 using Spectre.Console;
 
@@ -49,6 +50,7 @@ internal sealed class ConsoleScreen : IWatchScreen
         {
             _isEntered = true;
             AppDomain.CurrentDomain.ProcessExit += OnProcessExit;
+            ModuleLifetime.SignalReceived += OnSignal;
             _tookControlC = Console.TreatControlCAsInput;
             Console.TreatControlCAsInput = true;
             Write(writer => writer.EnterAltScreen().HideCursor().Write(KeepOrder));
@@ -63,6 +65,7 @@ internal sealed class ConsoleScreen : IWatchScreen
                 return;
             _isEntered = false;
             AppDomain.CurrentDomain.ProcessExit -= OnProcessExit;
+            ModuleLifetime.SignalReceived -= OnSignal;
             Write(writer => writer.Write(MayReorder).ResetStyle().ShowCursor().ExitAltScreen());
             Console.TreatControlCAsInput = _tookControlC;
         }
@@ -70,20 +73,12 @@ internal sealed class ConsoleScreen : IWatchScreen
 
     public void Show(IReadOnlyList<Line> lines)
     {
-        var width = Style.Width;
-        Write(writer =>
+        lock (_gate)
         {
-            writer.Write(BeginFrame);
-            for (var i = 0; i < lines.Count; i++)
-            {
-                // Each line where it belongs, so that one that the terminal finds wider than we do moves no other.
-                writer.CursorPosition(i + 1, 1);
-                Write(writer, lines[i], width);
-            }
-            if (lines.Count < Style.Height)
-                writer.CursorPosition(lines.Count + 1, 1).EraseInDisplay(0);
-            writer.Write(EndFrame);
-        });
+            // A signal has left it, and the process takes a moment to end.
+            if (_isEntered)
+                Write(writer => WriteFrame(writer, lines));
+        }
     }
 
     /// <summary>Writes the lines below what is on the screen.</summary>
@@ -118,6 +113,21 @@ internal sealed class ConsoleScreen : IWatchScreen
         _ => Spectre.Console.Style.Plain,
     };
 
+    private void WriteFrame(AnsiWriter writer, IReadOnlyList<Line> lines)
+    {
+        var (width, height, _) = Style;
+        writer.Write(BeginFrame);
+        for (var i = 0; i < lines.Count; i++)
+        {
+            // Each line where it belongs, so that one that the terminal finds wider than we do moves no other.
+            writer.CursorPosition(i + 1, 1);
+            Write(writer, lines[i], width);
+        }
+        if (lines.Count < height)
+            writer.CursorPosition(lines.Count + 1, 1).EraseInDisplay(0);
+        writer.Write(EndFrame);
+    }
+
     private void Write(AnsiWriter writer, Line line, int width)
     {
         var text = line.ToString();
@@ -145,4 +155,18 @@ internal sealed class ConsoleScreen : IWatchScreen
     }
 
     private void OnProcessExit(object? sender, EventArgs e) => Leave();
+
+    /// <summary>Since .NET 10, a signal ends the process without ProcessExit.</summary>
+    private bool OnSignal(PosixSignal signal)
+    {
+        try
+        {
+            Leave();
+        }
+        catch (IOException)
+        {
+            // After SIGHUP there may be no terminal any more.
+        }
+        return false;
+    }
 }

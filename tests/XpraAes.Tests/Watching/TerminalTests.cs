@@ -79,6 +79,24 @@ public sealed class TerminalTests : IAsyncDisposable
         Assert.Equal("0 1", (await TmuxAsync("display-message", "-p", "#{alternate_on} #{cursor_flag}")).Trim());
     }
 
+    [Theory]
+    [InlineData("TERM", 143)]
+    [InlineData("HUP", 129)]
+    public async Task A_signal_that_ends_the_process_leaves_the_screen_as_it_was(string signal, int exitCode)
+    {
+        Assert.SkipUnless(HasTmux, NoTmux);
+        var (script, pid) = (_folder["script.ps1"], _folder["pid"]);
+        await File.WriteAllTextAsync(script, $"'before'; $PID > '{pid}'; Watch-XpraAes");
+        // The shell keeps the terminal when the process has ended.
+        await TmuxAsync("-f", "/dev/null", "-u", "new-session", "-d", "-x", "80", "-y", "24", "-e", "LC_ALL=C.UTF-8", "sh", "-c", $"dotnet '{TestPaths.Shell}' '{script}'; echo ended $?; sleep 1000");
+        await ScreenAsync(screen => Has(screen, "q quit"));
+        using (var kill = Process.Start("kill", [$"-{signal}", (await File.ReadAllTextAsync(pid)).Trim()]))
+            await kill.WaitForExitAsync();
+        var screen = await ScreenAsync(screen => Has(screen, "ended"));
+        Assert.True(Has(screen, $"ended {exitCode}") && Has(screen, "before") && !Has(screen, "q quit"), string.Join('\n', screen));
+        Assert.Equal("0 1", (await TmuxAsync("display-message", "-p", "#{alternate_on} #{cursor_flag}")).Trim());
+    }
+
     /// <summary>Sees what reaches the terminal, byte by byte.</summary>
     [Theory]
     [InlineData("C.UTF-8", "", true, true)]
