@@ -81,6 +81,14 @@ internal static class CellText
         return text[..end];
     }
 
+    /// <summary>Cuts clean text at a whole character, to at most that many of its last cells.</summary>
+    public static string CutStart(string text, int width)
+    {
+        while (text.Length > 0 && WidthOf(text) > width)
+            text = text[(char.IsHighSurrogate(text[0]) ? 2 : 1)..];
+        return text;
+    }
+
     /// <summary>Breaks clean text into lines of at most that many cells, at spaces where there are any.</summary>
     public static IEnumerable<string> Wrap(string text, int width)
     {

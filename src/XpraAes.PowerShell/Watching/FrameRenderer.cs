@@ -6,9 +6,13 @@ internal static class FrameRenderer
     private static readonly string[] s_tableKeys = ["Enter details", "/ filter", "s sort", "r reverse", "d disconnect", "q quit"];
     private static readonly string[] s_detailKeys = ["Esc back", "arrows scroll", "d disconnect", "q quit"];
 
+    private const string Answers = "? y/n", FilterPrompt = "Show those with: ";
+
     private const string Withholding = "Who they are is told only over the Unix socket of a process of one's own.";
 
     private const int NameWidth = 26, RatesWidth = 20, TotalChartWidth = 20;
+
+    private const int BottomHeight = 1, TableHead = 2, FewestSessions = 3;
 
     /// <summary>The frame: at most as many lines as the height, the last one with the keys or a question.</summary>
     public static IReadOnlyList<Line> Draw(WatchSnapshot snapshot, WatchView view, FrameStyle style)
@@ -28,7 +32,9 @@ internal static class FrameRenderer
 
     private static List<Line> DrawTables(WatchSnapshot snapshot, WatchView view, FrameStyle style)
     {
-        List<Line> lines = [Title(snapshot, style), .. Overview(snapshot, style), Line.Empty];
+        List<Line> lines = [Title(snapshot, style), .. Overview(snapshot, style)];
+        var facts = lines.Count;
+        lines.Add(Line.Empty);
         var places = snapshot.Places;
         var shownPlaces = style.Height == 0 ? places.Count : Math.Clamp(style.Height / 4 - 1, 1, Math.Max(1, places.Count));
         if (places.Count > 0)
@@ -44,12 +50,28 @@ internal static class FrameRenderer
             lines.AddRange(CellText.Wrap(NoSessions(snapshot, sessionName), style.Width).Select(line => Line.Of(Fit(line, style))));
             return lines;
         }
+        if (style.Height > 0)
+            MakeRoom(lines, facts, style.Height - BottomHeight - TableHead - Math.Min(FewestSessions, snapshot.Sessions.Count));
         lines.Add(SessionsTitle(snapshot, view, style, sessionName));
         var room = style.Height == 0 ? view.Rows.Count : style.Height - lines.Count - 2;
         view.ScrollToSelected(room);
         SessionRow[] shown = [.. view.Rows.Skip(view.Top).Take(view.Page.Room)];
         lines.AddRange(Table(WatchColumns.Sessions, shown, style, style.Height == 0 ? null : view.Selected, view.SortColumn, view.SortsDescending));
         return lines;
+    }
+
+    /// <summary>In a low terminal some sessions are worth more than what is above them.</summary>
+    /// <param name="lines">The lines above the sessions.</param>
+    /// <param name="facts">How many of them are above the listeners.</param>
+    /// <param name="most">How many there is room for; the first one stays.</param>
+    private static void MakeRoom(List<Line> lines, int facts, int most)
+    {
+        if (lines.Count > most)
+            lines.RemoveAll(line => line == Line.Empty);
+        // A head without a listener would tell nothing.
+        most = Math.Max(1, most < facts + 2 ? Math.Min(most, facts) : most);
+        if (lines.Count > most)
+            lines.RemoveRange(most, lines.Count - most);
     }
 
     private static string NoSessions(WatchSnapshot snapshot, string name) => snapshot switch
@@ -123,8 +145,10 @@ internal static class FrameRenderer
         List<Span> header = [new(" ")];
         foreach (var (column, width) in layout)
         {
-            var name = column == sortColumn ? (style.IsAscii ? descending ? "v" : "^" : descending ? "▼" : "▲") + column.Header : column.Header;
-            AddCell(header, name, width, column.AlignRight, Tone.Heading);
+            var mark = column != sortColumn ? "" : style.IsAscii ? descending ? "v" : "^" : descending ? "▼" : "▲";
+            // A mark that finds no room takes the space before.
+            var room = Math.Max(width, mark.Length + column.Header.Length);
+            AddCell(header, mark + column.Header, room, column.AlignRight, Tone.Heading, hasSpace: room == width);
         }
         yield return new Line(header);
         foreach (var row in rows)
@@ -136,9 +160,9 @@ internal static class FrameRenderer
             yield return new Line(cells, isSelected);
         }
 
-        void AddCell(List<Span> cells, string text, int width, bool alignRight, Tone tone)
+        void AddCell(List<Span> cells, string text, int width, bool alignRight, Tone tone, bool hasSpace = true)
         {
-            if (cells.Count > 1)
+            if (cells.Count > 1 && hasSpace)
                 cells.Add(new Span(" "));
             cells.Add(new Span(CellText.Fit(text, width, style.IsAscii, alignRight), tone));
         }
@@ -179,9 +203,13 @@ internal static class FrameRenderer
     private static Line Bottom(WatchView view, FrameStyle style)
     {
         if (view.Asked is { } asked)
-            return Line.Of(Fit($"Disconnect {asked.Id}, {asked.Peer}{(asked.User.Length > 0 ? $" ({asked.User})" : "")}? y/n", style), Tone.Caution);
+            return Line.Of(Fit($"Disconnect {asked.Id}, {asked.Peer}{(asked.User.Length > 0 ? $" ({asked.User})" : "")}", style with { Width = style.Width - Answers.Length }) + Answers, Tone.Caution);
         if (view.IsTyping)
-            return Line.Of(Fit($"Show those with: {view.Filter}_   (Enter: keep, Esc: all)", style), Tone.Caution);
+        {
+            // What is typed last is seen, whatever else is not.
+            var filter = CellText.CutStart(CellText.Clean(view.Filter, style.IsAscii), style.Width - FilterPrompt.Length - 2);
+            return Line.Of(Fit($"{FilterPrompt}{filter}_   (Enter: keep, Esc: all)", style), Tone.Caution);
+        }
         if (view.Message.Length > 0)
             return Line.Of(Fit(view.Message, style), Tone.Caution);
         var keys = view.Detailed is null ? s_tableKeys : s_detailKeys;

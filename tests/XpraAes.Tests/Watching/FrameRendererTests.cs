@@ -81,11 +81,36 @@ public sealed class FrameRendererTests
         var view = new WatchView();
         view.Update(snapshot);
         ConsoleKey[] keys = [ConsoleKey.End, ConsoleKey.PageUp, ConsoleKey.PageUp, ConsoleKey.UpArrow, ConsoleKey.Home, ConsoleKey.PageDown, ConsoleKey.DownArrow];
-        foreach (var (key, height) in keys.SelectMany(key => new[] { (key, 24), (key, 14) }))
+        foreach (var (key, height) in keys.SelectMany(key => new[] { (key, 24), (key, 14), (key, 5) }))
         {
             view.Press(Key(key));
             var lines = FrameRenderer.Draw(snapshot, view, new FrameStyle(80, height, false));
             Assert.Contains($" {view.Selected!.Id} ", Assert.Single(lines, line => line.IsSelected).ToString(), StringComparison.Ordinal);
+        }
+    }
+
+    [Theory]
+    [InlineData(6, 2)]
+    [InlineData(10, 3)]
+    [InlineData(12, 4)]
+    public void A_low_terminal_has_room_for_sessions(int height, int rows)
+    {
+        var lines = Draw(Of([.. Enumerable.Range(1, 30).Select(id => Session(id))]), 60, height).Select(line => line.ToString()).ToArray();
+        Assert.StartsWith("XpraAes", lines[0], StringComparison.Ordinal);
+        Assert.Equal(rows, lines.Count(line => line.Contains("192.0.2.7", StringComparison.Ordinal)));
+        // The listeners are there with a row, or not at all.
+        Assert.Equal(lines.Any(line => line.Contains("ADDRESS", StringComparison.Ordinal)), lines.Any(line => line.Contains("listening", StringComparison.Ordinal)));
+    }
+
+    [Fact]
+    public void The_column_that_sorts_has_its_mark_and_its_whole_name()
+    {
+        var view = new WatchView();
+        for (var i = 0; i < WatchColumns.Sessions.Count; i++)
+        {
+            var lines = Draw(Of(Session(1)), 120, 20, view).Select(line => line.ToString()).ToArray();
+            Assert.Contains(lines, line => line.Contains($"{(view.SortsDescending ? '▼' : '▲')}{view.SortColumn.Header}", StringComparison.Ordinal));
+            view.Press(Key('s'));
         }
     }
 
@@ -111,6 +136,20 @@ public sealed class FrameRendererTests
         view.Update(Of(Session(3)));
         view.Press(Key('d'));
         Assert.Equal("Disconnect 3, 192.0.2.7:40000 (ada)? y/n", Draw(Of(Session(3)), 80, 20, view)[^1].ToString());
+    }
+
+    [Fact]
+    public void A_long_name_hides_neither_the_answers_nor_what_is_typed()
+    {
+        var row = Session(3, user: new string('x', 200));
+        var view = new WatchView();
+        view.Update(Of(row));
+        view.Press(Key('d'));
+        Assert.EndsWith("…? y/n", Draw(Of(row), 60, 20, view)[^1].ToString(), StringComparison.Ordinal);
+        view.Press(Key('n'));
+        foreach (var key in "/" + new string('日', 40) + "end")
+            view.Press(Key(key));
+        Assert.Contains("日end_", Draw(Of(row), 60, 20, view)[^1].ToString(), StringComparison.Ordinal);
     }
 
     [Fact]
