@@ -14,6 +14,9 @@ internal sealed record Column<T>(string Header, int Narrowest, int Widest, int R
     /// <summary>Whether it is left out where no row has anything in it.</summary>
     public bool IsOptional { get; init; }
 
+    /// <summary>Whether it is left out for these rows, because none has anything in it.</summary>
+    public bool IsLeftOut(IEnumerable<T> rows) => IsOptional && rows.All(row => Text(row, new CellStyle(Widest, IsAscii: true)).Length == 0);
+
     /// <summary>Whether its text fills any width.</summary>
     public bool IsChart { get; init; }
 

@@ -10,7 +10,7 @@ internal static class TableLayout
         var left = width + 1;
         foreach (var column in columns.OrderBy(column => column.Rank))
         {
-            if (column.Narrowest + 1 > left || column.IsOptional && rows.All(row => column.Text(row, new CellStyle(column.Widest, isAscii)).Length == 0))
+            if (column.Narrowest + 1 > left || column.IsLeftOut(rows))
                 continue;
             chosen[column] = column.Narrowest;
             left -= column.Narrowest + 1;

@@ -45,6 +45,8 @@ internal sealed class WatchView
         _snapshot = snapshot;
         if (Detailed is { } detailed)
             Detailed = snapshot.Sessions.FirstOrDefault(row => row.Key == detailed.Key) ?? detailed with { State = "ended", Tone = Tone.Bad, Disconnect = null, WhyNotDisconnect = "It has ended." };
+        if (Asked is { } asked && snapshot.Sessions.All(row => row.Key != asked.Key))
+            (Asked, Message) = (null, $"{asked.Id}, {asked.Peer} has ended.");
         Arrange();
     }
 
@@ -222,8 +224,9 @@ internal sealed class WatchView
 
     private void SortBy(int step)
     {
-        var columns = WatchColumns.Sessions;
-        SortColumn = columns[(columns.ToList().IndexOf(SortColumn) + step + columns.Count) % columns.Count];
+        // A column that is nowhere would sort nothing.
+        var columns = WatchColumns.Sessions.Where(column => column == SortColumn || !column.IsLeftOut(_snapshot?.Sessions ?? [])).ToList();
+        SortColumn = columns[(columns.IndexOf(SortColumn) + step + columns.Count) % columns.Count];
         // Numbers are of interest from the highest on.
         SortsDescending = SortColumn is { SortBy: not null, Header: not "ID" };
         Arrange();

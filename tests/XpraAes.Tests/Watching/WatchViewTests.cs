@@ -54,7 +54,8 @@ public sealed class WatchViewTests
         var column = _view.SortColumn;
         Press("sS");
         Assert.Same(column, _view.SortColumn);
-        for (var i = 0; i < WatchColumns.Sessions.Count; i++)
+        // All but GATEWAY, which has nothing in it.
+        for (var i = 0; i < WatchColumns.Sessions.Count - 1; i++)
         {
             Press("s");
             Assert.Equal([1, 2, 3], Ids.Order());
@@ -88,6 +89,30 @@ public sealed class WatchViewTests
         Assert.Equal(WatchAction.Disconnect, Press("y"));
         Assert.Equal(1, _view.TakeAsked().Id);
         Assert.Null(_view.Asked);
+    }
+
+    [Fact]
+    public void A_question_about_a_session_that_has_ended_is_not_asked_any_more()
+    {
+        Press("d");
+        _view.Update(Of(Session(2)));
+        Assert.Null(_view.Asked);
+        Assert.Equal("1, 192.0.2.7:40000 has ended.", _view.Message);
+        Assert.Equal(WatchAction.None, Press("y"));
+    }
+
+    [Fact]
+    public void Nothing_is_sorted_by_a_column_that_is_not_there()
+    {
+        _view.Update(Of(Session(1, user: ""), Session(2, user: "")));
+        var headers = Enumerable.Range(0, WatchColumns.Sessions.Count).Select(_ =>
+        {
+            Press("s");
+            return _view.SortColumn.Header;
+        }).ToArray();
+        Assert.Contains("TARGET", headers);
+        Assert.DoesNotContain("USER", headers);
+        Assert.DoesNotContain("GATEWAY", headers);
     }
 
     [Theory]
