@@ -26,6 +26,16 @@ internal sealed class RateHistory
             _samples.RemoveRange(0, old);
     }
 
+    /// <summary>A copy in which nothing was transferred after the last sample.</summary>
+    public RateHistory AtRest()
+    {
+        var copy = new RateHistory();
+        copy._samples.AddRange(_samples);
+        if (_samples is [.., var last])
+            copy.Add(last.Time + TimeSpan.FromSeconds(1), last.In, last.Out);
+        return copy;
+    }
+
     /// <summary>The last minute's mean rates, both directions together, in that many equal parts, oldest first; 0 for the time before the first sample.</summary>
     public double[] Chart(int parts)
     {

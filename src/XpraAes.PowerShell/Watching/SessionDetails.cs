@@ -13,7 +13,7 @@ internal static class SessionDetails
         ("Direction", session.Direction),
         ("Endpoint", session.Endpoint),
         ("Peer", session.Peer),
-        ("User", session.UserName is { } user ? $"{user} (by its own account)" : "-"),
+        ("User", session.UserName is { } user ? session.Direction == $"{ConnectionDirection.Outbound}" ? user : $"{user} (by its own account)" : "-"),
         ("Route", session.Route ?? "-"),
         ("Target", session.Target ?? "-"),
         ("Opened", session.Opened.ToLocalTime().ToString("yyyy-MM-dd HH:mm:ss", CultureInfo.InvariantCulture)),

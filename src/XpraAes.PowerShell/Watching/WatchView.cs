@@ -5,6 +5,8 @@ internal sealed class WatchView
 {
     private const int MaxFilterLength = 64;
 
+    private const string EndedState = "ended";
+
     private WatchSnapshot? _snapshot;
     private int _selectedIndex;
 
@@ -44,7 +46,7 @@ internal sealed class WatchView
     {
         _snapshot = snapshot;
         if (Detailed is { } detailed)
-            Detailed = snapshot.Sessions.FirstOrDefault(row => row.Key == detailed.Key) ?? detailed with { State = "ended", Tone = Tone.Bad, Disconnect = null, WhyNotDisconnect = "It has ended." };
+            Detailed = snapshot.Sessions.FirstOrDefault(row => row.Key == detailed.Key) ?? Ended(detailed);
         if (Asked is { } asked && snapshot.Sessions.All(row => row.Key != asked.Key))
             (Asked, Message) = (null, $"{asked.Id}, {asked.Peer} has ended.");
         Arrange();
@@ -92,6 +94,9 @@ internal sealed class WatchView
         Asked = null;
         return asked;
     }
+
+    private static SessionRow Ended(SessionRow row)
+        => row.State == EndedState ? row : row with { State = EndedState, Tone = Tone.Bad, Traffic = row.Traffic.AtRest(), Disconnect = null, WhyNotDisconnect = "It has ended." };
 
     private WatchAction Answer(ConsoleKeyInfo key)
     {

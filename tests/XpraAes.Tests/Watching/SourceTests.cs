@@ -35,6 +35,8 @@ public sealed class SourceTests
         Assert.InRange(row.Age!.Value, TimeSpan.Zero, TimeSpan.FromMinutes(5));
         var outbound = Assert.Single(snapshot.Sessions, session => session.Id == connection.Id);
         Assert.NotNull(outbound.Latency);
+        Assert.EndsWith(" (by its own account)", row.Details()[0].Rows.Single(detail => detail.Name == "User").Value, StringComparison.Ordinal);
+        Assert.DoesNotContain("account", outbound.Details()[0].Rows.Single(detail => detail.Name == "User").Value, StringComparison.Ordinal);
         var place = Assert.Single(snapshot.Places, place => place.Id == rig.Listener.Id);
         Assert.Equal((rig.Listener.Endpoint, "listening", 1), (place.Name, place.State, place.Sessions!.Value));
         Assert.Contains(snapshot.Facts, fact => fact.StartsWith("memory ", StringComparison.Ordinal));

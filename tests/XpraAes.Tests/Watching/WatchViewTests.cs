@@ -135,6 +135,8 @@ public sealed class WatchViewTests
         Assert.Equal(1, _view.Detailed!.Id);
         _view.Update(Of(Session(2)));
         Assert.Equal(("ended", 1), (_view.Detailed!.State, _view.Detailed.Id));
+        Assert.Equal((0, 0), (_view.Detailed.Traffic.InRate, _view.Detailed.Traffic.OutRate));
+        Assert.Contains(_view.Detailed.Traffic.Chart(10), rate => rate > 0);
         Press("d");
         Assert.Null(_view.Asked);
         Press(ConsoleKey.Escape);
