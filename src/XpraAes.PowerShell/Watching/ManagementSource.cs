@@ -5,7 +5,7 @@ namespace XpraAes.PowerShell.Watching;
 /// <summary>The listeners and sessions of other processes, which are asked at their management addresses again and again.</summary>
 internal sealed class ManagementSource : IPollingSource
 {
-    private const string CannotDisconnect = "A management address only reads; Disconnect-XpraAes in that process disconnects it.";
+    private const string CannotDisconnect = "Not from here: use Disconnect-XpraAes in that process.";
 
     private readonly Gateway[] _gateways;
     private readonly RateHistory _total = new();

@@ -8,7 +8,7 @@ namespace XpraAes.PowerShell.Watching;
 /// <summary>The clients of remote servers, which are asked for their information again and again, as Get-XpraInfo asks.</summary>
 internal sealed class ServerSource : IPollingSource
 {
-    private const string CannotDisconnect = "A client of a remote server cannot be disconnected alone; Disconnect-XpraClient disconnects all.";
+    private const string CannotDisconnect = "Not one alone: Disconnect-XpraClient disconnects all.";
 
     private readonly Server[] _servers;
     private readonly Dictionary<string, RateHistory> _traffic = [];

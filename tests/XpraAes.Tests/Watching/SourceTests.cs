@@ -14,6 +14,8 @@ namespace XpraAes.Tests.Watching;
 [Collection(LoopbackCollection.Name)]
 public sealed class SourceTests
 {
+    private const int NarrowestTerminal = 60;
+
     [Fact]
     public async Task The_sessions_of_this_process_are_shown_with_their_rates()
     {
@@ -99,6 +101,7 @@ public sealed class SourceTests
         Assert.Equal(("192.0.2.7:40000", "ada", "AES-CBC", "tcp", "tcp://good/"), (row.Peer, row.User, row.Cipher, row.Transport, row.Route));
         await Loopback.Eventually(() => source.Sample(TimeSpan.FromSeconds(1)).Sessions[0].Traffic.InRate > 0);
         Assert.Null(row.Disconnect);
+        Assert.InRange(row.WhyNotDisconnect.Length, 1, NarrowestTerminal);
         Assert.Equal(["Client", "Cipher"], row.Details().Select(section => section.Title));
         await stop.CancelAsync();
         await source.Completion.WaitAsync(Loopback.HelloTimeout);
@@ -146,7 +149,8 @@ public sealed class SourceTests
         Assert.Equal((ownPlace.Name, ownPlace.State, ownPlace.Note, ownPlace.Sessions, false), (otherPlace.Name, otherPlace.State, otherPlace.Note, otherPlace.Sessions, otherPlace.WithholdsSessions));
         Assert.Equal(own.Facts.Select(fact => fact.Split(' ')[0]), other.Facts.Select(fact => fact.Split(' ')[0]));
         Assert.Null(otherRow.Disconnect);
-        Assert.Contains("only reads", otherRow.WhyNotDisconnect, StringComparison.Ordinal);
+        Assert.Contains("Disconnect-XpraAes", otherRow.WhyNotDisconnect, StringComparison.Ordinal);
+        Assert.InRange(otherRow.WhyNotDisconnect.Length, 1, NarrowestTerminal);
 
         // Its ciphers come once they are asked for.
         Assert.Equal("is asked for", otherRow.Details()[1].Rows[0].Value);

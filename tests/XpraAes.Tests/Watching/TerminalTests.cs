@@ -161,7 +161,7 @@ public sealed class TerminalTests : IAsyncDisposable
         await ScreenAsync(screen => Has(screen, "2 of 4 sessions, with 'bob'"));
         await TmuxAsync("send-keys", "Enter");
         await TmuxAsync("send-keys", "d");
-        await ScreenAsync(screen => Has(screen, "A management address only reads"));
+        await ScreenAsync(screen => Has(screen, "Not from here: use Disconnect-XpraAes in that process."));
         await TmuxAsync("send-keys", "Enter");
         await ScreenAsync(screen => Has(screen, "bob (by its own account)") && Has(screen, "Cipher") && Has(screen, "Salt, send"));
         await TmuxAsync("send-keys", "q");
