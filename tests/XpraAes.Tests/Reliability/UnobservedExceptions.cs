@@ -7,17 +7,27 @@ internal sealed class UnobservedExceptions : IDisposable
 {
     private readonly ConcurrentQueue<string> _seen = new();
 
-    public UnobservedExceptions() => TaskScheduler.UnobservedTaskException += Keep;
+    /// <summary>What earlier tests have left is raised before it counts.</summary>
+    public UnobservedExceptions()
+    {
+        Raise();
+        TaskScheduler.UnobservedTaskException += Keep;
+    }
 
-    /// <summary>Collects garbage, so that pending ones are raised.</summary>
     public void AssertNone()
     {
-        GC.Collect();
-        GC.WaitForPendingFinalizers();
+        Raise();
         Assert.True(_seen.IsEmpty, string.Join("\n\n", _seen));
     }
 
     public void Dispose() => TaskScheduler.UnobservedTaskException -= Keep;
+
+    /// <summary>Collects garbage, so that pending ones are raised.</summary>
+    private static void Raise()
+    {
+        GC.Collect();
+        GC.WaitForPendingFinalizers();
+    }
 
     /// <summary>Other tests of this process run at the same time: a task of theirs that failed is not the module's.</summary>
     private void Keep(object? sender, UnobservedTaskExceptionEventArgs e)
