@@ -1,9 +1,12 @@
 using System.Text;
 using XpraAes.Keys;
+using XpraAes.Tests.Listening;
 using Xunit;
 
 namespace XpraAes.Tests.Keys;
 
+/// <summary>Where a key comes from. Not beside other tests: what is set here is their environment too, and that of the programs that they start.</summary>
+[Collection(LoopbackCollection.Name)]
 public sealed class KeySelectionTests : IDisposable
 {
     private const string Variable = "XPRA_ENCRYPTION_KEY";
