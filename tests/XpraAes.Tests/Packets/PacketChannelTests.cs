@@ -4,6 +4,7 @@ using XpraAes.Encodings;
 using XpraAes.Packets;
 using XpraAes.Tests.Ciphers;
 using XpraAes.Tests.Encodings;
+using XpraAes.Tests.Listening;
 using XpraAes.Tests.Transports;
 using XpraAes.Transports;
 using Xunit;
@@ -174,8 +175,11 @@ public sealed class PacketChannelTests
     {
         var stream = new ScriptedStream() { BlocksWrites = true };
         await using var channel = new PacketChannel(stream, Limits.Default);
-        using var timeout = new CancellationTokenSource(TimeSpan.FromMilliseconds(20));
-        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => channel.SendAsync(["ping", 1L], timeout.Token));
+        using var cancelling = new CancellationTokenSource();
+        var sending = channel.SendAsync(["ping", 1L], cancelling.Token);
+        await Loopback.Eventually(() => stream.Writes.Count == 1);
+        await cancelling.CancelAsync();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => sending);
 
         Assert.True(stream.IsDisposed);
         var lost = await Assert.ThrowsAsync<XpraAesException>(() => channel.SendAsync(["ping", 2L], default));
