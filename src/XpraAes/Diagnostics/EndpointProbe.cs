@@ -30,8 +30,11 @@ internal sealed class EndpointProbe
     private readonly PaddingCheck _padding;
     private readonly AuthenticationCheck _authentication;
 
-    private EndpointProbe(ConnectOptions options, Action<string>? progress)
+    private readonly TimeSpan _silence;
+
+    private EndpointProbe(ConnectOptions options, Action<string>? progress, TimeSpan silence)
     {
+        _silence = silence;
         void ReportProgress(string step)
         {
             Log.Probing(options.Logger, options.Endpoint.ToString(), step);
@@ -54,12 +57,13 @@ internal sealed class EndpointProbe
     /// <param name="options">Endpoint, cipher options and keys.</param>
     /// <param name="progress">Called with a short description of each step.</param>
     /// <param name="cancellationToken">Cancels the probe.</param>
+    /// <param name="silence">The time without an answer after which the search for the cause starts; null for two seconds.</param>
     /// <exception cref="XpraAesException">InvalidOption, IterationsRejected: an option is out of range.</exception>
-    public static async Task<IReadOnlyList<Diagnosis>> RunAsync(ConnectOptions options, Action<string>? progress, CancellationToken cancellationToken)
+    public static async Task<IReadOnlyList<Diagnosis>> RunAsync(ConnectOptions options, Action<string>? progress, CancellationToken cancellationToken, TimeSpan? silence = null)
     {
         KeyStretchingLimits.Require(options.KeySize, options.Iterations);
         using var key = options.Key.Clone();
-        var probe = new EndpointProbe(options with { Key = key }, progress);
+        var probe = new EndpointProbe(options with { Key = key }, progress, silence ?? s_silence);
         await probe.ExamineAsync(cancellationToken).ConfigureAwait(false);
         return probe._report.ToDiagnoses();
     }
@@ -128,9 +132,9 @@ internal sealed class EndpointProbe
     {
         using var asked = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         var asking = _client.AskEncryptedAsync(asked.Token);
-        if (_options.EncryptFirstPacket || await IsDoneWithinAsync(asking, s_silence, cancellationToken).ConfigureAwait(false)
+        if (_options.EncryptFirstPacket || await IsDoneWithinAsync(asking, _silence, cancellationToken).ConfigureAwait(false)
             || !(await _client.AskVersionAsync(cancellationToken).ConfigureAwait(false)).IsXpra
-            || !await ExplainInPlaintextAsync("It does not answer an encrypted hello.", s_silence, asking, cancellationToken).ConfigureAwait(false))
+            || !await ExplainInPlaintextAsync("It does not answer an encrypted hello.", _silence, asking, cancellationToken).ConfigureAwait(false))
         {
             return await asking.ConfigureAwait(false);
         }

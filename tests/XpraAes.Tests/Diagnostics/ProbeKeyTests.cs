@@ -15,7 +15,7 @@ public sealed class ProbeKeyTests : ProbeTests
     {
         await using var server = Serve(version);
         using var wrong = XpraKey.FromText("another key altogether");
-        var found = await ProbeAsync(server, options => options with { Key = wrong, Mode = mode });
+        var found = await ProbeAnsweringAsync(server, options => options with { Key = wrong, Mode = mode });
         AssertCause(found, DiagnosisFinding.KeyMismatch);
         Assert.Contains(found, diagnosis => diagnosis.Finding == DiagnosisFinding.Encrypted);
         Assert.Equal(version == "3.1.3" ? 2 : 1, server.Connections);
@@ -54,7 +54,7 @@ public sealed class ProbeKeyTests : ProbeTests
         // HMAC pads its key with zeros (RFC 2104).
         using var key = XpraKey.FromText("0x" + Hex(KeyText + "\0"));
         await using var server = Serve(ServerTraits.Master);
-        Assert.Contains(await ProbeAsync(server, options => options with { Key = key }), diagnosis => diagnosis.Finding == DiagnosisFinding.KeyRight);
+        Assert.Contains(await ProbeAnsweringAsync(server, options => options with { Key = key }), diagnosis => diagnosis.Finding == DiagnosisFinding.KeyRight);
     }
 
     [Theory]
@@ -64,7 +64,7 @@ public sealed class ProbeKeyTests : ProbeTests
         using var key = XpraKey.FromText("0x" + ours);
         using var serverKey = XpraKey.FromText("0x" + theirs);
         await using var server = new FakeServer(ServerTraits.Master, serverKey);
-        var found = await ProbeAsync(server, options => options with { Key = key });
+        var found = await ProbeAnsweringAsync(server, options => options with { Key = key });
         Assert.Contains(how, AssertCause(found, DiagnosisFinding.KeyFormDiffers).Message, StringComparison.Ordinal);
         Assert.Equal(1, server.Connections);
     }
@@ -74,7 +74,7 @@ public sealed class ProbeKeyTests : ProbeTests
     {
         using var key = XpraKey.FromText(KeyText + " ", KeySource.KeyData);
         await using var server = Serve("3.1.3");
-        var found = await ProbeAsync(server, options => options with { Key = key, Mode = AesMode.GCM });
+        var found = await ProbeAnsweringAsync(server, options => options with { Key = key, Mode = AesMode.GCM });
         Assert.Equal([DiagnosisFinding.ModeIgnored, DiagnosisFinding.KeyFormDiffers], found.Where(diagnosis => diagnosis.Result == DiagnosisResult.Failed).Select(diagnosis => diagnosis.Finding));
     }
 
@@ -84,10 +84,10 @@ public sealed class ProbeKeyTests : ProbeTests
         using var password = SecretBuffer.FromUtf8("pw");
         using var passwordKey = XpraKey.FromPassword(password.Span);
         await using var server = new FakeServer(ServerTraits.V61 with { Password = "pw" }, passwordKey);
-        var cause = AssertCause(await ProbeAsync(server, options => options with { Password = password }), DiagnosisFinding.KeyMismatch);
+        var cause = AssertCause(await ProbeAnsweringAsync(server, options => options with { Password = password }), DiagnosisFinding.KeyMismatch);
         Assert.Contains("-PasswordAsKey", cause.RecommendedAction, StringComparison.Ordinal);
         Assert.Equal(1, server.Connections);
-        Assert.DoesNotContain(await ProbeAsync(server, options => options with { Key = passwordKey, Password = password }), diagnosis => diagnosis.Result == DiagnosisResult.Failed);
+        Assert.DoesNotContain(await ProbeAnsweringAsync(server, options => options with { Key = passwordKey, Password = password }), diagnosis => diagnosis.Result == DiagnosisResult.Failed);
     }
 
     [Theory]
@@ -97,7 +97,7 @@ public sealed class ProbeKeyTests : ProbeTests
     {
         await using var server = Serve(version);
         using var wrong = XpraKey.FromText("another key altogether");
-        var found = await ProbeAsync(server, options => options with { Key = wrong, OtherKeys = [Key], Mode = mode });
+        var found = await ProbeAnsweringAsync(server, options => options with { Key = wrong, OtherKeys = [Key], Mode = mode });
         Assert.DoesNotContain(found, diagnosis => diagnosis.Result == DiagnosisResult.Failed);
     }
 

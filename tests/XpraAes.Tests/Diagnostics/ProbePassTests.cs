@@ -13,7 +13,7 @@ public sealed class ProbePassTests : ProbeTests
     public async Task A_server_of_each_generation_passes_in_each_of_its_modes(string version, AesMode mode)
     {
         await using var server = Serve(version);
-        var found = await ProbeAsync(server, options => options with { Mode = mode });
+        var found = await ProbeAnsweringAsync(server, options => options with { Mode = mode });
         Assert.DoesNotContain(found, diagnosis => diagnosis.Result is DiagnosisResult.Failed or DiagnosisResult.Skipped);
         Assert.Equal(Enum.GetValues<DiagnosisCheck>().Where(check => check != DiagnosisCheck.Tls), found.Select(diagnosis => diagnosis.Check).Distinct().Order());
         Assert.All(found, diagnosis => Assert.Equal(version, diagnosis.PeerVersion));
@@ -36,7 +36,7 @@ public sealed class ProbePassTests : ProbeTests
     public async Task A_server_passes_with_an_IV_in_every_packet(string version)
     {
         await using var server = Serve(version);
-        Assert.DoesNotContain(await ProbeAsync(server, options => options with { Stream = false }), diagnosis => diagnosis.Result == DiagnosisResult.Failed);
+        Assert.DoesNotContain(await ProbeAnsweringAsync(server, options => options with { Stream = false }), diagnosis => diagnosis.Result == DiagnosisResult.Failed);
     }
 
     [Theory]
@@ -47,7 +47,7 @@ public sealed class ProbePassTests : ProbeTests
     {
         await using var server = Serve(Named(version) with { Password = "pw", UserName = "ada" });
         using var password = SecretBuffer.FromUtf8("pw");
-        var found = await ProbeAsync(server, options => options with { UserName = "ada", Password = password });
+        var found = await ProbeAnsweringAsync(server, options => options with { UserName = "ada", Password = password });
         Assert.DoesNotContain(found, diagnosis => diagnosis.Result == DiagnosisResult.Failed);
         Assert.Equal(DiagnosisFinding.Authenticated, found.Single(diagnosis => diagnosis.Check == DiagnosisCheck.Authentication).Finding);
     }
@@ -59,14 +59,14 @@ public sealed class ProbePassTests : ProbeTests
     public async Task A_server_that_wants_an_encrypted_first_packet_passes_with_one(string version)
     {
         await using var server = Serve(Named(version) with { EncryptsFirstPacket = true });
-        Assert.DoesNotContain(await ProbeAsync(server, options => options with { EncryptFirstPacket = true }), diagnosis => diagnosis.Result == DiagnosisResult.Failed);
+        Assert.DoesNotContain(await ProbeAnsweringAsync(server, options => options with { EncryptFirstPacket = true }), diagnosis => diagnosis.Result == DiagnosisResult.Failed);
     }
 
     [Fact]
     public async Task A_proxy_server_without_information_passes()
     {
         await using var server = Serve(ServerTraits.V61 with { RefusesRequests = true });
-        Assert.DoesNotContain(await ProbeAsync(server), diagnosis => diagnosis.Result == DiagnosisResult.Failed);
+        Assert.DoesNotContain(await ProbeAnsweringAsync(server), diagnosis => diagnosis.Result == DiagnosisResult.Failed);
     }
 
     [Theory]

@@ -50,18 +50,24 @@ public abstract class ProbeTests : IDisposable
         Timeout = s_timeout,
     };
 
+    /// <summary>Probes a server that answers, and waits for that: on a loaded machine the search for the cause of its silence would begin, with connections of its own.</summary>
     private protected Task<IReadOnlyList<Diagnosis>> ProbeAsync(int port, Func<ConnectOptions, ConnectOptions>? change = null)
-        => EndpointProbe.RunAsync(change?.Invoke(Options(port)) ?? Options(port), null, default);
+        => EndpointProbe.RunAsync(change?.Invoke(Options(port)) ?? Options(port), null, default, silence: s_timeout);
 
     /// <summary>Probes a server that does not answer.</summary>
     private protected Task<IReadOnlyList<Diagnosis>> ProbeSilentAsync(int port)
-        => ProbeAsync(port, options => options with { Timeout = s_shortTimeout });
+        => EndpointProbe.RunAsync(Options(port) with { Timeout = s_shortTimeout }, null, default);
 
     /// <summary>Probes, and asserts that no session was opened.</summary>
-    private protected async Task<IReadOnlyList<Diagnosis>> ProbeAsync(FakeServer server, Func<ConnectOptions, ConnectOptions>? change = null)
+    private protected Task<IReadOnlyList<Diagnosis>> ProbeAsync(FakeServer server, Func<ConnectOptions, ConnectOptions>? change = null) => ProbeAsync(server, server.IsSilent, change);
+
+    /// <summary>Probes a server that answers this time, even if it is one that leaves some requests unanswered, and asserts that no session was opened.</summary>
+    private protected Task<IReadOnlyList<Diagnosis>> ProbeAnsweringAsync(FakeServer server, Func<ConnectOptions, ConnectOptions>? change = null) => ProbeAsync(server, isSilent: false, change);
+
+    private async Task<IReadOnlyList<Diagnosis>> ProbeAsync(FakeServer server, bool isSilent, Func<ConnectOptions, ConnectOptions>? change)
     {
-        var options = Options(server.Endpoint.Port) with { Timeout = server.IsSilent ? s_shortTimeout : s_timeout };
-        var found = await EndpointProbe.RunAsync(change?.Invoke(options) ?? options, null, default);
+        var options = Options(server.Endpoint.Port) with { Timeout = isSilent ? s_shortTimeout : s_timeout };
+        var found = await EndpointProbe.RunAsync(change?.Invoke(options) ?? options, null, default, isSilent ? null : s_timeout);
         Assert.Equal(0, server.Sessions);
         Assert.All(found, diagnosis => Assert.Equal(server.Endpoint.ToString(), diagnosis.Endpoint));
         return found;
