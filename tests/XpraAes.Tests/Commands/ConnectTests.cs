@@ -4,6 +4,7 @@ using XpraAes.Ciphers;
 using XpraAes.Keys;
 using XpraAes.Tests.Engine;
 using XpraAes.Tests.Keys;
+using XpraAes.Tests.Listening;
 using Pipeline = System.Management.Automation.PowerShell;
 
 namespace XpraAes.Tests.Commands;
@@ -70,14 +71,14 @@ public sealed class ConnectTests : IDisposable
     [Fact]
     public void Many_are_connected_at_once_and_each_failure_names_its_host()
     {
-        using var silent = FakePeer.Silent();
-        var clock = Stopwatch.StartNew();
-        var result = _host.Run($"(@('tcp://127.0.0.1:{silent.Port}/') * 12) + 'tcp://127.0.0.1:{_port}/' + 'tcp://127.0.0.1:1/' | Connect-XpraAes -KeyFile key.txt -Timeout 3");
+        using var waiting = FakePeer.ThatWaitsFor(12);
+        var result = _host.Run($"(@('tcp://127.0.0.1:{waiting.Port}/') * 12) + 'tcp://127.0.0.1:{_port}/' + 'tcp://127.0.0.1:1/' | Connect-XpraAes -KeyFile key.txt -Timeout 60");
         Assert.Equal(13, result.Errors.Count);
         Assert.All(result.Errors, error => Assert.StartsWith($"{error.TargetObject}: ", error.Exception.Message, StringComparison.Ordinal));
         Assert.Single(result.Errors, error => error.FullyQualifiedErrorId.StartsWith("ConnectionRefused,", StringComparison.Ordinal));
+        // Less than all of them at once would have run into the timeout.
+        Assert.Equal(12, result.Errors.Count(error => error.FullyQualifiedErrorId.StartsWith("ConnectionLost,", StringComparison.Ordinal)));
         Assert.Equal($"tcp://127.0.0.1:{_port}/", Assert.Single(result.Output).Properties["Endpoint"].Value);
-        Assert.True(clock.Elapsed < TimeSpan.FromSeconds(30), $"one after the other they would have taken 36 s, and these took {clock.Elapsed.TotalSeconds:0} s");
     }
 
     [Fact]
@@ -94,16 +95,23 @@ public sealed class ConnectTests : IDisposable
     public async Task Ctrl_C_ends_it_without_an_error_and_leaves_no_connection_behind()
     {
         using var silent = FakePeer.Silent();
-        using Pipeline pipeline = _host.Create($"'tcp://127.0.0.1:{silent.Port}/' | Connect-XpraAes -KeyFile key.txt -Timeout 60");
-        var invocation = pipeline.BeginInvoke();
-        await Task.Delay(500);
 
-        var clock = Stopwatch.StartNew();
-        pipeline.Stop();
-        Assert.True(clock.Elapsed < TimeSpan.FromSeconds(2), $"it took {clock.ElapsedMilliseconds} ms");
-        Assert.Throws<PipelineStoppedException>(() => pipeline.EndInvoke(invocation));
-        Assert.Empty(pipeline.Streams.Error);
-        Assert.Empty(_host.Run("Get-XpraAesConnection").Output);
+        // On a busy machine it may be late once; a cmdlet that waits for its work is late every time.
+        var taken = TimeSpan.MaxValue;
+        for (var attempt = 0; attempt < 3 && taken >= TimeSpan.FromSeconds(2); attempt++)
+        {
+            using Pipeline pipeline = _host.Create($"'tcp://127.0.0.1:{silent.Port}/' | Connect-XpraAes -KeyFile key.txt -Timeout 60");
+            var (before, invocation) = (silent.Connections, pipeline.BeginInvoke());
+            await Loopback.Eventually(() => silent.Connections > before);
+
+            var begun = Stopwatch.GetTimestamp();
+            pipeline.Stop();
+            taken = Stopwatch.GetElapsedTime(begun);
+            Assert.Throws<PipelineStoppedException>(() => pipeline.EndInvoke(invocation));
+            Assert.Empty(pipeline.Streams.Error);
+            Assert.Empty(_host.Run("Get-XpraAesConnection").Output);
+        }
+        Assert.True(taken < TimeSpan.FromSeconds(2), $"it took {taken.TotalMilliseconds} ms");
     }
 
     [Fact]
@@ -140,8 +148,8 @@ public sealed class ConnectTests : IDisposable
 
     private async Task AssertEventuallyAsync(string script, Func<string> expected)
     {
-        var clock = Stopwatch.StartNew();
-        while (_host.Run(script).Text != expected() && clock.Elapsed < TimeSpan.FromSeconds(10))
+        var begun = Stopwatch.GetTimestamp();
+        while (_host.Run(script).Text != expected() && Stopwatch.GetElapsedTime(begun) < Loopback.HelloTimeout)
             await Task.Delay(50);
         Assert.Equal(expected(), _host.Run(script).Text);
     }

@@ -11,6 +11,7 @@ internal sealed class FakePeer : IDisposable
     private readonly TcpListener _listener = new(IPAddress.Loopback, 0);
     private readonly Func<NetworkStream, CancellationToken, Task> _behave;
     private readonly CancellationTokenSource _stopping = new();
+    private int _connections;
 
     private FakePeer(Func<NetworkStream, CancellationToken, Task> behave)
     {
@@ -21,8 +22,23 @@ internal sealed class FakePeer : IDisposable
 
     public int Port => ((IPEndPoint)_listener.LocalEndpoint).Port;
 
+    /// <summary>Connections so far.</summary>
+    public int Connections => Volatile.Read(ref _connections);
+
     /// <summary>Never sends anything.</summary>
     public static FakePeer Silent() => new((_, token) => Task.Delay(Timeout.Infinite, token));
+
+    /// <summary>Never sends anything, and hangs up on all once this many are connected at a time.</summary>
+    public static FakePeer ThatWaitsFor(int count)
+    {
+        var (waiting, all) = (0, new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously));
+        return new(async (_, token) =>
+        {
+            if (Interlocked.Increment(ref waiting) == count)
+                all.SetResult();
+            await all.Task.WaitAsync(token);
+        });
+    }
 
     /// <summary>Closes the connection as soon as it has read something.</summary>
     public static FakePeer ThatHangsUp() => new(ReadAsync);
@@ -70,7 +86,11 @@ internal sealed class FakePeer : IDisposable
         try
         {
             while (true)
-                _ = ServeAsync(await _listener.AcceptTcpClientAsync(_stopping.Token));
+            {
+                var client = await _listener.AcceptTcpClientAsync(_stopping.Token);
+                Interlocked.Increment(ref _connections);
+                _ = ServeAsync(client);
+            }
         }
         catch (Exception e) when (e is OperationCanceledException or ObjectDisposedException or SocketException)
         {

@@ -2,12 +2,14 @@ using System.Diagnostics;
 using System.Management.Automation;
 using System.Management.Automation.Runspaces;
 using XpraAes.PowerShell;
+using XpraAes.Tests.Listening;
 using Pipeline = System.Management.Automation.PowerShell;
 
 namespace XpraAes.Tests.Engine;
 
 /// <summary>What every cmdlet inherits: output from workers, errors with an id, and stopping within 200 ms.</summary>
 [Trait("Category", "Engine")]
+[Collection(LoopbackCollection.Name)]
 public sealed class XpraCmdletTests
 {
     private static readonly SessionStateCmdletEntry Work = new("Test-Work", typeof(WorkCommand), null);
