@@ -26,8 +26,8 @@ public sealed class LimitTests
     public async Task A_WebSocket_handshake_does_not_extend_the_timeout_of_the_first_hello()
     {
         await using var loopback = Loopback.Start(options => options with { Limits = s_lenientLimits with { HandshakeTimeout = TimeSpan.FromSeconds(3) } });
+        var started = Stopwatch.GetTimestamp(); // before the client connects, from when on the listener counts
         await using var client = await loopback.ConnectFakeAsync();
-        var started = Stopwatch.GetTimestamp();
         await Task.Delay(TimeSpan.FromSeconds(2));
         await client.SendRawAsync("GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Protocol: binary\r\n\r\n"u8.ToArray());
         await Loopback.Eventually(() => loopback.Listener.Refusals.GetValueOrDefault(XpraErrorId.HandshakeTimeout) == 1);
