@@ -1,11 +1,11 @@
 using System.Net;
 using System.Text.RegularExpressions;
 using Microsoft.Extensions.Logging;
+using XpraAes.Encodings;
 using XpraAes.Listening;
 using XpraAes.Logging;
 using XpraAes.Tests.Listening;
 using XpraAes.Tests.Logging;
-using XpraAes.Tests.Reliability;
 
 namespace XpraAes.Tests.Listening;
 
@@ -203,7 +203,11 @@ public sealed partial class LogThrottleTests : IDisposable
         await using (loopback)
         {
             for (var i = 0; i < 20; i++)
-                await UnauthenticatedClient.ConnectAsync(new IPEndPoint(IPAddress.Loopback, loopback.Listener.Port), IPAddress.Loopback, "clear", TestContext.Current.CancellationToken);
+            {
+                await using var unauthenticatedClient = await loopback.ConnectFakeAsync();
+                await unauthenticatedClient.SendAsync("hello", new XpraDictionary { ["version"] = "6.2.5" });
+                await unauthenticatedClient.WaitForCloseAsync();
+            }
             await Loopback.Eventually(() => loopback.Listener.Serving == 0);
             var before = Lines(113);
             await using var client = await loopback.ConnectAsync();
