@@ -1,5 +1,7 @@
 # A real xpra server with AES on a port of this machine, and the Xvfb that it runs on.
 
+. "$PSScriptRoot/FreePort.ps1"
+
 function Open-XpraServer {
     param(
         # The key file, which the server reads.
@@ -9,11 +11,7 @@ function Open-XpraServer {
         [string] $Folder
     )
 
-    $free = [System.Net.Sockets.TcpListener]::new([ipaddress]::Loopback, 0)
-    $free.Start()
-    $port = $free.LocalEndpoint.Port
-    $free.Stop()
-
+    $port = Get-FreePort
     $display = ":$(Get-Random -Minimum 300 -Maximum 9000)"
     $log = @{ RedirectStandardOutput = (Join-Path $Folder 'out.log'); RedirectStandardError = (Join-Path $Folder 'err.log'); PassThru = $true }
     $processes = @(Start-Process Xvfb "$display -nolisten tcp" @log)

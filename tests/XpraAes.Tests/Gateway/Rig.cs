@@ -9,9 +9,9 @@ internal sealed class Rig : IAsyncDisposable
 {
     private readonly List<IAsyncDisposable> _peers = [];
 
-    public Rig(XpraKey? targetKey = null, Limits? limits = null, Func<ListenerOptions, ListenerOptions>? configure = null)
+    public Rig(XpraKey? targetKey = null, Limits? limits = null, Func<ListenerOptions, ListenerOptions>? configure = null, int targetPort = 0)
     {
-        Target = new TestTarget(targetKey);
+        Target = new TestTarget(targetKey, port: targetPort);
         var options = new ListenerOptions
         {
             Key = Key,

@@ -5,6 +5,7 @@ using XpraAes.Handshake;
 using XpraAes.Listening;
 using XpraAes.Packets;
 using XpraAes.Tests.Diagnostics;
+using XpraAes.Tests.Interop;
 using XpraAes.Tests.Logging;
 using Xunit;
 
@@ -182,7 +183,7 @@ public sealed class SessionTests
     [Fact]
     public async Task Stopping_a_listener_disconnects_its_clients_and_frees_its_port()
     {
-        var loopback = Loopback.Start();
+        var loopback = Loopback.Start(options => options with { Port = RealXpra.FreePort() });
         var clients = await Task.WhenAll(Enumerable.Range(0, 5).Select(_ => loopback.ConnectAsync()));
         await loopback.Listener.StopAsync(Loopback.HelloTimeout);
         Assert.Equal((ListenerState.Stopped, 0), (loopback.Listener.State, loopback.Listener.Connections.Count));

@@ -1,6 +1,7 @@
 using System.Net;
 using XpraAes.Management;
 using XpraAes.Tests.Gateway;
+using XpraAes.Tests.Interop;
 using XpraAes.Tests.Listening;
 
 namespace XpraAes.Tests.Management;
@@ -87,7 +88,7 @@ public sealed class HealthTests
     {
         var clock = new FakeClock();
         var health = new TargetProbes(clock);
-        await using var rig = new Rig();
+        await using var rig = new Rig(targetPort: RealXpra.FreePort());
         Assert.Null(health.Last(rig.Listener));
         Assert.True(await health.AskAsync(rig.Listener));
         clock.Advance(TimeSpan.FromSeconds(9.9));

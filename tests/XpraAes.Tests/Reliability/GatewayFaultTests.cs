@@ -4,6 +4,7 @@ using XpraAes.Encodings;
 using XpraAes.Handshake;
 using XpraAes.Packets;
 using XpraAes.Tests.Gateway;
+using XpraAes.Tests.Interop;
 using XpraAes.Tests.Listening;
 
 namespace XpraAes.Tests.Reliability;
@@ -18,8 +19,8 @@ public sealed class GatewayFaultTests
     [Fact]
     public async Task A_flapping_target_ends_only_its_own_sessions()
     {
-        await using var rig = new Rig(limits: s_shortTimeouts);
-        var port = rig.Target.Endpoint.Port;
+        var port = RealXpra.FreePort();
+        await using var rig = new Rig(limits: s_shortTimeouts, targetPort: port);
         rig.Target.Close();
         for (var round = 0; round < 20; round++)
         {

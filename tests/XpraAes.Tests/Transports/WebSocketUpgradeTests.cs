@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Sockets;
 using System.Net.WebSockets;
 using System.Text;
+using XpraAes.Tests.Interop;
 using XpraAes.Transports;
 using Xunit;
 
@@ -281,10 +282,7 @@ public sealed class WebSocketUpgradeTests
     [Fact]
     public async Task We_connect_to_the_server_of_NET_over_TCP()
     {
-        using var free = new TcpListener(IPAddress.Loopback, 0);
-        free.Start();
-        var port = ((IPEndPoint)free.LocalEndpoint).Port;
-        free.Stop();
+        var port = RealXpra.FreePort();
         using var listener = new HttpListener();
         listener.Prefixes.Add($"http://localhost:{port}/");
         listener.Start();
