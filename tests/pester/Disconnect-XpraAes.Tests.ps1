@@ -32,13 +32,13 @@ Describe 'Ending connections with Disconnect-XpraAes' -Tag Unit {
     It 'sends the peer a disconnect' {
         $theirs = $listener.Connections | Where-Object State -EQ Open
         $connection | Disconnect-XpraAes
-        $null = $theirs.Completion.Wait(5000)
+        $null = $theirs.Completion.Wait(30000)
         $theirs.CloseReason | Should -Match 'disconnect'
     }
 
     It 'disconnects a client of XpraAes' {
         $listener.Connections | Disconnect-XpraAes
-        $null = $connection.Completion.Wait(5000)
+        $null = $connection.Completion.Wait(30000)
         $connection.State | Should -Be 'Closed'
         $listener.State | Should -Be 'Listening'
     }

@@ -29,7 +29,7 @@ Describe 'Finding connections with Get-XpraAesConnection' -Tag Unit {
 
     It 'shows live values: the byte counts grow with pings' {
         $before = $connection.BytesOut
-        $null = $connection.PingAsync([timespan]'00:00:05').Wait(5000)
+        $null = $connection.PingAsync([timespan]'00:00:30').Wait(30000)
         $connection.BytesOut | Should -BeGreaterThan $before
     }
 

@@ -45,7 +45,7 @@ Describe 'Finding listeners with Get-XpraAesListener' -Tag Unit {
 
     It 'counts what it refused, by cause' {
         $null = Connect-XpraAes -ComputerName 127.0.0.1 -Port $second.Port -Mode GCM -KeyFile $keyFile -ErrorAction SilentlyContinue
-        $deadline = [datetime]::Now.AddSeconds(10)
+        $deadline = [datetime]::Now.AddSeconds(30)
         while ($second.Rejected -eq 0 -and [datetime]::Now -lt $deadline) {
             Start-Sleep -Milliseconds 20
         }

@@ -83,7 +83,7 @@ Describe 'Listening with Start-XpraAesListener' -Tag Unit {
         Connect-XpraAes -ComputerName localhost -Port $listener.Port -KeyFile $keyFile | Disconnect-XpraAes
         $listener | Stop-XpraAesListener
         $events = @(Get-Content $log | ConvertFrom-Json)
-        foreach ($attempt in 1..50) {
+        foreach ($attempt in 1..300) {
             if ($events[-1].event -eq 'ListenerStopped') { break }
             Start-Sleep -Milliseconds 100
             $events = @(Get-Content $log | ConvertFrom-Json)
@@ -178,7 +178,7 @@ Describe 'Listening in the foreground' -Tag Unit {
         $listener.State | Should -Be 'Listening'
         $job.State | Should -Be 'Running'
         Stop-Job $job
-        $listener.Completion.Wait(5000) | Should -BeTrue
+        $listener.Completion.Wait(30000) | Should -BeTrue
         Remove-Job $job
     }
 }
@@ -214,7 +214,7 @@ Describe 'Forwarding sessions with -Target' -Tag Unit {
         "$problem" | Should -Match "the gateway's target: Nobody listens there"
         $gateway.State | Should -Be 'Listening'
         # It is counted after the client has got the reason and has gone.
-        $deadline = [datetime]::Now.AddSeconds(10)
+        $deadline = [datetime]::Now.AddSeconds(30)
         while (-not $gateway.Refusals['ConnectionRefused'] -and [datetime]::Now -lt $deadline) {
             Start-Sleep -Milliseconds 20
         }
@@ -243,12 +243,12 @@ Describe 'Forwarding sessions with -Target' -Tag Unit {
         $names | ForEach-Object { Register-ObjectEvent $gateway $_ -SourceIdentifier $_ }
         try {
             Connect-XpraAes "tcp://$($gateway.Endpoint)/?keyfile=$keyFile" | Disconnect-XpraAes
-            (Wait-Event ConnectionOpened -Timeout 10).SourceEventArgs.Connection.Direction | Should -Be 'Inbound'
-            (Wait-Event ConnectionClosed -Timeout 10).SourceEventArgs.Message | Should -Not -BeNullOrEmpty
+            (Wait-Event ConnectionOpened -Timeout 30).SourceEventArgs.Connection.Direction | Should -Be 'Inbound'
+            (Wait-Event ConnectionClosed -Timeout 30).SourceEventArgs.Message | Should -Not -BeNullOrEmpty
             $null = Connect-XpraAes "tcp://$($gateway.Endpoint)/?encryption=AES&keydata=0x00" -WarningAction SilentlyContinue -ErrorAction SilentlyContinue
             $client = [System.Net.Sockets.TcpClient]::new('127.0.0.1', $gateway.Port)
             $client.Client.Send([byte[]](0..20))
-            (Wait-Event HandshakeFailed -Timeout 10).SourceEventArgs.Cause | Should -Be 'NotXpra'
+            (Wait-Event HandshakeFailed -Timeout 30).SourceEventArgs.Cause | Should -Be 'NotXpra'
             $client.Dispose()
         }
         finally {

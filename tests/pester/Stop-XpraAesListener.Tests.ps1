@@ -1,4 +1,5 @@
 BeforeAll {
+    . "$PSScriptRoot/FreePort.ps1"
     Import-Module "$PSScriptRoot/../../out/XpraAes/XpraAes.psd1"
     $script:keyFile = Join-Path $TestDrive 'key.txt'
     $null = New-XpraAesKey $keyFile
@@ -25,6 +26,7 @@ Describe 'Stopping listeners with Stop-XpraAesListener' -Tag Unit {
     }
 
     It 'frees the port at once' {
+        $listener = Start-XpraAesListener -Port (Get-FreePort) -KeyFile $keyFile
         $listener | Stop-XpraAesListener
         $again = Start-XpraAesListener -Port $listener.Port -KeyFile $keyFile
         $again.Port | Should -Be $listener.Port
@@ -34,7 +36,7 @@ Describe 'Stopping listeners with Stop-XpraAesListener' -Tag Unit {
     It 'disconnects the clients' {
         $connection = Connect-XpraAes -ComputerName 127.0.0.1 -Port $listener.Port -KeyFile $keyFile
         $listener | Stop-XpraAesListener -GracePeriod 2
-        $null = $connection.Completion.Wait(5000)
+        $null = $connection.Completion.Wait(30000)
         $connection.CloseReason | Should -Match 'server exit'
     }
 
@@ -58,7 +60,7 @@ Describe 'Stopping listeners with Stop-XpraAesListener' -Tag Unit {
             $stop.Shell.EndInvoke($stop.Running) | Should -BeNullOrEmpty
             $stop.Shell.Dispose()
         }
-        $null = $connection.Completion.Wait(5000)
+        $null = $connection.Completion.Wait(30000)
         $connection.CloseReason | Should -Match 'server exit'
         $draining.State | Should -Be 'Stopped'
     }
