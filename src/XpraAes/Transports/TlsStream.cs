@@ -13,10 +13,11 @@ internal sealed class TlsStream : LayeredStream
     private const SslProtocols Protocols = SslProtocols.Tls12 | SslProtocols.Tls13;
 
     private readonly SslStream _ssl;
+    private readonly Stream _below;
     private readonly SemaphoreSlim _writing = new(1, 1); // SslStream allows one write at a time
 
-    private TlsStream(SslStream ssl)
-        : base(ssl) => _ssl = ssl;
+    private TlsStream(SslStream ssl, Stream below)
+        : base(ssl) => (_ssl, _below) = (ssl, below);
 
     public override TlsStream Tls => this;
 
@@ -32,6 +33,7 @@ internal sealed class TlsStream : LayeredStream
     /// <exception cref="XpraAesException">TlsRefused if the client ends it, or shares no version of TLS; ConnectionLost.</exception>
     public static async Task<TlsStream> AcceptAsync(Stream stream, ServerCertificate certificate, CancellationToken cancellationToken)
     {
+        // A client that fails here is not cut off before it has read why.
         var ssl = new SslStream(stream, leaveInnerStreamOpen: true);
         try
         {
@@ -41,7 +43,7 @@ internal sealed class TlsStream : LayeredStream
                 EnabledSslProtocols = Protocols,
                 AllowRenegotiation = false,
             }, cancellationToken).ConfigureAwait(false);
-            return new TlsStream(ssl);
+            return new TlsStream(ssl, stream);
         }
         catch (Exception e)
         {
@@ -74,7 +76,7 @@ internal sealed class TlsStream : LayeredStream
                 CertificateChainPolicy = PolicyOf(trust),
                 RemoteCertificateValidationCallback = (_, certificate, chain, errors) => (distrust = Judge(certificate as X509Certificate2, chain, errors, trust, name)) is null,
             }, cancellationToken).ConfigureAwait(false);
-            return new TlsStream(ssl);
+            return new TlsStream(ssl, greeting);
         }
         catch (Exception e)
         {
@@ -117,6 +119,13 @@ internal sealed class TlsStream : LayeredStream
         {
             _writing.Release();
         }
+    }
+
+    protected override void Dispose(bool disposing)
+    {
+        base.Dispose(disposing);
+        if (disposing)
+            _below.Dispose();
     }
 
     private static X509ChainPolicy PolicyOf(TlsTrust trust)

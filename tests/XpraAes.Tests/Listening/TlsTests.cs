@@ -6,9 +6,11 @@ using System.Text;
 using XpraAes.Ciphers;
 using XpraAes.Connections;
 using XpraAes.Diagnostics;
+using XpraAes.Encodings;
 using XpraAes.Gateway;
 using XpraAes.Keys;
 using XpraAes.Listening;
+using XpraAes.Tests.Gateway;
 using XpraAes.Tests.Keys;
 using XpraAes.Transports;
 
@@ -410,6 +412,41 @@ public sealed class TlsTests : IDisposable
         await client.CloseAsync();
         await server.Completion.WaitAsync(Loopback.HelloTimeout);
         Assert.Equal((null, "the peer disconnected: client request"), ((XpraErrorId?)server.CloseCause, server.CloseReason));
+    }
+
+    [Theory]
+    [InlineData(TransportKind.Tls)]
+    [InlineData(TransportKind.WebSocketTls)]
+    public async Task A_session_that_is_cut_off_is_over_for_the_client_too(TransportKind transport)
+    {
+        await using var loopback = Start();
+        await using var client = await loopback.ConnectAsync(options => By(transport, options));
+        (await loopback.SingleConnectionAsync()).Abort(AesListener.CutOff);
+        await client.Completion.WaitAsync(Loopback.HelloTimeout);
+    }
+
+    [Fact]
+    public async Task A_client_that_takes_nothing_is_given_up_on()
+    {
+        using var certificate = ServerCertificate.From(_certificate);
+        await using var rig = new Rig(limits: Limits.Default with { IdleTimeout = TimeSpan.FromSeconds(1), CloseGrace = TimeSpan.FromMilliseconds(200) }, configure: options => options with { Certificate = certificate });
+        var endpoint = new XpraEndpoint(TransportKind.Tls, "127.0.0.1", rig.Listener.Port) { Trust = new TlsTrust { AuthorityFile = _authorityFile } };
+        var (stream, _) = await TransportTable.ConnectAsync(endpoint, [], Loopback.HelloTimeout, Limits.Default, default);
+        await using var client = new FakePeer(null!, rig.Key, stream);
+        var opening = client.OpenSessionAsync(Generation.Named("6.2"), AesMode.CTR);
+        await using var target = await rig.Target.AcceptAsync();
+        await opening;
+        await client.SendAsync("ping", 1L);
+        await Rig.UntilAsync(() => rig.Listener.Connections is [{ KeyProven: true }]);
+        var connection = rig.Listener.Connections[0];
+        var sending = Task.Run(async () =>
+        {
+            while (true)
+                await target.WriteRawAsync((byte)PacketEncoding.RencodePlus, 0, 0, new byte[64 * 1024]);
+        });
+        await connection.Completion.WaitAsync(Loopback.HelloTimeout);
+        Assert.Contains("taken nothing", connection.CloseReason, StringComparison.Ordinal);
+        await Assert.ThrowsAnyAsync<Exception>(() => sending);
     }
 
     private Loopback Start(Func<ListenerOptions, ListenerOptions>? configure = null)
