@@ -60,7 +60,13 @@ internal sealed class RelaySession : ISession
         var toClient = PumpAsync(_target, _client, _toClient, cancellationToken);
 
         var first = await Task.WhenAny(toTarget, toClient).ConfigureAwait(false);
-        await first.ConfigureAwait(false);
+        if (first.IsFaulted)
+        {
+            // Not by either side. The buffers are freed next, which the other loop must not use any more.
+            Abort();
+            await _stopReading.CancelAsync().ConfigureAwait(false);
+            await Task.WhenAll(toTarget, toClient).ConfigureAwait(false);
+        }
         var end = _end;
         // One side has closed its half; the other may still be sending.
         if (end is { Failure: null })

@@ -1,8 +1,12 @@
 using System.Security.Cryptography;
 using XpraAes.Ciphers;
+using XpraAes.Connections;
 using XpraAes.Encodings;
+using XpraAes.Gateway;
 using XpraAes.Packets;
+using XpraAes.Tests.Ciphers;
 using XpraAes.Tests.Listening;
+using XpraAes.Tests.Transports;
 
 namespace XpraAes.Tests.Gateway;
 
@@ -156,5 +160,29 @@ public sealed class RelayTests
         Assert.Contains("taken nothing", connection.CloseReason, StringComparison.Ordinal);
         Assert.Equal(!clientIsStuck, connection.CloseReason!.Contains("the target", StringComparison.Ordinal));
         await Assert.ThrowsAnyAsync<IOException>(() => sending);
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task A_session_that_fails_of_itself_leaves_no_read_behind(bool holdUntilProven)
+    {
+        var cipher = CipherTestData.Parameters(AesMode.CTR);
+        var key = CipherTestData.Bytes(32, seed: 6);
+        var ((nearClient, farClient), (nearTarget, farTarget)) = (DuplexStream.CreatePair(), DuplexStream.CreatePair());
+        var targetStream = new WatchedStream(nearTarget);
+        PacketChannel client = new(nearClient, Limits.Default), target = new(targetStream, Limits.Default);
+        client.Reader.Arm(PacketCipher.CreateDecryptor(cipher, key));
+        await using PacketChannel clientPeer = new(farClient, Limits.Default), targetPeer = new(farTarget, Limits.Default);
+        clientPeer.Writer.Arm(PacketCipher.CreateEncryptor(cipher, key));
+        await using var relay = new RelaySession(
+            client, CipherLeg.Of("client", null, cipher, cipher, null, client),
+            target, CipherLeg.Of("target", null, null, null, null, target), toTarget: null, toClient: null, holdUntilProven, Limits.Default)
+        { KeyProven = () => throw new InvalidOperationException("The log does not take it.") };
+        var running = relay.RunAsync(default);
+        await Loopback.Eventually(() => targetStream.IsReading);
+        await clientPeer.SendAsync(["ping", 1L], default);
+        await Assert.ThrowsAsync<InvalidOperationException>(() => running.WaitAsync(TestPeer.HelloTimeout));
+        Assert.False(targetStream.IsReading);
     }
 }
