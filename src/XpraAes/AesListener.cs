@@ -201,7 +201,8 @@ public sealed class AesListener : IAsyncDisposable
     {
         ArgumentNullException.ThrowIfNull(options);
         var points = new List<(IListeningPoint, ListenerOptions)>();
-        List<IDisposable> salts;
+        List<IDisposable> salts = [];
+        AesListener listener;
         try
         {
             foreach (var bind in more.Prepend(options))
@@ -211,14 +212,15 @@ public sealed class AesListener : IAsyncDisposable
             }
             RequireKnownBinds(points);
             salts = PrepareSalts(more.Prepend(options));
+            listener = new AesListener(points);
         }
         catch
         {
             foreach (var (point, _) in points)
                 point.Dispose();
+            salts.ForEach(salt => salt.Dispose());
             throw;
         }
-        var listener = new AesListener(points);
         listener._salts.AddRange(salts);
         LiveRegistry<AesListener>.Add(listener.Id, listener);
         listener.LogListening();
@@ -506,6 +508,9 @@ public sealed class AesListener : IAsyncDisposable
             if (key.Data.IsEmpty)
                 throw new XpraAesException(XpraErrorId.KeyFileEmpty, "The key holds no data.", "Make one with New-XpraAesKey.");
         }
+        // They fail here if they were disposed of, and not once they are half copied.
+        _ = options.Password?.Length;
+        options.Certificate?.Clone().Dispose();
         if (options.OtherKeys.Count > 0 && !options.EncryptFirstPacket && !options.IsSealedOnly)
             throw Invalid("A listener cannot tell which key a client has before it encrypts to it.", "Give each key a bind of its own, or encrypt the first packet on both sides.");
         if (options.Key is null)

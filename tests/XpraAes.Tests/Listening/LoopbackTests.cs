@@ -5,6 +5,7 @@ using XpraAes.Encodings;
 using XpraAes.Handshake;
 using XpraAes.Keys;
 using XpraAes.Listening;
+using XpraAes.Tests.Interop;
 using XpraAes.Transports;
 using Xunit;
 
@@ -50,6 +51,19 @@ public sealed class LoopbackTests
         Assert.Equal((mode, ConnectionState.Open, ConnectionDirection.Outbound), (client.Mode, client.State, client.Direction));
         Assert.Equal(ConnectionDirection.Inbound, server.Direction);
         Assert.Equal(clientRows[0].Salt, client.Salt);
+    }
+
+    [Fact]
+    public async Task A_secret_that_was_disposed_of_neither_leaves_a_port_open_nor_half_of_a_change()
+    {
+        var gone = new SecretBuffer(1);
+        gone.Dispose();
+        using var key = XpraKey.Generate();
+        var options = new ListenerOptions { Key = key, Port = RealXpra.FreePort() };
+        Assert.Throws<ObjectDisposedException>(() => AesListener.Start(options with { Password = gone }));
+        await using var listener = AesListener.Start(options, options with { Port = 0 });
+        Assert.Throws<ObjectDisposedException>(() => listener.Reconfigure(old => old with { Modes = [AesMode.CTR], Password = old.Port == 0 ? gone : null }));
+        Assert.Equal(options.Modes, listener.Mode);
     }
 
     [Theory]
