@@ -6,14 +6,16 @@ namespace XpraAes.Transports;
 /// <summary>Connects a socket with a timeout, and explains failures.</summary>
 internal static class SocketConnection
 {
-    /// <summary>The stream of the connected socket, which it owns, and the peer's address. The socket is closed on failure.</summary>
+    /// <summary>The stream of a new socket that is connected, which it owns, and the peer's address. The socket is closed on failure.</summary>
     /// <exception cref="XpraAesException">ConnectionRefused, AccessDenied, HostUnreachable, ConnectTimeout.</exception>
-    public static async Task<(Stream Stream, string Peer)> OpenAsync(Socket socket, EndPoint address, XpraEndpoint endpoint, TimeSpan timeout, Limits limits, CancellationToken cancellationToken)
+    public static async Task<(Stream Stream, string Peer)> OpenAsync(Func<Socket> create, EndPoint address, XpraEndpoint endpoint, TimeSpan timeout, Limits limits, CancellationToken cancellationToken)
     {
         using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         deadline.CancelAfter(timeout);
+        Socket? socket = null;
         try
         {
+            socket = create();
             await ConnectAsync(socket, address, deadline.Token).ConfigureAwait(false);
             KeepAlive.Enable(socket, limits);
             if (endpoint.SendsProxyHeader)
@@ -22,7 +24,7 @@ internal static class SocketConnection
         }
         catch (Exception e)
         {
-            socket.Dispose();
+            socket?.Dispose();
             if (e is OperationCanceledException && !cancellationToken.IsCancellationRequested)
             {
                 throw new XpraAesException(XpraErrorId.ConnectTimeout, $"No connection came about within {timeout.TotalSeconds:0.#} s.",
@@ -61,6 +63,8 @@ internal static class SocketConnection
         SocketError.HostNotFound or SocketError.TryAgain or SocketError.NoData => new XpraAesException(XpraErrorId.HostUnreachable,
             "The host name does not resolve.", "Check its spelling.", e),
         SocketError.AddressNotAvailable or SocketError.NotSocket => new XpraAesException(XpraErrorId.ConnectionRefused, "There is no such socket.", "Check the path.", e),
+        SocketError.TooManyOpenSockets => new XpraAesException(XpraErrorId.HostUnreachable, "This process has no file descriptor left for another connection.",
+            "Raise its limit: ulimit -n, or LimitNOFILE= in its unit.", e),
         SocketError.AccessDenied => new XpraAesException(XpraErrorId.AccessDenied, "The system does not let this user connect there.",
             "A Unix socket is its owner's: connect as that user. Otherwise look for a firewall of this machine.", e),
         _ => new XpraAesException(XpraErrorId.HostUnreachable, $"The host cannot be reached ({e.SocketErrorCode}).", "Check the address and the network.", e),

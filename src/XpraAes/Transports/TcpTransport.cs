@@ -9,7 +9,7 @@ internal sealed class TcpTransport() : Transport(TransportKind.Tcp, "tcp")
     public override int DefaultPort => ProtocolDefaults.Port;
 
     public override Task<(Stream Stream, string Peer)> ConnectAsync(XpraEndpoint endpoint, IReadOnlyList<XpraKey> keys, TimeSpan timeout, Limits limits, CancellationToken cancellationToken)
-        => SocketConnection.OpenAsync(new Socket(SocketType.Stream, ProtocolType.Tcp), IPAddress.TryParse(endpoint.Host, out var address) ? new IPEndPoint(address, endpoint.Port) : new DnsEndPoint(endpoint.Host, endpoint.Port), endpoint, timeout, limits, cancellationToken);
+        => SocketConnection.OpenAsync(static () => new Socket(SocketType.Stream, ProtocolType.Tcp), IPAddress.TryParse(endpoint.Host, out var address) ? new IPEndPoint(address, endpoint.Port) : new DnsEndPoint(endpoint.Host, endpoint.Port), endpoint, timeout, limits, cancellationToken);
 
     /// <summary>Binds a port and starts listening, unless systemd has passed a socket that does; port 0 takes a free one.</summary>
     /// <exception cref="XpraAesException">PortInUse, AddressUnavailable.</exception>

@@ -17,7 +17,7 @@ internal sealed class UnixTransport() : Transport(TransportKind.Unix, "socket")
     public override async Task<(Stream Stream, string Peer)> ConnectAsync(XpraEndpoint endpoint, IReadOnlyList<XpraKey> keys, TimeSpan timeout, Limits limits, CancellationToken cancellationToken)
     {
         var address = AddressOf(endpoint.Path!);
-        var (stream, _) = await SocketConnection.OpenAsync(NewSocket(), address, endpoint, timeout, limits, cancellationToken).ConfigureAwait(false);
+        var (stream, _) = await SocketConnection.OpenAsync(NewSocket, address, endpoint, timeout, limits, cancellationToken).ConfigureAwait(false);
         return (stream, endpoint.Path!);
     }
 

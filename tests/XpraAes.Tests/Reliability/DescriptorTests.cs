@@ -17,6 +17,34 @@ public sealed class DescriptorTests
     private const int Descriptors = 256;
 
     [Fact]
+    public async Task A_connection_for_which_there_is_no_file_descriptor_fails_like_any_other()
+    {
+        Assert.SkipUnless(OperatingSystem.IsLinux(), "The bound is set as on Linux.");
+        using var folder = new TempFolder();
+        using var key = XpraKey.Generate();
+        key.Save(folder["key"]);
+        // The first attempt loads what it needs.
+        await File.WriteAllTextAsync(folder["script.ps1"], """
+            param($Manifest, $KeyFile)
+            Import-Module $Manifest
+            $key = Get-XpraAesKey -Path $KeyFile
+            $held = [System.Collections.Generic.List[object]]::new()
+            foreach ($attempt in 1, 2) {
+                try { Connect-XpraAes -ComputerName 127.0.0.1 -Port 1 -Key $key -ErrorAction Stop } catch { $failure = $_ }
+                while ($attempt -eq 1) {
+                    try { $held.Add([System.IO.File]::OpenRead('/dev/null')) } catch { break }
+                }
+            }
+            foreach ($file in $held) { $file.Dispose() }
+            [Console]::WriteLine("$($failure.FullyQualifiedErrorId) $failure")
+            """);
+        using var process = ShellProcess.StartUnder($"ulimit -n {Descriptors}", folder["script.ps1"], TestPaths.BuiltManifest, folder["key"]);
+        var (_, output, errors) = await ShellProcess.FinishAsync(process);
+        Assert.Equal(("", true), (errors, output.StartsWith(nameof(XpraErrorId.HostUnreachable), StringComparison.Ordinal)));
+        Assert.Contains("no file descriptor left", output, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task A_listener_that_runs_out_of_file_descriptors_serves_again_when_there_are_some()
     {
         Assert.SkipUnless(OperatingSystem.IsLinux(), "The bound is set, and seen, as on Linux.");
