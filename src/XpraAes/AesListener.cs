@@ -329,7 +329,8 @@ public sealed class AesListener : IAsyncDisposable
             _isClosed = true;
             foreach (var bind in _binds)
                 bind.Point.Dispose();
-            await Task.WhenAll(_accepting).ConfigureAwait(false);
+            // One that has failed, because its log did, has ended too.
+            await Task.WhenAll(_accepting).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             if (drain > TimeSpan.Zero)
                 await DrainAsync(drain).ConfigureAwait(false);
             Interlocked.Exchange(ref _state, (int)ListenerState.Stopping);

@@ -121,6 +121,9 @@ internal sealed class TlsStream : LayeredStream
         }
     }
 
+    /// <summary>Frees a server's TLS with its keys, and leaves the connection below it open, so that the client still reads what it was sent.</summary>
+    public void Release() => _ssl.Dispose();
+
     protected override void Dispose(bool disposing)
     {
         base.Dispose(disposing);

@@ -49,6 +49,20 @@ internal sealed class TlsTransport() : Transport(TransportKind.Tls, "ssl")
     {
         options.TlsStarting();
         var tls = await TlsStream.AcceptAsync(stream, options.Certificate!, cancellationToken).ConfigureAwait(false);
+        Stream? accepted = null;
+        try
+        {
+            return accepted = await AcceptInsideAsync(tls, options, cancellationToken).ConfigureAwait(false);
+        }
+        finally
+        {
+            if (accepted is null)
+                tls.Release();
+        }
+    }
+
+    private async Task<Stream?> AcceptInsideAsync(TlsStream tls, AcceptOptions options, CancellationToken cancellationToken)
+    {
         var first = new byte[TransportTable.PeekSize];
         int count;
         try

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Net;
+using Microsoft.Extensions.Logging;
 using XpraAes.Ciphers;
 using XpraAes.Encodings;
 using XpraAes.Handshake;
@@ -64,6 +65,17 @@ public sealed class LoopbackTests
         await using var listener = AesListener.Start(options, options with { Port = 0 });
         Assert.Throws<ObjectDisposedException>(() => listener.Reconfigure(old => old with { Modes = [AesMode.CTR], Password = old.Port == 0 ? gone : null }));
         Assert.Equal(options.Modes, listener.Mode);
+    }
+
+    [Fact]
+    public async Task A_log_that_fails_does_not_keep_a_listener_from_stopping()
+    {
+        var loopback = Loopback.Start(options => options with { Logger = new FailingLogger(), Limits = Limits.Default with { UnprovenConnectionsPerSource = 1 } });
+        await using FakePeer first = await loopback.ConnectFakeAsync(), second = await loopback.ConnectFakeAsync();
+        await Loopback.Eventually(() => !loopback.Listener.IsAlive);
+        await loopback.Listener.StopAsync(TimeSpan.Zero).WaitAsync(Loopback.HelloTimeout);
+        Assert.Equal(ListenerState.Stopped, loopback.Listener.State);
+        await loopback.DisposeAsync(); // which would never end where the stop does not
     }
 
     [Theory]
@@ -312,5 +324,20 @@ public sealed class LoopbackTests
         Assert.Equal(
             (sent.Mode, sent.KeySize, sent.Salt, sent.IV, sent.KeyHash, sent.Iterations, sent.Padding, sent.Stream),
             (received.Mode, received.KeySize, received.Salt, received.IV, received.KeyHash, received.Iterations, received.Padding, received.Stream));
+    }
+
+    /// <summary>Cannot log that an address has too many connections.</summary>
+    private sealed class FailingLogger : ILogger
+    {
+        public IDisposable? BeginScope<TState>(TState state)
+            where TState : notnull => null;
+
+        public bool IsEnabled(LogLevel logLevel) => true;
+
+        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
+        {
+            if (eventId.Name == nameof(XpraAes.Logging.Log.SourceCrowded))
+                throw new InvalidOperationException("The disk is full.");
+        }
     }
 }

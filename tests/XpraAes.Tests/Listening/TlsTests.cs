@@ -12,6 +12,7 @@ using XpraAes.Keys;
 using XpraAes.Listening;
 using XpraAes.Tests.Gateway;
 using XpraAes.Tests.Keys;
+using XpraAes.Tests.Transports;
 using XpraAes.Transports;
 
 namespace XpraAes.Tests.Listening;
@@ -449,6 +450,21 @@ public sealed class TlsTests : IDisposable
         await Assert.ThrowsAnyAsync<Exception>(() => sending);
     }
 
+    /// <summary>Its keys and the system's memory do not wait for the garbage collector.</summary>
+    [Fact]
+    public async Task TLS_in_which_there_were_only_pages_is_freed()
+    {
+        using var certificate = ServerCertificate.From(_certificate);
+        var (near, far) = DuplexStream.CreatePair();
+        await using var connection = near;
+        var pages = new OnePage();
+        var accepting = TransportTable.Of(TransportKind.Tls).AcceptAsync(near, new AcceptOptions { Certificate = certificate, Pages = pages, Timeout = Loopback.HelloTimeout }, default);
+        await using var browser = await TlsStream.ConnectAsync(far, "127.0.0.1", new TlsTrust { AuthorityFile = _authorityFile }, default);
+        await browser.WriteAsync("GET / HTTP/1.1\r\n\r\n"u8.ToArray());
+        Assert.Null(await accepting.WaitAsync(Loopback.HelloTimeout));
+        await Assert.ThrowsAsync<ObjectDisposedException>(() => pages.Seen!.WriteAsync(new byte[1]).AsTask());
+    }
+
     private Loopback Start(Func<ListenerOptions, ListenerOptions>? configure = null)
     {
         using var certificate = ServerCertificate.From(_certificate);
@@ -467,6 +483,19 @@ public sealed class TlsTests : IDisposable
     {
         var (stream, _) = await TransportTable.ConnectAsync(By(TransportKind.Tls, loopback.Options).Endpoint, [], Loopback.HelloTimeout, Limits.Default, default);
         return (TlsStream)stream;
+    }
+
+    private sealed class OnePage : IWebPages
+    {
+        public Stream? Seen { get; private set; }
+
+        public bool IsOwnOrigin(string origin, WebVisitor visitor) => false;
+
+        public Task<bool> AnswerAsync(HttpHead request, Stream stream, WebVisitor visitor, CancellationToken cancellationToken)
+        {
+            Seen = stream;
+            return Task.FromResult(false);
+        }
     }
 
     private static async Task<string> OpensslAsync(Loopback loopback, params string[] arguments)
