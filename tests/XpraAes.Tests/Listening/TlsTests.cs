@@ -10,6 +10,7 @@ using XpraAes.Encodings;
 using XpraAes.Gateway;
 using XpraAes.Keys;
 using XpraAes.Listening;
+using XpraAes.Tests.Attacks;
 using XpraAes.Tests.Gateway;
 using XpraAes.Tests.Keys;
 using XpraAes.Tests.Transports;
@@ -424,6 +425,33 @@ public sealed class TlsTests : IDisposable
         await using var client = await loopback.ConnectAsync(options => By(transport, options));
         (await loopback.SingleConnectionAsync()).Abort(AesListener.CutOff);
         await client.Completion.WaitAsync(Loopback.HelloTimeout);
+    }
+
+    /// <summary>Else strangers who leave their end open would use up the process' file descriptors.</summary>
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task A_stranger_who_ignores_the_end_of_TLS_holds_no_connection_open(bool sendsHello)
+    {
+        var limits = Limits.Default with { HandshakeTimeout = TimeSpan.FromSeconds(2), CloseGrace = TimeSpan.FromMilliseconds(100), UnprovenConnectionsPerSource = 1 };
+        await using var loopback = Start(options => options with { Limits = limits });
+        using var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+        await socket.ConnectAsync(IPAddress.Loopback, loopback.Listener.Port);
+        await using var tls = await TlsStream.ConnectAsync(new NetworkStream(socket), "127.0.0.1", new TlsTrust { AuthorityFile = _authorityFile }, default);
+        await using var evictor = sendsHello ? await GetEvictedAsync() : null;
+        while (await socket.ReceiveAsync(new byte[4096]).WaitAsync(Loopback.HelloTimeout) > 0)
+        {
+        }
+
+        // A session that stays silent is evicted by its address' next connection.
+        async Task<FakePeer> GetEvictedAsync()
+        {
+            var hello = new UnauthenticatedHello(UnauthenticatedHello.NewSalt()) { Mode = AesMode.CBC };
+            await tls.WriteAsync(UnauthenticatedHello.Frame(PacketEncoding.RencodePlus, ["hello", hello.ToHello()]));
+            await Loopback.Eventually(() => loopback.Listener.Connections.Count == 1);
+            await Task.Delay(limits.HandshakeTimeout * 1.5); // from when on it counts as silent
+            return await loopback.ConnectFakeAsync();
+        }
     }
 
     [Fact]

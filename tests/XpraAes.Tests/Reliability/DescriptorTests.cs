@@ -10,21 +10,26 @@ using XpraAes.Tests.Listening;
 
 namespace XpraAes.Tests.Reliability;
 
-/// <summary>A listener whose process has no file descriptors left.</summary>
+/// <summary>A process that has no file descriptors left.</summary>
 [Trait("Category", "Reliability")]
-public sealed class DescriptorTests
+public sealed class DescriptorTests : IDisposable
 {
     private const int Descriptors = 256;
+
+    private readonly TempFolder _folder = new();
+    private readonly XpraKey _key = XpraKey.Generate();
+
+    public void Dispose()
+    {
+        _key.Dispose();
+        _folder.Dispose();
+    }
 
     [Fact]
     public async Task A_connection_for_which_there_is_no_file_descriptor_fails_like_any_other()
     {
-        Assert.SkipUnless(OperatingSystem.IsLinux(), "The bound is set as on Linux.");
-        using var folder = new TempFolder();
-        using var key = XpraKey.Generate();
-        key.Save(folder["key"]);
         // The first attempt loads what it needs.
-        await File.WriteAllTextAsync(folder["script.ps1"], """
+        using var process = Start("""
             param($Manifest, $KeyFile)
             Import-Module $Manifest
             $key = Get-XpraAesKey -Path $KeyFile
@@ -38,7 +43,6 @@ public sealed class DescriptorTests
             foreach ($file in $held) { $file.Dispose() }
             [Console]::WriteLine("$($failure.FullyQualifiedErrorId) $failure")
             """);
-        using var process = ShellProcess.StartUnder($"ulimit -n {Descriptors}", folder["script.ps1"], TestPaths.BuiltManifest, folder["key"]);
         var (_, output, errors) = await ShellProcess.FinishAsync(process);
         Assert.Equal(("", true), (errors, output.StartsWith(nameof(XpraErrorId.HostUnreachable), StringComparison.Ordinal)));
         Assert.Contains("no file descriptor left", output, StringComparison.Ordinal);
@@ -47,11 +51,7 @@ public sealed class DescriptorTests
     [Fact]
     public async Task A_listener_that_runs_out_of_file_descriptors_serves_again_when_there_are_some()
     {
-        Assert.SkipUnless(OperatingSystem.IsLinux(), "The bound is set, and seen, as on Linux.");
-        using var folder = new TempFolder();
-        using var key = XpraKey.Generate();
-        key.Save(folder["key"]);
-        await File.WriteAllTextAsync(folder["script.ps1"], """
+        using var process = Start("""
             param($Manifest, $KeyFile)
             Import-Module $Manifest
             $listener = Start-XpraAesListener -Port 0 -KeyFile $KeyFile -TrustedSource 127.0.0.0/8
@@ -60,13 +60,6 @@ public sealed class DescriptorTests
             [Console]::WriteLine("accepted $($listener.Accepted)")
             $listener | Stop-XpraAesListener -GracePeriod 0
             """);
-        var start = new ProcessStartInfo("bash", ["-c", $"ulimit -n {Descriptors}; exec dotnet \"$@\"", "bash", TestPaths.Shell, folder["script.ps1"], TestPaths.BuiltManifest, folder["key"]])
-        {
-            RedirectStandardInput = true,
-            RedirectStandardOutput = true,
-            RedirectStandardError = true,
-        };
-        using var process = Process.Start(start)!;
         var unauthenticatedClients = new List<Socket>();
         try
         {
@@ -86,7 +79,7 @@ public sealed class DescriptorTests
 
             foreach (var unauthenticatedClient in unauthenticatedClients)
                 unauthenticatedClient.Dispose();
-            await using var client = await FakePeer.ConnectAsync(port, key);
+            await using var client = await FakePeer.ConnectAsync(port, _key);
             await client.OpenSessionAsync(Generation.Named("6.2"), AesMode.CBC);
             await client.SendAsync("ping", 1L);
             await client.ReceiveAsync("ping_echo");
@@ -102,5 +95,14 @@ public sealed class DescriptorTests
             if (!process.HasExited)
                 process.Kill(entireProcessTree: true);
         }
+    }
+
+    /// <summary>Starts a script, which gets the module's manifest and the key's file, in a process with few file descriptors.</summary>
+    private Process Start(string script)
+    {
+        Assert.SkipUnless(OperatingSystem.IsLinux(), "The bound is set, and seen, as on Linux.");
+        _key.Save(_folder["key"]);
+        File.WriteAllText(_folder["script.ps1"], script);
+        return ShellProcess.StartUnder($"ulimit -n {Descriptors}", _folder["script.ps1"], TestPaths.BuiltManifest, _folder["key"]);
     }
 }
